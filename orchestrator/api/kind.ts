@@ -1,0 +1,82 @@
+// A kind is a description, not a file of handlers. One value of this type drives routing,
+// discovery, OpenAPI, decoding, defaulting, validation, Tables, selectors, patches and codecs.
+// Counterpart: pkg/apis, pkg/registry and pkg/printers of Kubernetes.
+
+import type { Json, KubeObject } from './object.js'
+import type { StructSchema } from './schema.js'
+
+export interface GroupVersionKind {
+  /** '' is the core group. */
+  readonly group: string
+  readonly version: string
+  readonly kind: string
+}
+
+/** One thing wrong with an object; becomes a cause in a 422 Status. */
+export interface FieldError {
+  readonly reason:
+    | 'FieldValueRequired'
+    | 'FieldValueInvalid'
+    | 'FieldValueNotSupported'
+    | 'FieldValueForbidden'
+    | 'FieldValueDuplicate'
+    | 'FieldValueTooLong'
+    | 'FieldValueTypeInvalid'
+  /** As in `spec.containers[0].name`. */
+  readonly field: string
+  readonly message: string
+}
+
+export interface Column {
+  readonly name: string
+  readonly type: 'string' | 'integer' | 'boolean' | 'date'
+  readonly format: string
+  readonly description: string
+  /** 0 always shown; above 0 with `-o wide`. */
+  readonly priority: number
+  /** The cell of one object. `nowMs` is wall time since the Unix epoch, for ages. */
+  readonly cell: (object: KubeObject, nowMs: number) => Json
+}
+
+export interface ScaleDescription {
+  readonly specReplicasPath: string
+  readonly statusReplicasPath: string
+  /** Path to the label selector, as an object (`spec.selector`). */
+  readonly selectorPath: string
+}
+
+export type Verb =
+  | 'create'
+  | 'delete'
+  | 'deletecollection'
+  | 'get'
+  | 'list'
+  | 'patch'
+  | 'update'
+  | 'watch'
+
+export interface Kind extends GroupVersionKind {
+  /** As in the URL: "deployments". */
+  readonly plural: string
+  readonly singular: string
+  readonly shortNames: readonly string[]
+  /** "all" among others. */
+  readonly categories: readonly string[]
+  readonly namespaced: boolean
+  readonly verbs: readonly Verb[]
+  readonly schema: StructSchema
+  /** `status` is written through its own endpoint only. */
+  readonly hasStatus: boolean
+  readonly scale: ScaleDescription | null
+  readonly columns: readonly Column[]
+  /** Beyond metadata.name and metadata.namespace; value of the field as a string. */
+  readonly fieldSelectors: Readonly<Record<string, (object: KubeObject) => string>>
+  /** Returns the object with defaults filled in. Idempotent, pure. */
+  readonly withDefaults: (object: KubeObject) => KubeObject
+  /** `old` is null on create. Metadata and types have been checked before. */
+  readonly validate: (object: KubeObject, old: KubeObject | null) => readonly FieldError[]
+  /** Grace for a DELETE that names none; 0 deletes at once. Pods: spec.terminationGracePeriodSeconds. */
+  readonly gracePeriodSeconds: (object: KubeObject) => number
+  /** A change here raises metadata.generation; false for kinds without one. */
+  readonly hasGeneration: boolean
+}

@@ -1,0 +1,51 @@
+// Child processes as an argument: what the supervisor and the embedded runtime need of the OS.
+
+export type Signal = 'SIGTERM' | 'SIGKILL' | 'SIGINT' | 'SIGSTOP' | 'SIGCONT' | 'SIGHUP'
+
+export interface ProcessSpec {
+  readonly command: string
+  readonly args: readonly string[]
+  /** The whole environment of the child; nothing is inherited. */
+  readonly env: Readonly<Record<string, string>>
+  readonly directory: string
+  /** A session and process group of its own, outliving us when we die. */
+  readonly detached: boolean
+  /** File descriptors or files: 'ignore', an open descriptor, or a file to append to. */
+  readonly stdout: 'ignore' | number | { readonly appendTo: string }
+  readonly stderr: 'ignore' | number | { readonly appendTo: string }
+  /** 'lifeline': a pipe whose end the child sees when we die. */
+  readonly stdin: 'ignore' | 'lifeline'
+}
+
+export interface ExitStatus {
+  readonly code: number | null
+  readonly signal: string | null
+}
+
+export interface ChildProcess {
+  readonly pid: number
+  /** Of the child alone. */
+  kill(signal: Signal): void
+}
+
+/** Tells two processes apart that had the same pid one after the other. */
+export interface ProcessIdentity {
+  readonly pid: number
+  /** Clock ticks since boot at which it started; field 22 of /proc/PID/stat. */
+  readonly startTicks: number
+}
+
+export interface Processes {
+  /** `onExit` once; a command that cannot be started answers through `onError` and no exit. */
+  spawn(
+    spec: ProcessSpec,
+    onExit: (status: ExitStatus) => void,
+    onError: (error: Error) => void,
+  ): ChildProcess | null
+  /** Null when no such process lives (a zombie counts as dead). */
+  identify(pid: number): ProcessIdentity | null
+  /** Signals a process only if it is still the same one; false when it is gone. */
+  signal(identity: ProcessIdentity, signal: Signal): boolean
+  /** Signals the whole process group led by it; false when it is gone. */
+  signalGroup(identity: ProcessIdentity, signal: Signal): boolean
+}

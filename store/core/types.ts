@@ -1,0 +1,214 @@
+// Requests and answers of the store: the vocabulary of etcd v3, in our form.
+// Keys and values are bytes. Revisions are integers below 2^53. Lease ids too: a server picks them
+// below 2^53 and refuses larger ones over the native protocol.
+
+export type Bytes = Uint8Array
+export type Revision = number
+export type LeaseId = number
+
+export interface KeyValue {
+  readonly key: Bytes
+  readonly value: Bytes
+  readonly createRevision: Revision
+  readonly modRevision: Revision
+  /** 1 for a new key; 0 in a delete event. */
+  readonly version: number
+  /** 0 for none. */
+  readonly lease: LeaseId
+}
+
+/** On every answer: the store's state when it was made. */
+export interface ResponseHeader {
+  readonly clusterId: number
+  readonly memberId: number
+  readonly revision: Revision
+  readonly raftTerm: number
+}
+
+/**
+ * A range of keys: `end` absent is the single key, the byte 0 alone is everything from `key` on,
+ * else the half-open interval. As in etcd.
+ */
+export interface KeyRange {
+  readonly key: Bytes
+  readonly end?: Bytes
+}
+
+export type SortTarget = 'key' | 'version' | 'create' | 'mod' | 'value'
+
+export interface RangeRequest extends KeyRange {
+  /** 0: all. */
+  readonly limit?: number
+  /** 0 or absent: the newest. */
+  readonly revision?: Revision
+  readonly sortOrder?: 'none' | 'ascend' | 'descend'
+  readonly sortTarget?: SortTarget
+  /** Answered by any member without asking the quorum; may be stale. */
+  readonly serializable?: boolean
+  readonly keysOnly?: boolean
+  readonly countOnly?: boolean
+  readonly minModRevision?: Revision
+  readonly maxModRevision?: Revision
+  readonly minCreateRevision?: Revision
+  readonly maxCreateRevision?: Revision
+}
+
+export interface RangeResponse {
+  readonly header: ResponseHeader
+  readonly kvs: readonly KeyValue[]
+  readonly more: boolean
+  /** Keys in the range, whatever the limit and the filters. */
+  readonly count: number
+}
+
+export interface PutRequest {
+  readonly key: Bytes
+  readonly value: Bytes
+  readonly lease?: LeaseId
+  readonly prevKv?: boolean
+  readonly ignoreValue?: boolean
+  readonly ignoreLease?: boolean
+}
+
+export interface PutResponse {
+  readonly header: ResponseHeader
+  readonly prevKv: KeyValue | null
+}
+
+export interface DeleteRangeRequest extends KeyRange {
+  readonly prevKv?: boolean
+}
+
+export interface DeleteRangeResponse {
+  readonly header: ResponseHeader
+  readonly deleted: number
+  readonly prevKvs: readonly KeyValue[]
+}
+
+export type CompareResult = 'equal' | 'notEqual' | 'greater' | 'less'
+
+export type Compare = KeyRange & { readonly result: CompareResult } & (
+    | { readonly target: 'version'; readonly version: number }
+    | { readonly target: 'create'; readonly createRevision: Revision }
+    | { readonly target: 'mod'; readonly modRevision: Revision }
+    | { readonly target: 'value'; readonly value: Bytes }
+    | { readonly target: 'lease'; readonly lease: LeaseId }
+  )
+
+export type RequestOp =
+  | { readonly kind: 'range'; readonly request: RangeRequest }
+  | { readonly kind: 'put'; readonly request: PutRequest }
+  | { readonly kind: 'deleteRange'; readonly request: DeleteRangeRequest }
+  | { readonly kind: 'txn'; readonly request: TxnRequest }
+
+export interface TxnRequest {
+  readonly compare: readonly Compare[]
+  readonly success: readonly RequestOp[]
+  readonly failure: readonly RequestOp[]
+}
+
+export type ResponseOp =
+  | { readonly kind: 'range'; readonly response: RangeResponse }
+  | { readonly kind: 'put'; readonly response: PutResponse }
+  | { readonly kind: 'deleteRange'; readonly response: DeleteRangeResponse }
+  | { readonly kind: 'txn'; readonly response: TxnResponse }
+
+export interface TxnResponse {
+  readonly header: ResponseHeader
+  readonly succeeded: boolean
+  readonly responses: readonly ResponseOp[]
+}
+
+export interface CompactionRequest {
+  readonly revision: Revision
+  /** Answer only when the space has been given back. */
+  readonly physical?: boolean
+}
+
+export interface CompactionResponse {
+  readonly header: ResponseHeader
+}
+
+export interface LeaseGrantRequest {
+  readonly ttlSeconds: number
+  /** 0 or absent: the server picks. */
+  readonly id?: LeaseId
+}
+
+export interface LeaseGrantResponse {
+  readonly header: ResponseHeader
+  readonly id: LeaseId
+  readonly ttlSeconds: number
+}
+
+export interface LeaseRevokeResponse {
+  readonly header: ResponseHeader
+}
+
+export interface LeaseKeepAliveResponse {
+  readonly header: ResponseHeader
+  readonly id: LeaseId
+  /** 0: no such lease. */
+  readonly ttlSeconds: number
+}
+
+export interface LeaseTimeToLiveResponse {
+  readonly header: ResponseHeader
+  readonly id: LeaseId
+  /** Remaining; -1: no such lease. */
+  readonly ttlSeconds: number
+  readonly grantedTtlSeconds: number
+  readonly keys: readonly Bytes[]
+}
+
+export interface LeaseLeasesResponse {
+  readonly header: ResponseHeader
+  readonly leases: readonly LeaseId[]
+}
+
+export interface WatchRequest extends KeyRange {
+  /** 0 or absent: from now on. */
+  readonly startRevision?: Revision
+  readonly prevKv?: boolean
+  /** Empty progress messages while idle. */
+  readonly progressNotify?: boolean
+  readonly noPut?: boolean
+  readonly noDelete?: boolean
+}
+
+export interface WatchEvent {
+  readonly kind: 'put' | 'delete'
+  readonly kv: KeyValue
+  readonly prevKv: KeyValue | null
+}
+
+/** All events of one revision stand in one batch. */
+export interface WatchBatch {
+  /** Everything up to and including this revision has been delivered. */
+  readonly revision: Revision
+  /** Empty: progress. */
+  readonly events: readonly WatchEvent[]
+}
+
+export interface MemberStatus {
+  readonly header: ResponseHeader
+  readonly version: string
+  readonly name: string
+  readonly role: 'follower' | 'preCandidate' | 'candidate' | 'leader'
+  /** Member id of the leader; 0 when unknown. */
+  readonly leader: number
+  readonly raftTerm: number
+  readonly commitIndex: number
+  readonly appliedIndex: number
+  readonly dbSizeBytes: number
+  readonly healthy: boolean
+  readonly compactRevision: Revision
+}
+
+export interface Member {
+  readonly id: number
+  readonly name: string
+  readonly peerAddress: string
+  readonly clientAddress: string
+  readonly learner: boolean
+}
