@@ -1,12 +1,33 @@
 import { defineConfig } from 'vitest/config'
 
+const everywhere = { exclude: ['node_modules/**', 'dist/**', '.raftsman/**'] }
+
 export default defineConfig({
   test: {
-    include: ['**/*.test.ts'],
-    exclude: ['node_modules/**', 'dist/**'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
-    // Two cores carry everything; real-process suites must not starve one another.
-    maxWorkers: 2,
+    projects: [
+      {
+        test: {
+          ...everywhere,
+          name: 'pure',
+          include: ['**/*.test.ts'],
+          exclude: [...everywhere.exclude, '**/*.real.test.ts'],
+          testTimeout: 30_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        // Real processes and components: one file at a time, so that none starves another.
+        test: {
+          ...everywhere,
+          name: 'real',
+          include: ['**/*.real.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
   },
 })
