@@ -58,7 +58,7 @@ export interface ListenOptions {
   /** A peer that has not finished TLS and the upgrade within this time is dropped. */
   readonly handshakeMsMax: number
   /** Plain HTTP requests on the same port: health, metrics. */
-  readonly onHttp?: (exchange: HttpExchange) => HttpAnswer
+  readonly onHttp?: (exchange: HttpExchange) => HttpAnswer | Promise<HttpAnswer>
 }
 
 export interface ConnectOptions {

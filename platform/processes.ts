@@ -36,6 +36,8 @@ export interface ProcessIdentity {
 }
 
 export interface Processes {
+  /** This process. */
+  self(): ProcessIdentity
   /** `onExit` once; a command that cannot be started answers through `onError` and no exit. */
   spawn(
     spec: ProcessSpec,

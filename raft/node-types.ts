@@ -1,0 +1,141 @@
+// What a user of replication sees: how a node is started, what can be asked of it, and the errors
+// it answers with. Counterpart: etcd's raft.Node plus the request bookkeeping of its server.
+// `RaftNode` in node.ts is the one production implementation; tests of what stands on top may
+// implement `Replica` with a few lines.
+
+import type { Clock } from '../platform/clock.js'
+import type { Disk } from '../platform/disk.js'
+import { RaftsmanError } from '../platform/errors.js'
+import type { Logger } from '../platform/logger.js'
+import type { Metrics } from '../platform/metrics.js'
+import type { Address, Network, TlsFiles } from '../platform/network.js'
+import type { Processes } from '../platform/processes.js'
+import type { Random } from '../platform/random.js'
+import type { ConfState, LogIndex, NodeId, Role, SoftState, Term } from './core/types.js'
+import type { StateMachine } from './state-machine.js'
+
+export interface RaftPeer {
+  readonly id: NodeId
+  readonly name: string
+  /** Where it listens for its peers. */
+  readonly address: Address
+}
+
+export interface RaftNodeOptions {
+  readonly id: NodeId
+  readonly name: string
+  /** Integer in 1..2^53-1. Nodes of other clusters are refused, and so are their directories. */
+  readonly clusterId: number
+  /** Every member, this node with or without. The voters of a new cluster. */
+  readonly peers: readonly RaftPeer[]
+  readonly listen: Address
+  readonly tls: TlsFiles | null
+  /** Of the write-ahead log; made when missing, owned by one process at a time. */
+  readonly directory: string
+  /** 100 is usual. */
+  readonly tickMs: number
+  /** An election starts after this many to twice as many ticks without a leader; 10 is usual. */
+  readonly electionTicks: number
+  readonly stateMachine: StateMachine
+  readonly clock: Clock
+  readonly random: Random
+  readonly disk: Disk
+  readonly network: Network
+  readonly processes: Processes
+  readonly logger: Logger
+  readonly metrics: Metrics
+  /** Entries behind the machine's durable index that are kept for slow followers; 5000 is usual. */
+  readonly entriesKept: number
+  /** Bytes after which the log goes on in the next file; 64 MiB when absent. */
+  readonly segmentBytes?: number
+  /** The node has stopped for good and the process must end: what it holds may not be on disk. */
+  readonly onFatal: (error: Error) => void
+}
+
+export interface RaftNodeStatus {
+  readonly id: NodeId
+  readonly name: string
+  readonly clusterId: number
+  readonly role: Role
+  /** `noNode` when unknown. */
+  readonly leader: NodeId
+  readonly term: Term
+  readonly commitIndex: LogIndex
+  readonly appliedIndex: LogIndex
+  readonly lastIndex: LogIndex
+  readonly confState: ConfState
+  /** Where peers reach this node (a listen port of 0 is resolved). */
+  readonly address: Address
+  readonly pendingProposals: number
+  /** The log cannot be written for want of room. */
+  readonly diskFull: boolean
+}
+
+export type ProposalDone = (error: RaftsmanError | null, result?: unknown) => void
+export type ReadIndexDone = (error: RaftsmanError | null, appliedIndex?: LogIndex) => void
+
+export interface Replica {
+  /**
+   * Replicates a payload; `result` is what `StateMachine.apply` returned for it on this node.
+   * The payload belongs to the node from here on. Answers exactly once and never before the call
+   * returned. Errors: `too-many-requests`, `no-leader`, `transferring`, `not-a-member`,
+   * `request-too-large`, `disk-full`, `stopped` (not applied); `timeout` and `stopped` (unknown).
+   */
+  propose(payload: Uint8Array, done: ProposalDone): void
+  /** Answers once this node has applied everything that was committed when it was called. */
+  readIndex(done: ReadIndexDone): void
+  onSoftState(listener: (state: SoftState) => void): void
+  /** Answers when another node leads, or with `timeout` after an election timeout. */
+  transferLeadership(target: NodeId, done: (error: RaftsmanError | null) => void): void
+  status(): RaftNodeStatus
+  /** Hands leadership over if it has it (bounded), then closes everything. */
+  stop(done: () => void): void
+}
+
+export type RaftNodeErrorCode =
+  | 'too-many-requests'
+  | 'no-leader'
+  | 'transferring'
+  | 'not-a-member'
+  | 'request-too-large'
+  | 'disk-full'
+  | 'stopped'
+  | 'timeout'
+  | 'not-leader'
+  | 'start-failed'
+
+/** A request that this node did not carry out; `outcome` says whether it may have happened. */
+export class RaftNodeError extends RaftsmanError {}
+
+const sentences: Record<RaftNodeErrorCode, string> = {
+  'too-many-requests': 'too many requests are under way on this node; try again in a moment',
+  'no-leader': 'the cluster has no leader at the moment; try again in a moment',
+  transferring: 'leadership is being handed over; try again in a moment',
+  'not-a-member': 'this node is not a member of the cluster',
+  'request-too-large': 'the request is larger than the limit of the replicated log',
+  'disk-full': 'the disk of the log has no room; make room and the node goes on by itself',
+  stopped: 'the node is stopping',
+  timeout: 'no answer within the time limit; the request may or may not have taken effect',
+  'not-leader': 'this node is not the leader',
+  'start-failed': 'the node could not start',
+}
+
+const permanent: ReadonlySet<RaftNodeErrorCode> = new Set([
+  'request-too-large',
+  'not-a-member',
+  'not-leader',
+  'start-failed',
+])
+
+export function raftNodeError(
+  code: RaftNodeErrorCode,
+  outcome: 'not-applied' | 'unknown' = 'not-applied',
+  detail?: string,
+): RaftNodeError {
+  const sentence = sentences[code]
+  return new RaftNodeError(detail === undefined ? sentence : `${sentence}: ${detail}`, {
+    code,
+    retryable: !permanent.has(code),
+    outcome,
+  })
+}
