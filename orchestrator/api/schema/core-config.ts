@@ -1,0 +1,69 @@
+// Namespaces and the small kinds in them: ConfigMap, Secret, ServiceAccount.
+// Counterpart: core/v1 of k8s.io/api. Data only; what it means is in ../schema.ts.
+
+import { localObjectReference, objectReference } from './core-reference.js'
+import { objectMeta } from './meta.js'
+import type { StructSchema } from '../schema.js'
+import {
+  always,
+  bool,
+  bytes,
+  field,
+  keyed,
+  list,
+  map,
+  pointer,
+  string,
+  struct,
+  time,
+  typeMeta,
+} from '../schema.js'
+
+export const namespaceSpec: StructSchema = struct('io.k8s.api.core.v1.NamespaceSpec', {
+  finalizers: field(1, list(string)),
+})
+
+export const namespaceCondition: StructSchema = struct('io.k8s.api.core.v1.NamespaceCondition', {
+  type: always(1, string, { required: true }),
+  status: always(2, string, { required: true }),
+  lastTransitionTime: field(4, time),
+  reason: field(5, string),
+  message: field(6, string),
+})
+
+export const namespaceStatus: StructSchema = struct('io.k8s.api.core.v1.NamespaceStatus', {
+  phase: field(1, string),
+  conditions: field(2, keyed(namespaceCondition, 'type'), { mergeKey: 'type' }),
+})
+
+export const namespace: StructSchema = struct('io.k8s.api.core.v1.Namespace', {
+  ...typeMeta,
+  metadata: field(1, objectMeta),
+  spec: field(2, namespaceSpec),
+  status: field(3, namespaceStatus),
+})
+
+export const configMap: StructSchema = struct('io.k8s.api.core.v1.ConfigMap', {
+  ...typeMeta,
+  metadata: field(1, objectMeta),
+  data: field(2, map(string)),
+  binaryData: field(3, map(bytes)),
+  immutable: pointer(4, bool),
+})
+
+export const secret: StructSchema = struct('io.k8s.api.core.v1.Secret', {
+  ...typeMeta,
+  metadata: field(1, objectMeta),
+  data: field(2, map(bytes)),
+  type: field(3, string),
+  stringData: field(4, map(string)),
+  immutable: pointer(5, bool),
+})
+
+export const serviceAccount: StructSchema = struct('io.k8s.api.core.v1.ServiceAccount', {
+  ...typeMeta,
+  metadata: field(1, objectMeta),
+  secrets: field(2, keyed(objectReference, 'name'), { mergeKey: 'name' }),
+  imagePullSecrets: field(3, list(localObjectReference)),
+  automountServiceAccountToken: pointer(4, bool),
+})

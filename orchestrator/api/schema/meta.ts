@@ -1,0 +1,156 @@
+// Shapes that every group shares: metadata, selectors, conditions, Status and DeleteOptions.
+// Counterpart: meta/v1 of k8s.io/apimachinery. Data only; what it means is in ../schema.ts.
+
+import type { StructSchema } from '../schema.js'
+import {
+  always,
+  bool,
+  field,
+  fieldsV1,
+  int32,
+  int64,
+  keyed,
+  list,
+  map,
+  pointer,
+  set,
+  string,
+  struct,
+  time,
+  typeMeta,
+} from '../schema.js'
+
+export const managedFieldsEntry: StructSchema = struct(
+  'io.k8s.apimachinery.pkg.apis.meta.v1.ManagedFieldsEntry',
+  {
+    manager: field(1, string),
+    operation: field(2, string),
+    apiVersion: field(3, string),
+    time: pointer(4, time),
+    fieldsType: field(6, string),
+    fieldsV1: pointer(7, fieldsV1),
+    subresource: field(8, string),
+  },
+)
+
+export const ownerReference: StructSchema = struct(
+  'io.k8s.apimachinery.pkg.apis.meta.v1.OwnerReference',
+  {
+    kind: always(1, string, { required: true }),
+    name: always(3, string, { required: true }),
+    uid: always(4, string, { required: true }),
+    apiVersion: always(5, string, { required: true }),
+    controller: pointer(6, bool),
+    blockOwnerDeletion: pointer(7, bool),
+  },
+  { atomic: true },
+)
+
+export const objectMeta: StructSchema = struct('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta', {
+  name: field(1, string),
+  generateName: field(2, string),
+  namespace: field(3, string),
+  selfLink: field(4, string),
+  uid: field(5, string),
+  resourceVersion: field(6, string),
+  generation: field(7, int64),
+  creationTimestamp: field(8, time),
+  deletionTimestamp: pointer(9, time),
+  deletionGracePeriodSeconds: pointer(10, int64),
+  labels: field(11, map(string)),
+  annotations: field(12, map(string)),
+  ownerReferences: field(13, keyed(ownerReference, 'uid'), { mergeKey: 'uid' }),
+  finalizers: field(14, set(string), { merge: true }),
+  managedFields: field(17, list(managedFieldsEntry)),
+})
+
+export const labelSelectorRequirement: StructSchema = struct(
+  'io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorRequirement',
+  {
+    key: always(1, string, { required: true }),
+    operator: always(2, string, { required: true }),
+    values: field(3, list(string)),
+  },
+)
+
+export const labelSelector: StructSchema = struct(
+  'io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector',
+  {
+    matchLabels: field(1, map(string)),
+    matchExpressions: field(2, list(labelSelectorRequirement)),
+  },
+  { atomic: true },
+)
+
+export const condition: StructSchema = struct('io.k8s.apimachinery.pkg.apis.meta.v1.Condition', {
+  type: always(1, string, { required: true }),
+  status: always(2, string, { required: true }),
+  observedGeneration: field(3, int64),
+  lastTransitionTime: always(4, time, { required: true }),
+  reason: always(5, string, { required: true }),
+  message: always(6, string, { required: true }),
+})
+
+export const preconditions: StructSchema = struct(
+  'io.k8s.apimachinery.pkg.apis.meta.v1.Preconditions',
+  {
+    uid: pointer(1, string),
+    resourceVersion: pointer(2, string),
+  },
+)
+
+export const deleteOptions: StructSchema = struct(
+  'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions',
+  {
+    ...typeMeta,
+    gracePeriodSeconds: pointer(1, int64),
+    preconditions: pointer(2, preconditions),
+    orphanDependents: pointer(3, bool),
+    propagationPolicy: pointer(4, string),
+    dryRun: field(5, list(string)),
+    ignoreStoreReadErrorWithClusterBreakingPotential: pointer(6, bool),
+  },
+)
+
+export const shardInfo: StructSchema = struct('io.k8s.apimachinery.pkg.apis.meta.v1.ShardInfo', {
+  selector: always(1, string, { required: true }),
+})
+
+export const listMeta: StructSchema = struct('io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta', {
+  selfLink: field(1, string),
+  resourceVersion: field(2, string),
+  continue: field(3, string),
+  remainingItemCount: pointer(4, int64),
+  shardInfo: pointer(5, shardInfo),
+})
+
+export const statusCause: StructSchema = struct(
+  'io.k8s.apimachinery.pkg.apis.meta.v1.StatusCause',
+  {
+    reason: field(1, string),
+    message: field(2, string),
+    field: field(3, string),
+  },
+)
+
+export const statusDetails: StructSchema = struct(
+  'io.k8s.apimachinery.pkg.apis.meta.v1.StatusDetails',
+  {
+    name: field(1, string),
+    group: field(2, string),
+    kind: field(3, string),
+    causes: field(4, list(statusCause)),
+    retryAfterSeconds: field(5, int32),
+    uid: field(6, string),
+  },
+)
+
+export const status: StructSchema = struct('io.k8s.apimachinery.pkg.apis.meta.v1.Status', {
+  ...typeMeta,
+  metadata: field(1, listMeta),
+  status: field(2, string),
+  message: field(3, string),
+  reason: field(4, string),
+  details: pointer(5, statusDetails),
+  code: field(6, int32),
+})

@@ -1,0 +1,113 @@
+// Writes the TypeScript interfaces of a schema file, so that schema and types cannot drift apart:
+// types.test.ts compares what this returns with the files beside it, and `vitest -u` rewrites them.
+// Counterpart: the generated types of @kubernetes/client-node, as plain readonly JSON shapes.
+
+import { unreachable } from '../../../platform/errors.js'
+import type { FieldSchema, StructSchema, TypeSchema } from '../schema.js'
+import type { SchemaFile } from '../schema/catalogue.js'
+
+/** Written by hand in object.ts. */
+const byHand: ReadonlySet<string> = new Set([
+  'io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta',
+  'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta',
+  'io.k8s.apimachinery.pkg.apis.meta.v1.OwnerReference',
+])
+
+const objectMetaName = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta'
+
+/** The text of types/<file>.ts, formatted as the formatter would. */
+export function typesSource(target: SchemaFile, all: readonly SchemaFile[]): string {
+  const home = new Map(all.flatMap(file => file.structs.map(s => [s.name, file.file] as const)))
+  const imports = new Map<string, Set<string>>()
+  const need = (from: string, name: string): string => {
+    const names = imports.get(from) ?? new Set()
+    names.add(name)
+    imports.set(from, names)
+    return name
+  }
+  const render = (type: TypeSchema): string => {
+    switch (type.type) {
+      case 'string':
+      case 'bytes':
+      case 'quantity':
+      case 'time':
+      case 'micro-time':
+        return 'string'
+      case 'int32':
+      case 'int64':
+      case 'double':
+        return 'number'
+      case 'bool':
+        return 'boolean'
+      case 'int-or-string':
+        return 'number | string'
+      case 'fields-v1':
+      case 'raw':
+        return need('../object.js', 'JsonObject')
+      case 'list':
+        return `readonly ${render(type.items)}[]`
+      case 'map':
+        return `{ readonly [key: string]: ${render(type.values)} }`
+      case 'struct': {
+        const name = typeName(type)
+        if (byHand.has(type.name)) return need('../object.js', name)
+        const file = home.get(type.name)
+        return file === target.file ? name : need(`./${file}.js`, name)
+      }
+      default:
+        return unreachable(type)
+    }
+  }
+  const bodies = target.structs
+    .filter(s => !byHand.has(s.name))
+    .map(s => interfaceSource(s, render, need))
+  const header =
+    `// The types of ../schema/${target.file}.ts, written by source.ts: change the schema, then run the\n` +
+    '// tests of this folder with -u.\n'
+  return `${header}${importsSource(imports)}\n${bodies.join('\n')}`
+}
+
+function typeName(struct: StructSchema): string {
+  return struct.name.slice(struct.name.lastIndexOf('.') + 1)
+}
+
+function interfaceSource(
+  struct: StructSchema,
+  render: (type: TypeSchema) => string,
+  need: (from: string, name: string) => string,
+): string {
+  const isObject = struct.fields.has('apiVersion') && metadataName(struct) === objectMetaName
+  const inherited = isObject ? ['apiVersion', 'kind', 'metadata'] : []
+  const base = isObject ? ` extends ${need('../object.js', 'KubeObject')}` : ''
+  const lines = [...struct.fields]
+    .filter(([name]) => !inherited.includes(name))
+    .map(([name, field]) => {
+      const mark = isRequired(name, field, isObject) ? '' : '?'
+      return `  readonly ${name}${mark}: ${render(field.type)}\n`
+    })
+  return `export interface ${typeName(struct)}${base} {\n${lines.join('')}}\n`
+}
+
+function metadataName(struct: StructSchema): string | null {
+  const type = struct.fields.get('metadata')?.type
+  return type?.type === 'struct' ? type.name : null
+}
+
+/** A spec that has required fields cannot be left out of an object that passed validation. */
+function isRequired(name: string, field: FieldSchema, isObject: boolean): boolean {
+  if (field.required) return true
+  if (!isObject || name !== 'spec' || field.type.type !== 'struct') return false
+  return [...field.type.fields.values()].some(inner => inner.required)
+}
+
+function importsSource(imports: ReadonlyMap<string, ReadonlySet<string>>): string {
+  const lines = [...imports]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([from, names]) => {
+      const sorted = [...names].sort()
+      const line = `import type { ${sorted.join(', ')} } from '${from}'\n`
+      if (line.length <= 101) return line
+      return `import type {\n${sorted.map(n => `  ${n},\n`).join('')}} from '${from}'\n`
+    })
+  return lines.length === 0 ? '' : `\n${lines.join('')}`
+}
