@@ -1,0 +1,137 @@
+// Where a local cluster keeps its things, and which ports it takes. Pure: paths and numbers only.
+// Scripts rely on these ports; master i of 1..5 has its own digit in front.
+
+import { join, resolve } from 'node:path'
+
+export interface ClusterOptions {
+  readonly masters: number
+  readonly nodes: number
+  readonly portOffset: number
+  /** Plain store client ports, for quick tries with other clients. */
+  readonly storeTls: boolean
+}
+
+export const mastersMax = 5
+export const nodesMax = 20
+
+const loopback = '127.0.0.1'
+
+export interface MasterPlan {
+  /** "master-1" */
+  readonly name: string
+  /** 1-based; also the Raft node id. */
+  readonly ordinal: number
+  readonly storeClient: string
+  readonly storePeer: string
+  readonly apiserver: string
+}
+
+export interface NodePlan {
+  /** "node-1" */
+  readonly name: string
+  readonly ordinal: number
+  readonly kubelet: string
+}
+
+export interface ClusterPlan {
+  readonly options: ClusterOptions
+  readonly masters: readonly MasterPlan[]
+  readonly nodes: readonly NodePlan[]
+  /** Address of the balancer over all API servers: the one that kubeconfigs name. */
+  readonly balancer: string
+}
+
+export const clusterCidr = '127.64.0.0/12'
+export const serviceCidr = '127.96.0.0/16'
+/** First address of the service CIDR: the `kubernetes` Service. */
+export const apiServiceAddress = '127.96.0.1'
+
+function addressOf(port: number, options: ClusterOptions): string {
+  return `${loopback}:${port + options.portOffset}`
+}
+
+export function planCluster(options: ClusterOptions): ClusterPlan {
+  const masters = Array.from({ length: options.masters }, (_, position): MasterPlan => {
+    const ordinal = position + 1
+    return {
+      name: `master-${ordinal}`,
+      ordinal,
+      storeClient: addressOf(ordinal * 10_000 + 2379, options),
+      storePeer: addressOf(ordinal * 10_000 + 2380, options),
+      apiserver: addressOf(ordinal * 10_000 + 6443, options),
+    }
+  })
+  const nodes = Array.from({ length: options.nodes }, (_, position): NodePlan => {
+    const ordinal = position + 1
+    return { name: `node-${ordinal}`, ordinal, kubelet: addressOf(10_240 + ordinal * 10, options) }
+  })
+  return { options, masters, nodes, balancer: addressOf(6443, options) }
+}
+
+/** Every address that must be free before a start, with what it is for. */
+export function addressesOf(plan: ClusterPlan): readonly { address: string; purpose: string }[] {
+  return [
+    { address: plan.balancer, purpose: 'the API' },
+    ...plan.masters.flatMap(master => [
+      { address: master.storeClient, purpose: `store clients of ${master.name}` },
+      { address: master.storePeer, purpose: `store peers of ${master.name}` },
+      { address: master.apiserver, purpose: `the API server of ${master.name}` },
+    ]),
+    ...plan.nodes.map(node => ({ address: node.kubelet, purpose: `the kubelet of ${node.name}` })),
+  ]
+}
+
+/** The files below a data directory. */
+export class Layout {
+  readonly directory: string
+
+  constructor(dataDirectory: string) {
+    this.directory = resolve(dataDirectory)
+  }
+
+  get clusterFile(): string {
+    return join(this.directory, 'cluster.json')
+  }
+
+  get kubeconfig(): string {
+    return join(this.directory, 'kubeconfig')
+  }
+
+  get pki(): string {
+    return join(this.directory, 'pki')
+  }
+
+  get logs(): string {
+    return join(this.directory, 'logs')
+  }
+
+  get run(): string {
+    return join(this.directory, 'run')
+  }
+
+  get supervisorFile(): string {
+    return join(this.run, 'supervisor.json')
+  }
+
+  /** Process file of a component; its name may hold a slash ("master-1/store"). */
+  processFile(component: string): string {
+    return join(this.run, `${component.replaceAll('/', '.')}.json`)
+  }
+
+  /** While it exists the supervisor leaves the master or node down. */
+  stoppedFile(member: string): string {
+    return join(this.run, `${member}.stopped`)
+  }
+
+  logFile(component: string): string {
+    return join(this.logs, `${component.replaceAll('/', '.')}.log`)
+  }
+
+  masterDirectory(name: string): string {
+    return join(this.directory, 'masters', name)
+  }
+
+  nodeDirectory(name: string): string {
+    return join(this.directory, 'nodes', name)
+  }
+}

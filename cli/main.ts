@@ -1,0 +1,99 @@
+#!/usr/bin/env node
+// The `raftsman` command. One file a subcommand, loaded only when it is asked for: a component's
+// start is part of every recovery, and what is not loaded costs no memory.
+
+import { Command, CommanderError } from 'commander'
+import { RaftsmanError } from '../platform/errors.js'
+import { UserError } from './user-error.js'
+import { version } from './version.js'
+
+interface Subcommand {
+  readonly summary: string
+  readonly load: () => Promise<{ define(command: Command): void }>
+}
+
+const subcommands: ReadonlyMap<string, Subcommand> = new Map([
+  [
+    'up',
+    {
+      summary: 'bring a highly available cluster up on this machine',
+      load: () => import('./up.js'),
+    },
+  ],
+  [
+    'down',
+    { summary: 'stop the cluster; data stays unless --purge', load: () => import('./down.js') },
+  ],
+  ['status', { summary: 'masters, nodes and their processes', load: () => import('./status.js') }],
+  ['stop', { summary: 'stop one master or node of the cluster', load: () => import('./stop.js') }],
+  ['start', { summary: 'start a stopped master or node again', load: () => import('./start.js') }],
+  ['kubectl', { summary: 'run kubectl against the cluster', load: () => import('./kubectl.js') }],
+  [
+    'kv',
+    { summary: 'get, put, del, txn, watch, compact in the store', load: () => import('./kv.js') },
+  ],
+  ['store', { summary: 'run one store member', load: () => import('./components/store.js') }],
+  ['apiserver', { summary: 'run one API server', load: () => import('./components/apiserver.js') }],
+  [
+    'controllers',
+    {
+      summary: 'run scheduler and controllers in one process',
+      load: () => import('./components/controllers.js'),
+    },
+  ],
+  [
+    'controller-manager',
+    {
+      summary: 'run the controllers alone',
+      load: () => import('./components/controller-manager.js'),
+    },
+  ],
+  [
+    'scheduler',
+    { summary: 'run the scheduler alone', load: () => import('./components/scheduler.js') },
+  ],
+  [
+    'node',
+    { summary: 'run one node: kubelet and proxy', load: () => import('./components/node.js') },
+  ],
+])
+
+function program(): Command {
+  const root = new Command('raftsman')
+    .description(
+      'A Kubernetes-compatible control plane that keeps its state in its own Raft store.',
+    )
+    .version(version, '-V, --version', 'print the version')
+    .showHelpAfterError('(add --help for what there is)')
+    .enablePositionalOptions()
+  for (const [name, { summary }] of subcommands) root.command(name).description(summary)
+  return root
+}
+
+async function main(argv: readonly string[]): Promise<void> {
+  const root = program()
+  const subcommand = subcommands.get(argv[2] ?? '')
+  if (argv[2] !== undefined && subcommand !== undefined) {
+    const command = root.commands.find(candidate => candidate.name() === argv[2])
+    if (command !== undefined) (await subcommand.load()).define(command)
+  }
+  root.exitOverride()
+  for (const command of root.commands) command.exitOverride()
+  await root.parseAsync(argv)
+}
+
+function fail(error: unknown): never {
+  if (error instanceof CommanderError) process.exit(error.exitCode)
+  if (error instanceof UserError) {
+    process.stderr.write(`raftsman: ${error.message}\n`)
+    process.exit(error.exitCode)
+  }
+  if (error instanceof RaftsmanError) {
+    process.stderr.write(`raftsman: ${error.message} (${error.code})\n`)
+    process.exit(1)
+  }
+  process.stderr.write(`raftsman: ${error instanceof Error ? error.stack : String(error)}\n`)
+  process.exit(1)
+}
+
+main(process.argv).catch(fail)
