@@ -1,0 +1,73 @@
+// Metrics over prom-client, in a registry of their own, with Node's process metrics beside them.
+
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { Metrics } from '../metrics.js'
+
+export interface NodeMetrics extends Metrics {
+  /** The Prometheus text format, for `contentType`. */
+  text(): Promise<string>
+  readonly contentType: string
+}
+
+/**
+ * Asking twice for one name gives the same metric, so that two nodes in one process can share a
+ * registry; asking with other labels throws.
+ */
+export function nodeMetrics(): NodeMetrics {
+  const register = new Registry()
+  collectDefaultMetrics({ register })
+  const known = new Map<string, { labels: string; metric: unknown }>()
+
+  const once = <T>(name: string, labelNames: readonly string[], make: () => T): T => {
+    const labels = labelNames.join(',')
+    const found = known.get(name)
+    if (found !== undefined) {
+      if (found.labels !== labels) throw new Error(`metric ${name} exists with other labels`)
+      return found.metric as T
+    }
+    const metric = make()
+    known.set(name, { labels, metric })
+    return metric
+  }
+
+  return {
+    contentType: register.contentType,
+    text: () => register.metrics(),
+    counter: (name, help, labelNames = []) =>
+      once(name, labelNames, () => {
+        const counter = new Counter({ name, help, labelNames, registers: [register] })
+        return {
+          add(amount = 1, labels) {
+            if (labels === undefined) counter.inc(amount)
+            else counter.inc(labels, amount)
+          },
+        }
+      }),
+    gauge: (name, help, labelNames = []) =>
+      once(name, labelNames, () => {
+        const gauge = new Gauge({ name, help, labelNames, registers: [register] })
+        return {
+          set(value, labels) {
+            if (labels === undefined) gauge.set(value)
+            else gauge.set(labels, value)
+          },
+        }
+      }),
+    histogram: (name, help, buckets, labelNames = []) =>
+      once(name, labelNames, () => {
+        const histogram = new Histogram({
+          name,
+          help,
+          buckets: [...buckets],
+          labelNames,
+          registers: [register],
+        })
+        return {
+          observe(value, labels) {
+            if (labels === undefined) histogram.observe(value)
+            else histogram.observe(labels, value)
+          },
+        }
+      }),
+  }
+}
