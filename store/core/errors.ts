@@ -1,0 +1,101 @@
+// What the state machine refuses, and why. Codes are ours and stable; the message and the gRPC
+// status of each are etcd's, because clients of etcd compare them. A refusal never changed state.
+
+import { RaftsmanError } from '../../platform/errors.js'
+import type { Revision } from './types.js'
+
+export type GrpcStatus =
+  | 'InvalidArgument'
+  | 'OutOfRange'
+  | 'NotFound'
+  | 'FailedPrecondition'
+  | 'ResourceExhausted'
+  | 'Unavailable'
+  | 'DataLoss'
+
+interface Refusal {
+  readonly grpc: GrpcStatus
+  readonly message: string
+  readonly retryable?: true
+}
+
+const refusals = {
+  'key-empty': { grpc: 'InvalidArgument', message: 'etcdserver: key is not provided' },
+  'key-not-found': { grpc: 'InvalidArgument', message: 'etcdserver: key not found' },
+  'value-provided': { grpc: 'InvalidArgument', message: 'etcdserver: value is provided' },
+  'lease-provided': { grpc: 'InvalidArgument', message: 'etcdserver: lease is provided' },
+  'too-many-operations': {
+    grpc: 'InvalidArgument',
+    message: 'etcdserver: too many operations in txn request',
+  },
+  'duplicate-key': {
+    grpc: 'InvalidArgument',
+    message: 'etcdserver: duplicate key given in txn request',
+  },
+  'invalid-sort': { grpc: 'InvalidArgument', message: 'etcdserver: invalid sort option' },
+  'request-too-large': { grpc: 'InvalidArgument', message: 'etcdserver: request is too large' },
+  malformed: { grpc: 'InvalidArgument', message: 'raftsman: request is malformed' },
+  compacted: {
+    grpc: 'OutOfRange',
+    message: 'etcdserver: mvcc: required revision has been compacted',
+  },
+  'future-revision': {
+    grpc: 'OutOfRange',
+    message: 'etcdserver: mvcc: required revision is a future revision',
+  },
+  'lease-not-found': { grpc: 'NotFound', message: 'etcdserver: requested lease not found' },
+  'lease-exists': { grpc: 'FailedPrecondition', message: 'etcdserver: lease already exists' },
+  'lease-ttl-too-large': { grpc: 'OutOfRange', message: 'etcdserver: too large lease TTL' },
+  'stale-leader': {
+    grpc: 'FailedPrecondition',
+    message: 'raftsman: proposed by a leader that has been replaced since',
+  },
+  'not-leader': {
+    grpc: 'FailedPrecondition',
+    message: 'etcdserver: not leader',
+    retryable: true,
+  },
+  'too-many-leases': { grpc: 'ResourceExhausted', message: 'raftsman: too many leases' },
+  'too-many-watches': { grpc: 'ResourceExhausted', message: 'raftsman: too many watches' },
+  'too-many-snapshots': {
+    grpc: 'ResourceExhausted',
+    message: 'raftsman: too many snapshots are being read',
+    retryable: true,
+  },
+  'back-pressure': {
+    grpc: 'ResourceExhausted',
+    message: 'raftsman: applied state cannot be written, and its buffer is full',
+    retryable: true,
+  },
+  'snapshot-corrupt': { grpc: 'DataLoss', message: 'raftsman: snapshot is damaged' },
+} satisfies Readonly<Record<string, Refusal>>
+
+export type StoreErrorCode = keyof typeof refusals
+
+export const storeErrorCodes = Object.keys(refusals) as readonly StoreErrorCode[]
+
+/** A request the store refused without effect. `detail` is for people and goes behind the text. */
+export class StoreError extends RaftsmanError {
+  declare readonly code: StoreErrorCode
+  readonly grpc: GrpcStatus
+
+  constructor(code: StoreErrorCode, detail?: string) {
+    const refusal: Refusal = refusals[code]
+    super(detail === undefined ? refusal.message : `${refusal.message}: ${detail}`, {
+      code,
+      retryable: refusal.retryable === true,
+      outcome: 'not-applied',
+    })
+    this.grpc = refusal.grpc
+  }
+}
+
+/** The history asked for is gone; everything from `compactRevision` on is there. */
+export class CompactedError extends StoreError {
+  readonly compactRevision: Revision
+
+  constructor(compactRevision: Revision) {
+    super('compacted')
+    this.compactRevision = compactRevision
+  }
+}

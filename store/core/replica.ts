@@ -1,0 +1,134 @@
+// The contract between the replicated state machine (StoreCore) and the shells that drive it: the
+// store's server, LocalStore, the simulator. Everything is synchronous; time comes as `nowMs`, any
+// monotonic clock. Leadership is told, never asked. What it leaves out: reaching consensus.
+
+import type { StateMachine } from '../../raft/state-machine.js'
+import type { Entry } from '../../raft/core/types.js'
+import type { Command, CommandResult } from './command.js'
+import type {
+  Bytes,
+  LeaseGrantRequest,
+  LeaseId,
+  LeaseLeasesResponse,
+  LeaseTimeToLiveResponse,
+  RangeRequest,
+  RangeResponse,
+  ResponseHeader,
+  Revision,
+  TxnRequest,
+  TxnResponse,
+  WatchBatch,
+  WatchRequest,
+} from './types.js'
+
+/** A cursor into the shared history. Costs no memory while it is slow. */
+export interface Watcher {
+  /** Lowest revision that has not been delivered. */
+  readonly nextRevision: Revision
+  /**
+   * The next batch: whole revisions, as many as fit into `eventsBytesMax` but one at least; null
+   * when caught up. A batch without events only says that the cursor moved (a slice of old history
+   * without a match): ask again. Event objects are shared between watchers, so a server may keep
+   * their encoding beside them. Throws CompactedError when history it needs is gone, and
+   * BackendError when it cannot be read; the watch is over then.
+   */
+  next(eventsBytesMax: number): WatchBatch | null
+  /** An empty batch at the current revision when everything was delivered, else null. */
+  progress(): WatchBatch | null
+  close(): void
+}
+
+export interface LeaseRenewal {
+  readonly id: LeaseId
+  /** 0: no such lease, or it has expired already. */
+  readonly ttlSeconds: number
+  /**
+   * Must be applied before the client is answered when not null: it withdraws a checkpoint of less
+   * time, which a new leader would else go by.
+   */
+  readonly before: Command | null
+}
+
+export interface HashKv {
+  readonly header: ResponseHeader
+  /** Sixteen hexadecimal digits over everything that can be read at `revision` and below. */
+  readonly hash: string
+  readonly revision: Revision
+  readonly compactRevision: Revision
+}
+
+export interface HashJob {
+  /** Hashes about `keysMax` more keys; null while there is more to do. */
+  step(keysMax: number): HashKv | null
+}
+
+export interface FlushResult {
+  /** Rows written. */
+  readonly rows: number
+  /** Applied index that is with the backend now. */
+  readonly appliedIndex: number
+}
+
+export interface Replica extends StateMachine {
+  readonly revision: Revision
+  readonly compactRevision: Revision
+  /** Of everything ever applied: equal on members with equal `appliedIndex`. */
+  readonly stateHash: string
+  readonly dbSizeBytes: number
+
+  apply(entry: Entry): readonly CommandResult[]
+
+  /** `raftTerm` is the term of the last applied entry unless told otherwise. */
+  header(raftTerm?: number): ResponseHeader
+
+  /** Throws StoreError. */
+  range(request: RangeRequest): RangeResponse
+  /** A transaction that writes nothing on either branch, nested ones included. */
+  isReadOnly(txn: TxnRequest): boolean
+  /** Evaluates a read-only transaction. Throws StoreError. */
+  readTxn(txn: TxnRequest): TxnResponse
+
+  /** `onReadable` is called when there is something to take; not again until next() gave null. */
+  openWatch(request: WatchRequest, onReadable: () => void): Watcher
+
+  /** The command to propose: raises the TTL to the minimum. `pickedId` serves requests without id. */
+  leaseGrantCommand(request: LeaseGrantRequest, pickedId: LeaseId): Command
+  /** Only on the leader; throws StoreError `not-leader` elsewhere. */
+  leaseKeepAlive(id: LeaseId, nowMs: number): LeaseRenewal
+  /**
+   * Call about twice a second on every member. On the leader it answers what to propose (revokes of
+   * expired leases, checkpoints of remaining time); elsewhere nothing, and deadlines are forgotten.
+   * A command is repeated in a later tick until it is applied.
+   */
+  leaseTick(nowMs: number, asLeader: boolean, term: number): readonly Command[]
+  leaseTimeToLive(id: LeaseId, withKeys: boolean, nowMs: number): LeaseTimeToLiveResponse
+  leaseLeases(): LeaseLeasesResponse
+
+  /** True when enough has gathered for a transaction of its own; else flush every 50-100 ms. */
+  readonly needsFlush: boolean
+  /** True when apply would throw `back-pressure`: the buffer is full and cannot be written. */
+  readonly saturated: boolean
+  /** Rows and bytes applied but not yet with the backend. */
+  readonly pendingRows: number
+  readonly pendingBytes: number
+  /** One transaction with everything that is pending. BackendError: nothing lost, try again. */
+  flush(): FlushResult
+  /** Makes flushed state durable (raises `durableIndex`). May take as long as a disk sync. */
+  checkpoint(): void
+
+  /** True while rows wait to be deleted. */
+  readonly compacting: boolean
+  /** Looks at about `keysMax` keys; true when the compaction is finished. */
+  compactSlice(keysMax: number): boolean
+
+  /** Throws CompactedError or `future-revision`. 0: the current revision. */
+  hashKv(revision: Revision): HashJob
+  /** Flushes, makes durable and closes the backend. Watchers get nothing more. */
+  close(): void
+}
+
+/** The range of all keys. */
+export const everything: { readonly key: Bytes; readonly end: Bytes } = {
+  key: new Uint8Array([0]),
+  end: new Uint8Array([0]),
+}
