@@ -1,0 +1,73 @@
+// Who may lead, decided from a Lease as it was last seen. Pure; leader-election.ts does the IO.
+// Counterpart: tryAcquireOrRenew of client-go's leaderelection. The times in the Lease were
+// written by other machines' clocks, so only our own count: a holder is dead when the Lease has
+// not changed for its duration since we first saw it as it is.
+
+import type { Lease } from '../api/types/coordination.js'
+import { formatMicroTime } from './timestamps.js'
+
+export interface LeaseObservation {
+  /** Null when there is none yet. */
+  readonly lease: Lease | null
+  /** Monotonic time at which we first saw it in this state. */
+  readonly changedAtMs: number
+}
+
+export type LeaseDecision =
+  | { readonly action: 'create'; readonly lease: Lease }
+  | { readonly action: 'update'; readonly lease: Lease }
+  | { readonly action: 'wait'; readonly holder: string }
+
+export interface Candidate {
+  readonly namespace: string
+  readonly name: string
+  readonly identity: string
+  readonly leaseDurationMs: number
+}
+
+/** What a candidate or the leader does next. */
+export function decideLease(
+  seen: LeaseObservation,
+  candidate: Candidate,
+  now: { readonly monotonicMs: number; readonly wallMs: number },
+): LeaseDecision {
+  const { namespace, name, identity, leaseDurationMs } = candidate
+  const renewTime = formatMicroTime(now.wallMs)
+  const held = { holderIdentity: identity, leaseDurationSeconds: leaseDurationMs / 1000, renewTime }
+  if (!seen.lease) {
+    const spec = { ...held, acquireTime: renewTime, leaseTransitions: 0 }
+    const metadata = { namespace, name }
+    const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec }
+    return { action: 'create', lease }
+  }
+  const spec = seen.lease.spec ?? {}
+  const holder = spec.holderIdentity ?? ''
+  if (holder === identity) {
+    return { action: 'update', lease: { ...seen.lease, spec: { ...spec, ...held } } }
+  }
+  // The holder's own duration, which may differ from ours while versions are mixed.
+  const durationMs = (spec.leaseDurationSeconds ?? leaseDurationMs / 1000) * 1000
+  if (holder !== '' && now.monotonicMs < seen.changedAtMs + durationMs) {
+    return { action: 'wait', holder }
+  }
+  const transitions = (spec.leaseTransitions ?? 0) + 1
+  const taken = { ...spec, ...held, acquireTime: renewTime, leaseTransitions: transitions }
+  return { action: 'update', lease: { ...seen.lease, spec: taken } }
+}
+
+/** The Lease as a leader leaves it on an orderly stop: free for the next to take at once. */
+export function releasedLease(lease: Lease, wallMs: number): Lease {
+  const time = formatMicroTime(wallMs)
+  const spec = { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: time }
+  return { ...lease, spec }
+}
+
+export function observeLease(
+  previous: LeaseObservation | null,
+  lease: Lease | null,
+  monotonicMs: number,
+): LeaseObservation {
+  const before = previous?.lease?.metadata.resourceVersion
+  const unchanged = previous !== null && before === lease?.metadata.resourceVersion
+  return { lease, changedAtMs: unchanged ? previous.changedAtMs : monotonicMs }
+}

@@ -1,0 +1,78 @@
+// The resources that our own components talk to, each with the type of its objects. Other kinds
+// are found by discovery and described by the same value.
+
+import type { GroupVersionKind } from '../api/kind.js'
+import type { KubeObject } from '../api/object.js'
+import type { Deployment, ReplicaSet } from '../api/types/apps.js'
+import type { Lease } from '../api/types/coordination.js'
+import type { ConfigMap, Namespace, Secret, ServiceAccount } from '../api/types/core-config.js'
+import type { Event } from '../api/types/core-event.js'
+import type { Node } from '../api/types/core-node.js'
+import type { Pod } from '../api/types/core-pod.js'
+import type { Endpoints, Service } from '../api/types/core-service.js'
+import type { EndpointSlice } from '../api/types/discovery.js'
+
+/** A Kind of orchestrator/api is one too. `T` only exists for the compiler. */
+export interface Resource<T extends KubeObject = KubeObject> extends GroupVersionKind {
+  readonly plural: string
+  readonly namespaced: boolean
+  readonly objectType?: T
+}
+
+function resource<T extends KubeObject>(
+  group: string,
+  kind: string,
+  plural: string,
+  namespaced: boolean,
+): Resource<T> {
+  return { group, version: 'v1', kind, plural, namespaced }
+}
+
+export const pods = resource<Pod>('', 'Pod', 'pods', true)
+export const nodes = resource<Node>('', 'Node', 'nodes', false)
+export const namespaces = resource<Namespace>('', 'Namespace', 'namespaces', false)
+export const services = resource<Service>('', 'Service', 'services', true)
+export const endpoints = resource<Endpoints>('', 'Endpoints', 'endpoints', true)
+export const events = resource<Event>('', 'Event', 'events', true)
+export const configMaps = resource<ConfigMap>('', 'ConfigMap', 'configmaps', true)
+export const secrets = resource<Secret>('', 'Secret', 'secrets', true)
+export const serviceAccounts = resource<ServiceAccount>(
+  '',
+  'ServiceAccount',
+  'serviceaccounts',
+  true,
+)
+export const deployments = resource<Deployment>('apps', 'Deployment', 'deployments', true)
+export const replicaSets = resource<ReplicaSet>('apps', 'ReplicaSet', 'replicasets', true)
+export const endpointSlices = resource<EndpointSlice>(
+  'discovery.k8s.io',
+  'EndpointSlice',
+  'endpointslices',
+  true,
+)
+export const leases = resource<Lease>('coordination.k8s.io', 'Lease', 'leases', true)
+
+/** As in "apps/v1", or "v1" for the core group. */
+export function apiVersionOf(resource: GroupVersionKind): string {
+  return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`
+}
+
+/** Tells resources apart: "apps/v1/deployments". */
+export function resourceKey(resource: Resource): string {
+  return `${apiVersionOf(resource)}/${resource.plural}`
+}
+
+/** "namespace/name", or "name" where there is no namespace. */
+export function objectKey(object: KubeObject): string {
+  return keyOf(object.metadata.namespace, object.metadata.name ?? '')
+}
+
+export function keyOf(namespace: string | undefined, name: string): string {
+  return namespace === undefined || namespace === '' ? name : `${namespace}/${name}`
+}
+
+export function splitKey(key: string): { readonly namespace: string; readonly name: string } {
+  const slash = key.indexOf('/')
+  if (slash < 0) return { namespace: '', name: key }
+  return { namespace: key.slice(0, slash), name: key.slice(slash + 1) }
+}
