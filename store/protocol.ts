@@ -1,0 +1,28 @@
+// The native protocol of the store, the door to protocol/: its messages, limits and codecs, for the
+// server and for clients. docs/protocol.md describes the bytes.
+
+export {
+  ProtocolError,
+  protocolLimits,
+  protocolPath,
+  protocolVersion,
+} from './protocol/messages.js'
+export type {
+  Answer,
+  ClientMessage,
+  MemberListResponse,
+  Request,
+  RequestKind,
+  ServerMessage,
+  Welcome,
+  WireError,
+} from './protocol/messages.js'
+export { decodeClientFrame, encodeClientMessage } from './protocol/client-codec.js'
+export {
+  creditOf,
+  decodeServerFrame,
+  encodeServerMessage,
+  encodeWatchEvent,
+  watchEventsChunks,
+} from './protocol/server-codec.js'
+export { FrameWriter } from './protocol/wire.js'

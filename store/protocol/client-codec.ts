@@ -1,0 +1,208 @@
+// What a client sends: messages to packed bytes, frames to messages. Decoded keys and values are
+// views of the frame; a member encodes writes into the log in the same turn and copies the rest.
+
+import { unreachable } from '../../platform/errors.js'
+import type { WatchRequest } from '../core/types.js'
+import { ProtocolError, clientCode, protocolLimits } from './messages.js'
+import type { ClientMessage } from './messages.js'
+import {
+  decodeDeleteRange,
+  decodePut,
+  decodeRange,
+  decodeTxn,
+  encodeDeleteRange,
+  encodePut,
+  encodeRange,
+  encodeTxn,
+} from './kv-codec.js'
+import {
+  asBits,
+  asBytes,
+  asFields,
+  asFlag,
+  asInt,
+  asText,
+  asUint,
+  pack,
+  unpackFrame,
+} from './wire.js'
+import type { WireValue } from './wire.js'
+
+const watchBit = { prevKv: 1, progressNotify: 2, noPut: 4, noDelete: 8 } as const
+
+/** One packed message, to be put into a frame by FrameWriter. */
+export function encodeClientMessage(message: ClientMessage): Uint8Array {
+  return pack(clientFields(message))
+}
+
+function clientFields(message: ClientMessage): readonly WireValue[] {
+  const code = clientCode[message.kind]
+  switch (message.kind) {
+    case 'hello':
+      return [code, message.versionMin, message.versionMax, message.client, message.clusterId]
+    case 'ping':
+    case 'leaseLeases':
+    case 'status':
+    case 'memberList':
+      return [code, message.id]
+    case 'watchCreate':
+      return [code, message.watch, encodeWatch(message.request), message.creditBytes]
+    case 'watchCredit':
+      return [code, message.watch, message.creditBytes]
+    case 'watchCancel':
+    case 'watchProgress':
+      return [code, message.watch]
+    case 'range':
+      return [code, message.id, encodeRange(message.request)]
+    case 'put':
+      return [code, message.id, encodePut(message.request)]
+    case 'deleteRange':
+      return [code, message.id, encodeDeleteRange(message.request)]
+    case 'txn':
+      return [code, message.id, encodeTxn(message.request)]
+    case 'compact':
+      return [code, message.id, message.request.revision, message.request.physical === true]
+    case 'leaseGrant':
+      return [code, message.id, message.request.ttlSeconds, message.request.id ?? 0]
+    case 'leaseRevoke':
+      return [code, message.id, message.lease]
+    case 'leaseKeepAlive':
+      return [code, message.id, message.lease, message.forwarded]
+    case 'leaseTimeToLive':
+      return [code, message.id, message.lease, message.withKeys, message.forwarded]
+    case 'moveLeader':
+      return [code, message.id, message.target, message.forwarded]
+    default:
+      return unreachable(message)
+  }
+}
+
+/** @throws ProtocolError, and nothing else, whatever the bytes. */
+export function decodeClientFrame(frame: Uint8Array): readonly ClientMessage[] {
+  return unpackFrame(frame, protocolLimits.clientItemsMax).map(decodeClientMessage)
+}
+
+const kindByCode = new Map<number, ClientMessage['kind']>(
+  (Object.keys(clientCode) as ClientMessage['kind'][]).map(kind => [clientCode[kind], kind]),
+)
+
+const messageFields: Readonly<Record<ClientMessage['kind'], number>> = {
+  hello: 5,
+  ping: 2,
+  watchCreate: 4,
+  watchCredit: 3,
+  watchCancel: 2,
+  watchProgress: 2,
+  range: 3,
+  put: 3,
+  deleteRange: 3,
+  txn: 3,
+  compact: 4,
+  leaseGrant: 4,
+  leaseRevoke: 3,
+  leaseKeepAlive: 4,
+  leaseTimeToLive: 5,
+  leaseLeases: 2,
+  status: 2,
+  memberList: 2,
+  moveLeader: 4,
+}
+
+function decodeClientMessage(value: unknown): ClientMessage {
+  if (!Array.isArray(value)) throw new ProtocolError('a message is not an array')
+  const kind = kindByCode.get(asUint(value[0], 'message code'))
+  if (kind === undefined) throw new ProtocolError(`unknown message code ${String(value[0])}`)
+  const fields = asFields(value, messageFields[kind], kind)
+  // Second in every message but `hello`: the request id or the watch id.
+  const id = asUint(fields[1], `${kind} id`)
+  switch (kind) {
+    case 'hello':
+      return {
+        kind,
+        versionMin: id,
+        versionMax: asUint(fields[2], 'hello versionMax'),
+        client: asText(fields[3], 'hello client'),
+        clusterId: asUint(fields[4], 'hello clusterId'),
+      }
+    case 'ping':
+    case 'leaseLeases':
+    case 'status':
+    case 'memberList':
+      return { kind, id }
+    case 'watchCreate':
+      return { kind, watch: id, request: decodeWatch(fields[2]), creditBytes: asCredit(fields[3]) }
+    case 'watchCredit':
+      return { kind, watch: id, creditBytes: asCredit(fields[2]) }
+    case 'watchCancel':
+    case 'watchProgress':
+      return { kind, watch: id }
+    case 'range':
+      return { kind, id, request: decodeRange(fields[2]) }
+    case 'put':
+      return { kind, id, request: decodePut(fields[2]) }
+    case 'deleteRange':
+      return { kind, id, request: decodeDeleteRange(fields[2]) }
+    case 'txn':
+      return { kind, id, request: decodeTxn(fields[2]) }
+    case 'compact': {
+      const physical = asFlag(fields[3], 'compact physical')
+      return { kind, id, request: { revision: asInt(fields[2], 'compact revision'), physical } }
+    }
+    case 'leaseGrant': {
+      const ttlSeconds = asInt(fields[2], 'leaseGrant ttlSeconds')
+      return { kind, id, request: { ttlSeconds, id: asUint(fields[3], 'leaseGrant lease') } }
+    }
+    case 'leaseRevoke':
+      return { kind, id, lease: asUint(fields[2], 'leaseRevoke lease') }
+    case 'leaseKeepAlive': {
+      const forwarded = asFlag(fields[3], 'leaseKeepAlive forwarded')
+      return { kind, id, lease: asUint(fields[2], 'leaseKeepAlive lease'), forwarded }
+    }
+    case 'leaseTimeToLive': {
+      const forwarded = asFlag(fields[4], 'leaseTimeToLive forwarded')
+      const withKeys = asFlag(fields[3], 'leaseTimeToLive withKeys')
+      return { kind, id, lease: asUint(fields[2], 'leaseTimeToLive lease'), withKeys, forwarded }
+    }
+    case 'moveLeader': {
+      const forwarded = asFlag(fields[3], 'moveLeader forwarded')
+      return { kind, id, target: asUint(fields[2], 'moveLeader target'), forwarded }
+    }
+    default:
+      return unreachable(kind)
+  }
+}
+
+function asCredit(value: unknown): number {
+  const creditBytes = asUint(value, 'watch credit')
+  if (creditBytes > protocolLimits.creditBytesMax) {
+    throw new ProtocolError(`watch credit above ${protocolLimits.creditBytesMax}`)
+  }
+  return creditBytes
+}
+
+function encodeWatch(request: WatchRequest): WireValue {
+  return [
+    request.key,
+    request.end ?? null,
+    request.startRevision ?? 0,
+    (request.prevKv === true ? watchBit.prevKv : 0) |
+      (request.progressNotify === true ? watchBit.progressNotify : 0) |
+      (request.noPut === true ? watchBit.noPut : 0) |
+      (request.noDelete === true ? watchBit.noDelete : 0),
+  ]
+}
+
+/** Copies its keys: a watch outlives its frame. */
+function decodeWatch(body: unknown): WatchRequest {
+  const fields = asFields(body, 4, 'watch')
+  const bits = asBits(fields[3], 15, 'watch flags')
+  const key = Buffer.from(asBytes(fields[0], 'watch key'))
+  return {
+    ...(fields[1] === null ? { key } : { key, end: Buffer.from(asBytes(fields[1], 'watch end')) }),
+    startRevision: asUint(fields[2], 'watch startRevision'),
+    prevKv: (bits & watchBit.prevKv) !== 0,
+    progressNotify: (bits & watchBit.progressNotify) !== 0,
+    noPut: (bits & watchBit.noPut) !== 0,
+    noDelete: (bits & watchBit.noDelete) !== 0,
+  }
+}

@@ -1,0 +1,245 @@
+// The messages of the native store protocol as values, and its numbers. How they stand on the wire
+// is docs/protocol.md. Counterpart: etcd's KV, Watch and Lease services, folded into one stream of
+// small messages so that many operations share one frame. Leaves out auth and membership changes.
+
+import { RaftsmanError } from '../../platform/errors.js'
+import type { Outcome } from '../../platform/errors.js'
+import type {
+  CompactionRequest,
+  DeleteRangeRequest,
+  DeleteRangeResponse,
+  KeyValue,
+  LeaseGrantRequest,
+  LeaseGrantResponse,
+  LeaseId,
+  LeaseKeepAliveResponse,
+  LeaseLeasesResponse,
+  LeaseTimeToLiveResponse,
+  Member,
+  MemberStatus,
+  PutRequest,
+  PutResponse,
+  RangeRequest,
+  RangeResponse,
+  ResponseHeader,
+  Revision,
+  TxnRequest,
+  TxnResponse,
+  WatchEvent,
+  WatchRequest,
+} from '../core/types.js'
+
+/** Upgrade path of the WebSocket. */
+export const protocolPath = '/v1/store'
+
+/** The only version so far; `hello` carries a range, so that the next one can be told apart. */
+export const protocolVersion = 1
+
+/** Every limit of a link. A frame or message beyond one closes the link with a sentence. */
+export const protocolLimits = {
+  /** Client to server. One request of `requestBytesMax` and its framing fit. */
+  clientFrameBytesMax: 2 * 1024 * 1024,
+  /** Server to client: one answer of `answerBytesMax` and its framing fit. */
+  serverFrameBytesMax: 9 * 1024 * 1024,
+  /** One answer that cannot be cut: transactions, deletes with previous values, keys of a lease. */
+  answerBytesMax: 8 * 1024 * 1024,
+  /** A sender cuts its frame once it is this long. */
+  frameBytesSoft: 512 * 1024,
+  /** Length at which a long range and a long batch of events are cut into parts. */
+  partBytes: 256 * 1024,
+  messagesMax: 8_192,
+  /** Arrays, numbers, texts and binaries in one frame of a client. */
+  clientItemsMax: 1 << 20,
+  /** In one frame of a server, whom a client trusts more; never fewer than its bytes allow. */
+  serverItemsMax: 9 * 1024 * 1024,
+  /** Array nesting: four levels for each transaction, of which 128 may stand in one another. */
+  depthMax: 528,
+  /** One encoded request, as etcd's default. */
+  requestBytesMax: 1_572_864,
+  /** Requests sent on a link and not answered. */
+  inFlightMax: 16_384,
+  watchesMax: 4_096,
+  /** Credit that a watch may hold. */
+  creditBytesMax: 64 * 1024 * 1024,
+  /** Text fields: names, versions, error messages. */
+  textBytesMax: 4_096,
+} as const
+
+/** The peer does not speak the protocol; the link is closed with the message. */
+export class ProtocolError extends RaftsmanError {
+  constructor(message: string, cause?: unknown) {
+    super(`bad frame: ${message}`, {
+      code: 'bad-frame',
+      retryable: false,
+      outcome: 'not-applied',
+      cause,
+    })
+  }
+}
+
+/** Codes on the wire, client to server. An answer to request code N is N + 32. */
+export const clientCode = {
+  hello: 0,
+  ping: 1,
+  watchCreate: 4,
+  watchCredit: 5,
+  watchCancel: 6,
+  watchProgress: 7,
+  range: 16,
+  put: 17,
+  deleteRange: 18,
+  txn: 19,
+  compact: 20,
+  leaseGrant: 21,
+  leaseRevoke: 22,
+  leaseKeepAlive: 23,
+  leaseTimeToLive: 24,
+  leaseLeases: 25,
+  status: 26,
+  memberList: 27,
+  moveLeader: 28,
+} as const
+
+/** Codes on the wire, server to client, beside the answers. */
+export const serverCode = {
+  welcome: 0,
+  pong: 1,
+  leader: 2,
+  error: 3,
+  watchCreated: 4,
+  watchEvents: 5,
+  watchEnd: 6,
+  rangePart: 7,
+} as const
+
+export const answerOffset = 32
+
+/** `id` is chosen by the client and not reused while it is unanswered. */
+export type Request =
+  | { readonly kind: 'range'; readonly id: number; readonly request: RangeRequest }
+  | { readonly kind: 'put'; readonly id: number; readonly request: PutRequest }
+  | { readonly kind: 'deleteRange'; readonly id: number; readonly request: DeleteRangeRequest }
+  | { readonly kind: 'txn'; readonly id: number; readonly request: TxnRequest }
+  | { readonly kind: 'compact'; readonly id: number; readonly request: CompactionRequest }
+  | { readonly kind: 'leaseGrant'; readonly id: number; readonly request: LeaseGrantRequest }
+  | { readonly kind: 'leaseRevoke'; readonly id: number; readonly lease: LeaseId }
+  | (Forwardable & { readonly kind: 'leaseKeepAlive'; readonly lease: LeaseId })
+  | (Forwardable & {
+      readonly kind: 'leaseTimeToLive'
+      readonly lease: LeaseId
+      readonly withKeys: boolean
+    })
+  | { readonly kind: 'leaseLeases'; readonly id: number }
+  | { readonly kind: 'status'; readonly id: number }
+  | { readonly kind: 'memberList'; readonly id: number }
+  | (Forwardable & { readonly kind: 'moveLeader'; readonly target: number })
+
+/** Answered by the leader alone. A member passes it on once; `forwarded` stops a second hop. */
+interface Forwardable {
+  readonly id: number
+  readonly forwarded: boolean
+}
+
+export type RequestKind = Request['kind']
+
+export type ClientMessage =
+  | {
+      readonly kind: 'hello'
+      readonly versionMin: number
+      readonly versionMax: number
+      /** For logs. */
+      readonly client: string
+      /** 0: whichever; else the link is refused when the cluster is another one. */
+      readonly clusterId: number
+    }
+  | { readonly kind: 'ping'; readonly id: number }
+  | {
+      readonly kind: 'watchCreate'
+      readonly watch: number
+      readonly request: WatchRequest
+      readonly creditBytes: number
+    }
+  | { readonly kind: 'watchCredit'; readonly watch: number; readonly creditBytes: number }
+  | { readonly kind: 'watchCancel'; readonly watch: number }
+  | { readonly kind: 'watchProgress'; readonly watch: number }
+  | Request
+
+/** What a member says of itself, first on every link. */
+export interface Welcome {
+  readonly version: number
+  readonly clusterId: number
+  readonly memberId: number
+  readonly name: string
+  readonly serverVersion: string
+  /** Member id of the leader; 0 while there is none. */
+  readonly leader: number
+  readonly requestBytesMax: number
+  readonly inFlightMax: number
+}
+
+export interface WireError {
+  readonly code: string
+  readonly message: string
+  readonly retryable: boolean
+  readonly outcome: Outcome
+}
+
+/** Answers carry the header's revision and term; cluster and member are those of the welcome. */
+export type Answer =
+  | { readonly kind: 'range'; readonly id: number; readonly response: RangeResponse }
+  | { readonly kind: 'put'; readonly id: number; readonly response: PutResponse }
+  | { readonly kind: 'deleteRange'; readonly id: number; readonly response: DeleteRangeResponse }
+  | { readonly kind: 'txn'; readonly id: number; readonly response: TxnResponse }
+  | { readonly kind: 'compact'; readonly id: number; readonly response: Headed }
+  | { readonly kind: 'leaseGrant'; readonly id: number; readonly response: LeaseGrantResponse }
+  | { readonly kind: 'leaseRevoke'; readonly id: number; readonly response: Headed }
+  | {
+      readonly kind: 'leaseKeepAlive'
+      readonly id: number
+      readonly response: LeaseKeepAliveResponse
+    }
+  | {
+      readonly kind: 'leaseTimeToLive'
+      readonly id: number
+      readonly response: LeaseTimeToLiveResponse
+    }
+  | { readonly kind: 'leaseLeases'; readonly id: number; readonly response: LeaseLeasesResponse }
+  | { readonly kind: 'status'; readonly id: number; readonly response: MemberStatus }
+  | { readonly kind: 'memberList'; readonly id: number; readonly response: MemberListResponse }
+  | { readonly kind: 'moveLeader'; readonly id: number; readonly response: Headed }
+
+export interface Headed {
+  readonly header: ResponseHeader
+}
+
+export interface MemberListResponse extends Headed {
+  readonly members: readonly Member[]
+}
+
+export type ServerMessage =
+  | { readonly kind: 'welcome'; readonly welcome: Welcome }
+  | { readonly kind: 'pong'; readonly id: number; readonly leader: number }
+  /** The member has learnt of another leader, or (0) has lost it. */
+  | { readonly kind: 'leader'; readonly leader: number; readonly raftTerm: number }
+  | { readonly kind: 'error'; readonly id: number; readonly error: WireError }
+  | { readonly kind: 'watchCreated'; readonly watch: number; readonly revision: Revision }
+  | {
+      readonly kind: 'watchEvents'
+      readonly watch: number
+      readonly revision: Revision
+      /** More events of the same batch follow in the next message of this watch. */
+      readonly more: boolean
+      readonly events: readonly WatchEvent[]
+      /** What this message costs of the credit of the watch; see creditOf. */
+      readonly bytes: number
+    }
+  | {
+      readonly kind: 'watchEnd'
+      readonly watch: number
+      readonly error: WireError
+      /** 0 unless history that the watch needs has been compacted. */
+      readonly compactRevision: Revision
+    }
+  /** Key-values of a long range; the answer brings the last of them. */
+  | { readonly kind: 'rangePart'; readonly id: number; readonly kvs: readonly KeyValue[] }
+  | { readonly kind: 'answer'; readonly answer: Answer }
