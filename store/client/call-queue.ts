@@ -1,0 +1,291 @@
+// The calls of a client between the user's promise and a member's answer: bounded, in order of their
+// deadlines, sent when there is a connection, and repeated or failed when it breaks.
+
+import { RaftsmanError, must } from '../../platform/errors.js'
+import type { Clock } from '../../platform/clock.js'
+import type { Random } from '../../platform/random.js'
+import type { KeyValue, TxnRequest } from '../core/types.js'
+import { creditOf, encodeClientMessage, protocolLimits } from '../protocol.js'
+import type { Answer, WireError } from '../protocol.js'
+import { clientError, isMemberTrouble, isRepeatable, memberError } from './call.js'
+import type { Call, NewRequest } from './call.js'
+import type { Connection } from './connection.js'
+
+const retryMs = 60
+const retryMsMax = 500
+/** A range above this is refused on arrival; ask for it in pages. */
+const rangeBytesMax = 512 * 1024 * 1024
+
+export interface CallQueueOptions {
+  readonly clock: Clock
+  readonly random: Random
+  readonly requestTimeoutMs: number
+  readonly callsMax: number
+  readonly callBytesMax: number
+  readonly current: () => Connection | null
+  readonly lastReason: () => string
+  readonly onMemberTrouble: () => void
+}
+
+export class CallQueue {
+  readonly #options: CallQueueOptions
+  /** Every unanswered call, oldest first: one timeout for all makes that the order of deadlines. */
+  readonly #calls = new Map<number, Call>()
+  /** Ids of calls that wait for a connection, in order; answered ones are skipped. */
+  #waiting: Call[] = []
+  #delayed: { readonly call: Call; readonly notBeforeMs: number }[] = []
+  readonly #draining = new Set<Connection>()
+  #bytes = 0
+  #ids = 0
+  #closed = false
+
+  constructor(options: CallQueueOptions) {
+    this.#options = options
+  }
+
+  submit(
+    request: NewRequest,
+    resolve: (answer: Answer) => void,
+    reject: (error: Error) => void,
+  ): void {
+    const call = this.#admit(request, resolve, reject)
+    if (call instanceof RaftsmanError) {
+      reject(call)
+      return
+    }
+    this.#calls.set(call.id, call)
+    this.#bytes += call.packed.length
+    const connection = this.#options.current()
+    if (connection === null || this.#waiting.length > 0 || !hasRoom(connection)) {
+      this.#waiting.push(call)
+    } else send(call, connection)
+  }
+
+  /** Sends what waits, as far as the connection in use takes it. */
+  dispatch(): void {
+    const connection = this.#options.current()
+    if (connection === null || this.#waiting.length === 0) return
+    let taken = 0
+    for (const call of this.#waiting) {
+      if (!hasRoom(connection)) break
+      taken += 1
+      if (this.#calls.has(call.id)) send(call, connection)
+    }
+    this.#waiting.splice(0, taken)
+  }
+
+  /** No new calls go there; it is closed when the last one is answered. */
+  drain(connection: Connection): void {
+    if (connection.inFlight === 0) connection.close('another member is used now')
+    else this.#draining.add(connection)
+  }
+
+  lost(connection: Connection, reason: string): void {
+    this.#draining.delete(connection)
+    const again: Call[] = []
+    for (const call of this.#calls.values()) {
+      if (call.connection !== connection) continue
+      if (call.sent && !call.repeatable) {
+        this.#finish(call)
+        const message = `the connection to ${connection.address} ended (${reason}) before the answer came`
+        call.reject(
+          clientError('connection-lost', message, { retryable: false, outcome: 'unknown' }),
+        )
+      } else {
+        release(call)
+        again.push(call)
+      }
+    }
+    // They were first, so they go first again.
+    if (again.length > 0) this.#waiting = [...again, ...this.#waiting]
+  }
+
+  part(connection: Connection, id: number, kvs: readonly KeyValue[]): void {
+    const call = this.#sentOver(connection, id)
+    if (call === null) return
+    call.parts ??= []
+    for (const kv of kvs) {
+      call.parts.push(kv)
+      call.partsBytes += creditOf(kv)
+    }
+    if (call.partsBytes <= rangeBytesMax) return
+    this.#finish(call)
+    call.reject(
+      clientError('answer-too-large', `the range is larger than ${rangeBytesMax} bytes`, {
+        retryable: false,
+      }),
+    )
+  }
+
+  answered(connection: Connection, answer: Answer): void {
+    const call = this.#sentOver(connection, answer.id)
+    if (call === null) return
+    if (answer.kind !== call.kind) {
+      connection.close(`an answer of kind ${answer.kind} to a request of kind ${call.kind}`)
+      return
+    }
+    this.#finish(call)
+    // Only a quorum can have let it through.
+    if (!call.repeatable) connection.healthy = true
+    call.resolve(withParts(answer, call.parts))
+    this.#settled(connection)
+  }
+
+  failed(connection: Connection, id: number, error: WireError): void {
+    const call = this.#sentOver(connection, id)
+    if (call === null) return
+    const trouble = isMemberTrouble(error.code)
+    const again = trouble && error.retryable && (call.repeatable || error.outcome === 'not-applied')
+    if (again) {
+      release(call)
+      const { clock, random } = this.#options
+      const fullMs = Math.min(retryMsMax, retryMs * 2 ** Math.min(call.attempts, 8))
+      const notBeforeMs = clock.monotonicMs() + fullMs * (0.5 + random.next() / 2)
+      this.#delayed.push({ call, notBeforeMs })
+    } else {
+      this.#finish(call)
+      call.reject(memberError(error))
+    }
+    if (trouble) {
+      connection.healthy = false
+      this.#options.onMemberTrouble()
+    }
+    this.#settled(connection)
+  }
+
+  tick(): void {
+    const nowMs = this.#options.clock.monotonicMs()
+    for (const call of this.#calls.values()) {
+      if (call.deadlineMs > nowMs) break
+      this.#expire(call)
+    }
+    if (this.#delayed.length > 0) {
+      const due = this.#delayed.filter(({ notBeforeMs }) => notBeforeMs <= nowMs)
+      if (due.length > 0) {
+        this.#delayed = this.#delayed.filter(({ notBeforeMs }) => notBeforeMs > nowMs)
+        for (const { call } of due) this.#waiting.push(call)
+      }
+    }
+    this.dispatch()
+    for (const connection of this.#draining) this.#settled(connection)
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const call of this.#calls.values()) {
+      const outcome = call.sent && !call.repeatable ? 'unknown' : 'not-applied'
+      call.reject(
+        clientError('client-closed', 'the store client is closed', { retryable: false, outcome }),
+      )
+    }
+    this.#calls.clear()
+    this.#waiting = []
+    this.#delayed = []
+    for (const connection of this.#draining) connection.close('the client is closed')
+    this.#draining.clear()
+  }
+
+  #admit(
+    request: NewRequest,
+    resolve: (answer: Answer) => void,
+    reject: (error: Error) => void,
+  ): Call | RaftsmanError {
+    const { callsMax, callBytesMax, clock, requestTimeoutMs } = this.#options
+    if (this.#closed) {
+      return clientError('client-closed', 'the store client is closed', { retryable: false })
+    }
+    if (this.#calls.size >= callsMax) {
+      const message = `${callsMax} calls are unanswered already; wait for some of them`
+      return clientError('too-many-requests', message, { retryable: true })
+    }
+    this.#ids += 1
+    const id = this.#ids
+    const packed = encodeClientMessage({ ...request, id })
+    if (packed.length > protocolLimits.requestBytesMax) {
+      const message = `the request has ${packed.length} bytes; ${protocolLimits.requestBytesMax} are allowed`
+      return clientError('request-too-large', message, { retryable: false })
+    }
+    if (this.#bytes + packed.length > callBytesMax) {
+      const message = `unanswered calls hold ${callBytesMax} bytes already; wait for some of them`
+      return clientError('too-many-requests', message, { retryable: true })
+    }
+    return {
+      id,
+      kind: request.kind,
+      repeatable: request.kind === 'txn' ? isReadOnly(request.request) : isRepeatable(request.kind),
+      packed,
+      deadlineMs: clock.monotonicMs() + requestTimeoutMs,
+      resolve,
+      reject,
+      connection: null,
+      sent: false,
+      attempts: 0,
+      parts: null,
+      partsBytes: 0,
+    }
+  }
+
+  #expire(call: Call): void {
+    this.#finish(call)
+    if (call.connection === null) {
+      const message = `no member of the store took the request in time (${this.#options.lastReason()})`
+      call.reject(clientError('unavailable', message, { retryable: true }))
+      return
+    }
+    const message = `${call.connection.address} did not answer in time`
+    const outcome = call.sent && !call.repeatable ? 'unknown' : 'not-applied'
+    call.reject(clientError('timeout', message, { retryable: true, outcome }))
+  }
+
+  #sentOver(connection: Connection, id: number): Call | null {
+    const call = this.#calls.get(id)
+    // Expired, or asked again over another connection meanwhile.
+    return call !== undefined && call.connection === connection ? call : null
+  }
+
+  #finish(call: Call): void {
+    this.#calls.delete(call.id)
+    this.#bytes -= call.packed.length
+    if (call.connection !== null) call.connection.inFlight -= 1
+  }
+
+  #settled(connection: Connection): void {
+    if (connection.inFlight === 0 && this.#draining.delete(connection)) {
+      connection.close('another member is used now')
+    } else if (this.#waiting.length > 0) this.dispatch()
+  }
+}
+
+function hasRoom(connection: Connection): boolean {
+  if (!connection.usable) return false
+  const { inFlightMax } = must(connection.welcome, 'a usable connection has been greeted')
+  return connection.inFlight < inFlightMax
+}
+
+function send(call: Call, connection: Connection): void {
+  call.connection = connection
+  call.attempts += 1
+  connection.inFlight += 1
+  connection.sendPacked(call.packed, call)
+}
+
+/** Back to waiting, as if it had never been sent. */
+function release(call: Call): void {
+  if (call.connection !== null) call.connection.inFlight -= 1
+  call.connection = null
+  call.sent = false
+  call.parts = null
+  call.partsBytes = 0
+}
+
+function withParts(answer: Answer, parts: KeyValue[] | null): Answer {
+  if (parts === null || answer.kind !== 'range') return answer
+  for (const kv of answer.response.kvs) parts.push(kv)
+  return { ...answer, response: { ...answer.response, kvs: parts } }
+}
+
+function isReadOnly(txn: TxnRequest): boolean {
+  return [...txn.success, ...txn.failure].every(
+    op => op.kind === 'range' || (op.kind === 'txn' && isReadOnly(op.request)),
+  )
+}

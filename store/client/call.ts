@@ -1,0 +1,75 @@
+// One request of a user on its way: what it costs, when it gives up, who waits for it. And the
+// errors that the client itself answers with, beside those that members send.
+
+import { RaftsmanError } from '../../platform/errors.js'
+import type { Outcome } from '../../platform/errors.js'
+import type { Answer, Request, RequestKind, WireError } from '../protocol.js'
+import type { KeyValue } from '../core/types.js'
+import type { Connection } from './connection.js'
+
+/** What a failed call says: `code` is stable, `outcome` whether a write may have happened. */
+export class StoreClientError extends RaftsmanError {}
+
+type WithoutId<R> = R extends Request ? Omit<R, 'id'> : never
+
+/** A request before the queue has given it its id. */
+export type NewRequest = WithoutId<Request>
+
+export interface Call {
+  readonly id: number
+  readonly kind: RequestKind
+  /** Asking again does no harm: reads, keep-alives. Others are repeated only when not applied. */
+  readonly repeatable: boolean
+  readonly packed: Uint8Array
+  readonly deadlineMs: number
+  readonly resolve: (answer: Answer) => void
+  readonly reject: (error: Error) => void
+  /** Where it was sent; null while it waits for a connection. */
+  connection: Connection | null
+  /** Handed to a link that was open: from then on a member may have got it. */
+  sent: boolean
+  attempts: number
+  /** Key-values of a long range that came ahead of its answer. */
+  parts: KeyValue[] | null
+  partsBytes: number
+}
+
+const repeatableKinds: ReadonlySet<RequestKind> = new Set([
+  'range',
+  'leaseKeepAlive',
+  'leaseTimeToLive',
+  'leaseLeases',
+  'status',
+  'memberList',
+])
+
+/** A transaction that writes nothing is repeatable too; the caller says so. */
+export const isRepeatable = (kind: RequestKind): boolean => repeatableKinds.has(kind)
+
+/** Codes by which a member says that another member, or the same one soon, may do better. */
+const memberTrouble: ReadonlySet<string> = new Set([
+  'no-leader',
+  'not-leader',
+  'transferring',
+  'stopped',
+  'timeout',
+])
+
+export const isMemberTrouble = (code: string): boolean => memberTrouble.has(code)
+
+export function clientError(
+  code: string,
+  message: string,
+  traits: { readonly retryable: boolean; readonly outcome?: Outcome },
+): StoreClientError {
+  return new StoreClientError(message, {
+    code,
+    retryable: traits.retryable,
+    outcome: traits.outcome ?? 'not-applied',
+  })
+}
+
+/** A member's error as the user sees it. */
+export function memberError(error: WireError): StoreClientError {
+  return new StoreClientError(error.message, error)
+}

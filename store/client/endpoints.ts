@@ -1,0 +1,146 @@
+// Which member to talk to. Keeps one connection in use, opens a second one while there is a better
+// choice to try, and changes over only to a member that has greeted and knows a leader. Prefers the
+// lowest rank (the local member), leaves it while it is down or leaderless, and comes back.
+
+import type { Clock } from '../../platform/clock.js'
+import type { Logger } from '../../platform/logger.js'
+import type { Address } from '../../platform/network.js'
+import type { Random } from '../../platform/random.js'
+import { must } from '../../platform/errors.js'
+import type { Connection } from './connection.js'
+
+const backoffMsMin = 50
+const backoffMsMax = 2_000
+/** How often a preferred member that is up but not in use is tried again. */
+const returnMs = 1_000
+
+interface Endpoint {
+  readonly address: Address
+  readonly rank: number
+  failures: number
+  notBeforeMs: number
+}
+
+export interface EndpointsOptions {
+  readonly addresses: readonly Address[]
+  /** False: start anywhere and stay. */
+  readonly preferFirst: boolean
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly open: (address: Address, rank: number) => Connection
+  /** New calls and all watches go there from now on; `old` finishes what it has. */
+  readonly onChange: (connection: Connection, old: Connection | null) => void
+}
+
+export class Endpoints {
+  current: Connection | null = null
+  /** Why the last attempt failed, for people who wait. */
+  lastReason = 'no connection has been tried yet'
+  readonly #options: EndpointsOptions
+  readonly #endpoints: readonly Endpoint[]
+  #candidate: Connection | null = null
+  #stopped = false
+
+  constructor(options: EndpointsOptions) {
+    this.#options = options
+    this.#endpoints = options.addresses.map((address, rank) => ({
+      address,
+      rank,
+      failures: 0,
+      notBeforeMs: 0,
+    }))
+    if (!options.preferFirst) {
+      // Spread over the members, and go on in their order from there.
+      const start = options.random.integer(this.#endpoints.length)
+      this.#endpoints = [...this.#endpoints.slice(start), ...this.#endpoints.slice(0, start)]
+    }
+  }
+
+  /** To be called a few times a second, and whenever a connection came, went or lost its leader. */
+  tick(): void {
+    if (this.#stopped) return
+    const nowMs = this.#options.clock.monotonicMs()
+    this.current?.tick(nowMs)
+    this.#candidate?.tick(nowMs)
+    if (this.#candidate !== null) return
+    const next = this.#nextToTry(nowMs)
+    if (next === null) return
+    this.#candidate = this.#options.open(next.address, next.rank)
+  }
+
+  greeted(connection: Connection): void {
+    if (connection !== this.#candidate) return
+    this.#candidate = null
+    const endpoint = this.#endpointOf(connection)
+    if (this.current !== null && !this.#isBetter(connection, this.current)) {
+      // A member without a leader may find it yet; and the one in use may have found its own.
+      this.#defer(endpoint)
+      connection.close('another member is used')
+      return
+    }
+    if (connection.healthy) endpoint.failures = 0
+    else this.#defer(endpoint)
+    const old = this.current
+    this.current = connection
+    this.#options.logger.info(
+      { member: connection.welcome?.name, address: connection.address, rank: connection.rank },
+      'connected to a store member',
+    )
+    this.#options.onChange(connection, old)
+  }
+
+  closed(connection: Connection, reason: string): void {
+    if (this.#stopped) return
+    const wasInUse = connection === this.current
+    if (wasInUse) this.current = null
+    if (connection === this.#candidate) this.#candidate = null
+    else if (!wasInUse) return
+    this.lastReason = `${connection.address}: ${reason}`
+    this.#defer(this.#endpointOf(connection))
+    this.#options.logger.debug(
+      { address: connection.address, reason, wasInUse },
+      'connection to a store member ended',
+    )
+    this.tick()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    const { current } = this
+    const candidate = this.#candidate
+    this.current = null
+    this.#candidate = null
+    current?.close('the client is closed')
+    candidate?.close('the client is closed')
+  }
+
+  #nextToTry(nowMs: number): Endpoint | null {
+    const { current } = this
+    const ready = this.#endpoints.filter(endpoint => endpoint.notBeforeMs <= nowMs)
+    if (current === null) return ready[0] ?? null
+    if (!current.healthy) return ready.find(endpoint => endpoint.rank !== current.rank) ?? null
+    if (!this.#options.preferFirst || current.rank === 0) return null
+    const first = ready.find(endpoint => endpoint.rank === 0)
+    if (first === undefined) return null
+    first.notBeforeMs = nowMs + returnMs
+    return first
+  }
+
+  #isBetter(candidate: Connection, current: Connection): boolean {
+    if (!candidate.healthy) return false
+    return !current.healthy || (this.#options.preferFirst && candidate.rank === 0)
+  }
+
+  #defer(endpoint: Endpoint): void {
+    const { clock, random } = this.#options
+    const fullMs = Math.min(backoffMsMax, backoffMsMin * 2 ** Math.min(endpoint.failures, 16))
+    endpoint.failures += 1
+    endpoint.notBeforeMs = clock.monotonicMs() + fullMs * (0.5 + random.next() / 2)
+  }
+
+  #endpointOf(connection: Connection): Endpoint {
+    const found = this.#endpoints.find(endpoint => endpoint.rank === connection.rank)
+    return must(found, 'a connection belongs to an endpoint')
+  }
+}

@@ -1,0 +1,260 @@
+// The store over the network: promises at the edge, completions inside. All requests of one turn of
+// the event loop leave in one frame; members are changed behind the user's back, and what that
+// means for a request is decided by what is known of it: reads are asked again, writes only when a
+// member said that they were not applied or when they never left. Counterpart: etcd's clientv3.
+
+import { unreachable } from '../../platform/errors.js'
+import type { Clock, Timer } from '../../platform/clock.js'
+import type { Logger } from '../../platform/logger.js'
+import type { Address, Network, TlsFiles } from '../../platform/network.js'
+import type { Random } from '../../platform/random.js'
+import type {
+  CompactionRequest,
+  CompactionResponse,
+  DeleteRangeRequest,
+  DeleteRangeResponse,
+  LeaseGrantRequest,
+  LeaseGrantResponse,
+  LeaseId,
+  LeaseKeepAliveResponse,
+  LeaseLeasesResponse,
+  LeaseRevokeResponse,
+  LeaseTimeToLiveResponse,
+  Member,
+  MemberStatus,
+  PutRequest,
+  PutResponse,
+  RangeRequest,
+  RangeResponse,
+  TxnRequest,
+  TxnResponse,
+  WatchRequest,
+} from '../core/types.js'
+import type { Answer, RequestKind, ServerMessage } from '../protocol.js'
+import type { NewRequest } from './call.js'
+import { CallQueue } from './call-queue.js'
+import { Connection } from './connection.js'
+import { Endpoints } from './endpoints.js'
+import { keepLease } from './lease-keeper.js'
+import type { LeaseKeeping } from './lease-keeper.js'
+import type { Store, Watch, WatchHandlers } from './types.js'
+import { WatchSet } from './watch-set.js'
+
+export interface StoreClientOptions {
+  /** Client ports of members; with `preferFirst` the first is used whenever it is well. */
+  readonly endpoints: readonly Address[]
+  readonly tls: TlsFiles | null
+  readonly clock: Clock
+  readonly random: Random
+  readonly network: Network
+  readonly logger: Logger
+  /** From the call to its failure, all attempts together; 10 seconds when absent. */
+  readonly requestTimeoutMs?: number
+  /** True when absent. */
+  readonly preferFirst?: boolean
+  /** For the members' logs. */
+  readonly clientName?: string
+  /** Refuse to talk to any other cluster. */
+  readonly clusterId?: number
+  /** Calls that are not answered yet, above which new ones are refused; 16,384 when absent. */
+  readonly callsMax?: number
+  /** Their bytes; 64 MiB when absent. */
+  readonly callBytesMax?: number
+}
+
+const tickMs = 50
+const handshakeMsMax = 2_000
+const silenceMsMax = 2_000
+
+type AnswerOf<K extends RequestKind> = Extract<Answer, { kind: K }>['response']
+
+export class StoreClient implements Store {
+  readonly #options: StoreClientOptions
+  readonly #endpoints: Endpoints
+  readonly #calls: CallQueue
+  readonly #watches: WatchSet
+  readonly #keepings = new Set<LeaseKeeping>()
+  readonly #ticker: Timer
+
+  constructor(options: StoreClientOptions) {
+    if (options.endpoints.length === 0) throw new TypeError('endpoints must name a member at least')
+    this.#options = options
+    const { clock, random, logger } = options
+    this.#watches = new WatchSet(clock, random)
+    this.#calls = new CallQueue({
+      clock,
+      random,
+      requestTimeoutMs: options.requestTimeoutMs ?? 10_000,
+      callsMax: options.callsMax ?? 16_384,
+      callBytesMax: options.callBytesMax ?? 64 * 1024 * 1024,
+      current: () => this.#endpoints.current,
+      lastReason: () => this.#endpoints.lastReason,
+      onMemberTrouble: () => this.#endpoints.tick(),
+    })
+    this.#endpoints = new Endpoints({
+      addresses: options.endpoints,
+      preferFirst: options.preferFirst ?? true,
+      clock,
+      random,
+      logger: logger.child({ component: 'store-client' }),
+      open: (address, rank) => this.#open(address, rank),
+      onChange: (connection, old) => {
+        this.#watches.attachAll(connection)
+        this.#calls.dispatch()
+        if (old !== null) this.#calls.drain(old)
+      },
+    })
+    this.#ticker = clock.setTicker(tickMs, () => {
+      this.#endpoints.tick()
+      this.#calls.tick()
+      this.#watches.tick(this.#endpoints.current)
+    })
+    this.#endpoints.tick()
+  }
+
+  range(request: RangeRequest): Promise<RangeResponse> {
+    return this.#call({ kind: 'range', request })
+  }
+
+  put(request: PutRequest): Promise<PutResponse> {
+    return this.#call({ kind: 'put', request })
+  }
+
+  deleteRange(request: DeleteRangeRequest): Promise<DeleteRangeResponse> {
+    return this.#call({ kind: 'deleteRange', request })
+  }
+
+  txn(request: TxnRequest): Promise<TxnResponse> {
+    return this.#call({ kind: 'txn', request })
+  }
+
+  compact(request: CompactionRequest): Promise<CompactionResponse> {
+    return this.#call({ kind: 'compact', request })
+  }
+
+  leaseGrant(request: LeaseGrantRequest): Promise<LeaseGrantResponse> {
+    return this.#call({ kind: 'leaseGrant', request })
+  }
+
+  leaseRevoke(id: LeaseId): Promise<LeaseRevokeResponse> {
+    return this.#call({ kind: 'leaseRevoke', lease: id })
+  }
+
+  leaseKeepAlive(id: LeaseId): Promise<LeaseKeepAliveResponse> {
+    return this.#call({ kind: 'leaseKeepAlive', lease: id, forwarded: false })
+  }
+
+  leaseTimeToLive(id: LeaseId, withKeys: boolean): Promise<LeaseTimeToLiveResponse> {
+    return this.#call({ kind: 'leaseTimeToLive', lease: id, withKeys, forwarded: false })
+  }
+
+  leaseLeases(): Promise<LeaseLeasesResponse> {
+    return this.#call({ kind: 'leaseLeases' })
+  }
+
+  watch(request: WatchRequest, handlers: WatchHandlers): Watch {
+    return this.#watches.open(request, handlers, this.#endpoints.current)
+  }
+
+  status(): Promise<MemberStatus> {
+    return this.#call({ kind: 'status' })
+  }
+
+  async memberList(): Promise<readonly Member[]> {
+    const { members } = await this.#call({ kind: 'memberList' })
+    return members
+  }
+
+  async moveLeader(target: number): Promise<void> {
+    await this.#call({ kind: 'moveLeader', target, forwarded: false })
+  }
+
+  /** Renews the lease until stopped; `onLost` once when it is gone or could not be renewed. */
+  keepAlive(id: LeaseId, onLost: (error: Error) => void): LeaseKeeping {
+    const keeping = keepLease(id, {
+      clock: this.#options.clock,
+      renew: lease => this.leaseKeepAlive(lease),
+      onLost: error => {
+        this.#keepings.delete(keeping)
+        onLost(error)
+      },
+    })
+    this.#keepings.add(keeping)
+    return {
+      stop: () => {
+        this.#keepings.delete(keeping)
+        keeping.stop()
+      },
+    }
+  }
+
+  /** Unanswered calls fail with `client-closed`; watches end silently. */
+  close(): void {
+    for (const keeping of this.#keepings) keeping.stop()
+    this.#keepings.clear()
+    this.#ticker.cancel()
+    this.#watches.clear()
+    this.#calls.close()
+    this.#endpoints.stop()
+  }
+
+  #call<K extends RequestKind>(request: Extract<NewRequest, { kind: K }>): Promise<AnswerOf<K>>
+  #call(request: NewRequest): Promise<Answer['response']> {
+    return new Promise((resolve, reject) => {
+      this.#calls.submit(request, answer => resolve(answer.response), reject)
+    })
+  }
+
+  #open(address: Address, rank: number): Connection {
+    const { tls, clock, network } = this.#options
+    return new Connection(
+      {
+        address,
+        rank,
+        tls,
+        clock,
+        network,
+        clientName: this.#options.clientName ?? 'raftsman',
+        clusterId: this.#options.clusterId ?? 0,
+        handshakeMsMax,
+        silenceMsMax,
+      },
+      {
+        onWelcome: connection => this.#endpoints.greeted(connection),
+        onMessage: (connection, message) => this.#take(connection, message),
+        onClosed: (connection, reason) => {
+          this.#watches.detach(connection)
+          this.#calls.lost(connection, reason)
+          this.#endpoints.closed(connection, reason)
+        },
+      },
+    )
+  }
+
+  #take(connection: Connection, message: ServerMessage): void {
+    switch (message.kind) {
+      case 'welcome':
+      case 'pong':
+        return
+      case 'leader':
+        if (message.leader === 0) this.#endpoints.tick()
+        return
+      case 'watchCreated':
+      case 'watchEvents':
+      case 'watchEnd':
+        this.#watches.take(connection, message)
+        return
+      case 'rangePart':
+        this.#calls.part(connection, message.id, message.kvs)
+        return
+      case 'error':
+        this.#calls.failed(connection, message.id, message.error)
+        return
+      case 'answer':
+        this.#calls.answered(connection, message.answer)
+        return
+      default:
+        unreachable(message)
+    }
+  }
+}
