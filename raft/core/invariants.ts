@@ -1,0 +1,49 @@
+// What holds in every state of one node, as a list of sentences that run in production. What holds
+// between two states (term, commit and applied never decrease) is asserted where they change;
+// what holds between nodes is checked by the simulation. Counterpart: checkBasic of LogCabin.
+
+import { assert } from '../../platform/errors.js'
+import type { CoreState } from './state.js'
+import { noNode } from './types.js'
+
+/** Costs a few comparisons and some per member, never per entry. */
+export function checkInvariants(core: CoreState): void {
+  const { log, storing } = core
+  log.check()
+  assert(core.applied <= log.delivered, 'applied <= delivered')
+  assert(log.installing || log.start <= core.applied, 'start <= applied once installed')
+  assert(log.lastTerm <= core.term, 'no entry is of a later term than the node')
+  assert(storing.durableTerm <= storing.handed.term, 'durable term <= handed term')
+  assert(storing.handed.term <= core.term, 'handed term <= term')
+  assert(storing.handed.commit <= log.commit, 'handed commit <= commit')
+  assert(core.confStates.length > 0, 'the membership is known')
+  switch (core.role) {
+    case 'leader':
+      checkLeader(core)
+      return
+    case 'candidate':
+      assert(core.vote === core.id, 'a candidate votes for itself')
+      assert(core.leader === noNode, 'a candidate knows no leader')
+      return
+    case 'preCandidate':
+      assert(core.leader === noNode, 'a preCandidate knows no leader')
+      return
+    case 'follower':
+      assert(core.leader !== core.id, 'a follower does not follow itself')
+  }
+}
+
+function checkLeader(core: CoreState): void {
+  assert(core.leader === core.id, 'a leader follows itself')
+  assert(core.vote === core.id, 'a leader has voted for itself')
+  assert(core.storing.durableTerm === core.term, 'a leader leads in a durable term')
+  assert(!core.log.installing, 'a leader has its log')
+  assert(core.tracker.ownMatch <= core.log.stable, 'a leader counts only what is durable here')
+  assert(core.log.lastTerm === core.term, 'a leader has an entry of its term')
+  for (const progress of core.tracker.peers) {
+    progress.check()
+    assert(progress.match <= core.log.last, 'match <= last')
+    assert(progress.next <= core.log.last + 1, 'next <= last + 1')
+  }
+  assert(core.reads.rounds.length === 0 || core.committedInTerm, 'reads wait for the own commit')
+}

@@ -1,0 +1,346 @@
+// Log replication, section 5.3, from both ends. Counterpart: the append, heartbeat and snapshot
+// paths of raft.go of etcd-io/raft. A leader sends nothing while it is stepped: all post of one
+// turn leaves at once in `flush`, so a thousand proposals make one message per follower.
+
+import { assert, unreachable } from '../../platform/errors.js'
+import { entriesBytes, entryBytes } from './log.js'
+import type { Progress } from './progress.js'
+import { confirmRounds, startRound } from './read-index.js'
+import type { CoreState } from './state.js'
+import { type Entry, type LogIndex, logIndex, type Message, type NodeId, term } from './types.js'
+
+type Of<K extends Message['kind']> = Extract<Message, { kind: K }>
+
+const noEntries: readonly Entry[] = []
+
+// ---- leader ----
+
+/** Puts everything that followers should get into the outbox, within the limits of flow control. */
+export function flush(core: CoreState): void {
+  if (core.role !== 'leader') return
+  startRound(core)
+  if (core.heartbeatDue) {
+    core.heartbeatDue = false
+    for (const progress of core.tracker.peers) sendHeartbeat(core, progress)
+  }
+  if (core.sendDue) {
+    core.sendDue = false
+    for (const progress of core.tracker.peers) feed(core, progress)
+  }
+}
+
+/** Sends what is due to one follower. At most inflightMessagesMax + 1 messages. */
+function feed(core: CoreState, progress: Progress): void {
+  switch (progress.state) {
+    case 'snapshot':
+      return
+    case 'probe':
+      if (!progress.paused) sendAppend(core, progress, true)
+      return
+    case 'replicate':
+      while (progress.next <= core.log.last && !progress.inflights.full) {
+        if (!sendAppend(core, progress, true)) return
+      }
+      if (progress.nudge || (progress.next > core.log.last && progress.sentCommit < core.commit)) {
+        sendAppend(core, progress, false)
+      }
+      return
+    default:
+      unreachable(progress.state)
+  }
+}
+
+/** False when a snapshot has to be sent instead. */
+function sendAppend(core: CoreState, progress: Progress, withEntries: boolean): boolean {
+  const prevIndex = logIndex(progress.next - 1)
+  const prevTerm = core.log.termAt(prevIndex)
+  if (prevTerm === null) {
+    sendSnapshot(core, progress)
+    return false
+  }
+  const { last } = core.log
+  const entries =
+    withEntries && progress.next <= last
+      ? core.log.slice(progress.next, last, core.config.entriesBytesMaxPerMessage)
+      : noEntries
+  core.send({
+    kind: 'appendRequest',
+    from: core.id,
+    to: progress.id,
+    term: core.term,
+    prevIndex,
+    prevTerm,
+    entries,
+    commit: core.commit,
+  })
+  const lastSent = logIndex(prevIndex + entries.length)
+  progress.sentCommit = logIndex(Math.max(progress.sentCommit, Math.min(core.commit, lastSent)))
+  progress.nudge = false
+  if (entries.length > 0) progress.sent(lastSent, entriesBytes(entries))
+  else if (progress.state === 'probe') progress.paused = true
+  return true
+}
+
+/** The shell streams the data and reports through `snapshotDone`. */
+function sendSnapshot(core: CoreState, progress: Progress): void {
+  // Nobody there to take it: wait for a sign of life.
+  if (!progress.recentActive) return
+  const snapshot = snapshotAt(core, core.applied)
+  progress.becomeSnapshot(snapshot.index)
+  core.send({
+    kind: 'snapshotRequest',
+    from: core.id,
+    to: progress.id,
+    term: core.term,
+    snapshot,
+  })
+}
+
+/** What a snapshot of the state at `index` is labelled with; start <= index <= applied. */
+export function snapshotAt(core: CoreState, index: LogIndex): Of<'snapshotRequest'>['snapshot'] {
+  assert(index <= core.applied, 'only what was applied can be in a snapshot')
+  const snapshotTerm = core.log.termAt(index)
+  assert(snapshotTerm !== null, 'the label of a compacted state is not known anymore')
+  let { confState } = core.tracker
+  for (const at of core.confStates) {
+    if (at.index <= index) confState = at.confState
+  }
+  return { index, term: snapshotTerm, confState }
+}
+
+function sendHeartbeat(core: CoreState, progress: Progress): void {
+  core.send({
+    kind: 'heartbeatRequest',
+    from: core.id,
+    to: progress.id,
+    term: core.term,
+    // Never beyond what the follower is known to have: it may differ there.
+    commit: logIndex(Math.min(progress.match, core.commit)),
+    readRound: core.reads.rounds.length > 0 ? core.reads.round : 0,
+  })
+}
+
+/** The heartbeat timer, and with it one chance for every follower to get lost messages again. */
+export function heartbeatTick(core: CoreState): void {
+  core.heartbeatDue = true
+  for (const progress of core.tracker.peers) {
+    progress.resend = true
+    progress.matchAtHeartbeat = progress.match
+  }
+}
+
+export function handleHeartbeatResponse(core: CoreState, message: Of<'heartbeatResponse'>): void {
+  const progress = core.tracker.progressOf(message.from)
+  if (progress === undefined || message.readRound > core.reads.round) return
+  progress.recentActive = true
+  if (progress.resend) {
+    progress.resend = false
+    progress.paused = false
+    // It stands still although it lives: messages may be lost, an answer will tell.
+    const { match } = progress
+    progress.nudge = match < core.log.last && match === progress.matchAtHeartbeat
+    core.sendDue = true
+  }
+  if (message.readRound > progress.readRound) {
+    progress.readRound = message.readRound
+    confirmRounds(core)
+  }
+}
+
+export function handleAppendResponse(core: CoreState, message: Of<'appendResponse'>): void {
+  const progress = core.tracker.progressOf(message.from)
+  // What this leader does not have, nobody can have acknowledged to it.
+  if (progress === undefined || message.index > core.log.last) return
+  progress.recentActive = true
+  if (message.rejected) {
+    // Section 5.3: skip all that cannot match, a term at a time.
+    const { hintIndex, hintTerm } = message
+    const known = hintIndex >= core.log.start
+    const hint = known ? core.log.lastIndexWithTermUpTo(hintIndex, hintTerm) : hintIndex
+    if (progress.retreat(message.index, hint)) core.sendDue = true
+    return
+  }
+  const news = progress.advance(message.index)
+  if (!news && !(progress.state === 'probe' && progress.match === message.index)) return
+  settle(core, progress)
+  core.sendDue = true
+  advanceCommit(core)
+  if (progress.id === core.transferee) handOver(core, progress)
+}
+
+/** The follower agrees up to `match`: leave the careful states. */
+function settle(core: CoreState, progress: Progress): void {
+  switch (progress.state) {
+    case 'probe':
+      progress.becomeReplicate()
+      return
+    case 'snapshot':
+      // The log reaches it again, with or without the snapshot.
+      if (progress.match >= core.log.start) progress.becomeReplicate()
+      return
+    case 'replicate':
+      progress.inflights.freeUpTo(progress.match)
+      return
+    default:
+      unreachable(progress.state)
+  }
+}
+
+/** Thesis 3.10: the target has the whole log, so it can win at once. */
+export function handOver(core: CoreState, progress: Progress): void {
+  if (progress.match !== core.log.last) {
+    progress.nudge = progress.state === 'replicate'
+    core.sendDue = true
+    return
+  }
+  core.send({ kind: 'timeoutNow', from: core.id, to: progress.id, term: core.term })
+}
+
+/**
+ * Section 5.4.2: only an entry of the current term commits by counting; earlier ones commit with
+ * it. An entry of an old term on a majority can still be overwritten by another leader.
+ */
+export function advanceCommit(core: CoreState): void {
+  const index = core.tracker.quorumIndex()
+  if (index <= core.commit) return
+  if (core.log.termAt(index) !== core.term) return
+  const from = core.commit + 1
+  core.log.commitTo(index)
+  for (let at = from; at <= index; at++) {
+    core.uncommittedBytes -= entryBytes(core.log.at(logIndex(at)))
+  }
+  assert(core.uncommittedBytes >= 0, 'uncommitted bytes never go below zero')
+  core.sendDue = true
+}
+
+/** The leader's own disk answered. */
+export function countSelf(core: CoreState): void {
+  if (core.role !== 'leader') return
+  if (core.log.stable > core.tracker.ownMatch) core.tracker.ownMatch = core.log.stable
+  advanceCommit(core)
+}
+
+export function handleSnapshotDone(core: CoreState, to: NodeId, ok: boolean): void {
+  if (core.role !== 'leader') return
+  const progress = core.tracker.progressOf(to)
+  if (progress === undefined || progress.state !== 'snapshot') return
+  if (!ok) progress.pendingSnapshot = logIndex(0)
+  progress.becomeProbe()
+  // Its acknowledgement, or the next heartbeat, goes on from here.
+  progress.paused = true
+}
+
+export function handleUnreachable(core: CoreState, to: NodeId): void {
+  if (core.role !== 'leader') return
+  const progress = core.tracker.progressOf(to)
+  if (progress === undefined || progress.state !== 'replicate') return
+  progress.becomeProbe()
+  core.sendDue = true
+}
+
+// ---- follower ----
+
+export function handleAppendRequest(core: CoreState, message: Of<'appendRequest'>): void {
+  const { log } = core
+  const lastNew = logIndex(message.prevIndex + message.entries.length)
+  if (lastNew < log.commit) {
+    // Late or repeated, and all that is committed matches.
+    acknowledge(core, log.commit)
+    return
+  }
+  if (message.prevIndex >= log.start && !log.matches(message.prevIndex, message.prevTerm)) {
+    reject(core, message)
+    return
+  }
+  takeEntries(core, message.entries)
+  // Beyond lastNew this log may differ from the leader's.
+  log.commitTo(logIndex(Math.min(message.commit, lastNew)))
+  acknowledge(core, lastNew)
+}
+
+/** Keeps what is there already, so that a late message cuts nothing that a newer one brought. */
+function takeEntries(core: CoreState, entries: readonly Entry[]): void {
+  const { log } = core
+  for (const entry of entries) {
+    if (entry.index <= log.start) continue
+    if (entry.index <= log.last) {
+      if (log.matches(entry.index, entry.term)) continue
+      core.cutLog(entry.index)
+    }
+    log.append(entry)
+  }
+}
+
+function acknowledge(core: CoreState, index: LogIndex): void {
+  core.sendWhenDurable({
+    kind: 'appendResponse',
+    from: core.id,
+    to: core.leader,
+    term: core.term,
+    rejected: false,
+    index,
+    hintIndex: logIndex(0),
+    hintTerm: term(0),
+  })
+}
+
+function reject(core: CoreState, message: Of<'appendRequest'>): void {
+  const { log } = core
+  const hintIndex = log.lastIndexWithTermUpTo(message.prevIndex, message.prevTerm)
+  core.sendWhenDurable({
+    kind: 'appendResponse',
+    from: core.id,
+    to: core.leader,
+    term: core.term,
+    rejected: true,
+    index: message.prevIndex,
+    hintIndex,
+    hintTerm: log.termAt(hintIndex) ?? term(0),
+  })
+}
+
+export function handleHeartbeatRequest(core: CoreState, message: Of<'heartbeatRequest'>): void {
+  // More than there is: acknowledgements were lost here with their entries, or the sender errs.
+  // Nothing proves then that the entries here are the committed ones.
+  if (message.commit <= core.log.last) core.log.commitTo(message.commit)
+  // Rests on no write: it only says that this node has not left the term yet.
+  core.send({
+    kind: 'heartbeatResponse',
+    from: core.id,
+    to: message.from,
+    term: core.term,
+    readRound: message.readRound,
+  })
+}
+
+/** The data is here already. Ignored when the log is as far; then nothing is to be installed. */
+export function handleSnapshotRequest(core: CoreState, message: Of<'snapshotRequest'>): void {
+  const { snapshot } = message
+  const { log } = core
+  if (snapshot.index > log.commit) {
+    if (log.matches(snapshot.index, snapshot.term)) log.commitTo(snapshot.index)
+    else restore(core, snapshot)
+  }
+  acknowledge(core, log.commit)
+}
+
+function restore(core: CoreState, snapshot: Of<'snapshotRequest'>['snapshot']): void {
+  core.log.restore(snapshot)
+  core.storing.cut(logIndex(0))
+  core.confStates = [{ index: snapshot.index, confState: snapshot.confState }]
+  core.tracker.become(snapshot.confState, logIndex(snapshot.index + 1))
+}
+
+/** A leader of an older term: tell it the newer one, or it would go on in vain. */
+export function answerStaleLeader(core: CoreState, to: NodeId): void {
+  core.sendWhenDurable({
+    kind: 'appendResponse',
+    from: core.id,
+    to,
+    term: core.term,
+    rejected: true,
+    index: logIndex(0),
+    hintIndex: logIndex(0),
+    hintTerm: term(0),
+  })
+}
