@@ -1,6 +1,6 @@
 // Child processes as an argument: what the supervisor and the embedded runtime need of the OS.
 
-export type Signal = 'SIGTERM' | 'SIGKILL' | 'SIGINT' | 'SIGSTOP' | 'SIGCONT' | 'SIGHUP'
+export type Signal = 'SIGTERM' | 'SIGKILL' | 'SIGINT' | 'SIGSTOP' | 'SIGCONT' | 'SIGHUP' | 'SIGUSR2'
 
 export interface ProcessSpec {
   readonly command: string

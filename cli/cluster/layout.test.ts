@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest'
+import { addressesOf, mastersMax, nodesMax, planCluster } from './layout.js'
+
+describe('the plan of a local cluster', () => {
+  it('gives master i the ports that scripts rely on', () => {
+    const plan = planCluster({ masters: 3, nodes: 2, portOffset: 0, storeTls: true })
+    expect(plan.balancer).toBe('127.0.0.1:6443')
+    expect(plan.masters[1]).toEqual({
+      name: 'master-2',
+      ordinal: 2,
+      storeClient: '127.0.0.1:22379',
+      storePeer: '127.0.0.1:22380',
+      apiserver: '127.0.0.1:26443',
+    })
+  })
+
+  it('shifts every port by the offset', () => {
+    const plain = addressesOf(planCluster({ masters: 5, nodes: 4, portOffset: 0, storeTls: true }))
+    const shifted = addressesOf(
+      planCluster({ masters: 5, nodes: 4, portOffset: 100, storeTls: true }),
+    )
+    const ports = (all: typeof plain): number[] =>
+      all.map(({ address }) => Number(address.split(':')[1]))
+    expect(ports(shifted)).toEqual(ports(plain).map(port => port + 100))
+  })
+
+  it('never gives one address twice, and stays below 65536 at the largest offset', () => {
+    const all = addressesOf(
+      planCluster({ masters: mastersMax, nodes: nodesMax, portOffset: 9000, storeTls: true }),
+    )
+    expect(new Set(all.map(({ address }) => address)).size).toBe(all.length)
+    for (const { address } of all) expect(Number(address.split(':')[1])).toBeLessThan(65_536)
+  })
+})
