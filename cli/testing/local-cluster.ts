@@ -4,9 +4,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join, resolve } from 'node:path'
+import { basename, delimiter, dirname, join, resolve } from 'node:path'
 
-export const projectRoot = resolve(import.meta.dirname, '../..')
+const above = resolve(import.meta.dirname, '../..')
+/** Whether this runs from sources or from dist/. */
+export const projectRoot = basename(above) === 'dist' ? dirname(above) : above
 const program = join(projectRoot, 'dist', 'cli', 'main.js')
 
 export interface Outcome {

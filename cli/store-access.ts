@@ -1,0 +1,98 @@
+// A client of the store for commands: of the local cluster by its data directory, or of any other
+// by endpoints and certificates, with the flags of etcdctl.
+
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Command, Option } from 'commander'
+import { silentLogger } from '../platform/logger.js'
+import type { TlsFiles } from '../platform/network.js'
+import { nodeClock } from '../platform/node/clock.js'
+import { nodeNetwork } from '../platform/node/network.js'
+import { nodeRandom } from '../platform/node/random.js'
+import { StoreClient } from '../store/client/store-client.js'
+import { type ClusterPlan, Layout } from './cluster/layout.js'
+import { rememberedPlan } from './cluster/members.js'
+import { UserError } from './user-error.js'
+
+export interface StoreFlags {
+  readonly dataDir: string
+  readonly endpoints?: string
+  readonly cert?: string
+  readonly key?: string
+  readonly cacert?: string
+  readonly commandTimeout: number
+  readonly output: 'simple' | 'json'
+}
+
+function seconds(text: string): number {
+  const value = Number(text.replace(/s$/, ''))
+  if (!(value > 0)) throw new UserError(`--command-timeout takes seconds, as in 5s, not "${text}".`)
+  return value
+}
+
+export function storeFlags(command: Command): Command {
+  return command
+    .option('--data-dir <folder>', 'of the local cluster', '.raftsman')
+    .option('--endpoints <addresses>', 'of another cluster: host:port, with commas between')
+    .option('--cert <file>', 'client certificate for --endpoints')
+    .option('--key <file>', 'its key')
+    .option('--cacert <file>', 'authority of the members')
+    .option('--command-timeout <seconds>', 'give up after', seconds, 10)
+    .addOption(
+      new Option('-o, --output <format>', 'how to print')
+        .choices(['simple', 'json'])
+        .default('simple'),
+    )
+}
+
+function open(
+  endpoints: readonly string[],
+  tls: TlsFiles | null,
+  timeoutSeconds: number,
+): StoreClient {
+  return new StoreClient({
+    endpoints,
+    tls,
+    clock: nodeClock(),
+    random: nodeRandom(),
+    network: nodeNetwork(silentLogger),
+    logger: silentLogger,
+    requestTimeoutMs: timeoutSeconds * 1000,
+    clientName: 'raftsman',
+  })
+}
+
+function localTls(layout: Layout, plan: ClusterPlan): TlsFiles | null {
+  if (!plan.options.storeTls) return null
+  const files = {
+    certFile: join(layout.pki, 'store-admin.crt'),
+    keyFile: join(layout.pki, 'store-admin.key'),
+    caFile: join(layout.pki, 'store-ca.crt'),
+  }
+  for (const file of Object.values(files)) {
+    if (!existsSync(file)) throw new UserError(`${file} is missing; \`raftsman up\` makes it.`)
+  }
+  return files
+}
+
+export function openStore(flags: StoreFlags): StoreClient {
+  if (flags.endpoints === undefined) {
+    const layout = new Layout(flags.dataDir)
+    const plan = rememberedPlan(layout)
+    const endpoints = plan.masters.map(({ storeClient }) => storeClient)
+    return open(endpoints, localTls(layout, plan), flags.commandTimeout)
+  }
+  const { cert, key, cacert } = flags
+  const given = [cert, key, cacert].filter(file => file !== undefined).length
+  if (given !== 0 && given !== 3) throw new UserError('--cert, --key and --cacert go together.')
+  const tls =
+    cert === undefined || key === undefined || cacert === undefined
+      ? null
+      : { certFile: cert, keyFile: key, caFile: cacert }
+  return open(flags.endpoints.split(','), tls, flags.commandTimeout)
+}
+
+/** One member of the local cluster, asked for itself. */
+export function openMember(layout: Layout, plan: ClusterPlan, address: string): StoreClient {
+  return open([address], localTls(layout, plan), 2)
+}
