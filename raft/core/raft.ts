@@ -77,6 +77,7 @@ import { isWellFormed } from './well-formed.js'
 const committedEntriesMaxPerReady = 4096
 
 const noMessages: readonly Message[] = []
+const noneSealed: readonly AfterDurable[] = []
 const noReadStates: Ready['readStates'] = []
 const noRefusals: Ready['refusedProposals'] = []
 
@@ -440,7 +441,9 @@ export class Raft {
 
   private takeSealed(): readonly AfterDurable[] {
     const { sealed } = this.core
-    if (sealed.length > 0) this.core.sealed = []
+    // Never the array that is still filled: what came later would leave with this write.
+    if (sealed.length === 0) return noneSealed
+    this.core.sealed = []
     return sealed
   }
 

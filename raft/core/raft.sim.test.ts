@@ -1,0 +1,59 @@
+// A few hundred short histories of small clusters under failures; see testing/simulation.ts. A
+// failure names its seed, and the seed replays it step by step.
+
+import { describe, expect, test } from 'vitest'
+import { Simulation } from './testing/simulation.js'
+
+const steps = 2500
+
+interface Shape {
+  readonly name: string
+  readonly voters: number
+  readonly learners: number
+  readonly seeds: number
+}
+
+const shapes: readonly Shape[] = [
+  { name: 'three voters', voters: 3, learners: 0, seeds: 160 },
+  { name: 'five voters', voters: 5, learners: 0, seeds: 80 },
+  { name: 'three voters and a learner', voters: 3, learners: 1, seeds: 60 },
+  { name: 'one voter', voters: 1, learners: 0, seeds: 20 },
+  { name: 'two voters', voters: 2, learners: 0, seeds: 20 },
+]
+
+function simulate(seed: number, shape: Shape): Simulation {
+  const simulation = new Simulation(seed, shape.voters, shape.learners)
+  try {
+    simulation.run(steps)
+    simulation.heal()
+  } catch (cause) {
+    const sentence = cause instanceof Error ? cause.message : 'unknown'
+    throw new Error(`seed ${seed} of ${shape.name}: ${sentence}`, { cause })
+  }
+  return simulation
+}
+
+describe('a cluster under loss, repetition, reordering, partitions, slow disks and power cuts', () => {
+  for (const shape of shapes) {
+    test(`of ${shape.name} stays safe, and gets on once healed`, () => {
+      const coverage = new Map<string, number>()
+      for (let seed = 1; seed <= shape.seeds; seed++) {
+        const { safety } = simulate(seed, shape)
+        for (const [fact, count] of safety.coverage) {
+          coverage.set(fact, (coverage.get(fact) ?? 0) + count)
+        }
+      }
+      const needed =
+        shape.voters === 1
+          ? ['elected', 'write', 'read answered']
+          : ['elected', 'snapshotRequest', 'timeoutNow', 'read answered', 'proposalForward']
+      for (const fact of needed) expect(coverage.get(fact) ?? 0, fact).toBeGreaterThan(0)
+    })
+  }
+
+  test('runs the same way twice for the same seed', () => {
+    const shape = shapes[0] as Shape
+    expect(simulate(7, shape).traceHash).toBe(simulate(7, shape).traceHash)
+    expect(simulate(7, shape).traceHash).not.toBe(simulate(8, shape).traceHash)
+  })
+})

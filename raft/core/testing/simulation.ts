@@ -1,0 +1,301 @@
+// A cluster in one thread, driven by one seed: lossy, repeating, reordering network, partitions,
+// disks that answer late, power cuts that lose what was not durable. Every step is one small thing
+// at one node, and the safety sentences are checked after it. Each seed draws its own mix (swarm).
+// The simulation of the whole control plane is another, larger one; this one knows raft/core alone.
+
+import type { Random } from '../../../platform/random.js'
+import { seededRandom } from '../../../platform/seeded-random.js'
+import { type LogIndex, logIndex, type NodeId, nodeId } from '../types.js'
+import { Safety, SafetyError } from './safety.js'
+import { emptyDisk, type Post, TestNode } from './test-node.js'
+
+interface Rates {
+  readonly loss: number
+  readonly repeat: number
+  readonly crash: number
+  readonly partition: number
+  readonly slowDisk: number
+  readonly slowApply: number
+  readonly compact: number
+  readonly transfer: number
+}
+
+interface OpenRead {
+  readonly node: NodeId
+  /** What was committed anywhere when the read was asked for. */
+  readonly atLeast: number
+}
+
+const postMax = 400
+const liveRoundsMax = 400
+
+export class Simulation {
+  readonly nodes: TestNode[] = []
+  readonly safety: Safety
+  private readonly random: Random
+  private readonly rates: Rates
+  private network: Post[] = []
+  private readonly cut = new Set<string>()
+  private readonly down = new Set<NodeId>()
+  private readonly reads = new Map<number, OpenRead>()
+  private nextContext = 1
+  private nextSequence = 1
+  private healed = false
+  /** Order and kind of all that happened, folded into one number. */
+  traceHash = 0
+
+  constructor(seed: number, votersCount: number, learnersCount = 0) {
+    this.random = seededRandom(seed)
+    const voters = Array.from({ length: votersCount }, (_, i) => nodeId(i + 1))
+    const learners = Array.from({ length: learnersCount }, (_, i) => nodeId(votersCount + i + 1))
+    const confState = { voters, votersOutgoing: [], learners, learnersNext: [] }
+    this.safety = new Safety(voters)
+    for (const id of [...voters, ...learners]) {
+      this.nodes.push(
+        new TestNode(id, seededRandom(seed * 64 + id), emptyDisk(confState), {
+          entriesBytesMaxPerMessage: 200,
+          inflightMessagesMax: 1 + this.random.integer(6),
+          uncommittedBytesMax: 2000,
+        }),
+      )
+    }
+    this.rates = {
+      loss: this.random.next() * 0.3,
+      repeat: this.random.next() * 0.2,
+      crash: this.random.next() * 0.01,
+      partition: this.random.next() * 0.01,
+      slowDisk: this.random.next() * 0.9,
+      slowApply: this.random.next() * 0.9,
+      compact: this.random.next() * 0.03,
+      transfer: this.random.next() * 0.01,
+    }
+  }
+
+  /** Anything may fail. */
+  run(steps: number): void {
+    for (let step = 0; step < steps; step++) {
+      this.disturb()
+      if (this.network.length > 0 && this.random.next() < 0.7) this.deliver()
+      else this.actAt(this.pick(this.nodes))
+    }
+  }
+
+  /** Everything is healed; within a bound the cluster agrees on something new. */
+  heal(): void {
+    this.healed = true
+    this.cut.clear()
+    for (const node of this.nodes) if (this.down.has(node.id)) this.restart(node)
+    for (let round = 0; round < liveRoundsMax; round++) {
+      for (const node of this.nodes) this.touch(node, () => node.raft.tick())
+      this.settle()
+      const leader = this.nodes.find(n => n.raft.status().role === 'leader')
+      if (leader === undefined) continue
+      this.propose(leader)
+      this.settle()
+      if (this.agreed(leader)) return
+    }
+    throw new SafetyError('a healed cluster elects a leader and commits on every node')
+  }
+
+  private agreed(leader: TestNode): boolean {
+    const { lastIndex, term } = leader.raft.status()
+    if (leader.raft.termAt(lastIndex) !== term) return false
+    for (const node of this.nodes) if (node.machine.length !== lastIndex) return false
+    for (const node of this.nodes) {
+      for (let at = 0; at < lastIndex; at++) {
+        const same = node.machine[at]?.sequence === leader.machine[at]?.sequence
+        if (!same) throw new SafetyError('equal applied indexes mean equal states')
+      }
+    }
+    return true
+  }
+
+  /** Delivers and finishes everything, without failures. Bounded: it would loop on a bug. */
+  private settle(): void {
+    for (let turn = 0; turn < 20_000; turn++) {
+      if (this.network.length > 0) {
+        this.deliver()
+        continue
+      }
+      const busy = this.nodes.find(n => n.tasks.length > 0 || n.committed.length > 0)
+      if (busy === undefined) return
+      this.work(busy)
+    }
+    throw new SafetyError('a cluster without failures comes to rest')
+  }
+
+  private disturb(): void {
+    const { random, rates } = this
+    if (random.next() < rates.partition) this.repartition()
+    if (random.next() < rates.crash) this.crash(this.pick(this.nodes))
+    if (this.down.size > 0 && random.next() < 0.02) {
+      const node = this.nodes.find(n => this.down.has(n.id))
+      if (node !== undefined) this.restart(node)
+    }
+  }
+
+  private repartition(): void {
+    this.note('partition')
+    const wasCut = this.cut.size > 0
+    this.cut.clear()
+    if (wasCut && this.random.next() < 0.6) return
+    if (this.random.next() < 0.3) {
+      this.cut.add(`${this.pick(this.nodes).id}>${this.pick(this.nodes).id}`)
+      return
+    }
+    const left = new Set(this.nodes.filter(() => this.random.next() < 0.5).map(n => n.id))
+    for (const a of this.nodes) {
+      for (const b of this.nodes) {
+        if (left.has(a.id) !== left.has(b.id)) this.cut.add(`${a.id}>${b.id}`)
+      }
+    }
+  }
+
+  private crash(node: TestNode): void {
+    if (this.down.has(node.id)) return
+    this.note(`crash ${node.id}`)
+    const tasksKept = this.random.integer(node.tasks.length + 1)
+    node.crash(tasksKept, this.random.integer(4), this.random.next() < 0.5)
+    this.down.add(node.id)
+    for (const [context, read] of this.reads) {
+      if (read.node === node.id) this.reads.delete(context)
+    }
+  }
+
+  private restart(node: TestNode): void {
+    this.note(`restart ${node.id}`)
+    this.down.delete(node.id)
+    node.restart()
+    this.safety.restarted(node)
+    this.collect(node)
+  }
+
+  private deliver(): void {
+    const { random, rates } = this
+    // Mostly near the front: real links seldom reorder by much.
+    const near = random.next() < 0.8 ? Math.min(3, this.network.length) : this.network.length
+    const at = random.integer(near)
+    const post = this.network[at] as Post
+    if (this.healed || random.next() >= rates.repeat) this.network.splice(at, 1)
+    const { message } = post
+    const node = this.nodes[message.to - 1] as TestNode
+    const lost =
+      !this.healed &&
+      (random.next() < rates.loss ||
+        this.cut.has(`${message.from}>${message.to}`) ||
+        this.down.has(message.to))
+    if (lost) {
+      if (message.kind === 'snapshotRequest') this.snapshotDone(message.from, message.to, false)
+      return
+    }
+    this.note(`${message.from}>${message.to} ${message.kind}`)
+    this.touch(node, () => node.receive(post))
+    if (message.kind === 'snapshotRequest') this.snapshotDone(message.from, message.to, true)
+  }
+
+  private snapshotDone(from: NodeId, to: NodeId, ok: boolean): void {
+    const node = this.nodes[from - 1] as TestNode
+    if (!this.down.has(from)) this.touch(node, () => node.raft.snapshotDone(to, ok))
+  }
+
+  private actAt(node: TestNode): void {
+    if (this.down.has(node.id)) return
+    const { random, rates } = this
+    const dice = random.next()
+    if (dice < 0.25) this.touch(node, () => node.raft.tick())
+    else if (dice < 0.45) this.propose(node)
+    else if (dice < 0.55) this.read(node)
+    else if (dice < 0.55 + rates.transfer) {
+      const target = this.pick(this.nodes).id
+      this.touch(node, () => node.raft.transferLeadership(target))
+    } else if (dice < 0.57 + rates.compact) {
+      if (random.next() < 0.5) node.flushMachine()
+      this.touch(node, () => node.compact(random.integer(8)))
+    } else if (dice < 0.6) {
+      const target = this.pick(this.nodes).id
+      this.touch(node, () => node.raft.unreachable(target))
+    } else this.work(node)
+  }
+
+  private propose(node: TestNode): void {
+    const sequences: number[] = []
+    const payloads: Uint8Array[] = []
+    for (let n = this.random.integer(3); n >= 0; n--) {
+      sequences.push(this.nextSequence++)
+      payloads.push(new Uint8Array(this.random.integer(120)))
+    }
+    this.touch(node, () => node.raft.propose(sequences, payloads))
+  }
+
+  private read(node: TestNode): void {
+    const context = this.nextContext++
+    this.reads.set(context, { node: node.id, atLeast: this.safety.committedIndex })
+    this.touch(node, () => node.raft.readIndex(context))
+  }
+
+  /** Lets the disk or the state machine of a node get on. */
+  private work(node: TestNode): void {
+    const { random, rates } = this
+    if (node.tasks.length > 0 && (this.healed || random.next() >= rates.slowDisk)) {
+      this.touch(node, () => {
+        const messages = node.finishWrite()
+        this.safety.count('write')
+        this.sendAll(node, node.post(messages))
+      })
+    }
+    if (node.committed.length > 0 && (this.healed || random.next() >= rates.slowApply)) {
+      this.touch(node, () => this.safety.applied(node.apply(1 + random.integer(5))))
+    }
+  }
+
+  /** One step at one node, what it hands out, and the checks. */
+  private touch(node: TestNode, step: () => void): void {
+    step()
+    this.safety.afterStep(node, this.nodes)
+    // A turn of an event loop: several steps may come before what is ready is taken.
+    if (this.healed || this.random.next() < 0.7) this.collect(node)
+  }
+
+  private collect(node: TestNode): void {
+    if (!node.raft.hasReady()) return
+    const ready = node.take()
+    this.safety.handedOut(node, ready)
+    this.sendAll(node, node.post(ready.messages))
+    for (const { context, index } of ready.readStates) this.answered(node, context, index)
+    for (const refusal of ready.refusedProposals) this.safety.count(`refused ${refusal.reason}`)
+  }
+
+  private answered(node: TestNode, context: number, index: LogIndex): void {
+    const read = this.reads.get(context)
+    if (read === undefined) throw new SafetyError('a read is answered once')
+    this.reads.delete(context)
+    if (read.node !== node.id) throw new SafetyError('a read is answered where it was asked')
+    this.safety.count(index === 0 ? 'read refused' : 'read answered')
+    if (index !== logIndex(0) && index < read.atLeast) {
+      throw new SafetyError(`a read is never stale: ${index} < ${read.atLeast}`)
+    }
+  }
+
+  private sendAll(node: TestNode, posts: readonly Post[]): void {
+    for (const post of posts) {
+      this.safety.sent(node, post.message)
+      this.network.push(post)
+    }
+    // Links are bounded; what does not fit is lost.
+    while (this.network.length > postMax && !this.healed) {
+      const [lost] = this.network.splice(0, 1)
+      const message = lost?.message
+      if (message?.kind === 'snapshotRequest') this.snapshotDone(message.from, message.to, false)
+    }
+  }
+
+  private note(fact: string): void {
+    for (let at = 0; at < fact.length; at++) {
+      this.traceHash = (Math.imul(this.traceHash, 31) + fact.charCodeAt(at)) | 0
+    }
+  }
+
+  private pick<T>(from: readonly T[]): T {
+    return from[this.random.integer(from.length)] as T
+  }
+}

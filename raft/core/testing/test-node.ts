@@ -1,0 +1,209 @@
+// A node of a test: the shipping `Raft`, a disk that can lose what it has not confirmed, and a
+// state machine that is the list of entries applied. Does by hand what raft/node.ts does in
+// production; whoever holds it decides when writes finish, entries are applied, power fails.
+
+import { must } from '../../../platform/errors.js'
+import type { Random } from '../../../platform/random.js'
+import type { RaftConfig } from '../config.js'
+import { Raft } from '../raft.js'
+import {
+  type AppendTask,
+  type ConfState,
+  type Entry,
+  type HardState,
+  type LogIndex,
+  logIndex,
+  type Message,
+  type NodeId,
+  noNode,
+  type Ready,
+  type SnapshotMeta,
+  term,
+} from '../types.js'
+
+/** A message on its way; the data of a snapshot travels with its request. */
+export interface Post {
+  readonly message: Message
+  readonly state: readonly Entry[] | null
+}
+
+export interface TestDisk {
+  hardState: HardState
+  /** The hard state that survives a power cut: tasks without mustSync may be lost. */
+  syncedHardState: HardState
+  snapshot: SnapshotMeta
+  entries: Entry[]
+  /** Applied entries that survive; ends somewhere between the log's start and its commit index. */
+  machine: readonly Entry[]
+}
+
+export interface PendingTask {
+  readonly task: AppendTask
+  readonly state: readonly Entry[] | null
+}
+
+export const testLimits = {
+  electionTicks: 10,
+  heartbeatTicks: 1,
+  entriesBytesMaxPerMessage: 4096,
+  inflightMessagesMax: 16,
+  inflightBytesMax: 65_536,
+  uncommittedBytesMax: 65_536,
+}
+
+export function emptyDisk(confState: ConfState): TestDisk {
+  const hardState: HardState = { term: term(0), vote: noNode, commit: logIndex(0) }
+  return {
+    hardState,
+    syncedHardState: hardState,
+    snapshot: { index: logIndex(0), term: term(0), confState },
+    entries: [],
+    machine: [],
+  }
+}
+
+export class TestNode {
+  readonly id: NodeId
+  readonly disk: TestDisk
+  raft: Raft
+  /** Applied so far; entry i is at i - 1. */
+  machine: Entry[]
+  tasks: PendingTask[] = []
+  committed: Entry[] = []
+  private readonly config: RaftConfig
+  private readonly arrived = new Map<LogIndex, readonly Entry[]>()
+
+  constructor(id: NodeId, random: Random, disk: TestDisk, limits: Partial<RaftConfig> = {}) {
+    this.id = id
+    this.disk = disk
+    this.config = { ...testLimits, ...limits, id, random }
+    this.machine = disk.machine.slice()
+    this.raft = this.boot()
+  }
+
+  private boot(): Raft {
+    const { hardState, snapshot, entries } = this.disk
+    return new Raft(
+      this.config,
+      { hardState, snapshot, entries: entries.slice() },
+      logIndex(this.machine.length),
+    )
+  }
+
+  get appliedIndex(): LogIndex {
+    return logIndex(this.machine.length)
+  }
+
+  receive(post: Post): void {
+    if (post.message.kind === 'snapshotRequest') {
+      this.arrived.set(post.message.snapshot.index, must(post.state, 'snapshots bring their data'))
+    }
+    this.raft.step(post.message)
+  }
+
+  /** Takes what is ready; writes and entries wait until they are finished by hand. */
+  take(): Ready {
+    const ready = this.raft.ready()
+    const { append } = ready
+    if (append !== null) {
+      const state =
+        append.snapshot === null
+          ? null
+          : must(this.arrived.get(append.snapshot.index), 'the data of a snapshot is here')
+      this.tasks.push({ task: append, state })
+    }
+    for (const entry of ready.committed) this.committed.push(entry)
+    return ready
+  }
+
+  /** Messages with the data that goes along, as of now. */
+  post(messages: readonly Message[]): Post[] {
+    return messages.map(message => {
+      if (message.kind !== 'snapshotRequest') return { message, state: null }
+      // Production opens the picture later than it was asked for; so the label is made anew.
+      const snapshot = this.raft.snapshotAt(this.appliedIndex)
+      return { message: { ...message, snapshot }, state: this.machine.slice() }
+    })
+  }
+
+  /** The oldest write becomes durable. */
+  finishWrite(): readonly Message[] {
+    const { task, state } = must(this.tasks.shift(), 'a write is under way')
+    this.write(task, state, task.entries.length, true)
+    if (state !== null) this.machine = state.slice()
+    return this.raft.appended(task.id)
+  }
+
+  private write(
+    task: AppendTask,
+    state: readonly Entry[] | null,
+    entriesCount: number,
+    whole: boolean,
+  ): void {
+    const { disk } = this
+    if (task.snapshot !== null) {
+      disk.snapshot = task.snapshot
+      disk.entries = []
+      disk.machine = must(state, 'a snapshot brings its data')
+      this.committed = []
+    }
+    const entries = task.entries.slice(0, entriesCount)
+    const first = entries[0]
+    if (first !== undefined) {
+      disk.entries.length = first.index - disk.snapshot.index - 1
+      disk.entries.push(...entries)
+    }
+    if (whole && task.hardState !== null) disk.hardState = task.hardState
+    if (task.mustSync) disk.syncedHardState = disk.hardState
+  }
+
+  /** Applies up to `count` committed entries. */
+  apply(count: number): Entry[] {
+    const applied = this.committed.splice(0, count).filter(e => e.index > this.machine.length)
+    for (const entry of applied) {
+      if (entry.index !== this.machine.length + 1) throw new Error(`gap before ${entry.index}`)
+      this.machine.push(entry)
+    }
+    if (applied.length > 0) this.raft.applied(this.appliedIndex)
+    return applied
+  }
+
+  flushMachine(): void {
+    this.disk.machine = this.machine.slice()
+  }
+
+  /** Cuts the log where the durable machine no longer needs it, keeping `kept` entries. */
+  compact(kept: number): void {
+    const index = logIndex(Math.max(this.disk.machine.length - kept, this.disk.snapshot.index))
+    if (index <= this.disk.snapshot.index) return
+    const snapshot = this.raft.snapshotAt(index)
+    this.disk.entries = this.disk.entries.slice(index - this.disk.snapshot.index)
+    this.disk.snapshot = snapshot
+    this.raft.compact(index)
+  }
+
+  /**
+   * The power fails. Of the writes under way `tasksKept` happened to reach the disk, and of the
+   * next one `entriesKept` entries; nobody was told. What was written without sync may be gone.
+   */
+  crash(tasksKept: number, entriesKept: number, losesUnsynced: boolean): void {
+    if (losesUnsynced) {
+      const { term, vote } = this.disk.hardState
+      this.disk.hardState = { term, vote, commit: this.disk.syncedHardState.commit }
+    }
+    const kept = this.tasks.slice(0, tasksKept)
+    for (const { task, state } of kept) this.write(task, state, task.entries.length, true)
+    const torn = this.tasks[kept.length]
+    if (torn !== undefined && torn.task.snapshot === null) {
+      this.write(torn.task, null, entriesKept, false)
+    }
+  }
+
+  restart(): void {
+    this.tasks = []
+    this.committed = []
+    this.arrived.clear()
+    this.machine = this.disk.machine.slice()
+    this.raft = this.boot()
+  }
+}
