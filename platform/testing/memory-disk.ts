@@ -1,0 +1,340 @@
+// A disk in memory that fails as disks do: what was not synced is lost in a crash, sector by
+// sector and in any order; syncs fail; room runs out; bits rot. Deterministic: every choice comes from
+// a seeded Random, and when calls answer is the caller's affair. For tests and the simulator.
+
+import type { Completion, Disk, DiskErrorCode, DiskFile, OpenOptions, Result } from '../disk.js'
+import { DiskError } from '../disk.js'
+import { must } from '../errors.js'
+import type { Random } from '../random.js'
+
+export interface MemoryDiskOptions {
+  readonly random: Random
+  /** Runs the end of a call later: at once is not allowed. The simulator's delay stands here. */
+  readonly schedule: (callback: () => void) => void
+  /** What a crash keeps or loses as a whole; 512 when absent. */
+  readonly sectorBytes?: number
+}
+
+/** Faults to come. Fields may be set at any time. */
+export interface DiskFaults {
+  /** Bytes that all files together may take. */
+  capacityBytes: number
+  /** This many more syncs succeed; then one fails, and `null` again. */
+  syncsUntilFailure: number | null
+  /** This many more writes succeed; then one fails with `io`, and `null` again. */
+  writesUntilFailure: number | null
+}
+
+interface Inode {
+  content: Uint8Array
+  size: number
+  syncedContent: Uint8Array
+  syncedSize: number
+  readonly dirty: Set<number>
+}
+
+type NameChange = { readonly path: string; readonly inode: Inode | null }
+
+export class MemoryDisk implements Disk {
+  readonly faults: DiskFaults = {
+    capacityBytes: Number.MAX_SAFE_INTEGER,
+    syncsUntilFailure: null,
+    writesUntilFailure: null,
+  }
+  private readonly random: Random
+  private readonly schedule: (callback: () => void) => void
+  private readonly sectorBytes: number
+  private names = new Map<string, Inode>()
+  private syncedNames = new Map<string, Inode>()
+  /** Creations, renames and removals since their directory was synced, in order. */
+  private nameChanges: NameChange[] = []
+  /** A crash makes everything that was open, and every call under way, void. */
+  private life = 0
+
+  constructor(options: MemoryDiskOptions) {
+    this.random = options.random
+    this.schedule = options.schedule
+    this.sectorBytes = options.sectorBytes ?? 512
+  }
+
+  /**
+   * Power is cut: of what was not synced each sector survives or not, and so does each change of a
+   * name, in order up to some point. Calls under way never answer.
+   */
+  crash(): void {
+    this.life += 1
+    const survivors = this.random.integer(this.nameChanges.length + 1)
+    const names = new Map(this.syncedNames)
+    for (const { path, inode } of this.nameChanges.slice(0, survivors)) setName(names, path, inode)
+    this.names = names
+    this.syncedNames = new Map(names)
+    this.nameChanges = []
+    for (const inode of new Set(names.values())) this.loseSectors(inode)
+  }
+
+  private loseSectors(inode: Inode): void {
+    const size = this.random.integer(2) === 0 ? inode.syncedSize : inode.size
+    for (const sector of [...inode.dirty].sort((a, b) => a - b)) {
+      if (this.random.integer(2) === 0) this.copySector(inode, sector)
+    }
+    inode.content = grown(inode.syncedContent.slice(), size)
+    inode.content.fill(0, size)
+    inode.syncedContent = inode.content.slice()
+    inode.size = size
+    inode.syncedSize = size
+    inode.dirty.clear()
+  }
+
+  private copySector(inode: Inode, sector: number): void {
+    const start = sector * this.sectorBytes
+    const end = Math.min(start + this.sectorBytes, inode.content.length)
+    inode.syncedContent = grown(inode.syncedContent, end)
+    inode.syncedContent.set(inode.content.subarray(start, end), start)
+  }
+
+  /** What the file holds now, or null. A copy. */
+  contentOf(path: string): Uint8Array | null {
+    const inode = this.names.get(path)
+    return inode === undefined ? null : inode.content.slice(0, inode.size)
+  }
+
+  /** Puts a file there, durable, past all faults. */
+  place(path: string, content: Uint8Array): void {
+    const inode = {
+      content: content.slice(),
+      size: content.length,
+      syncedContent: content.slice(),
+      syncedSize: content.length,
+      dirty: new Set<number>(),
+    }
+    this.names.set(path, inode)
+    this.syncedNames.set(path, inode)
+  }
+
+  paths(): readonly string[] {
+    return [...this.names.keys()].sort()
+  }
+
+  /** A bit rots. */
+  flipBit(path: string, offset: number, bit: number): void {
+    const inode = must(this.names.get(path), 'the file exists')
+    for (const content of [inode.content, inode.syncedContent])
+      if (offset < content.length) content[offset] = (content[offset] as number) ^ (1 << bit)
+  }
+
+  private answer(callback: () => void): void {
+    const life = this.life
+    this.schedule(() => {
+      if (life === this.life) callback()
+    })
+  }
+
+  private refuse(done: (error: DiskError) => void, kind: DiskErrorCode, path: string): void {
+    this.answer(() => done(new DiskError(kind, path, `memory disk: ${kind}`)))
+  }
+
+  open(path: string, options: OpenOptions, done: Result<DiskFile>): void {
+    const found = this.names.get(path)
+    if (found !== undefined && options.exclusive === true) this.refuse(done, 'exists', path)
+    else if (found !== undefined) this.answer(() => done(null, this.handle(path, found)))
+    else if (!options.create) this.refuse(done, 'not-found', path)
+    else {
+      const inode = {
+        content: new Uint8Array(0),
+        size: 0,
+        syncedContent: new Uint8Array(0),
+        syncedSize: 0,
+        dirty: new Set<number>(),
+      }
+      this.change(path, inode)
+      this.answer(() => done(null, this.handle(path, inode)))
+    }
+  }
+
+  private handle(path: string, inode: Inode): DiskFile {
+    const life = this.life
+    const alive = () => must(life === this.life ? this : null, 'no call after a crash')
+    return {
+      path,
+      write: (buffers, position, done) => alive().writeInode(path, inode, buffers, position, done),
+      read: (position, length, done) => {
+        const end = Math.min(position + length, inode.size)
+        const content = inode.content.slice(Math.min(position, end), end)
+        alive().answer(() => done(null, content))
+      },
+      datasync: done => alive().syncInode(path, inode, done),
+      truncate: (size, done) => {
+        this.resize(inode, size)
+        alive().answer(() => done(null))
+      },
+      preallocate: (size, done) => {
+        if (size <= inode.size) alive().answer(() => done(null))
+        else if (this.usedBytes() + size - inode.size > this.faults.capacityBytes)
+          alive().refuse(done, 'full', path)
+        else {
+          this.resize(inode, size)
+          alive().answer(() => done(null))
+        }
+      },
+      size: done => alive().answer(() => done(null, inode.size)),
+      close: done => alive().answer(() => done(null)),
+    }
+  }
+
+  private resize(inode: Inode, size: number): void {
+    inode.content = grown(inode.content, size)
+    const [from, to] = [Math.min(size, inode.size), Math.max(size, inode.size)]
+    inode.content.fill(0, from)
+    this.soil(inode, from, to)
+    inode.size = size
+  }
+
+  private soil(inode: Inode, from: number, to: number): void {
+    for (let at = Math.floor(from / this.sectorBytes); at * this.sectorBytes < to; at += 1)
+      inode.dirty.add(at)
+  }
+
+  private writeInode(
+    path: string,
+    inode: Inode,
+    buffers: readonly Uint8Array[],
+    position: number,
+    done: Completion,
+  ): void {
+    let length = 0
+    for (const buffer of buffers) length += buffer.length
+    const end = position + length
+    if (this.strikes('writesUntilFailure')) {
+      this.refuse(done, 'io', path)
+      return
+    }
+    if (end > inode.size && this.usedBytes() + end - inode.size > this.faults.capacityBytes) {
+      this.refuse(done, 'full', path)
+      return
+    }
+    inode.content = grown(inode.content, end)
+    let at = position
+    for (const buffer of buffers) {
+      inode.content.set(buffer, at)
+      at += buffer.length
+    }
+    this.soil(inode, position, end)
+    inode.size = Math.max(inode.size, end)
+    this.answer(() => done(null))
+  }
+
+  private syncInode(path: string, inode: Inode, done: Completion): void {
+    if (this.strikes('syncsUntilFailure')) {
+      // As Linux does: the pages count as clean from now on, although nothing was written.
+      inode.dirty.clear()
+      this.refuse(done, 'io', path)
+      return
+    }
+    // What is written while the sync is under way is not part of it.
+    const sectors = [...inode.dirty]
+    inode.dirty.clear()
+    const size = inode.size
+    this.answer(() => {
+      for (const sector of sectors) this.copySector(inode, sector)
+      inode.syncedContent = grown(inode.syncedContent, size)
+      inode.syncedContent.fill(0, size)
+      inode.syncedSize = size
+      done(null)
+    })
+  }
+
+  private strikes(fault: 'syncsUntilFailure' | 'writesUntilFailure'): boolean {
+    const left = this.faults[fault]
+    if (left === null) return false
+    this.faults[fault] = left === 0 ? null : left - 1
+    return left === 0
+  }
+
+  private usedBytes(): number {
+    let used = 0
+    for (const inode of new Set(this.names.values())) used += inode.size
+    return used
+  }
+
+  private change(path: string, inode: Inode | null): void {
+    setName(this.names, path, inode)
+    this.nameChanges.push({ path, inode })
+  }
+
+  readFile(path: string, maxBytes: number, done: Result<Uint8Array>): void {
+    const inode = this.names.get(path)
+    if (inode === undefined) this.refuse(done, 'not-found', path)
+    else if (inode.size > maxBytes) this.refuse(done, 'io', path)
+    else {
+      const content = inode.content.slice(0, inode.size)
+      this.answer(() => done(null, content))
+    }
+  }
+
+  replaceFile(path: string, content: Uint8Array, done: Completion): void {
+    this.answer(() => {
+      this.place(path, content)
+      done(null)
+    })
+  }
+
+  list(path: string, done: Result<readonly string[]>): void {
+    const prefix = `${path}/`
+    const found = new Set<string>()
+    for (const name of this.names.keys())
+      if (name.startsWith(prefix))
+        found.add(must(name.slice(prefix.length).split('/')[0], 'a name'))
+    this.answer(() => done(null, [...found].sort()))
+  }
+
+  makeDirectory(_path: string, done: Completion): void {
+    this.answer(() => done(null))
+  }
+
+  rename(from: string, to: string, done: Completion): void {
+    const inode = this.names.get(from)
+    if (inode === undefined) {
+      this.refuse(done, 'not-found', from)
+      return
+    }
+    // One step in a journal: a crash never leaves both names or none.
+    setName(this.names, from, null)
+    setName(this.names, to, inode)
+    this.nameChanges.push({ path: to, inode }, { path: from, inode: null })
+    this.answer(() => done(null))
+  }
+
+  remove(path: string, done: Completion): void {
+    if (!this.names.has(path)) {
+      this.refuse(done, 'not-found', path)
+      return
+    }
+    this.change(path, null)
+    this.answer(() => done(null))
+  }
+
+  syncDirectory(_path: string, done: Completion): void {
+    const names = new Map(this.names)
+    this.nameChanges = []
+    this.answer(() => {
+      this.syncedNames = names
+      done(null)
+    })
+  }
+
+  freeBytes(_path: string, done: Result<number>): void {
+    this.answer(() => done(null, Math.max(0, this.faults.capacityBytes - this.usedBytes())))
+  }
+}
+
+function setName(names: Map<string, Inode>, path: string, inode: Inode | null): void {
+  if (inode === null) names.delete(path)
+  else names.set(path, inode)
+}
+
+function grown(content: Uint8Array, size: number): Uint8Array {
+  if (content.length >= size) return content
+  const larger = new Uint8Array(Math.max(size, content.length * 2))
+  larger.set(content)
+  return larger
+}

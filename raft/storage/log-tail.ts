@@ -1,0 +1,167 @@
+// The end of a log, where writing goes on: cut clean after a crash, or made new. Counterpart: the
+// repair and creation parts of wal.WAL of etcd.
+
+import type { Disk, DiskError, DiskFile } from '../../platform/disk.js'
+import { must } from '../../platform/errors.js'
+import type { RaftsmanError } from '../../platform/errors.js'
+import type { Logger } from '../../platform/logger.js'
+import type { Random } from '../../platform/random.js'
+import type { NodeId } from '../core/types.js'
+import { writeHardState, writeMarker, writeSegmentHeader } from './payload.js'
+import { RecordBuffer, recordType } from './record.js'
+import type { LogState } from './replay.js'
+import { emptyHardState, emptySnapshot } from './replay.js'
+import type { LoadedLog } from './segment-files.js'
+import { nameSegment, prepareSegment } from './segment-files.js'
+
+/** Room is reserved in steps of this size, ahead of the writer. */
+const allocationBytes = 8 * 1024 * 1024
+
+export interface TailOptions {
+  readonly directory: string
+  readonly clusterId: number
+  readonly nodeId: NodeId
+  readonly segmentBytes: number
+  readonly disk: Disk
+  readonly random: Random
+  readonly logger: Logger
+}
+
+export interface Segment {
+  readonly sequence: number
+  /** Highest index that may be needed from it; 0 when nothing is. */
+  maxIndex: number
+}
+
+export const freshState: LogState = {
+  hardState: emptyHardState,
+  snapshot: emptySnapshot,
+  entries: [],
+  restoring: null,
+}
+
+/** Where writing goes on. */
+export interface Tail {
+  readonly file: DiskFile
+  readonly segments: Segment[]
+  readonly salt: number
+  readonly position: number
+  readonly initialBytes: number
+  readonly allocated: number
+  readonly lastCrc: number
+}
+
+export function stepBytes({ segmentBytes }: TailOptions): number {
+  return Math.min(allocationBytes, segmentBytes)
+}
+
+export function firstRecords(
+  options: TailOptions,
+  sequence: number,
+  previousCrc: number,
+  nextIndex: number,
+  state: Pick<LogState, 'hardState' | 'snapshot' | 'restoring'>,
+): { buffer: RecordBuffer; salt: number } {
+  const { clusterId, nodeId, random } = options
+  const buffer = new RecordBuffer()
+  const salt = random.integer(0x1_0000_0000)
+  const fill = (initialBytes: number) => {
+    buffer.clear()
+    writeSegmentHeader(buffer, { clusterId, nodeId, sequence, nextIndex, initialBytes, salt })
+    writeHardState(buffer, state.hardState)
+    writeMarker(buffer, recordType.compaction, state.snapshot)
+    if (state.restoring !== null) writeMarker(buffer, recordType.restore, state.restoring)
+  }
+  fill(0)
+  fill(buffer.position)
+  buffer.seal(0, previousCrc, salt, 0)
+  return { buffer, salt }
+}
+
+export function openTail(
+  options: TailOptions,
+  loaded: LoadedLog,
+  done: (error: RaftsmanError | null, tail?: Tail) => void,
+): void {
+  const last = loaded.segments.at(-1)
+  if (last === undefined) {
+    createFirst(options, done)
+    return
+  }
+  const path = `${options.directory}/${last.name}`
+  options.disk.open(path, { create: false, write: true }, (openError, opened) => {
+    if (openError !== null) {
+      done(openError)
+      return
+    }
+    const file = must(opened, 'an open without error has a file')
+    const { scan } = last
+    const finish = (error: DiskError | null) => {
+      if (error !== null) {
+        file.close(() => done(error))
+        return
+      }
+      file.size((sizeError, size) => {
+        if (sizeError !== null) {
+          file.close(() => done(sizeError))
+          return
+        }
+        done(null, {
+          file,
+          segments: loaded.segments.map(segment => ({
+            sequence: segment.scan.header.sequence,
+            maxIndex: segment.scan.maxIndex,
+          })),
+          salt: scan.header.salt,
+          position: scan.end,
+          initialBytes: scan.header.initialBytes,
+          allocated: must(size, 'a size without error'),
+          lastCrc: scan.lastCrc,
+        })
+      })
+    }
+    // What was read may only be in the page cache yet, and will be answered for from now on.
+    const settle = (error: DiskError | null) => {
+      if (error === null) file.datasync(finish)
+      else finish(error)
+    }
+    if (scan.tornBytes === 0) settle(null)
+    else {
+      options.logger.warn(
+        { file: path, offset: scan.end, bytes: scan.tornBytes },
+        'unfinished last write cut off',
+      )
+      file.truncate(scan.end, settle)
+    }
+  })
+}
+
+function createFirst(
+  options: TailOptions,
+  done: (error: RaftsmanError | null, tail?: Tail) => void,
+): void {
+  const { disk, directory } = options
+  prepareSegment(disk, directory, stepBytes(options), (error, prepared) => {
+    if (error !== null) {
+      done(error)
+      return
+    }
+    const file = must(prepared, 'a preparation without error')
+    const { buffer, salt } = firstRecords(options, 1, 0, 1, freshState)
+    nameSegment(disk, directory, file, 1, buffer, nameError => {
+      if (nameError !== null) {
+        file.close(() => done(nameError))
+        return
+      }
+      done(null, {
+        file,
+        segments: [{ sequence: 1, maxIndex: 0 }],
+        salt,
+        position: buffer.position,
+        initialBytes: buffer.position,
+        allocated: Math.max(buffer.position, stepBytes(options)),
+        lastCrc: buffer.lastCrc,
+      })
+    })
+  })
+}
