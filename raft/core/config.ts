@@ -33,8 +33,9 @@ export interface RaftConfig {
 }
 
 /**
- * What the log on disk says at a start. `hardState.commit` must not pass the last entry: storage
- * writes the hard state of a task behind its entries, so a torn tail loses the commit first.
+ * What the log on disk says at a start. A torn last write may have lost either half. Without the
+ * hard state the last entry tells the term, and no vote of that term can have left. Without the
+ * entries nothing is missing: a commit index never speaks of entries of its own write.
  */
 export interface RaftState {
   readonly hardState: HardState

@@ -98,11 +98,10 @@ export class Raft {
     assert(appliedIndex >= snapshot.index, 'the log starts no later than the applied state ends')
     const commit = Math.max(hardState.commit, appliedIndex, snapshot.index)
     const log = new RaftLog(snapshot, entries, commit, appliedIndex)
-    assert(log.lastTerm <= hardState.term, 'the term on disk is no older than the log')
-    this.core = new CoreState(config, hardState, snapshot, log, snapshot.index)
+    this.core = new CoreState(config, untorn(hardState, log.lastTerm), snapshot, log)
     this.applyConfChanges(appliedIndex)
     this.core.applied = appliedIndex
-    this.toldTerm = hardState.term
+    this.toldTerm = this.core.term
     checkInvariants(this.core)
   }
 
@@ -433,8 +432,8 @@ export class Raft {
       return null
     }
     const snapshot = core.log.takeSnapshot()
+    const hardState = this.changedHardState(snapshot)
     const entries = core.log.takeUnhanded()
-    const hardState = this.changedHardState()
     const id = core.storing.begin(core.log.handed, snapshot, hardState, release)
     return { id, entries, hardState, snapshot, mustSync, release }
   }
@@ -447,9 +446,14 @@ export class Raft {
     return sealed
   }
 
-  private changedHardState(): HardState | null {
+  /**
+   * The commit index on disk never speaks of what is written in the same task: a torn write may
+   * keep one without the other, and the old entries at those indexes would pass for committed.
+   */
+  private changedHardState(snapshot: SnapshotMeta | null): HardState | null {
     const { handed } = this.core.storing
-    const { term: currentTerm, vote, commit } = this.core
+    const { term: currentTerm, vote, log } = this.core
+    const commit = snapshot === null ? logIndex(Math.min(log.commit, log.handed)) : handed.commit
     if (handed.term === currentTerm && handed.vote === vote && handed.commit === commit) return null
     return { term: currentTerm, vote, commit }
   }
@@ -468,6 +472,12 @@ export class Raft {
     this.toldTerm = currentTerm
     return { role, leader, term: currentTerm }
   }
+}
+
+/** Entries of a term are never handed out before a vote in it, so a lost vote was never told. */
+function untorn(hardState: HardState, lastTerm: Term): HardState {
+  if (lastTerm <= hardState.term) return hardState
+  return { term: lastTerm, vote: noNode, commit: hardState.commit }
 }
 
 function checkConfig(config: RaftConfig): void {

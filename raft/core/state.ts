@@ -82,20 +82,14 @@ export class CoreState {
   refused: RefusedProposals[] = []
   ignoredMessages = 0
 
-  constructor(
-    config: RaftConfig,
-    hardState: HardState,
-    snapshot: SnapshotMeta,
-    log: RaftLog,
-    applied: LogIndex,
-  ) {
+  constructor(config: RaftConfig, hardState: HardState, snapshot: SnapshotMeta, log: RaftLog) {
     this.config = config
     this.id = config.id
     this.term = hardState.term
     this.vote = hardState.vote
     this.log = log
     this.storing = new Storing(hardState)
-    this.applied = applied
+    this.applied = snapshot.index
     this.confStates = [{ index: snapshot.index, confState: snapshot.confState }]
     this.tracker = new Tracker(config, snapshot.confState, logIndex(log.last + 1))
     this.drawElectionTimeout()

@@ -18,6 +18,7 @@ interface Rates {
   readonly slowApply: number
   readonly compact: number
   readonly transfer: number
+  readonly delivery: number
 }
 
 interface OpenRead {
@@ -53,6 +54,7 @@ export class Simulation {
     for (const id of [...voters, ...learners]) {
       this.nodes.push(
         new TestNode(id, seededRandom(seed * 64 + id), emptyDisk(confState), {
+          electionTicks: 3 + this.random.integer(5),
           entriesBytesMaxPerMessage: 200,
           inflightMessagesMax: 1 + this.random.integer(6),
           uncommittedBytesMax: 2000,
@@ -60,14 +62,15 @@ export class Simulation {
       )
     }
     this.rates = {
-      loss: this.random.next() * 0.3,
+      loss: this.random.next() * this.random.next() * 0.3,
       repeat: this.random.next() * 0.2,
-      crash: this.random.next() * 0.01,
-      partition: this.random.next() * 0.01,
-      slowDisk: this.random.next() * 0.9,
+      crash: this.random.next() * 0.004,
+      partition: this.random.next() * 0.004,
+      slowDisk: this.random.next() * 0.8,
       slowApply: this.random.next() * 0.9,
       compact: this.random.next() * 0.03,
-      transfer: this.random.next() * 0.01,
+      transfer: this.random.next() * 0.02,
+      delivery: 0.5 + this.random.next() * 0.4,
     }
   }
 
@@ -75,7 +78,7 @@ export class Simulation {
   run(steps: number): void {
     for (let step = 0; step < steps; step++) {
       this.disturb()
-      if (this.network.length > 0 && this.random.next() < 0.7) this.deliver()
+      if (this.network.length > 0 && this.random.next() < this.rates.delivery) this.deliver()
       else this.actAt(this.pick(this.nodes))
     }
   }
@@ -202,16 +205,16 @@ export class Simulation {
     if (this.down.has(node.id)) return
     const { random, rates } = this
     const dice = random.next()
-    if (dice < 0.25) this.touch(node, () => node.raft.tick())
-    else if (dice < 0.45) this.propose(node)
-    else if (dice < 0.55) this.read(node)
-    else if (dice < 0.55 + rates.transfer) {
+    if (dice < 0.22) this.touch(node, () => node.raft.tick())
+    else if (dice < 0.3) this.propose(node)
+    else if (dice < 0.36) this.read(node)
+    else if (dice < 0.37 + rates.transfer) {
       const target = this.pick(this.nodes).id
       this.touch(node, () => node.raft.transferLeadership(target))
-    } else if (dice < 0.57 + rates.compact) {
+    } else if (dice < 0.39 + rates.compact) {
       if (random.next() < 0.5) node.flushMachine()
       this.touch(node, () => node.compact(random.integer(8)))
-    } else if (dice < 0.6) {
+    } else if (dice < 0.43) {
       const target = this.pick(this.nodes).id
       this.touch(node, () => node.raft.unreachable(target))
     } else this.work(node)

@@ -175,7 +175,7 @@ export class TestNode {
   /** Cuts the log where the durable machine no longer needs it, keeping `kept` entries. */
   compact(kept: number): void {
     const index = logIndex(Math.max(this.disk.machine.length - kept, this.disk.snapshot.index))
-    if (index <= this.disk.snapshot.index) return
+    if (index <= this.disk.snapshot.index || index < this.raft.status().firstIndex) return
     const snapshot = this.raft.snapshotAt(index)
     this.disk.entries = this.disk.entries.slice(index - this.disk.snapshot.index)
     this.disk.snapshot = snapshot
@@ -184,7 +184,8 @@ export class TestNode {
 
   /**
    * The power fails. Of the writes under way `tasksKept` happened to reach the disk, and of the
-   * next one `entriesKept` entries; nobody was told. What was written without sync may be gone.
+   * next one a part: `entriesKept` entries, or the hard state alone. Nobody was told. What was
+   * written without sync may be gone.
    */
   crash(tasksKept: number, entriesKept: number, losesUnsynced: boolean): void {
     if (losesUnsynced) {
@@ -194,9 +195,12 @@ export class TestNode {
     const kept = this.tasks.slice(0, tasksKept)
     for (const { task, state } of kept) this.write(task, state, task.entries.length, true)
     const torn = this.tasks[kept.length]
-    if (torn !== undefined && torn.task.snapshot === null) {
-      this.write(torn.task, null, entriesKept, false)
-    }
+    if (torn === undefined || torn.task.snapshot !== null) return
+    this.write(torn.task, null, entriesKept, entriesKept === 0)
+    const { hardState, snapshot, entries } = this.disk
+    const commit = logIndex(Math.min(hardState.commit, snapshot.index + entries.length))
+    this.disk.hardState = { term: hardState.term, vote: hardState.vote, commit }
+    this.disk.syncedHardState = this.disk.hardState
   }
 
   restart(): void {
