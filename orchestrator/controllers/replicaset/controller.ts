@@ -1,0 +1,219 @@
+// The ReplicaSet controller's shell: informers in, pods out. Counterpart:
+// pkg/controller/replicaset. Creations go out in batches of 1, 2, 4, ...: when the first one is
+// refused (a quota, a webhook) the rest of a thousand is never sent.
+
+import type { KubeObject } from '../../api/object.js'
+import { matchesLabels } from '../../api/selectors.js'
+import type { ReplicaSet } from '../../api/types/apps.js'
+import type { Pod } from '../../api/types/core-pod.js'
+import { isNamespaceTerminating, isNotFound } from '../../client/api-error.js'
+import { Expectations } from '../../client/expectations.js'
+import { byOwnerUid, ownerUidIndex } from '../../client/object-store.js'
+import { objectKey, pods, replicaSets } from '../../client/resources.js'
+import { sameJson } from '../canonical-json.js'
+import { makeClaims } from '../claiming.js'
+import {
+  type Controller,
+  type ControllerContext,
+  errorText,
+  reconcilerQueue,
+  recorderOf,
+} from '../context.js'
+import { byOrphanNamespace, controllerOf, isDeleting, orphanIndex } from '../ownership.js'
+import { isPodActive } from '../pod-state.js'
+import {
+  comparableStatus,
+  planReplicaSet,
+  podFromTemplate,
+  type ReplicaFailure,
+  type ReplicaSetPlan,
+  replicaSetStatus,
+  selectorOf,
+} from './reconcile.js'
+
+export function startReplicaSetController(context: ControllerContext): Controller {
+  const { client, informers, clock } = context
+  const sets = informers.of(replicaSets)
+  const podInformer = informers.of(pods)
+  sets.addIndex(ownerUidIndex, byOwnerUid)
+  podInformer.addIndex(ownerUidIndex, byOwnerUid)
+  podInformer.addIndex(orphanIndex, byOrphanNamespace)
+  sets.addIndex('namespace', object => [object.metadata.namespace ?? ''])
+  const expectations = new Expectations(clock)
+  const recorder = recorderOf(context, 'replicaset-controller')
+  const { queue, start } = reconcilerQueue(context, {
+    name: 'replicaset',
+    concurrency: 5,
+    reconcile,
+  })
+
+  async function reconcile(key: string): Promise<void> {
+    const replicaSet = sets.objects.get(key)
+    if (!replicaSet) {
+      expectations.forget(key)
+      return
+    }
+    const nowMs = clock.wallMs()
+    const plan = planReplicaSet({
+      replicaSet,
+      candidates: [
+        ...podInformer.objects.byIndex(ownerUidIndex, replicaSet.metadata.uid ?? ''),
+        ...podInformer.objects.byIndex(orphanIndex, replicaSet.metadata.namespace ?? ''),
+      ],
+      related: relatedPods(replicaSet),
+      expectationsMet: expectations.satisfied(key),
+      nowMs,
+    })
+    const owner = { resource: replicaSets, object: replicaSet }
+    await makeClaims(client, owner, pods, plan.claims)
+    const failed = await scale(key, replicaSet, plan)
+    await writeStatus(replicaSet, plan.pods, failed?.failure ?? null)
+    if (plan.requeueAfterMs !== null) queue.addAfter(key, plan.requeueAfterMs)
+    if (!expectations.satisfied(key)) queue.addAfter(key, expectations.expiryMs)
+    if (failed) throw failed.error
+  }
+
+  async function writeStatus(
+    replicaSet: ReplicaSet,
+    counted: readonly Pod[],
+    failure: ReplicaFailure | null,
+  ): Promise<void> {
+    const status = replicaSetStatus(replicaSet, counted, failure, clock.wallMs())
+    if (sameJson(comparableStatus(status), comparableStatus(replicaSet.status))) return
+    await client.updateStatus(replicaSets, { ...replicaSet, status })
+  }
+
+  async function scale(
+    key: string,
+    replicaSet: ReplicaSet,
+    plan: ReplicaSetPlan,
+  ): Promise<{ readonly failure: ReplicaFailure | null; readonly error: unknown } | null> {
+    expectations.expect(key, plan.creations, plan.deletions.map(objectKey))
+    if (plan.creations > 0) {
+      const error = await createPods(key, replicaSet, plan.creations)
+      if (error === null) return null
+      return { failure: { reason: 'FailedCreate', message: errorText(error) }, error }
+    }
+    const errors = await Promise.all(plan.deletions.map(pod => deletePod(key, replicaSet, pod)))
+    const error = errors.find(one => one !== null)
+    if (error === undefined) return null
+    return { failure: { reason: 'FailedDelete', message: errorText(error) }, error }
+  }
+
+  /** The first error, or null. What was not made is taken off the expectations. */
+  async function createPods(key: string, set: ReplicaSet, count: number): Promise<unknown> {
+    const template = podFromTemplate(set)
+    let left = count
+    for (let batch = 1; left > 0; batch *= 2) {
+      const size = Math.min(batch, left)
+      const outcomes = await Promise.all(
+        Array.from({ length: size }, () => createPod(key, set, template)),
+      )
+      left -= size
+      const error = outcomes.find(outcome => outcome !== null)
+      if (error === undefined) continue
+      for (; left > 0; left--) expectations.creationObserved(key)
+      // The namespace is going away and the set with it: trying again would help nobody.
+      return isNamespaceTerminating(error) ? null : error
+    }
+    return null
+  }
+
+  async function createPod(key: string, set: ReplicaSet, template: Pod): Promise<unknown> {
+    try {
+      const pod = await client.create(pods, template)
+      recorder.record(set, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`)
+      return null
+    } catch (error) {
+      expectations.creationObserved(key)
+      if (!isNamespaceTerminating(error)) {
+        recorder.record(set, 'Warning', 'FailedCreate', `Error creating: ${errorText(error)}`)
+      }
+      return error
+    }
+  }
+
+  async function deletePod(key: string, set: ReplicaSet, pod: Pod): Promise<unknown> {
+    const { namespace = '', name = '', uid = '' } = pod.metadata
+    try {
+      await client.delete(pods, { namespace, name }, { uid })
+      recorder.record(set, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`)
+      return null
+    } catch (error) {
+      expectations.deletionObserved(key, objectKey(pod))
+      if (isNotFound(error)) return null
+      recorder.record(set, 'Warning', 'FailedDelete', `Error deleting: ${errorText(error)}`)
+      return error
+    }
+  }
+
+  /** Of all sets of the same Deployment: their pods crowd the same nodes. */
+  function relatedPods(replicaSet: ReplicaSet): readonly Pod[] {
+    const owner = controllerOf(replicaSet)
+    const family = owner ? sets.objects.byIndex(ownerUidIndex, owner.uid) : [replicaSet]
+    return family
+      .flatMap(set => podInformer.objects.byIndex(ownerUidIndex, set.metadata.uid ?? ''))
+      .filter(isPodActive)
+  }
+
+  function ownerKey(pod: KubeObject): string | null {
+    const owner = controllerOf(pod)
+    if (owner?.kind !== 'ReplicaSet') return null
+    const key = `${pod.metadata.namespace}/${owner.name}`
+    return sets.objects.get(key)?.metadata.uid === owner.uid ? key : null
+  }
+
+  function addMatching(pod: KubeObject): void {
+    for (const set of sets.objects.byIndex('namespace', pod.metadata.namespace ?? '')) {
+      if (matchesLabels(selectorOf(set), pod.metadata.labels)) queue.add(objectKey(set))
+    }
+  }
+
+  function podAdded(pod: Pod): void {
+    const key = ownerKey(pod)
+    if (key !== null) {
+      expectations.creationObserved(key)
+      queue.add(key)
+    } else if (!controllerOf(pod) && !isDeleting(pod)) {
+      addMatching(pod)
+    }
+  }
+
+  function podUpdated(pod: Pod, old: Pod): void {
+    const key = ownerKey(pod)
+    const oldKey = ownerKey(old)
+    if (oldKey !== null && oldKey !== key) queue.add(oldKey)
+    if (key !== null) {
+      if (isDeleting(pod)) expectations.deletionObserved(key, objectKey(pod))
+      queue.add(key)
+    } else if (!controllerOf(pod)) {
+      addMatching(pod)
+    }
+  }
+
+  function podDeleted(pod: Pod): void {
+    const key = ownerKey(pod)
+    if (key === null) return
+    expectations.deletionObserved(key, objectKey(pod))
+    queue.add(key)
+  }
+
+  const unsubscribe = [
+    sets.addHandlers({
+      onAdd: set => queue.add(objectKey(set)),
+      onUpdate: set => queue.add(objectKey(set)),
+      onDelete: set => {
+        expectations.forget(objectKey(set))
+        queue.add(objectKey(set))
+      },
+    }),
+    podInformer.addHandlers({ onAdd: podAdded, onUpdate: podUpdated, onDelete: podDeleted }),
+  ]
+  void informers.whenSynced().then(start)
+  return {
+    stop() {
+      for (const off of unsubscribe) off()
+      queue.stop()
+    },
+  }
+}
