@@ -5,6 +5,8 @@
 export const requestBytesMax = 1.5 * 1024 * 1024
 /** Largest of compares, success and failure operations; it shrinks with depth. */
 export const txnOperationsMax = 128
+/** Operations and compares of one transaction, all nested ones together. */
+export const txnOperationsTotalMax = 4096
 export const leaseTtlSecondsMax = 9_000_000_000
 export const leasesMax = 1_000_000
 /** Commands in one entry of the log. */

@@ -88,7 +88,11 @@ export interface Replica extends StateMachine {
   /** Evaluates a read-only transaction. Throws StoreError. */
   readTxn(txn: TxnRequest): TxnResponse
 
-  /** `onReadable` is called when there is something to take; not again until next() gave null. */
+  /**
+   * Call next() until it gives null: from then on `onReadable` says, once, that there is something
+   * to take. It is called from applied(), never from openWatch or next. Throws `key-empty` and
+   * `too-many-watches`; history that is gone shows on the first next().
+   */
   openWatch(request: WatchRequest, onReadable: () => void): Watcher
 
   /** The command to propose: raises the TTL to the minimum. `pickedId` serves requests without id. */

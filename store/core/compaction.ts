@@ -1,0 +1,61 @@
+// Deleting what a compaction has hidden, a slice of keys at a time. Counterpart: etcd's
+// scheduleCompaction. Progress is not stored: after a restart the walk starts over and finds less.
+
+import type { Ordinal } from './backend.js'
+import type { KeyIndex } from './key-index.js'
+import type { RowStore } from './row-store.js'
+import type { Revision } from './types.js'
+
+export class Compactor {
+  /** Everything up to here has been deleted. */
+  #done: Revision
+  #target: Revision
+  /** First key not looked at in the present walk; null between walks. */
+  #position: string | null = null
+  /** Target when the present walk began: a later one needs a walk of its own. */
+  #walking: Revision = 0
+
+  constructor(done: Revision, target: Revision) {
+    this.#done = done
+    this.#target = target
+  }
+
+  get done(): Revision {
+    return this.#done
+  }
+
+  get pending(): boolean {
+    return this.#done < this.#target
+  }
+
+  raise(target: Revision): void {
+    this.#target = target
+  }
+
+  /** Looks at `keysMax` keys; true when nothing is left to do. */
+  slice(index: KeyIndex, rows: RowStore, keysMax: number): boolean {
+    if (!this.pending) return true
+    if (this.#position === null) {
+      this.#position = ''
+      this.#walking = this.#target
+    }
+    const dropped: Ordinal[] = []
+    const gone: string[] = []
+    let looked = 0
+    let next: string | null = null
+    index.ascend(this.#position, null, entry => {
+      if (looked >= keysMax) {
+        next = entry.key
+        return false
+      }
+      looked++
+      if (entry.compact(this.#walking, dropped)) gone.push(entry.key)
+      return true
+    })
+    for (const key of gone) index.remove(key)
+    rows.drop(dropped)
+    this.#position = next
+    if (next === null) this.#done = this.#walking
+    return !this.pending
+  }
+}

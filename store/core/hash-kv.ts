@@ -1,0 +1,81 @@
+// One hash over all that can be read at a revision and below, to compare members by. Counterpart:
+// etcd's HashKV. Rows that a compaction has hidden do not count, whether they are deleted or not.
+
+import { CompactedError } from './errors.js'
+import { RunningHash } from './hash.js'
+import type { KeyEntry, KeyVersion } from './key-index.js'
+import { keyBytes } from './key-range.js'
+import type { Kv } from './kv.js'
+import type { HashJob, HashKv } from './replica.js'
+import type { ResponseHeader, Revision } from './types.js'
+
+export class HashWalk implements HashJob {
+  readonly #kv: () => Kv
+  readonly #header: () => ResponseHeader
+  readonly #revision: Revision
+  #compactRevision: Revision
+  #hash = new RunningHash()
+  #position = ''
+
+  constructor(kv: () => Kv, header: () => ResponseHeader, revision: Revision) {
+    this.#kv = kv
+    this.#header = header
+    this.#revision = revision
+    this.#compactRevision = kv().compactRevision
+  }
+
+  step(keysMax: number): HashKv | null {
+    const kv = this.#kv()
+    if (kv.compactRevision !== this.#compactRevision) {
+      // What counts has changed under the walk: it starts over.
+      this.#compactRevision = kv.compactRevision
+      this.#hash = new RunningHash()
+      this.#position = ''
+    }
+    if (this.#revision < kv.compactRevision) throw new CompactedError(kv.compactRevision)
+    let looked = 0
+    let finished = true
+    kv.index.ascend(this.#position, null, entry => {
+      if (looked >= keysMax) {
+        this.#position = entry.key
+        finished = false
+        return false
+      }
+      looked++
+      this.#entry(kv, entry)
+      return true
+    })
+    if (!finished) return null
+    return {
+      header: this.#header(),
+      hash: this.#hash.digest(),
+      revision: this.#revision,
+      compactRevision: this.#compactRevision,
+    }
+  }
+
+  #entry(kv: Kv, entry: KeyEntry): void {
+    const newestKept = entry.at(this.#compactRevision)
+    for (let position = 0; position < entry.olderCount; position++) {
+      this.#version(kv, entry.key, entry.olderVersion(position), newestKept)
+    }
+    this.#version(kv, entry.key, entry, newestKept)
+  }
+
+  #version(kv: Kv, key: string, version: KeyVersion, newestKept: KeyVersion | null): void {
+    const compacted = this.#compactRevision
+    const { modRevision } = version
+    if (modRevision > this.#revision) return
+    if (modRevision <= compacted) {
+      if (modRevision !== newestKept?.modRevision) return
+      if (version.version === 0 && modRevision < compacted) return
+    }
+    this.#hash
+      .bytes(keyBytes(key))
+      .number(modRevision)
+      .number(version.createRevision)
+      .number(version.version)
+      .number(version.lease)
+      .bytes(kv.rows.read(version.ordinal).value)
+  }
+}

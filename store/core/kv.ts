@@ -1,0 +1,165 @@
+// Keys and values over revisions: the multi-version state and its one writer. Counterpart: etcd's
+// mvcc kvstore. A write transaction takes the next revision when its first row is made, and none if
+// it makes no row. What is checked (validate.ts, txn.ts) is checked before the first row, so that a
+// transaction is applied as a whole or not at all.
+
+import { assert } from '../../platform/errors.js'
+import type { Ordinal } from './backend.js'
+import type { RunningHash } from './hash.js'
+import type { KeyEntry, KeyIndex } from './key-index.js'
+import { type Bounds, boundsOf, keyBytes, keyString } from './key-range.js'
+import type { LeaseTable } from './lease.js'
+import type { RowStore } from './row-store.js'
+import type { DeleteRangeRequest, KeyValue, PutRequest, Revision } from './types.js'
+
+const noBytes = new Uint8Array(0)
+
+export interface KvState {
+  readonly index: KeyIndex
+  readonly rows: RowStore
+  readonly leases: LeaseTable
+  readonly hash: RunningHash
+  readonly revision: Revision
+  readonly compactRevision: Revision
+}
+
+/** Told of every row, in order. `previous` is the row of the live version before, or 0. */
+export type OnEvent = (key: string, kv: KeyValue, previous: Ordinal) => void
+
+export class Kv {
+  readonly index: KeyIndex
+  readonly rows: RowStore
+  readonly leases: LeaseTable
+  readonly hash: RunningHash
+  readonly #onEvent: OnEvent
+  #revision: Revision
+  #compactRevision: Revision
+  #writing = false
+  #wrote = false
+
+  constructor(state: KvState, onEvent: OnEvent) {
+    this.index = state.index
+    this.rows = state.rows
+    this.leases = state.leases
+    this.hash = state.hash
+    this.#revision = state.revision
+    this.#compactRevision = state.compactRevision
+    this.#onEvent = onEvent
+  }
+
+  /** Of the last transaction that ended. */
+  get revision(): Revision {
+    return this.#revision
+  }
+
+  get compactRevision(): Revision {
+    return this.#compactRevision
+  }
+
+  /** What reads see now: inside a transaction that has written, its own revision. */
+  get readRevision(): Revision {
+    return this.#wrote ? this.#revision + 1 : this.#revision
+  }
+
+  begin(): void {
+    assert(!this.#writing, 'one write transaction at a time')
+    this.#writing = true
+  }
+
+  /** All rows made since `begin` have one revision. */
+  end(): void {
+    assert(this.#writing, 'a transaction that ends has begun')
+    this.#writing = false
+    if (this.#wrote) this.#revision++
+    this.#wrote = false
+  }
+
+  raiseCompaction(revision: Revision): void {
+    assert(revision > this.#compactRevision, 'compaction goes forward')
+    assert(revision <= this.#revision, 'what is compacted has happened')
+    this.#compactRevision = revision
+  }
+
+  /** The live version of a key, if any. */
+  live(key: string): KeyEntry | undefined {
+    const entry = this.index.get(key)
+    return entry !== undefined && entry.version > 0 ? entry : undefined
+  }
+
+  /** Answers the version before, read only when it was asked for. */
+  put(request: PutRequest): KeyValue | null {
+    const key = keyString(request.key)
+    const known = this.index.get(key)
+    const before = known !== undefined && known.version > 0 ? known : undefined
+    const previous = before?.ordinal ?? 0
+    const previousLease = before?.lease ?? 0
+    const prevKv = before !== undefined && request.prevKv === true ? this.rows.read(previous) : null
+    assert(before !== undefined || request.ignoreValue !== true, 'ignoreValue has a value to keep')
+    const lease = request.ignoreLease === true ? previousLease : (request.lease ?? 0)
+    const value = request.ignoreValue === true ? this.rows.read(previous).value : request.value
+    const modRevision = this.#nextRevision()
+    this.#record(key, known, previous, {
+      key: request.key,
+      value,
+      createRevision: before?.createRevision ?? modRevision,
+      modRevision,
+      version: (before?.version ?? 0) + 1,
+      lease,
+    })
+    if (lease !== previousLease) {
+      if (previousLease !== 0) this.leases.detach(previousLease, key)
+      if (lease !== 0) this.leases.attach(lease, key)
+    }
+    return prevKv
+  }
+
+  /** Answers how many keys it deleted and, when asked for, what they were. */
+  deleteRange(request: DeleteRangeRequest): { deleted: number; prevKvs: KeyValue[] } {
+    const entries = this.#liveIn(boundsOf(request))
+    const prevKvs =
+      request.prevKv === true ? entries.map(entry => this.rows.read(entry.ordinal)) : []
+    for (const entry of entries) this.deleteKey(entry)
+    return { deleted: entries.length, prevKvs }
+  }
+
+  deleteKey(entry: KeyEntry): void {
+    assert(entry.version > 0, 'only a live key is deleted')
+    const { key, ordinal, lease } = entry
+    this.#record(key, entry, ordinal, {
+      key: keyBytes(key),
+      value: noBytes,
+      createRevision: 0,
+      modRevision: this.#nextRevision(),
+      version: 0,
+      lease: 0,
+    })
+    if (lease !== 0) this.leases.detach(lease, key)
+  }
+
+  #liveIn({ start, end, single }: Bounds): KeyEntry[] {
+    if (single) {
+      const entry = this.live(start)
+      return entry === undefined ? [] : [entry]
+    }
+    const entries: KeyEntry[] = []
+    this.index.ascend(start, end, entry => {
+      if (entry.version > 0) entries.push(entry)
+      return true
+    })
+    return entries
+  }
+
+  #nextRevision(): Revision {
+    assert(this.#writing, 'rows are made inside a transaction')
+    this.#wrote = true
+    return this.#revision + 1
+  }
+
+  #record(key: string, known: KeyEntry | undefined, previous: Ordinal, kv: KeyValue): void {
+    const ordinal = this.rows.append(kv)
+    const { createRevision, modRevision, version, lease } = kv
+    this.index.record(key, { modRevision, ordinal, createRevision, version, lease }, known)
+    this.hash.number(modRevision).number(version).number(lease).bytes(kv.key).bytes(kv.value)
+    this.#onEvent(key, kv, previous)
+  }
+}

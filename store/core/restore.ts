@@ -1,0 +1,83 @@
+// Taking in a snapshot: the stream fills a fresh state with the backend and a fresh index beside it,
+// and both take the place of the old ones in one step. Counterpart: etcd's applySnapshot.
+
+import type { RaftsmanError } from '../../platform/errors.js'
+import type { SnapshotSink } from '../../raft/state-machine.js'
+import { type Backend, BackendError, type BackendRestore, type StateMeta } from './backend.js'
+import { StoreError } from './errors.js'
+import { SnapshotReader } from './snapshot.js'
+import { StateBuilder } from './state.js'
+
+export class RestoreSink implements SnapshotSink {
+  readonly #index: number
+  readonly #restore: BackendRestore
+  readonly #onCommit: (meta: StateMeta, builder: StateBuilder) => void
+  readonly #builder = new StateBuilder()
+  readonly #reader: SnapshotReader
+  #state: 'open' | 'failed' | 'over' = 'open'
+
+  constructor(
+    backend: Backend,
+    index: number,
+    onCommit: (meta: StateMeta, builder: StateBuilder) => void,
+  ) {
+    this.#index = index
+    this.#onCommit = onCommit
+    this.#restore = backend.beginRestore()
+    this.#reader = new SnapshotReader({
+      onMeta: meta => {
+        if (meta.appliedIndex !== this.#index) {
+          throw new StoreError('snapshot-corrupt', 'it is of another index')
+        }
+      },
+      onLeases: leases => {
+        this.#restore.write([], leases)
+        for (const lease of leases) this.#builder.lease(lease)
+      },
+      onRows: rows => {
+        this.#restore.write(rows, [])
+        for (const { ordinal, kv } of rows) this.#builder.row({ ordinal, ...kv })
+      },
+    })
+  }
+
+  write(chunk: Uint8Array, done: (error: RaftsmanError | null) => void): void {
+    this.#attempt(() => this.#reader.push(chunk), done)
+  }
+
+  commit(done: (error: RaftsmanError | null) => void): void {
+    this.#attempt(() => {
+      const meta = this.#reader.finish()
+      if (!this.#builder.finish()) {
+        throw new StoreError('snapshot-corrupt', 'a key has an unknown lease')
+      }
+      this.#restore.commit(meta)
+      this.#state = 'over'
+      this.#onCommit(meta, this.#builder)
+    }, done)
+  }
+
+  abort(): void {
+    if (this.#state !== 'open') return
+    this.#state = 'over'
+    this.#restore.abort()
+  }
+
+  /** After a first error nothing more is taken, and the old state stays. */
+  #attempt(step: () => void, done: (error: RaftsmanError | null) => void): void {
+    if (this.#state !== 'open') {
+      done(new BackendError('backend-closed', 'the restore is over'))
+      return
+    }
+    try {
+      step()
+    } catch (error) {
+      if (!(error instanceof StoreError) && !(error instanceof BackendError)) throw error
+      this.#state = 'failed'
+      this.#restore.abort()
+      done(error)
+      return
+    }
+    done(null)
+  }
+}

@@ -1,0 +1,173 @@
+// Rows by ordinal, wherever they are: in the write-behind buffer (applied, not yet with the
+// backend), in a cache of hot values under a byte budget, or in the backend. Counterpart: etcd's
+// read and write buffers in front of bbolt. What is in the buffer is also in the Raft log, so
+// losing it costs a replay and nothing else.
+
+import { assert, must } from '../../platform/errors.js'
+import type { Backend, LeaseRow, Ordinal, Row, StateMeta } from './backend.js'
+import type { KeyValue, LeaseId } from './types.js'
+
+/** What an object costs beside its bytes; an estimate on the high side. */
+const rowOverheadBytes = 160
+
+export function rowBytes(kv: KeyValue): number {
+  return kv.key.length + kv.value.length + rowOverheadBytes
+}
+
+export class RowStore {
+  readonly #backend: Backend
+  readonly #cache: RowCache
+  /** `#pending[i]` has ordinal `#pendingFirst + i`; null once it was dropped. */
+  #pending: (KeyValue | null)[] = []
+  #pendingFirst: Ordinal
+  #pendingBytes = 0
+  #dropped: Ordinal[] = []
+
+  constructor(backend: Backend, lastOrdinal: Ordinal, cacheBytesMax: number) {
+    this.#backend = backend
+    this.#pendingFirst = lastOrdinal + 1
+    this.#cache = new RowCache(cacheBytesMax)
+  }
+
+  get lastOrdinal(): Ordinal {
+    return this.#pendingFirst + this.#pending.length - 1
+  }
+
+  get pendingRows(): number {
+    return this.#pending.length + this.#dropped.length
+  }
+
+  get pendingBytes(): number {
+    return this.#pendingBytes
+  }
+
+  append(kv: KeyValue): Ordinal {
+    this.#pending.push(kv)
+    this.#pendingBytes += rowBytes(kv)
+    return this.lastOrdinal
+  }
+
+  /** A row that exists; a compaction never drops one that can still be asked for. */
+  read(ordinal: Ordinal): KeyValue {
+    return must(this.find(ordinal), 'a row of the index is there')
+  }
+
+  find(ordinal: Ordinal): KeyValue | null {
+    assert(ordinal > 0 && ordinal <= this.lastOrdinal, 'an ordinal that was given out')
+    if (ordinal >= this.#pendingFirst) return this.#pending[ordinal - this.#pendingFirst] ?? null
+    const cached = this.#cache.get(ordinal)
+    if (cached !== undefined) return cached
+    const kv = this.#backend.readRow(ordinal)
+    if (kv !== null) this.#cache.set(ordinal, kv)
+    return kv
+  }
+
+  /** Rows in order from `ordinal` on, in slices; what was scanned once is not worth caching. */
+  readFrom(ordinal: Ordinal, rowsMax: number, bytesMax: number): readonly Row[] {
+    if (ordinal < this.#pendingFirst) {
+      const stored = this.#backend.readRows(ordinal, rowsMax, bytesMax)
+      if (stored.length > 0) return stored
+    }
+    const rows: Row[] = []
+    let bytes = 0
+    for (
+      let at = Math.max(ordinal, this.#pendingFirst);
+      at <= this.lastOrdinal && rows.length < rowsMax && bytes < bytesMax;
+      at++
+    ) {
+      const kv = this.#pending[at - this.#pendingFirst] ?? null
+      if (kv === null) continue
+      rows.push({ ordinal: at, kv })
+      bytes += rowBytes(kv)
+    }
+    return rows
+  }
+
+  /** First row at or behind `revision`; every revision has a row at least, so it is near there. */
+  firstAtRevision(revision: number): Ordinal {
+    let low = 1
+    let high = this.lastOrdinal + 1
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2)
+      const row = this.readFrom(middle, 1, 1)[0]
+      if (row === undefined || row.kv.modRevision >= revision) high = middle
+      else low = row.ordinal + 1
+    }
+    return low
+  }
+
+  drop(ordinals: readonly Ordinal[]): void {
+    for (const ordinal of ordinals) {
+      this.#cache.delete(ordinal)
+      if (ordinal < this.#pendingFirst) {
+        this.#dropped.push(ordinal)
+      } else {
+        const at = ordinal - this.#pendingFirst
+        const kv = must(this.#pending[at], 'a row is dropped once')
+        this.#pendingBytes -= rowBytes(kv)
+        this.#pending[at] = null
+      }
+    }
+  }
+
+  /** One transaction. When it throws, everything is pending as before. */
+  flush(meta: StateMeta, leases: readonly LeaseRow[], deletedLeases: readonly LeaseId[]): number {
+    assert(meta.lastOrdinal === this.lastOrdinal, 'the meta data belongs to these rows')
+    const rows: Row[] = []
+    for (const [at, kv] of this.#pending.entries()) {
+      if (kv !== null) rows.push({ ordinal: this.#pendingFirst + at, kv })
+    }
+    const deletedOrdinals = this.#dropped
+    this.#backend.commit({ meta, rows, deletedOrdinals, leases, deletedLeases })
+    this.#pendingFirst = meta.lastOrdinal + 1
+    this.#pending = []
+    this.#pendingBytes = 0
+    this.#dropped = []
+    for (const row of rows) if (row.kv.version > 0) this.#cache.set(row.ordinal, row.kv)
+    return rows.length
+  }
+}
+
+/** Two generations: what is used moves to the young one; the old one goes as a whole. */
+class RowCache {
+  readonly #halfBytesMax: number
+  #young = new Map<Ordinal, KeyValue>()
+  #old = new Map<Ordinal, KeyValue>()
+  #youngBytes = 0
+
+  constructor(bytesMax: number) {
+    this.#halfBytesMax = bytesMax / 2
+  }
+
+  get(ordinal: Ordinal): KeyValue | undefined {
+    const young = this.#young.get(ordinal)
+    if (young !== undefined) return young
+    const old = this.#old.get(ordinal)
+    if (old !== undefined) {
+      this.#old.delete(ordinal)
+      this.set(ordinal, old)
+    }
+    return old
+  }
+
+  set(ordinal: Ordinal, kv: KeyValue): void {
+    const bytes = rowBytes(kv)
+    if (bytes > this.#halfBytesMax) return
+    if (this.#youngBytes + bytes > this.#halfBytesMax) {
+      this.#old = this.#young
+      this.#young = new Map()
+      this.#youngBytes = 0
+    }
+    this.#young.set(ordinal, kv)
+    this.#youngBytes += bytes
+  }
+
+  delete(ordinal: Ordinal): void {
+    const young = this.#young.get(ordinal)
+    if (young !== undefined) {
+      this.#young.delete(ordinal)
+      this.#youngBytes -= rowBytes(young)
+    }
+    this.#old.delete(ordinal)
+  }
+}

@@ -1,0 +1,289 @@
+// The state as a stream of bytes, and back. Counterpart: etcd's snapshot of the bbolt file; ours is
+// independent of the backend.
+//
+//   stream  frame*
+//   frame   length of the body (u32, big endian), RunningHash over all bodies up to and with this
+//           one (8 bytes), body: one MessagePack array
+//   first   ['raftsman-state', 1, appliedIndex, appliedTerm, revision, lastOrdinal,
+//            compactRevision, compactedRows, stateHash]
+//   then    ['leases', [id, ttlSeconds, remainingSeconds]*]
+//           ['rows', [ordinal, key, value, createRevision, modRevision, version, lease]*]
+//   last    ['end', number of rows, number of leases]
+//
+// Rows never change once made, so the picture is "rows up to lastOrdinal": it needs no lock, only
+// that compaction deletes nothing until it has been read.
+
+import { Packr, Unpackr } from 'msgpackr'
+import { must } from '../../platform/errors.js'
+import type { LeaseRow, Ordinal, Row, StateMeta } from './backend.js'
+import { StoreError } from './errors.js'
+import { RunningHash } from './hash.js'
+import { requestBytesMax } from './limits.js'
+import { guardMessagePack } from './msgpack-guard.js'
+
+const magic = 'raftsman-state'
+const formatVersion = 1
+const headerBytes = 12
+const rowsPerFrameMax = 512
+const leasesPerFrameMax = 4096
+const frameRowsBytesMax = 256 * 1024
+/** A frame holds little, or one row of the largest size and what came before it. */
+const frameBytesMax = frameRowsBytesMax + 2 * requestBytesMax
+const guardLimits = { depthMax: 4, itemsMax: 100_000 }
+
+const packr = new Packr({ useRecords: false })
+const unpackr = new Unpackr({ useRecords: false, copyBuffers: true, int64AsType: 'number' })
+
+export type ReadRows = (from: Ordinal, rowsMax: number, bytesMax: number) => readonly Row[]
+
+export class SnapshotWriter {
+  readonly #meta: StateMeta
+  readonly #leases: readonly LeaseRow[]
+  readonly #readRows: ReadRows
+  readonly #hash = new RunningHash()
+  /** Encoded, not yet handed out. */
+  #queue: Uint8Array[] = []
+  #queuedBytes = 0
+  #stage: 'meta' | 'leases' | 'rows' | 'done' = 'meta'
+  #lease = 0
+  #ordinal: Ordinal = 1
+  #rows = 0
+
+  constructor(meta: StateMeta, leases: readonly LeaseRow[], readRows: ReadRows) {
+    this.#meta = meta
+    this.#leases = leases
+    this.#readRows = readRows
+  }
+
+  /** At most `bytesMax` bytes; null at the end. */
+  read(bytesMax: number): Uint8Array | null {
+    while (this.#queuedBytes < bytesMax && this.#stage !== 'done') this.#advance()
+    if (this.#queuedBytes === 0) return null
+    const chunk = new Uint8Array(Math.min(bytesMax, this.#queuedBytes))
+    let filled = 0
+    while (filled < chunk.length) {
+      const first = must(this.#queue[0], 'queued bytes')
+      const part = first.subarray(0, chunk.length - filled)
+      chunk.set(part, filled)
+      filled += part.length
+      if (part.length === first.length) this.#queue.shift()
+      else this.#queue[0] = first.subarray(part.length)
+    }
+    this.#queuedBytes -= filled
+    return chunk
+  }
+
+  #advance(): void {
+    if (this.#stage === 'meta') {
+      const m = this.#meta
+      this.#frame([
+        magic,
+        formatVersion,
+        m.appliedIndex,
+        m.appliedTerm,
+        m.revision,
+        m.lastOrdinal,
+        m.compactRevision,
+        m.compactedRows,
+        m.stateHash,
+      ])
+      this.#stage = 'leases'
+    } else if (this.#stage === 'leases') {
+      const slice = this.#leases.slice(this.#lease, this.#lease + leasesPerFrameMax)
+      this.#lease += slice.length
+      if (slice.length === 0) this.#stage = 'rows'
+      else this.#frame(['leases', slice.map(l => [l.id, l.ttlSeconds, l.remainingSeconds])])
+    } else {
+      this.#advanceRows()
+    }
+  }
+
+  #advanceRows(): void {
+    const last = this.#meta.lastOrdinal
+    const rows = this.#readRows(this.#ordinal, rowsPerFrameMax, frameRowsBytesMax).filter(
+      row => row.ordinal <= last,
+    )
+    const final = rows.at(-1)
+    if (final === undefined) {
+      this.#frame(['end', this.#rows, this.#leases.length])
+      this.#stage = 'done'
+      return
+    }
+    this.#ordinal = final.ordinal + 1
+    this.#rows += rows.length
+    this.#frame(['rows', rows.map(encodeRow)])
+  }
+
+  #frame(payload: readonly unknown[]): void {
+    const body = packr.pack(payload)
+    const framed = new Uint8Array(headerBytes + body.length)
+    const digest = this.#hash.bytes(body).digest()
+    const view = new DataView(framed.buffer)
+    view.setUint32(0, body.length)
+    view.setUint32(4, Number.parseInt(digest.slice(0, 8), 16))
+    view.setUint32(8, Number.parseInt(digest.slice(8), 16))
+    framed.set(body, headerBytes)
+    this.#queue.push(framed)
+    this.#queuedBytes += framed.length
+  }
+}
+
+export interface SnapshotHandlers {
+  /** First, once. */
+  readonly onMeta: (meta: StateMeta) => void
+  readonly onLeases: (leases: readonly LeaseRow[]) => void
+  /** In ascending order. */
+  readonly onRows: (rows: readonly Row[]) => void
+}
+
+/** Throws StoreError `snapshot-corrupt` for whatever is no whole, undamaged stream. */
+export class SnapshotReader {
+  readonly #handlers: SnapshotHandlers
+  readonly #hash = new RunningHash()
+  #buffered = new Uint8Array(0)
+  #meta: StateMeta | null = null
+  #rows = 0
+  #leases = 0
+  #lastOrdinal: Ordinal = 0
+  #ended = false
+
+  constructor(handlers: SnapshotHandlers) {
+    this.#handlers = handlers
+  }
+
+  push(chunk: Uint8Array): void {
+    let bytes = chunk
+    if (this.#buffered.length > 0) {
+      bytes = new Uint8Array(this.#buffered.length + chunk.length)
+      bytes.set(this.#buffered)
+      bytes.set(chunk, this.#buffered.length)
+    }
+    let at = 0
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    while (bytes.length - at >= headerBytes) {
+      const length = view.getUint32(at)
+      if (length > frameBytesMax) corrupt('a frame is too large')
+      if (bytes.length - at - headerBytes < length) break
+      const body = bytes.subarray(at + headerBytes, at + headerBytes + length)
+      this.#check(body, view.getUint32(at + 4), view.getUint32(at + 8))
+      this.#frame(body)
+      at += headerBytes + length
+    }
+    this.#buffered = bytes.slice(at)
+  }
+
+  /** The meta data, once everything has come and been checked. */
+  finish(): StateMeta {
+    if (!this.#ended || this.#buffered.length > 0 || this.#meta === null) corrupt('it is cut short')
+    return this.#meta
+  }
+
+  /** Before anything of the frame is looked at. */
+  #check(body: Uint8Array, high: number, low: number): void {
+    const digest = this.#hash.bytes(body).digest()
+    const sound =
+      Number.parseInt(digest.slice(0, 8), 16) === high &&
+      Number.parseInt(digest.slice(8), 16) === low
+    if (!sound) corrupt('the checksum does not match')
+  }
+
+  #frame(body: Uint8Array): void {
+    if (this.#ended) corrupt('frames follow the end')
+    let fields: unknown
+    try {
+      guardMessagePack(body, guardLimits)
+      fields = unpackr.unpack(body)
+    } catch {
+      corrupt('a frame cannot be read')
+    }
+    if (!Array.isArray(fields)) corrupt('a frame is no array')
+    const [kind] = fields as unknown[]
+    if (this.#meta === null) {
+      this.#meta = decodeMeta(fields)
+      this.#handlers.onMeta(this.#meta)
+    } else if (kind === 'leases') {
+      const leases = list(fields[1]).map(decodeLease)
+      this.#leases += leases.length
+      this.#handlers.onLeases(leases)
+    } else if (kind === 'rows') {
+      this.#takeRows(list(fields[1]).map(decodeRow), this.#meta)
+    } else if (kind === 'end') {
+      const [, rows, leases] = fields as unknown[]
+      if (rows !== this.#rows || leases !== this.#leases) corrupt('parts are missing')
+      this.#ended = true
+    } else {
+      corrupt('a frame is not known')
+    }
+  }
+
+  #takeRows(rows: readonly Row[], meta: StateMeta): void {
+    for (const { ordinal, kv } of rows) {
+      if (ordinal <= this.#lastOrdinal || ordinal > meta.lastOrdinal) corrupt('rows out of order')
+      if (kv.modRevision > meta.revision) corrupt('a row of the future')
+      this.#lastOrdinal = ordinal
+    }
+    this.#rows += rows.length
+    this.#handlers.onRows(rows)
+  }
+}
+
+function corrupt(detail: string): never {
+  throw new StoreError('snapshot-corrupt', detail)
+}
+
+function list(value: unknown): unknown[] {
+  if (!Array.isArray(value)) corrupt('an array was expected')
+  return value as unknown[]
+}
+
+function integer(value: unknown): number {
+  if (!Number.isSafeInteger(value)) corrupt('a number was expected')
+  return value as number
+}
+
+function bytes(value: unknown): Uint8Array {
+  if (!(value instanceof Uint8Array)) corrupt('bytes were expected')
+  return value as Uint8Array
+}
+
+function encodeRow({ ordinal, kv }: Row): unknown[] {
+  return [ordinal, kv.key, kv.value, kv.createRevision, kv.modRevision, kv.version, kv.lease]
+}
+
+function decodeRow(value: unknown): Row {
+  const [ordinal, key, content, createRevision, modRevision, version, lease] = list(value)
+  const kv = {
+    key: bytes(key),
+    value: bytes(content),
+    createRevision: integer(createRevision),
+    modRevision: integer(modRevision),
+    version: integer(version),
+    lease: integer(lease),
+  }
+  return { ordinal: integer(ordinal), kv }
+}
+
+function decodeLease(value: unknown): LeaseRow {
+  const [id, ttlSeconds, remainingSeconds] = list(value).map(integer)
+  return {
+    id: integer(id),
+    ttlSeconds: integer(ttlSeconds),
+    remainingSeconds: integer(remainingSeconds),
+  }
+}
+
+function decodeMeta(fields: unknown[]): StateMeta {
+  if (fields[0] !== magic) corrupt('it is no snapshot')
+  if (fields[1] !== formatVersion) corrupt(`format version ${String(fields[1])} is not known`)
+  const stateHash = fields[8]
+  if (typeof stateHash !== 'string' || !/^[0-9a-f]{16}$/.test(stateHash)) corrupt('no state hash')
+  return {
+    appliedIndex: integer(fields[2]),
+    appliedTerm: integer(fields[3]),
+    revision: integer(fields[4]),
+    lastOrdinal: integer(fields[5]),
+    compactRevision: integer(fields[6]),
+    compactedRows: integer(fields[7]),
+    stateHash,
+  }
+}

@@ -1,0 +1,503 @@
+// The replicated state machine: entries of the log in, answers and events out. Counterpart: etcd's
+// applier, mvcc store, lessor and watchable store taken together. It holds the parts together and
+// keeps the order between them; it has no clock, no randomness and no promise, so that equal logs
+// give equal states. What it leaves out: alarms, quota, authentication.
+
+import { assert, unreachable } from '../../platform/errors.js'
+import type { Entry, LogIndex } from '../../raft/core/types.js'
+import { logIndex } from '../../raft/core/types.js'
+import type { SnapshotSink, SnapshotSource } from '../../raft/state-machine.js'
+import type { RaftsmanError } from '../../platform/errors.js'
+import { type Backend, BackendError, type StateMeta } from './backend.js'
+import { type Command, type CommandResult, decodeCommands } from './command.js'
+import { Compactor } from './compaction.js'
+import { CompactedError, StoreError } from './errors.js'
+import { HashWalk } from './hash-kv.js'
+import { RunningHash } from './hash.js'
+import { keyBytes } from './key-range.js'
+import { Kv } from './kv.js'
+import { LeaseClock, type LeaseClockConfig, leaseClockDefaults } from './lease-clock.js'
+import type { LeaseTable } from './lease.js'
+import { checkReadable, readRange } from './range.js'
+import type { FlushResult, HashJob, LeaseRenewal, Replica, Watcher } from './replica.js'
+import { RestoreSink } from './restore.js'
+import { RowStore } from './row-store.js'
+import { SnapshotWriter } from './snapshot.js'
+import { emptyMeta, StateBuilder } from './state.js'
+import { checkPutOnState, isReadOnlyTxn, readTxn, runTxn } from './txn.js'
+import type {
+  LeaseGrantRequest,
+  LeaseId,
+  LeaseLeasesResponse,
+  LeaseTimeToLiveResponse,
+  RangeRequest,
+  RangeResponse,
+  ResponseHeader,
+  Revision,
+  TxnRequest,
+  TxnResponse,
+  WatchRequest,
+} from './types.js'
+import { checkCommand, checkRange, checkTxn } from './validate.js'
+import { WatchLog, type WatchLimits, watchLimitDefaults } from './watch.js'
+
+export interface StoreCoreConfig {
+  readonly clusterId: number
+  readonly memberId: number
+  /** Grants below are raised to it: ceil(1.5 x election timeout). */
+  readonly leaseTtlSecondsMin?: number
+  /** Values kept in memory for reads, beside those not yet flushed. */
+  readonly cacheBytesMax?: number
+  /** From either on, `needsFlush` says so. */
+  readonly flushRows?: number
+  readonly flushBytes?: number
+  /** Unflushed bytes above which apply refuses to go on (only after flushes have failed). */
+  readonly pendingBytesMax?: number
+  readonly snapshotsMax?: number
+  readonly watch?: Partial<WatchLimits>
+  readonly leases?: Partial<LeaseClockConfig>
+}
+
+const defaults = {
+  leaseTtlSecondsMin: 2,
+  cacheBytesMax: 128 * 1024 * 1024,
+  flushRows: 5_000,
+  flushBytes: 8 * 1024 * 1024,
+  pendingBytesMax: 256 * 1024 * 1024,
+  snapshotsMax: 4,
+}
+
+export class StoreCore implements Replica {
+  readonly #backend: Backend
+  readonly #config: StoreCoreConfig & typeof defaults
+  #appliedIndex: number
+  #appliedTerm: number
+  #flushedIndex: number
+  #kv: Kv
+  #compactor: Compactor
+  #leaseClock: LeaseClock
+  readonly #watchLog: WatchLog
+  /** The same object for every answer of one revision and term. */
+  #header: ResponseHeader
+  #openSnapshots = 0
+  #restoring: RestoreSink | null = null
+  /** What broke an apply half-way: nothing of this state may be written or served any more. */
+  #broken: unknown = null
+
+  /** Reads what the backend holds. Throws BackendError; `backend-corrupt`: build it anew. */
+  constructor(backend: Backend, config: StoreCoreConfig) {
+    this.#backend = backend
+    this.#config = { ...defaults, ...config }
+    const meta = backend.meta ?? emptyMeta
+    const builder = new StateBuilder()
+    for (const lease of backend.leases()) builder.lease(lease)
+    backend.scan(head => builder.row(head))
+    if (!builder.finish()) throw new BackendError('backend-corrupt', 'a key has an unknown lease')
+    this.#appliedIndex = meta.appliedIndex
+    this.#appliedTerm = meta.appliedTerm
+    this.#flushedIndex = meta.appliedIndex
+    this.#kv = this.#makeKv(builder, meta)
+    this.#compactor = new Compactor(meta.compactedRows, meta.compactRevision)
+    this.#leaseClock = this.#makeLeaseClock(builder.leases)
+    this.#watchLog = new WatchLog(this.#kv, { ...watchLimitDefaults, ...config.watch })
+    this.#header = this.#makeHeader(meta.revision, meta.appliedTerm)
+  }
+
+  get appliedIndex(): LogIndex {
+    return logIndex(this.#appliedIndex)
+  }
+
+  get durableIndex(): LogIndex {
+    return logIndex(this.#backend.durableIndex)
+  }
+
+  get revision(): Revision {
+    return this.#kv.revision
+  }
+
+  get compactRevision(): Revision {
+    return this.#kv.compactRevision
+  }
+
+  get stateHash(): string {
+    return this.#kv.hash.digest()
+  }
+
+  get dbSizeBytes(): number {
+    return this.#backend.sizeBytes + this.#kv.rows.pendingBytes
+  }
+
+  /** Keys that live at the current revision. */
+  get keyCount(): number {
+    return this.#kv.index.live
+  }
+
+  get watcherCount(): number {
+    return this.#watchLog.watcherCount
+  }
+
+  apply(entry: Entry): readonly CommandResult[] {
+    assert(entry.index === this.#appliedIndex + 1, 'entries are applied in order, each once')
+    this.#assertSound()
+    this.#makeRoom()
+    const term = Math.max(this.#appliedTerm, entry.term)
+    let results: readonly CommandResult[] = []
+    if (entry.kind === 'normal') {
+      try {
+        results = this.#applyBatch(entry, term)
+      } catch (error) {
+        this.#broken = error
+        throw error
+      }
+    }
+    this.#appliedIndex = entry.index
+    this.#appliedTerm = term
+    return results
+  }
+
+  applied(): void {
+    this.#watchLog.publish()
+  }
+
+  header(raftTerm = this.#appliedTerm): ResponseHeader {
+    return this.#headerAt(this.#kv.revision, raftTerm)
+  }
+
+  range(request: RangeRequest): RangeResponse {
+    this.#assertSound()
+    checkRange(request)
+    return { header: this.header(), ...readRange(this.#kv, request) }
+  }
+
+  isReadOnly(txn: TxnRequest): boolean {
+    return isReadOnlyTxn(txn)
+  }
+
+  readTxn(txn: TxnRequest): TxnResponse {
+    this.#assertSound()
+    assert(isReadOnlyTxn(txn), 'only transactions that write nothing bypass the log')
+    checkTxn(txn)
+    return readTxn(this.#kv, txn, revision => this.#headerAt(revision, this.#appliedTerm))
+  }
+
+  openWatch(request: WatchRequest, onReadable: () => void): Watcher {
+    return this.#watchLog.open(request, onReadable)
+  }
+
+  leaseGrantCommand(request: LeaseGrantRequest, pickedId: LeaseId): Command {
+    const id = (request.id ?? 0) === 0 ? pickedId : (request.id ?? 0)
+    const ttlSeconds = Math.max(Math.ceil(request.ttlSeconds), this.#config.leaseTtlSecondsMin)
+    const command: Command = { kind: 'leaseGrant', id, ttlSeconds }
+    checkCommand(command)
+    return command
+  }
+
+  leaseKeepAlive(id: LeaseId, nowMs: number): LeaseRenewal {
+    return this.#leaseClock.keepAlive(id, nowMs)
+  }
+
+  leaseTick(nowMs: number, asLeader: boolean, term: number): readonly Command[] {
+    return this.#leaseClock.tick(nowMs, asLeader, term)
+  }
+
+  leaseTimeToLive(id: LeaseId, withKeys: boolean, nowMs: number): LeaseTimeToLiveResponse {
+    const lease = this.#kv.leases.get(id)
+    const header = this.header()
+    if (lease === undefined) return { header, id, ttlSeconds: -1, grantedTtlSeconds: 0, keys: [] }
+    return {
+      header,
+      id,
+      ttlSeconds: this.#leaseClock.remainingSeconds(lease, nowMs),
+      grantedTtlSeconds: lease.ttlSeconds,
+      keys: withKeys ? [...lease.keys].sort().map(keyBytes) : [],
+    }
+  }
+
+  leaseLeases(): LeaseLeasesResponse {
+    const leases = Array.from(this.#kv.leases.all(), lease => lease.id)
+    return { header: this.header(), leases: leases.sort((a, b) => a - b) }
+  }
+
+  get pendingRows(): number {
+    return this.#kv.rows.pendingRows
+  }
+
+  get pendingBytes(): number {
+    return this.#kv.rows.pendingBytes
+  }
+
+  get needsFlush(): boolean {
+    return (
+      this.pendingRows + this.#kv.leases.changedCount >= this.#config.flushRows ||
+      this.pendingBytes >= this.#config.flushBytes
+    )
+  }
+
+  get saturated(): boolean {
+    return this.pendingBytes >= this.#config.pendingBytesMax
+  }
+
+  flush(): FlushResult {
+    this.#assertSound()
+    const { rows, leases } = this.#kv
+    if (this.#appliedIndex === this.#flushedIndex && rows.pendingRows === 0) {
+      return { rows: 0, appliedIndex: this.#flushedIndex }
+    }
+    const changes = leases.changes()
+    const written = rows.flush(this.#meta(), changes.leases, changes.deleted)
+    leases.flushed()
+    this.#flushedIndex = this.#appliedIndex
+    return { rows: written, appliedIndex: this.#appliedIndex }
+  }
+
+  checkpoint(): void {
+    this.#backend.checkpoint()
+  }
+
+  get compacting(): boolean {
+    return this.#compactor.pending
+  }
+
+  compactSlice(keysMax: number): boolean {
+    this.#assertSound()
+    // An open snapshot reads rows by number: none may go meanwhile.
+    if (this.#openSnapshots > 0) return !this.#compactor.pending
+    return this.#compactor.slice(this.#kv.index, this.#kv.rows, keysMax)
+  }
+
+  hashKv(revision: Revision): HashJob {
+    checkReadable(revision, this.#kv.revision, this.#kv.compactRevision)
+    const at = revision <= 0 ? this.#kv.revision : revision
+    return new HashWalk(
+      () => this.#kv,
+      () => this.header(),
+      at,
+    )
+  }
+
+  /** Answers before it returns, as do the source's and the sink's calls. */
+  openSnapshot(done: (error: RaftsmanError | null, source?: SnapshotSource) => void): void {
+    this.#assertSound()
+    if (this.#openSnapshots >= this.#config.snapshotsMax) {
+      done(new StoreError('too-many-snapshots'))
+      return
+    }
+    this.#openSnapshots++
+    const { rows, leases } = this.#kv
+    const writer = new SnapshotWriter(this.#meta(), leases.rows(), (from, rowsMax, bytesMax) =>
+      rows.readFrom(from, rowsMax, bytesMax),
+    )
+    let open = true
+    done(null, {
+      index: this.appliedIndex,
+      read: (bytesMax, answer) => {
+        let chunk: Uint8Array | null
+        try {
+          if (!open) throw new BackendError('backend-closed', 'the snapshot has been closed')
+          chunk = writer.read(bytesMax)
+        } catch (error) {
+          answer(asRaftsmanError(error))
+          return
+        }
+        answer(null, chunk)
+      },
+      close: () => {
+        if (open) this.#openSnapshots--
+        open = false
+      },
+    })
+  }
+
+  beginRestore(
+    index: LogIndex,
+    done: (error: RaftsmanError | null, sink?: SnapshotSink) => void,
+  ): void {
+    this.#restoring?.abort()
+    try {
+      this.#restoring = new RestoreSink(this.#backend, index, (meta, builder) =>
+        this.#replaceState(meta, builder),
+      )
+    } catch (error) {
+      done(asRaftsmanError(error))
+      return
+    }
+    done(null, this.#restoring)
+  }
+
+  close(): void {
+    this.#restoring?.abort()
+    if (this.#broken === null) {
+      this.flush()
+      this.checkpoint()
+    }
+    this.#backend.close()
+  }
+
+  #replaceState(meta: StateMeta, builder: StateBuilder): void {
+    this.#restoring = null
+    this.#broken = null
+    this.#appliedIndex = meta.appliedIndex
+    this.#appliedTerm = meta.appliedTerm
+    this.#flushedIndex = meta.appliedIndex
+    this.#kv = this.#makeKv(builder, meta)
+    this.#compactor = new Compactor(meta.compactedRows, meta.compactRevision)
+    this.#leaseClock = this.#makeLeaseClock(builder.leases)
+    this.#watchLog.replace(this.#kv)
+    this.#watchLog.publish()
+  }
+
+  #makeKv(builder: StateBuilder, meta: StateMeta): Kv {
+    const rows = new RowStore(this.#backend, meta.lastOrdinal, this.#config.cacheBytesMax)
+    const { index, leases } = builder
+    const { revision, compactRevision } = meta
+    const hash = RunningHash.resume(meta.stateHash)
+    return new Kv({ index, rows, leases, hash, revision, compactRevision }, (key, kv, previous) =>
+      this.#watchLog.append(key, kv, previous),
+    )
+  }
+
+  #makeLeaseClock(table: LeaseTable): LeaseClock {
+    return new LeaseClock(table, { ...leaseClockDefaults, ...this.#config.leases })
+  }
+
+  #meta(): StateMeta {
+    return {
+      appliedIndex: this.#appliedIndex,
+      appliedTerm: this.#appliedTerm,
+      revision: this.#kv.revision,
+      lastOrdinal: this.#kv.rows.lastOrdinal,
+      compactRevision: this.#kv.compactRevision,
+      compactedRows: this.#compactor.done,
+      stateHash: this.#kv.hash.digest(),
+    }
+  }
+
+  #makeHeader(revision: Revision, raftTerm: number): ResponseHeader {
+    const { clusterId, memberId } = this.#config
+    return { clusterId, memberId, revision, raftTerm }
+  }
+
+  #headerAt(revision: Revision, raftTerm: number): ResponseHeader {
+    if (this.#header.revision !== revision || this.#header.raftTerm !== raftTerm) {
+      this.#header = this.#makeHeader(revision, raftTerm)
+    }
+    return this.#header
+  }
+
+  #assertSound(): void {
+    if (this.#broken === null) return
+    throw new BackendError('backend-io', 'an entry could not be applied whole', this.#broken)
+  }
+
+  /** The last chance before the buffer would outgrow its limit. */
+  #makeRoom(): void {
+    if (!this.saturated) return
+    try {
+      this.flush()
+    } catch (error) {
+      if (error instanceof BackendError && error.retryable) throw new StoreError('back-pressure')
+      throw error
+    }
+  }
+
+  #applyBatch(entry: Entry, term: number): CommandResult[] {
+    let commands: readonly Command[]
+    try {
+      commands = decodeCommands(entry.data)
+    } catch (error) {
+      if (error instanceof StoreError) return [{ ok: false, error }]
+      throw error
+    }
+    return commands.map((command): CommandResult => {
+      try {
+        checkCommand(command)
+        return this.#applyCommand(command, term)
+      } catch (error) {
+        if (error instanceof StoreError) return { ok: false, error }
+        throw error
+      }
+    })
+  }
+
+  #applyCommand(command: Command, term: number): CommandResult {
+    const kv = this.#kv
+    const header = (revision: Revision): ResponseHeader => this.#headerAt(revision, term)
+    switch (command.kind) {
+      case 'put': {
+        checkPutOnState(kv, command.request)
+        kv.begin()
+        const prevKv = kv.put(command.request)
+        kv.end()
+        return { ok: true, kind: 'put', response: { header: header(kv.revision), prevKv } }
+      }
+      case 'deleteRange': {
+        kv.begin()
+        const result = kv.deleteRange(command.request)
+        kv.end()
+        const response = { header: header(kv.revision), ...result }
+        return { ok: true, kind: 'deleteRange', response }
+      }
+      case 'txn':
+        return { ok: true, kind: 'txn', response: runTxn(kv, command.request, header) }
+      case 'compact':
+        this.#compact(command.request.revision)
+        return { ok: true, kind: 'compact', response: { header: header(kv.revision) } }
+      case 'leaseGrant': {
+        const lease = kv.leases.grant(command.id, command.ttlSeconds)
+        this.#leaseClock.granted(lease.id)
+        kv.hash.number(lease.id).number(lease.ttlSeconds)
+        const { id, ttlSeconds } = lease
+        const response = { header: header(kv.revision), id, ttlSeconds }
+        return { ok: true, kind: 'leaseGrant', response }
+      }
+      case 'leaseRevoke':
+        this.#fence(command.leaderTerm, term)
+        this.#revoke(command.id)
+        return { ok: true, kind: 'leaseRevoke', response: { header: header(kv.revision) } }
+      case 'leaseCheckpoint':
+        this.#fence(command.leaderTerm, term)
+        for (const { id, remainingSeconds } of command.checkpoints) {
+          kv.leases.checkpoint(id, remainingSeconds)
+          kv.hash.number(id).number(remainingSeconds)
+        }
+        return { ok: true, kind: 'leaseCheckpoint', response: { header: header(kv.revision) } }
+      default:
+        return unreachable(command)
+    }
+  }
+
+  /** What a leader decided by its clock counts only in its own term. 0: a client decided. */
+  #fence(leaderTerm: number, entryTerm: number): void {
+    if (leaderTerm !== 0 && leaderTerm !== entryTerm) throw new StoreError('stale-leader')
+  }
+
+  #compact(revision: Revision): void {
+    const kv = this.#kv
+    if (revision <= kv.compactRevision) throw new CompactedError(kv.compactRevision)
+    if (revision > kv.revision) throw new StoreError('future-revision')
+    kv.raiseCompaction(revision)
+    this.#compactor.raise(revision)
+    kv.hash.number(revision)
+  }
+
+  #revoke(id: LeaseId): void {
+    const kv = this.#kv
+    const lease = kv.leases.get(id)
+    if (lease === undefined) throw new StoreError('lease-not-found')
+    kv.begin()
+    // Sorted: the order of rows is the same on a member that built its table from stored rows.
+    for (const key of [...lease.keys].sort()) {
+      const entry = kv.live(key)
+      assert(entry !== undefined, 'an attached key lives')
+      kv.deleteKey(entry)
+    }
+    kv.end()
+    kv.leases.remove(id)
+    kv.hash.number(id)
+  }
+}
+
+function asRaftsmanError(error: unknown): RaftsmanError {
+  if (error instanceof StoreError || error instanceof BackendError) return error
+  throw error
+}
