@@ -146,7 +146,7 @@ function decodeClientMessage(value: unknown): ClientMessage {
       return { kind, id, request: decodeTxn(fields[2]) }
     case 'compact': {
       const physical = asFlag(fields[3], 'compact physical')
-      return { kind, id, request: { revision: asInt(fields[2], 'compact revision'), physical } }
+      return { kind, id, request: { revision: asUint(fields[2], 'compact revision'), physical } }
     }
     case 'leaseGrant': {
       const ttlSeconds = asInt(fields[2], 'leaseGrant ttlSeconds')

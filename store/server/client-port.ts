@@ -1,0 +1,175 @@
+// The port that clients reach: links become sessions, plain HTTP becomes health and metrics. It
+// serves whatever replica and state machine it is given, so tests may bring small ones.
+
+import { RaftsmanError } from '../../platform/errors.js'
+import type { Timer } from '../../platform/clock.js'
+import type { Link, Listener } from '../../platform/network.js'
+import { protocolLimits, protocolPath } from '../protocol.js'
+import { answerHttp } from './http-status.js'
+import { leaseTickMs } from './lease-desk.js'
+import { Maintenance } from './maintenance.js'
+import { StoreService } from './service.js'
+import type { ServiceParts } from './service.js'
+import { Session } from './session.js'
+import { WatchPump } from './watch-pump.js'
+
+const sessionTickMs = 1_000
+const handshakeMsMax = 5_000
+const clientLinksMax = 4_096
+const watchProgressMs = 600_000
+
+export type ClientPortParts = Omit<ServiceParts, 'maintenance'>
+
+export class ClientPort {
+  readonly #parts: ClientPortParts
+  readonly #service: StoreService
+  readonly #maintenance: Maintenance
+  readonly #sessions = new Map<Link, Session>()
+  #timers: Timer[] = []
+  #listener: Listener | null = null
+
+  constructor(parts: ClientPortParts) {
+    this.#parts = parts
+    const { options, machine } = parts
+    this.#maintenance = new Maintenance({
+      machine,
+      clock: options.clock,
+      logger: options.logger,
+      autoCompaction: options.autoCompaction ?? { mode: 'off' },
+    })
+    this.#service = new StoreService({ ...parts, maintenance: this.#maintenance })
+  }
+
+  get service(): StoreService {
+    return this.#service
+  }
+
+  /** Where clients reach it; a listen port of 0 is resolved. */
+  get address(): string {
+    return this.#listener?.address ?? this.#parts.options.listenClient
+  }
+
+  start(ready: (error: Error | null) => void): void {
+    const { options, raft } = this.#parts
+    const service = this.#service
+    options.network.listen(
+      {
+        address: options.listenClient,
+        tls: options.clientTls,
+        path: protocolPath,
+        frameBytesMax: protocolLimits.clientFrameBytesMax,
+        linksMax: options.clientLinksMax ?? clientLinksMax,
+        handshakeMsMax,
+        onHttp: exchange =>
+          answerHttp(exchange, {
+            version: options.version,
+            unhealthyReason: () => service.unhealthyReason(),
+            metricsText: options.metricsText,
+          }),
+      },
+      {
+        onOpen: link => this.#sessions.set(link, this.#session(link)),
+        onFrame: (link, frame) => this.#sessions.get(link)?.receive(frame),
+        onClose: link => {
+          this.#sessions.get(link)?.closed()
+          this.#sessions.delete(link)
+        },
+      },
+      (error, listener) => {
+        if (error !== null || listener === undefined) {
+          ready(error ?? new Error('the client port gave no listener'))
+          return
+        }
+        this.#listener = listener
+        raft.onSoftState(softState => {
+          service.leaderChanged(softState)
+          for (const session of this.#sessions.values()) {
+            session.leaderChanged(softState.leader, softState.term)
+          }
+        })
+        this.#startTimers()
+        ready(null)
+      },
+    )
+  }
+
+  /** New requests are refused from now on; those under way are still answered. */
+  drain(): void {
+    this.#service.stopping = true
+    for (const timer of this.#timers) timer.cancel()
+    this.#timers = []
+    for (const session of this.#sessions.values()) session.leaderChanged(0, 0)
+  }
+
+  stop(done: () => void): void {
+    this.#maintenance.stop()
+    this.#service.close()
+    for (const [link, session] of this.#sessions) {
+      session.flush()
+      session.closed()
+      link.close('the member is stopping')
+    }
+    this.#sessions.clear()
+    if (this.#listener === null) done()
+    else this.#listener.close(done)
+  }
+
+  #session(link: Link): Session {
+    const { options, machine } = this.#parts
+    return new Session({
+      link,
+      clock: options.clock,
+      logger: options.logger,
+      welcome: () => this.#service.welcome(),
+      handle: (session, request) => this.#service.handle(session, request),
+      makePump: session =>
+        new WatchPump({
+          link,
+          machine,
+          clock: options.clock,
+          progressMs: options.watchProgressMs ?? watchProgressMs,
+          send: session.send,
+        }),
+    })
+  }
+
+  #startTimers(): void {
+    const { options, machine } = this.#parts
+    const { clock, metrics } = options
+    const service = this.#service
+    const links = metrics.gauge('raftsman_store_client_links', 'Links of clients.')
+    const watches = metrics.gauge('raftsman_store_watches', 'Watches of clients.')
+    const writes = metrics.gauge('raftsman_store_pending_writes', 'Writes not answered yet.')
+    const reads = metrics.gauge('raftsman_store_pending_reads', 'Reads not answered yet.')
+    const revision = metrics.gauge('raftsman_store_revision', 'Revision of the applied state.')
+    const bytes = metrics.gauge('raftsman_store_db_size_bytes', 'Size of the applied state.')
+    this.#maintenance.start(at => {
+      if (service.softState.role !== 'leader') return
+      try {
+        service.writes.submit({ kind: 'compact', request: { revision: at } }, ignored, 0)
+      } catch (error) {
+        if (!(error instanceof RaftsmanError)) throw error
+      }
+    })
+    this.#timers = [
+      clock.setTicker(leaseTickMs, () => service.leases.tick(service.softState)),
+      clock.setTicker(sessionTickMs, () => {
+        const nowMs = clock.monotonicMs()
+        let watchCount = 0
+        for (const session of this.#sessions.values()) {
+          session.tick(nowMs, handshakeMsMax)
+          watchCount += session.watches
+        }
+        links.set(this.#sessions.size)
+        watches.set(watchCount)
+        writes.set(service.writes.pending)
+        reads.set(service.reads.pending)
+        revision.set(machine.revision)
+        bytes.set(machine.dbSizeBytes)
+      }),
+    ]
+  }
+}
+
+/** A compaction that did not happen is asked for again in the next period. */
+const ignored = { written() {}, notWritten() {} }

@@ -1,0 +1,110 @@
+// Leases around the pure state machine: the leader's clock, which proposes what has expired; and
+// renewals, which only a confirmed leader may grant. A follower passes renewals on. A deposed leader
+// can neither renew (it asks the quorum first) nor revoke (its commands carry its term).
+
+import { RaftsmanError } from '../../platform/errors.js'
+import type { Clock } from '../../platform/clock.js'
+import type { Replica as Machine } from '../core/replica.js'
+import type { LeaseId } from '../core/types.js'
+import type { SoftState } from '../../raft/core/types.js'
+import type { Answer } from '../protocol.js'
+import type { ReadBatcher } from './read-batcher.js'
+import type { WriteBatcher, WriteOrigin } from './write-batcher.js'
+
+export const leaseTickMs = 250
+/** Commands of one tick; the rest is told again in the next one. */
+const commandsPerTickMax = 2_048
+
+export interface LeaseDeskOptions {
+  readonly machine: Machine
+  readonly writes: WriteBatcher
+  readonly reads: ReadBatcher
+  readonly clock: Clock
+}
+
+export type LeaseDone = (error: RaftsmanError | null, answer?: Answer) => void
+
+export class LeaseDesk {
+  readonly #options: LeaseDeskOptions
+  /** Own commands under way; while there are some the clock proposes nothing more. */
+  #proposed = 0
+  readonly #origin: WriteOrigin = {
+    written: () => {
+      this.#proposed -= 1
+    },
+    notWritten: () => {
+      this.#proposed -= 1
+    },
+  }
+
+  constructor(options: LeaseDeskOptions) {
+    this.#options = options
+  }
+
+  tick(softState: SoftState): void {
+    const { machine, writes, clock } = this.#options
+    const asLeader = softState.role === 'leader'
+    const commands = machine.leaseTick(clock.monotonicMs(), asLeader, softState.term)
+    if (this.#proposed > 0) return
+    for (const command of commands.slice(0, commandsPerTickMax)) {
+      try {
+        writes.submit(command, this.#origin, 0)
+      } catch (error) {
+        // Too much is under way: it is told again in the next tick.
+        if (error instanceof RaftsmanError) return
+        throw error
+      }
+      this.#proposed += 1
+    }
+  }
+
+  /** On the leader. */
+  keepAlive(id: number, lease: LeaseId, done: LeaseDone): void {
+    this.#confirmed(done, () => {
+      const { machine, writes, clock } = this.#options
+      const renewal = machine.leaseKeepAlive(lease, clock.monotonicMs())
+      const { ttlSeconds, before } = renewal
+      const answer = (): void => {
+        const header = machine.header()
+        done(null, { kind: 'leaseKeepAlive', id, response: { header, id: lease, ttlSeconds } })
+      }
+      if (before === null) {
+        answer()
+        return
+      }
+      const origin: WriteOrigin = {
+        written: (_token, result) => {
+          if (result.ok) answer()
+          else done(result.error)
+        },
+        notWritten: (_token, error) => done(error),
+      }
+      writes.submit(before, origin, 0)
+    })
+  }
+
+  /** On the leader: it alone knows when a lease was renewed last. */
+  timeToLive(id: number, lease: LeaseId, withKeys: boolean, done: LeaseDone): void {
+    this.#confirmed(done, () => {
+      const { machine, clock } = this.#options
+      const response = machine.leaseTimeToLive(lease, withKeys, clock.monotonicMs())
+      done(null, { kind: 'leaseTimeToLive', id, response })
+    })
+  }
+
+  /** Runs `act` once a quorum has confirmed who leads; what it throws is the answer. */
+  #confirmed(done: LeaseDone, act: () => void): void {
+    this.#options.reads.submit(error => {
+      if (error !== null) {
+        done(error)
+        return
+      }
+      try {
+        act()
+      } catch (thrown) {
+        if (!(thrown instanceof RaftsmanError)) throw thrown
+        done(thrown)
+      }
+    })
+  }
+}

@@ -1,0 +1,117 @@
+// What one store member is told at its start, and what follows from it. Parsed and checked by the
+// command line; this room takes it as it is, but for what would corrupt a cluster.
+
+import { createHash } from 'node:crypto'
+import { RaftsmanError } from '../../platform/errors.js'
+import type { Clock } from '../../platform/clock.js'
+import type { Disk } from '../../platform/disk.js'
+import type { Logger } from '../../platform/logger.js'
+import type { Metrics } from '../../platform/metrics.js'
+import type { Address, Network, TlsFiles } from '../../platform/network.js'
+import type { Processes } from '../../platform/processes.js'
+import type { Random } from '../../platform/random.js'
+
+export interface StoreMember {
+  /** Integer in 1..2^53-1. */
+  readonly id: number
+  readonly name: string
+  /** Where its peers reach it. */
+  readonly peerAddress: Address
+  /** Where clients, and the members that forward to it, reach it. */
+  readonly clientAddress: Address
+}
+
+/** `revision` keeps the last `retain` revisions, `periodic` those of the last `retainMs`. */
+export type AutoCompaction =
+  | { readonly mode: 'off' }
+  | { readonly mode: 'revision'; readonly retain: number }
+  | { readonly mode: 'periodic'; readonly retainMs: number }
+
+export interface StoreServerOptions {
+  readonly id: number
+  readonly name: string
+  /** Every member of the new cluster, this one included; the same list everywhere. */
+  readonly members: readonly StoreMember[]
+  /** Tells clusters apart; `deriveClusterId(members)` when absent. */
+  readonly clusterId?: number
+  /** Owned by one process at a time; log and state live below it. */
+  readonly dataDirectory: string
+  readonly listenClient: Address
+  readonly listenPeer: Address
+  /** Null: a plain port. The same identity is used to forward to the leader. */
+  readonly clientTls: TlsFiles | null
+  readonly peerTls: TlsFiles | null
+  /** 100 when absent. */
+  readonly tickMs?: number
+  /** Ticks without a leader before an election; 10 when absent. */
+  readonly electionTicks?: number
+  /** 5 s and two elections when absent. */
+  readonly requestTimeoutMs?: number
+  /** Off when absent: Kubernetes' apiserver asks for compactions itself. */
+  readonly autoCompaction?: AutoCompaction
+  /** Progress for idle watches that asked for it; ten minutes when absent. */
+  readonly watchProgressMs?: number
+  /** Log entries kept behind the state for slow followers; 5,000 when absent. */
+  readonly entriesKept?: number
+  /** Links of clients at a time; 4,096 when absent. */
+  readonly clientLinksMax?: number
+  /** Of this program, for `status` and `GET /version`. */
+  readonly version: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly disk: Disk
+  readonly network: Network
+  readonly processes: Processes
+  readonly logger: Logger
+  readonly metrics: Metrics
+  /** Body of `GET /metrics`; 404 without. */
+  readonly metricsText?: () => Promise<string>
+  /** The member has stopped for good and the process must end. */
+  readonly onFatal: (error: Error) => void
+}
+
+/** The member could not start; the sentence says what to do. */
+export class StoreServerError extends RaftsmanError {
+  constructor(message: string, cause?: unknown) {
+    super(message, { code: 'start-failed', retryable: false, outcome: 'not-applied', cause })
+  }
+}
+
+/**
+ * The same number on every member that was given the same members; addresses may change later, so
+ * they are left out. 1..2^53-1.
+ */
+export function deriveClusterId(members: readonly StoreMember[]): number {
+  const lines = members.map(({ id, name }) => `${id} ${name}`).sort()
+  const digest = createHash('sha256')
+    .update(`raftsman\n${lines.join('\n')}`)
+    .digest()
+  return digest.readUIntBE(0, 6) * 32 + (digest.readUInt8(6) >> 3) || 1
+}
+
+/** @throws StoreServerError */
+export function checkOptions(options: StoreServerOptions): void {
+  const { members, id } = options
+  const self = members.find(member => member.id === id)
+  if (self === undefined) {
+    throw new StoreServerError(`member ${id} is not in the list of members; add it there`)
+  }
+  for (const member of members) {
+    if (!Number.isSafeInteger(member.id) || member.id < 1) {
+      throw new StoreServerError(`member id ${member.id} is not an integer from 1 to 2^53-1`)
+    }
+  }
+  const unique = (what: string, values: readonly (string | number)[]) => {
+    if (new Set(values).size !== values.length) {
+      throw new StoreServerError(`two members have the same ${what}; give each its own`)
+    }
+  }
+  unique(
+    'id',
+    members.map(member => member.id),
+  )
+  unique(
+    'name',
+    members.map(member => member.name),
+  )
+}

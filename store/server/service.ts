@@ -1,0 +1,363 @@
+// Which way a request goes: reads by the quorum's leave or from local state, writes through the log,
+// some to the leader alone. It holds no state of its own but what stands behind each way.
+
+import { RaftsmanError, assert, unreachable } from '../../platform/errors.js'
+import type { Clock } from '../../platform/clock.js'
+import type { Network } from '../../platform/network.js'
+import type { Random } from '../../platform/random.js'
+import { nodeId } from '../../raft/core/types.js'
+import type { SoftState } from '../../raft/core/types.js'
+import type { Replica as Raft } from '../../raft/node-types.js'
+import type { Command } from '../core/command.js'
+import type { Replica as Machine } from '../core/replica.js'
+import type { Member, MemberStatus, RangeRequest } from '../core/types.js'
+import { checkCommand, checkRange, checkTxn } from '../core/validate.js'
+import type { Answer, Request, Welcome } from '../protocol.js'
+import { protocolLimits, protocolVersion } from '../protocol.js'
+import { LeaderLink } from './leader-link.js'
+import type { Forwarded } from './leader-link.js'
+import { LeaseDesk } from './lease-desk.js'
+import { answerRange } from './long-range.js'
+import type { Maintenance } from './maintenance.js'
+import type { StoreServerOptions } from './options.js'
+import { ReadBatcher } from './read-batcher.js'
+import type { Session } from './session.js'
+import { WriteBatcher, tooManyRequests } from './write-batcher.js'
+
+/** Committed entries that this member has still to apply, above which it takes no more work. */
+const applyLagMax = 5_000
+
+export interface ServiceParts {
+  readonly options: StoreServerOptions
+  readonly clusterId: number
+  readonly requestTimeoutMs: number
+  readonly raft: Raft
+  readonly machine: Machine
+  readonly maintenance: Maintenance
+}
+
+export class StoreService {
+  readonly writes: WriteBatcher
+  readonly reads: ReadBatcher
+  readonly leases: LeaseDesk
+  stopping = false
+  readonly #parts: ServiceParts
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #network: Network
+  #softState: SoftState
+  #leaderLink: LeaderLink | null = null
+  #pressed = false
+
+  constructor(parts: ServiceParts) {
+    const { raft, machine, options } = parts
+    this.#parts = parts
+    this.#clock = options.clock
+    this.#random = options.random
+    this.#network = options.network
+    const { role, leader, term } = raft.status()
+    this.#softState = { role, leader, term }
+    this.writes = new WriteBatcher(raft, options.clock)
+    this.reads = new ReadBatcher(raft, options.clock)
+    this.leases = new LeaseDesk({
+      machine,
+      writes: this.writes,
+      reads: this.reads,
+      clock: options.clock,
+    })
+  }
+
+  get softState(): SoftState {
+    return this.#softState
+  }
+
+  leaderChanged(softState: SoftState): void {
+    this.#softState = softState
+    if (this.#leaderLink !== null && this.#leaderLink.memberId !== softState.leader) {
+      this.#leaderLink.close('the leader has changed')
+      this.#leaderLink = null
+    }
+  }
+
+  close(): void {
+    this.#leaderLink?.close('the member is stopping')
+    this.#leaderLink = null
+  }
+
+  welcome(): Welcome {
+    const { options, clusterId } = this.#parts
+    return {
+      version: protocolVersion,
+      clusterId,
+      memberId: options.id,
+      name: options.name,
+      serverVersion: options.version,
+      leader: this.stopping ? 0 : this.#softState.leader,
+      requestBytesMax: protocolLimits.requestBytesMax,
+      inFlightMax: protocolLimits.inFlightMax,
+    }
+  }
+
+  /** Answers through the session, once. What it throws is the answer too. */
+  handle(session: Session, request: Request): void {
+    if (this.stopping) throw stopping()
+    const { machine, raft } = this.#parts
+    switch (request.kind) {
+      case 'range':
+        checkRange(request.request)
+        if (request.request.serializable === true) this.#range(session, request.id, request.request)
+        else
+          this.#afterQuorum(session, request.id, () =>
+            this.#range(session, request.id, request.request),
+          )
+        return
+      case 'put':
+        this.#write(session, request.id, { kind: 'put', request: request.request })
+        return
+      case 'deleteRange':
+        this.#write(session, request.id, { kind: 'deleteRange', request: request.request })
+        return
+      case 'txn':
+        if (!machine.isReadOnly(request.request)) {
+          this.#write(session, request.id, { kind: 'txn', request: request.request })
+          return
+        }
+        checkTxn(request.request)
+        this.#afterQuorum(session, request.id, () => {
+          const response = machine.readTxn(request.request)
+          session.answer({ kind: 'txn', id: request.id, response })
+        })
+        return
+      case 'compact':
+        this.#compact(session, request)
+        return
+      case 'leaseGrant': {
+        const picked = this.#random.integer(Number.MAX_SAFE_INTEGER - 1) + 1
+        this.#write(session, request.id, machine.leaseGrantCommand(request.request, picked))
+        return
+      }
+      case 'leaseRevoke':
+        this.#write(session, request.id, {
+          kind: 'leaseRevoke',
+          id: request.lease,
+          leaderTerm: 0,
+        })
+        return
+      case 'leaseKeepAlive':
+      case 'leaseTimeToLive':
+      case 'moveLeader':
+        this.#leaderOnly(session, request)
+        return
+      case 'leaseLeases':
+        this.#afterQuorum(session, request.id, () => {
+          session.answer({ kind: 'leaseLeases', id: request.id, response: machine.leaseLeases() })
+        })
+        return
+      case 'status':
+        session.answer({ kind: 'status', id: request.id, response: this.status() })
+        return
+      case 'memberList': {
+        const header = machine.header(raft.status().term)
+        const response = { header, members: this.members() }
+        session.answer({ kind: 'memberList', id: request.id, response })
+        return
+      }
+      default:
+        unreachable(request)
+    }
+  }
+
+  status(): MemberStatus {
+    const { raft, machine, options } = this.#parts
+    const status = raft.status()
+    return {
+      header: machine.header(status.term),
+      version: options.version,
+      name: options.name,
+      role: status.role,
+      leader: status.leader,
+      raftTerm: status.term,
+      commitIndex: status.commitIndex,
+      appliedIndex: status.appliedIndex,
+      dbSizeBytes: machine.dbSizeBytes,
+      healthy: this.unhealthyReason() === null,
+      compactRevision: machine.compactRevision,
+    }
+  }
+
+  /** Null when this member can serve reads and writes, as far as it knows. */
+  unhealthyReason(): string | null {
+    const { raft, machine } = this.#parts
+    const status = raft.status()
+    if (this.stopping) return 'the member is stopping'
+    if (status.leader === 0) return 'the cluster has no leader'
+    if (status.diskFull) return 'the disk of the log has no room'
+    if (machine.saturated) return 'the state cannot be written'
+    if (status.commitIndex - status.appliedIndex > applyLagMax) return 'the member lags behind'
+    return null
+  }
+
+  members(): readonly Member[] {
+    const { raft, options } = this.#parts
+    const { learners } = raft.status().confState
+    return options.members.map(({ id, name, peerAddress, clientAddress }) => {
+      const learner = learners.includes(nodeId(id))
+      return { id, name, peerAddress, clientAddress, learner }
+    })
+  }
+
+  #range(session: Session, id: number, request: RangeRequest): void {
+    answerRange(
+      request,
+      { machine: this.#parts.machine, clock: this.#clock, link: session.link },
+      {
+        part: kvs => session.rangePart(id, kvs),
+        done: (error, response) => {
+          if (error !== null) session.fail(id, error)
+          else {
+            assert(response !== undefined, 'a range without error has an answer')
+            session.answer({ kind: 'range', id, response })
+          }
+        },
+      },
+    )
+  }
+
+  #afterQuorum(session: Session, id: number, act: () => void): void {
+    this.reads.submit(error => {
+      if (error !== null) {
+        session.fail(id, error)
+        return
+      }
+      try {
+        act()
+      } catch (thrown) {
+        if (!(thrown instanceof RaftsmanError)) throw thrown
+        session.fail(id, thrown)
+      }
+    })
+  }
+
+  #write(session: Session, id: number, command: Command): void {
+    checkCommand(command)
+    this.#checkPressure()
+    this.writes.submit(command, session, id)
+  }
+
+  #compact(session: Session, request: Extract<Request, { kind: 'compact' }>): void {
+    const command: Command = { kind: 'compact', request: request.request }
+    if (request.request.physical !== true) {
+      this.#write(session, request.id, command)
+      return
+    }
+    checkCommand(command)
+    this.writes.submit(
+      command,
+      {
+        written: (id, result) => {
+          if (result.ok) this.#parts.maintenance.whenCompacted(() => session.written(id, result))
+          else session.written(id, result)
+        },
+        notWritten: (id, error) => session.notWritten(id, error),
+      },
+      request.id,
+    )
+  }
+
+  /** Looked at once a turn: what one turn adds is bounded by the frames it can read. */
+  #checkPressure(): void {
+    if (this.writes.turnIsNew) {
+      const { machine, raft } = this.#parts
+      const { commitIndex, appliedIndex } = raft.status()
+      this.#pressed = machine.saturated || commitIndex - appliedIndex > applyLagMax
+    }
+    if (this.#pressed) throw tooManyRequests()
+  }
+
+  #leaderOnly(session: Session, request: Forwarded): void {
+    const done = (error: RaftsmanError | null, answer?: Answer) => {
+      if (error !== null) session.fail(request.id, error)
+      else {
+        assert(answer !== undefined, 'without error there is an answer')
+        session.answer(answer)
+      }
+    }
+    if (this.#softState.role === 'leader') this.#asLeader(request, done)
+    else if (request.forwarded) throw notLeader()
+    else {
+      this.#linkToLeader().forward(request, (error, answer) => {
+        if (error instanceof RaftsmanError) done(error)
+        else if (error !== null) session.failWith(request.id, error)
+        else if (answer !== undefined) done(null, { ...answer, id: request.id })
+      })
+    }
+  }
+
+  #asLeader(
+    request: Forwarded,
+    done: (error: RaftsmanError | null, answer?: Answer) => void,
+  ): void {
+    const { raft, machine } = this.#parts
+    switch (request.kind) {
+      case 'leaseKeepAlive':
+        this.leases.keepAlive(request.id, request.lease, done)
+        return
+      case 'leaseTimeToLive':
+        this.leases.timeToLive(request.id, request.lease, request.withKeys, done)
+        return
+      case 'moveLeader':
+        raft.transferLeadership(nodeId(request.target), error => {
+          if (error !== null) done(error)
+          else {
+            const header = machine.header(raft.status().term)
+            done(null, { kind: 'moveLeader', id: request.id, response: { header } })
+          }
+        })
+        return
+      default:
+        unreachable(request)
+    }
+  }
+
+  #linkToLeader(): LeaderLink {
+    if (this.#leaderLink !== null && !this.#leaderLink.closed) return this.#leaderLink
+    const { options, clusterId, requestTimeoutMs } = this.#parts
+    const { leader } = this.#softState
+    const member = options.members.find(({ id }) => id === leader)
+    if (member === undefined) throw noLeader()
+    this.#leaderLink = new LeaderLink({
+      member,
+      tls: options.clientTls,
+      clusterId,
+      clientName: `member ${options.name}`,
+      requestTimeoutMs,
+      clock: this.#clock,
+      network: this.#network,
+    })
+    return this.#leaderLink
+  }
+}
+
+function noLeader(): RaftsmanError {
+  return new RaftsmanError('the cluster has no leader at the moment; try again in a moment', {
+    code: 'no-leader',
+    retryable: true,
+    outcome: 'not-applied',
+  })
+}
+
+function notLeader(): RaftsmanError {
+  return new RaftsmanError('this member is not the leader any more', {
+    code: 'not-leader',
+    retryable: true,
+    outcome: 'not-applied',
+  })
+}
+
+function stopping(): RaftsmanError {
+  return new RaftsmanError('the member is stopping; ask another one', {
+    code: 'stopped',
+    retryable: true,
+    outcome: 'not-applied',
+  })
+}

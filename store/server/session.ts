@@ -1,0 +1,242 @@
+// One client on one link: greets it, takes its frames apart, and gathers what it is told in a turn
+// into one frame. A client that sends garbage, sends too much, or does not read what it is sent is
+// cut off with a sentence; it costs nobody else anything.
+
+import { RaftsmanError, assert, unreachable } from '../../platform/errors.js'
+import type { Clock } from '../../platform/clock.js'
+import type { Logger } from '../../platform/logger.js'
+import type { Link } from '../../platform/network.js'
+import type { CommandResult } from '../core/command.js'
+import type { KeyValue } from '../core/types.js'
+import {
+  FrameWriter,
+  ProtocolError,
+  decodeClientFrame,
+  encodeServerMessage,
+  protocolLimits,
+  protocolVersion,
+} from '../protocol.js'
+import type { Answer, ClientMessage, Request, Welcome, WireError } from '../protocol.js'
+import type { WatchPump } from './watch-pump.js'
+import { wireError } from './wire-error.js'
+import { tooManyRequests } from './write-batcher.js'
+import type { WriteOrigin } from './write-batcher.js'
+
+/** Answers that a client has not read: above the first it gets no more, above the second no link. */
+const unreadBytesMax = 16 * 1024 * 1024
+const unreadBytesCut = 64 * 1024 * 1024
+
+export interface SessionOptions {
+  readonly link: Link
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Of this member now; the client is refused when it wants another cluster. */
+  readonly welcome: () => Welcome
+  readonly handle: (session: Session, request: Request) => void
+  readonly makePump: (session: Session) => WatchPump
+}
+
+export class Session implements WriteOrigin {
+  readonly link: Link
+  readonly openedMs: number
+  greeted = false
+  readonly #options: SessionOptions
+  readonly #pump: WatchPump
+  readonly #writer: FrameWriter
+  #scheduled = false
+  #inFlight = 0
+  #closed = false
+
+  constructor(options: SessionOptions) {
+    this.#options = options
+    this.link = options.link
+    this.openedMs = options.clock.monotonicMs()
+    this.#writer = new FrameWriter(frame => this.link.send(frame))
+    this.#pump = options.makePump(this)
+  }
+
+  get watches(): number {
+    return this.#pump.size
+  }
+
+  receive(frame: Uint8Array): void {
+    if (this.#closed) return
+    let messages: readonly ClientMessage[]
+    try {
+      messages = decodeClientFrame(frame)
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      this.refuse(error.message)
+      return
+    }
+    for (const message of messages) {
+      if (this.#closed) return
+      this.#take(message)
+    }
+  }
+
+  answer(answer: Answer): void {
+    this.#inFlight -= 1
+    const packed = encodeServerMessage({ kind: 'answer', answer })
+    if (packed.length > protocolLimits.answerBytesMax) {
+      this.#inFlight += 1
+      this.fail(answer.id, tooLarge(answer))
+      return
+    }
+    this.send(packed)
+  }
+
+  fail(id: number, error: unknown): void {
+    this.failWith(id, wireError(error))
+  }
+
+  failWith(id: number, error: WireError): void {
+    this.#inFlight -= 1
+    assert(this.#inFlight >= 0, 'every request is answered once')
+    this.send(encodeServerMessage({ kind: 'error', id, error }))
+  }
+
+  rangePart(id: number, kvs: readonly KeyValue[]): void {
+    this.send(encodeServerMessage({ kind: 'rangePart', id, kvs }))
+  }
+
+  written(id: number, result: CommandResult): void {
+    if (!result.ok) {
+      this.fail(id, result.error)
+      return
+    }
+    assert(result.kind !== 'leaseCheckpoint', 'no client asks for checkpoints')
+    this.answer({ ...result, id })
+  }
+
+  notWritten(id: number, error: RaftsmanError): void {
+    this.fail(id, error)
+  }
+
+  leaderChanged(leader: number, raftTerm: number): void {
+    if (this.greeted) this.send(encodeServerMessage({ kind: 'leader', leader, raftTerm }))
+  }
+
+  /** Once a second or so. */
+  tick(nowMs: number, greetingMsMax: number): void {
+    this.#pump.tick(nowMs)
+    if (!this.greeted && nowMs - this.openedMs > greetingMsMax) this.refuse('no greeting came')
+  }
+
+  /** Into the frame of this turn. */
+  readonly send = (...chunks: readonly Uint8Array[]): void => {
+    if (this.#closed) return
+    this.#writer.add(...chunks)
+    if (this.#scheduled) return
+    this.#scheduled = true
+    this.#options.clock.defer(() => this.flush())
+  }
+
+  flush(): void {
+    this.#scheduled = false
+    if (this.#closed) return
+    this.#writer.cut()
+    if (this.link.bufferedBytes > unreadBytesCut)
+      this.refuse('the client does not read its answers')
+  }
+
+  /** Ends the link with a sentence for its client. */
+  refuse(reason: string): void {
+    const { logger } = this.#options
+    logger.warn({ remote: this.link.remote, peer: this.link.peerName, reason }, 'client refused')
+    this.link.close(reason)
+    this.closed()
+  }
+
+  /** The link has ended. */
+  closed(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#pump.close()
+  }
+
+  #take(message: ClientMessage): void {
+    if (!this.greeted && message.kind !== 'hello') {
+      this.refuse('the first message must be the greeting')
+      return
+    }
+    switch (message.kind) {
+      case 'hello':
+        this.#greet(message)
+        return
+      case 'ping': {
+        const { leader } = this.#options.welcome()
+        this.send(encodeServerMessage({ kind: 'pong', id: message.id, leader }))
+        return
+      }
+      case 'watchCreate':
+        this.#pump.create(message)
+        return
+      case 'watchCredit':
+        this.#pump.credit(message.watch, message.creditBytes)
+        return
+      case 'watchCancel':
+        this.#pump.cancel(message.watch)
+        return
+      case 'watchProgress':
+        this.#pump.progress(message.watch)
+        return
+      case 'range':
+      case 'put':
+      case 'deleteRange':
+      case 'txn':
+      case 'compact':
+      case 'leaseGrant':
+      case 'leaseRevoke':
+      case 'leaseKeepAlive':
+      case 'leaseTimeToLive':
+      case 'leaseLeases':
+      case 'status':
+      case 'memberList':
+      case 'moveLeader':
+        this.#request(message)
+        return
+      default:
+        unreachable(message)
+    }
+  }
+
+  #greet(hello: Extract<ClientMessage, { kind: 'hello' }>): void {
+    const welcome = this.#options.welcome()
+    if (this.greeted) this.refuse('a second greeting')
+    else if (hello.versionMin > protocolVersion || hello.versionMax < protocolVersion) {
+      this.refuse(`protocol version ${protocolVersion} is spoken here`)
+    } else if (hello.clusterId !== 0 && hello.clusterId !== welcome.clusterId) {
+      this.refuse(`this member belongs to cluster ${welcome.clusterId}`)
+    } else {
+      this.greeted = true
+      this.#writer.add(encodeServerMessage({ kind: 'welcome', welcome }))
+      // It stands alone: a client reads all other frames in its light.
+      this.#writer.cut()
+    }
+  }
+
+  #request(request: Request): void {
+    this.#inFlight += 1
+    const overfull =
+      this.#inFlight > protocolLimits.inFlightMax || this.link.bufferedBytes > unreadBytesMax
+    if (overfull) {
+      this.fail(request.id, tooManyRequests())
+      return
+    }
+    try {
+      this.#options.handle(this, request)
+    } catch (error) {
+      if (!(error instanceof RaftsmanError)) throw error
+      this.fail(request.id, error)
+    }
+  }
+}
+
+function tooLarge(answer: Answer): RaftsmanError {
+  const writes = answer.kind === 'txn' || answer.kind === 'deleteRange'
+  return new RaftsmanError(
+    `the answer is larger than ${protocolLimits.answerBytesMax} bytes; ask for less in one request`,
+    { code: 'answer-too-large', retryable: false, outcome: writes ? 'unknown' : 'not-applied' },
+  )
+}

@@ -1,0 +1,156 @@
+// Writes of all links, gathered while one turn of the event loop lasts and proposed as one entry of
+// the log. What bounds it: commands and bytes of an entry, and of all that is not answered yet.
+
+import { RaftsmanError, assert, unreachable } from '../../platform/errors.js'
+import type { Clock } from '../../platform/clock.js'
+import type { Replica as Raft } from '../../raft/node-types.js'
+import { encodeCommands } from '../core/command.js'
+import type { Command, CommandResult } from '../core/command.js'
+
+const entryCommandsMax = 4_096
+const entryBytesMax = 2 * 1024 * 1024
+
+export const pendingCommandsMax = 131_072
+export const pendingBytesMax = 256 * 1024 * 1024
+
+/** Whom to tell; `token` is its own name for the command. */
+export interface WriteOrigin {
+  written(token: number, result: CommandResult): void
+  /** Also when it is not known whether the command took effect: see the error's outcome. */
+  notWritten(token: number, error: RaftsmanError): void
+}
+
+interface Pending {
+  readonly command: Command
+  readonly bytes: number
+  readonly origin: WriteOrigin
+  readonly token: number
+}
+
+export class WriteBatcher {
+  readonly #raft: Raft
+  readonly #clock: Clock
+  #turn: Pending[] = []
+  #scheduled = false
+  #commands = 0
+  #bytes = 0
+
+  constructor(raft: Raft, clock: Clock) {
+    this.#raft = raft
+    this.#clock = clock
+  }
+
+  /** Commands submitted and not answered. */
+  get pending(): number {
+    return this.#commands
+  }
+
+  /** Nothing has been submitted in this turn yet. */
+  get turnIsNew(): boolean {
+    return this.#turn.length === 0
+  }
+
+  /** Answers later, exactly once. Throws `too-many-requests` when too much is under way. */
+  submit(command: Command, origin: WriteOrigin, token: number): void {
+    const bytes = commandBytes(command)
+    if (this.#commands >= pendingCommandsMax || this.#bytes + bytes > pendingBytesMax) {
+      throw tooManyRequests()
+    }
+    this.#commands += 1
+    this.#bytes += bytes
+    this.#turn.push({ command, bytes, origin, token })
+    if (this.#scheduled) return
+    this.#scheduled = true
+    this.#clock.defer(() => this.#cut())
+  }
+
+  #cut(): void {
+    this.#scheduled = false
+    const turn = this.#turn
+    this.#turn = []
+    let from = 0
+    let bytes = 0
+    for (let at = 0; at < turn.length; at++) {
+      const next = turn[at]?.bytes ?? 0
+      if (at > from && (bytes + next > entryBytesMax || at - from === entryCommandsMax)) {
+        this.#propose(turn.slice(from, at))
+        from = at
+        bytes = 0
+      }
+      bytes += next
+    }
+    this.#propose(from === 0 ? turn : turn.slice(from))
+  }
+
+  #propose(batch: readonly Pending[]): void {
+    const payload = encodeCommands(batch.map(({ command }) => command))
+    this.#raft.propose(payload, (error, result) => {
+      if (error !== null) {
+        for (const pending of batch) this.#settle(pending).notWritten(pending.token, error)
+        return
+      }
+      const results = result as readonly CommandResult[]
+      assert(results.length === batch.length, 'every command of an entry has a result')
+      batch.forEach((pending, at) => {
+        const commandResult = results[at]
+        assert(commandResult !== undefined, 'every command of an entry has a result')
+        this.#settle(pending).written(pending.token, commandResult)
+      })
+    })
+  }
+
+  #settle(pending: Pending): WriteOrigin {
+    this.#commands -= 1
+    this.#bytes -= pending.bytes
+    return pending.origin
+  }
+}
+
+export function tooManyRequests(): RaftsmanError {
+  return new RaftsmanError(
+    'too many requests are under way on this member; try again in a moment',
+    {
+      code: 'too-many-requests',
+      retryable: true,
+      outcome: 'not-applied',
+    },
+  )
+}
+
+/** About the length of its encoding; exact enough to bound memory and entries. */
+function commandBytes(command: Command): number {
+  switch (command.kind) {
+    case 'put':
+      return command.request.key.length + command.request.value.length + 32
+    case 'deleteRange':
+      return command.request.key.length + (command.request.end?.length ?? 0) + 32
+    case 'txn':
+      return txnBytes(command.request)
+    case 'compact':
+    case 'leaseGrant':
+    case 'leaseRevoke':
+      return 32
+    case 'leaseCheckpoint':
+      return 32 + command.checkpoints.length * 18
+    default:
+      return unreachable(command)
+  }
+}
+
+type Txn = Extract<Command, { kind: 'txn' }>['request']
+
+function txnBytes(txn: Txn): number {
+  let bytes = 32
+  for (const compare of txn.compare) {
+    const operand = compare.target === 'value' ? compare.value.length : 9
+    bytes += compare.key.length + (compare.end?.length ?? 0) + operand + 24
+  }
+  for (const ops of [txn.success, txn.failure]) {
+    for (const op of ops) {
+      if (op.kind === 'txn') bytes += txnBytes(op.request)
+      else if (op.kind === 'put') bytes += op.request.key.length + op.request.value.length + 32
+      else bytes += op.request.key.length + (op.request.end?.length ?? 0) + 96
+    }
+  }
+  return bytes
+}
