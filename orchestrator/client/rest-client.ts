@@ -214,7 +214,7 @@ export class ApiClient {
   }
 
   /** Any other path that answers JSON: discovery, /version. */
-  getJson<T>(path: string, options: CallOptions = {}): Promise<T> {
+  getJson<T>(path: string, options: CallOptions & { readonly accept?: string } = {}): Promise<T> {
     return this.call<T>('GET', path, options)
   }
 
@@ -242,7 +242,7 @@ export class ApiClient {
   private async call<R>(
     method: HttpMethod,
     path: string,
-    options: CallOptions,
+    options: CallOptions & { readonly accept?: string },
     body?: unknown,
     contentType = 'application/json',
   ): Promise<R> {
@@ -253,7 +253,7 @@ export class ApiClient {
     const request = {
       method,
       path,
-      accept: 'application/json',
+      accept: options.accept ?? 'application/json',
       contentType: body === undefined ? null : contentType,
       body: body === undefined ? null : JSON.stringify(body),
       timeoutMs: options.timeoutMs ?? this.options.requestTimeoutMs ?? 15_000,

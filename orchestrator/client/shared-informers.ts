@@ -7,13 +7,15 @@ import type { Random } from '../../platform/random.js'
 import type { KubeObject } from '../api/object.js'
 import { Informer } from './informer.js'
 import { type Resource, resourceKey } from './resources.js'
-import type { ApiClient } from './rest-client.js'
+import type { ApiClient, Selection } from './rest-client.js'
 
 export interface SharedInformersOptions {
   readonly client: ApiClient
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  /** Narrows the informer of a kind, by its resourceKey, for everybody. */
+  readonly selections?: ReadonlyMap<string, Selection>
 }
 
 export class SharedInformers {
@@ -70,9 +72,15 @@ export class SharedInformers {
     const key = resourceKey(resource)
     const known = this.informers.get(key)
     if (known) return known as unknown as Informer<T>
+    const { client, clock, random, logger, selections } = this.options
+    const selection = selections?.get(key)
     const informer = new Informer<T>({
-      ...this.options,
+      client,
+      clock,
+      random,
+      logger,
       resource,
+      ...(selection === undefined ? {} : { selection }),
       transform: transform ?? withoutManagedFields,
     })
     this.informers.set(key, informer as unknown as Informer<KubeObject>)

@@ -1,5 +1,6 @@
 // The Deployment controller's shell. Counterpart: pkg/controller/deployment.
 
+import { unreachable } from '../../../platform/errors.js'
 import type { KubeObject } from '../../api/object.js'
 import { labelSelectorFromObject } from '../../api/selectors.js'
 import type { Deployment, ReplicaSet } from '../../api/types/apps.js'
@@ -95,6 +96,8 @@ export function startDeploymentController(context: ControllerContext): Controlle
         return deployment
       case 'update-status':
         return await client.updateStatus(deployments, { ...deployment, status: action.status })
+      default:
+        return unreachable(action)
     }
   }
 

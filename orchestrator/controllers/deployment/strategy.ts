@@ -1,7 +1,7 @@
 // The numbers of a rollout: how many more and how many fewer pods than wanted there may be, and
 // each revision's share. Pure. Counterpart: pkg/controller/deployment/util.
 
-import { resolveIntOrPercent } from '../../api/int-or-string.js'
+import { resolveIntOrPercent } from './int-or-percent.js'
 import type { Deployment } from '../../api/types/apps.js'
 
 export interface RollingLimits {

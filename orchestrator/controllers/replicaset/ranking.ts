@@ -43,7 +43,7 @@ function falseFirst(a: boolean, b: boolean): number {
 }
 
 function phaseRank(pod: Pod): number {
-  switch (pod.status?.phase) {
+  switch (pod.status?.phase ?? '') {
     case 'Running':
       return 2
     case 'Unknown':

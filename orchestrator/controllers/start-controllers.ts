@@ -1,0 +1,178 @@
+// The controller manager: all controllers of this room, run by whichever process holds the Lease
+// `kube-controller-manager`. Counterpart: cmd/kube-controller-manager. A process that waits holds
+// no informers and no memory for them; one that loses the lease drops everything in that turn.
+
+import type { Clock } from '../../platform/clock.js'
+import type { Logger } from '../../platform/logger.js'
+import type { Metrics } from '../../platform/metrics.js'
+import type { Random } from '../../platform/random.js'
+import { LeaderElection, type LeadershipTerm } from '../client/leader-election.js'
+import { leases, resourceKey } from '../client/resources.js'
+import { ApiClient } from '../client/rest-client.js'
+import { SharedInformers } from '../client/shared-informers.js'
+import type { ApiTransport } from '../client/transport.js'
+import type { Controller, ControllerContext, ControllerMetrics } from './context.js'
+import { startDeploymentController } from './deployment/controller.js'
+import { startEndpointSliceController } from './endpointslice/controller.js'
+import { startGarbageCollector } from './garbagecollector/controller.js'
+import { startNamespaceController } from './namespace/controller.js'
+import { startNodeIpamController } from './nodeipam/controller.js'
+import { parseCidr } from './nodeipam/reconcile.js'
+import { startNodeLifecycleController } from './nodelifecycle/controller.js'
+import { startTaintEvictionController } from './nodelifecycle/eviction-controller.js'
+import { startPodGcController } from './podgc/controller.js'
+import { startReplicaSetController } from './replicaset/controller.js'
+import { startServiceAccountController } from './serviceaccount/controller.js'
+
+export interface ControllersOptions {
+  /** Authenticated as system:kube-controller-manager. Stays the caller's to close. */
+  readonly transport: ApiTransport
+  /** Unique in the cluster and over restarts, as in "master-1_4f2a9c". */
+  readonly identity: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly metrics: Metrics
+  /** PEM that pods verify the apiserver with; null publishes none. */
+  readonly rootCa: string | null
+  /** Called for a broken invariant; the process must end. */
+  readonly onFatal: (error: unknown) => void
+  readonly clusterCidr?: string
+  readonly nodeCidrPrefix?: number
+  readonly nodeMonitorGraceMs?: number
+  readonly nodeStartupGraceMs?: number
+  readonly nodeMonitorPeriodMs?: number
+  readonly podGcPeriodMs?: number
+  readonly podGcQuarantineMs?: number
+  readonly leaseDurationMs?: number
+  readonly renewDeadlineMs?: number
+  readonly retryPeriodMs?: number
+}
+
+export interface RunningControllers {
+  readonly leading: boolean
+  /** Stops the work at once, then hands the lease over. */
+  stop(): Promise<void>
+}
+
+/** Resolves once this process is a candidate; throws for options that cannot work. */
+export async function startControllers(options: ControllersOptions): Promise<RunningControllers> {
+  const { transport, identity, clock, random, metrics } = options
+  parseCidr(options.clusterCidr ?? defaultClusterCidr)
+  const logger = options.logger.child({ component: 'controller-manager' })
+  const client = new ApiClient({ transport, fieldManager: 'kube-controller-manager' })
+  const leader = metrics.gauge('raftsman_leader', 'Whether this process leads', ['lease'])
+  const lease = { lease: 'kube-controller-manager' }
+  const controllerMetrics = metricsOf(metrics)
+  let running: (() => void) | null = null
+  leader.set(0, lease)
+  const election = new LeaderElection({
+    client,
+    clock,
+    random,
+    logger,
+    namespace: 'kube-system',
+    name: 'kube-controller-manager',
+    identity,
+    ...pick(options, 'leaseDurationMs'),
+    ...pick(options, 'renewDeadlineMs'),
+    ...pick(options, 'retryPeriodMs'),
+    onStartedLeading: term => {
+      leader.set(1, lease)
+      running = startTerm({ ...options, logger }, client, controllerMetrics, term)
+    },
+    onStoppedLeading: () => {
+      leader.set(0, lease)
+      running?.()
+      running = null
+    },
+  })
+  election.start()
+  return {
+    get leading() {
+      return election.leading
+    },
+    stop: () => election.stop(),
+  }
+}
+
+const defaultClusterCidr = '127.64.0.0/12'
+
+function pick<K extends keyof ControllersOptions>(
+  options: ControllersOptions,
+  key: K,
+): Partial<Pick<ControllersOptions, K>> {
+  return options[key] === undefined ? {} : ({ [key]: options[key] } as Pick<ControllersOptions, K>)
+}
+
+function metricsOf(metrics: Metrics): ControllerMetrics {
+  return {
+    reconciles: metrics.counter('raftsman_controller_reconciles_total', 'Reconciled keys', [
+      'controller',
+      'result',
+    ]),
+    seconds: metrics.histogram(
+      'raftsman_controller_reconcile_seconds',
+      'Time to reconcile one key',
+      [0.005, 0.02, 0.1, 0.5, 2, 10],
+      ['controller'],
+    ),
+  }
+}
+
+/** Answers the function that ends it all. */
+function startTerm(
+  options: ControllersOptions,
+  client: ApiClient,
+  metrics: ControllerMetrics,
+  term: LeadershipTerm,
+): () => void {
+  const { clock, random, logger, onFatal } = options
+  const termClient = client.forTerm(term)
+  const informers = new SharedInformers({
+    client: termClient,
+    clock,
+    random,
+    logger,
+    // Leaders renew theirs every two seconds; only those of nodes matter here.
+    selections: new Map([[resourceKey(leases), { namespace: 'kube-node-lease' }]]),
+  })
+  const context: ControllerContext = {
+    client: termClient,
+    informers,
+    clock,
+    random,
+    logger,
+    metrics,
+    onFatal,
+  }
+  informers.start()
+  const controllers: readonly Controller[] = [
+    startReplicaSetController(context),
+    startDeploymentController(context),
+    startEndpointSliceController(context),
+    startNodeLifecycleController(context, {
+      graceMs: options.nodeMonitorGraceMs ?? 40_000,
+      startupGraceMs: options.nodeStartupGraceMs ?? 60_000,
+      periodMs: options.nodeMonitorPeriodMs ?? 5000,
+    }),
+    startTaintEvictionController(context),
+    startPodGcController(context, {
+      periodMs: options.podGcPeriodMs ?? 20_000,
+      quarantineMs: options.podGcQuarantineMs ?? 40_000,
+      terminatedMax: 12_500,
+    }),
+    startNodeIpamController(context, {
+      clusterCidr: options.clusterCidr ?? defaultClusterCidr,
+      nodePrefix: options.nodeCidrPrefix ?? 24,
+    }),
+    startNamespaceController(context),
+    startServiceAccountController(context, { rootCa: options.rootCa }),
+    // Last: it is content with the metadata of whatever kinds nobody else holds whole.
+    startGarbageCollector(context, { discoveryPeriodMs: 60_000 }),
+  ]
+  return () => {
+    for (const controller of controllers) controller.stop()
+    informers.stop()
+  }
+}
