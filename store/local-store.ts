@@ -4,11 +4,11 @@
 
 import type { Clock, Timer } from '../platform/clock.js'
 import { RaftsmanError } from '../platform/errors.js'
-import { logIndex, nodeId, term } from '../raft/core/types.js'
 import { MemoryBackend } from './backend/memory.js'
 import type { Store, Watch, WatchHandlers } from './client/types.js'
-import { type Command, type CommandResult, encodeCommands } from './core/command.js'
+import type { Command, CommandResult } from './core/command.js'
 import { CompactedError } from './core/errors.js'
+import { localEntry } from './core/local-entry.js'
 import type { Watcher } from './core/replica.js'
 import { StoreCore, type StoreCoreConfig } from './core/store-core.js'
 import type {
@@ -51,7 +51,6 @@ export class LocalStore implements Store {
   readonly #clock: Clock | null
   readonly #leaseTicker: Timer | null
   readonly #watches = new Set<LocalWatch>()
-  #sequence = 0
   #nextLease = 1_000_001
   #closed = false
 
@@ -183,15 +182,7 @@ export class LocalStore implements Store {
   }
 
   #apply(command: Command): CommandResult {
-    this.#sequence++
-    const [result] = this.#core.apply({
-      term: term(localTerm),
-      index: logIndex(this.#core.appliedIndex + 1),
-      kind: 'normal',
-      origin: nodeId(1),
-      sequence: this.#sequence,
-      data: encodeCommands([command]),
-    })
+    const [result] = this.#core.apply(localEntry(this.#core.appliedIndex + 1, localTerm, [command]))
     this.#core.applied()
     if (this.#core.needsFlush) this.#core.flush()
     if (result === undefined) throw new TypeError('a command was not answered')

@@ -238,12 +238,12 @@ function count(value: unknown): number {
 
 function bytes(value: unknown): Bytes {
   if (!(value instanceof Uint8Array)) malformed('bytes were expected')
-  return value as Bytes
+  return value
 }
 
 function truth(value: unknown): boolean {
   if (typeof value !== 'boolean') malformed('true or false was expected')
-  return value as boolean
+  return value
 }
 
 function choice<T>(choices: readonly T[], value: unknown): T {

@@ -164,8 +164,8 @@ export class KeyIndex {
     return entry !== undefined && entry.key === key ? entry : undefined
   }
 
-  /** Adds the newest version of a key; `known` saves the search when the caller has the entry. */
-  record(key: string, version: KeyVersion, known = this.get(key)): KeyEntry {
+  /** Adds the newest version of a key. `known` is what `get` answers for it. */
+  record(key: string, version: KeyVersion, known: KeyEntry | undefined): KeyEntry {
     if (known === undefined) {
       const entry = new KeyEntry(key, version)
       this.#insert(entry)

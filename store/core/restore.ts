@@ -48,8 +48,8 @@ export class RestoreSink implements SnapshotSink {
   commit(done: (error: RaftsmanError | null) => void): void {
     this.#attempt(() => {
       const meta = this.#reader.finish()
-      if (!this.#builder.finish()) {
-        throw new StoreError('snapshot-corrupt', 'a key has an unknown lease')
+      if (!this.#builder.finish(meta)) {
+        throw new StoreError('snapshot-corrupt', 'its rows do not fit together')
       }
       this.#restore.commit(meta)
       this.#state = 'over'

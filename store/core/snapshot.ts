@@ -243,7 +243,7 @@ function integer(value: unknown): number {
 
 function bytes(value: unknown): Uint8Array {
   if (!(value instanceof Uint8Array)) corrupt('bytes were expected')
-  return value as Uint8Array
+  return value
 }
 
 function encodeRow({ ordinal, kv }: Row): unknown[] {

@@ -1,6 +1,6 @@
 // The parts that make up the state in memory, built from what a backend or a snapshot holds.
 
-import { type LeaseRow, type RowHead, type StateMeta } from './backend.js'
+import type { LeaseRow, RowHead, StateMeta } from './backend.js'
 import { RunningHash } from './hash.js'
 import { KeyIndex } from './key-index.js'
 import { keyString } from './key-range.js'
@@ -21,25 +21,38 @@ export const emptyMeta: StateMeta = {
 export class StateBuilder {
   readonly index = new KeyIndex()
   readonly leases = new LeaseTable([])
+  #lastOrdinal = 0
+  #lastRevision = 0
+  #sound = true
 
   row(head: RowHead): void {
     const { ordinal, createRevision, modRevision, version, lease } = head
-    this.index.record(keyString(head.key), {
-      ordinal,
-      createRevision,
-      modRevision,
-      version,
-      lease,
-    })
+    // Rows follow one another, and no key has two in one revision: else the source is damaged.
+    const before = this.index.get(keyString(head.key))
+    if (
+      ordinal <= this.#lastOrdinal ||
+      modRevision < this.#lastRevision ||
+      (before !== undefined && before.modRevision >= modRevision) ||
+      head.key.length === 0
+    ) {
+      this.#sound = false
+      return
+    }
+    this.#lastOrdinal = ordinal
+    this.#lastRevision = modRevision
+    const key = before?.key ?? keyString(head.key)
+    this.index.record(key, { ordinal, createRevision, modRevision, version, lease }, before)
   }
 
   lease(row: LeaseRow): void {
     this.leases.load(row)
   }
 
-  /** False when a key has a lease that is not there: the source is damaged. */
-  finish(): boolean {
-    let sound = true
+  /** False when the source is damaged: rows out of order, beyond `meta`, or of unknown leases. */
+  finish(meta: StateMeta): boolean {
+    let sound =
+      this.#sound && this.#lastOrdinal <= meta.lastOrdinal && this.#lastRevision <= meta.revision
+    if (!sound) return false
     this.index.ascend('', null, entry => {
       if (entry.version === 0 || entry.lease === 0) return true
       if (this.leases.get(entry.lease) === undefined) sound = false

@@ -92,7 +92,9 @@ export class StoreCore implements Replica {
     const builder = new StateBuilder()
     for (const lease of backend.leases()) builder.lease(lease)
     backend.scan(head => builder.row(head))
-    if (!builder.finish()) throw new BackendError('backend-corrupt', 'a key has an unknown lease')
+    if (!builder.finish(meta)) {
+      throw new BackendError('backend-corrupt', 'the stored rows do not fit together')
+    }
     this.#appliedIndex = meta.appliedIndex
     this.#appliedTerm = meta.appliedTerm
     this.#flushedIndex = meta.appliedIndex

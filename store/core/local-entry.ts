@@ -1,0 +1,16 @@
+// An entry made without Raft, for stores of a single process and for replays in tests.
+
+import { type Entry, logIndex, nodeId, term } from '../../raft/core/types.js'
+import { type Command, encodeCommands } from './command.js'
+
+/** Entry number `index` of `inTerm` with a batch of commands, as if this node had proposed it. */
+export function localEntry(index: number, inTerm: number, commands: readonly Command[]): Entry {
+  return {
+    term: term(inTerm),
+    index: logIndex(index),
+    kind: 'normal',
+    origin: nodeId(1),
+    sequence: index,
+    data: encodeCommands(commands),
+  }
+}
