@@ -106,8 +106,11 @@ export class Progress {
   }
 
   becomeReplicate(): void {
+    // The message that was accepted told the commit index too.
+    const { sentCommit } = this
     this.enter('replicate')
     this.next = logIndex(this.match + 1)
+    this.sentCommit = sentCommit
   }
 
   becomeSnapshot(index: LogIndex): void {
