@@ -2,7 +2,7 @@
 // other languages have to speak. And what arrives from strangers: any bytes, and frames that are
 // almost right.
 
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { Packr } from 'msgpackr'
 import { describe, expect, it } from 'vitest'
 

@@ -1,0 +1,161 @@
+// One member of the store: state machine over SQLite, Raft node below it, client port above it. It
+// only puts them together, in an order that serves nobody too early and loses nothing at the end.
+
+import { assert } from '../../platform/errors.js'
+import { nodeId } from '../../raft/core/types.js'
+import type { Replica as Raft } from '../../raft/node-types.js'
+import { RaftNode } from '../../raft/node.js'
+import type { StoreCore } from '../core/store-core.js'
+import type { MemberStatus } from '../core/types.js'
+import { ClientPort } from './client-port.js'
+import { StoreServerError, checkOptions, deriveClusterId } from './options.js'
+import type { StoreServerOptions } from './options.js'
+import { openState } from './state-files.js'
+
+export interface StoreServer {
+  readonly clusterId: number
+  /** Where clients and peers reach it; listen ports of 0 are resolved. */
+  readonly clientAddress: string
+  readonly peerAddress: string
+  status(): MemberStatus
+  /** Refuses new requests, hands leadership over, answers what is under way, closes everything. */
+  stop(done: () => void): void
+}
+
+export type StoreServerReady = (error: Error | null, server?: StoreServer) => void
+
+/** Answers once: with a member that serves (not: that has a leader), or with why it cannot. */
+export function startStoreServer(options: StoreServerOptions, ready: StoreServerReady): void {
+  try {
+    checkOptions(options)
+  } catch (error) {
+    const refused = error instanceof Error ? error : new Error(String(error))
+    options.clock.defer(() => ready(refused))
+    return
+  }
+  const { disk, dataDirectory } = options
+  disk.makeDirectory(dataDirectory, error => {
+    if (error !== null) {
+      ready(new StoreServerError(`${dataDirectory} cannot be made: ${error.message}`, error))
+      return
+    }
+    const clusterId = options.clusterId ?? deriveClusterId(options.members)
+    const { electionMs } = timing(options)
+    openState(
+      {
+        path: `${dataDirectory}/state.db`,
+        core: {
+          clusterId,
+          memberId: options.id,
+          leaseTtlSecondsMin: Math.ceil((1.5 * electionMs) / 1000),
+        },
+        disk,
+        logger: options.logger,
+      },
+      (stateError, core) => {
+        if (stateError !== null || core === undefined) {
+          ready(stateError ?? new StoreServerError('no state was opened'))
+          return
+        }
+        startRaft(options, clusterId, core, ready)
+      },
+    )
+  })
+}
+
+function timing(options: StoreServerOptions) {
+  const tickMs = options.tickMs ?? 100
+  const electionTicks = options.electionTicks ?? 10
+  const electionMs = tickMs * electionTicks
+  const requestTimeoutMs = options.requestTimeoutMs ?? 5_000 + 2 * electionMs
+  return { tickMs, electionTicks, electionMs, requestTimeoutMs }
+}
+
+function startRaft(
+  options: StoreServerOptions,
+  clusterId: number,
+  core: StoreCore,
+  ready: StoreServerReady,
+): void {
+  const { tickMs, electionTicks, requestTimeoutMs } = timing(options)
+  const { clock, random, disk, network, processes, logger, metrics } = options
+  RaftNode.start(
+    {
+      id: nodeId(options.id),
+      name: options.name,
+      clusterId,
+      peers: options.members.map(member => ({
+        id: nodeId(member.id),
+        name: member.name,
+        address: member.peerAddress,
+      })),
+      listen: options.listenPeer,
+      tls: options.peerTls,
+      directory: `${options.dataDirectory}/log`,
+      tickMs,
+      electionTicks,
+      stateMachine: core,
+      clock,
+      random,
+      disk,
+      network,
+      processes,
+      logger,
+      metrics,
+      entriesKept: options.entriesKept ?? 5_000,
+      onFatal: options.onFatal,
+    },
+    (error, raft) => {
+      if (error !== null || raft === undefined) {
+        core.close()
+        ready(error ?? new StoreServerError('the Raft node gave no answer'))
+        return
+      }
+      const port = new ClientPort({ options, clusterId, requestTimeoutMs, raft, machine: core })
+      port.start(portError => {
+        if (portError === null) {
+          ready(null, serverOf({ raft, core, port, clusterId }))
+          return
+        }
+        raft.stop(() => {
+          core.close()
+          ready(
+            new StoreServerError(
+              `${options.listenClient} cannot be listened on: ${portError.message}`,
+              portError,
+            ),
+          )
+        })
+      })
+    },
+  )
+}
+
+interface Parts {
+  readonly raft: Raft
+  readonly core: StoreCore
+  readonly port: ClientPort
+  readonly clusterId: number
+}
+
+function serverOf({ raft, core, port, clusterId }: Parts): StoreServer {
+  const peerAddress = raft.status().address
+  let stopped = false
+  return {
+    clusterId,
+    clientAddress: port.address,
+    peerAddress,
+    status: () => port.service.status(),
+    stop(done) {
+      assert(!stopped, 'a member is stopped once')
+      stopped = true
+      port.drain()
+      raft.stop(() => {
+        port.stop(() => {
+          core.close()
+          done()
+        })
+      })
+    },
+  }
+}

@@ -1,0 +1,71 @@
+// The files of the applied state at a start: opened, or set aside when they are damaged. State is a
+// projection of the log, so a damaged file costs time and no data: the log is applied again, or the
+// leader sends a snapshot where the log no longer reaches back.
+
+import type { Disk } from '../../platform/disk.js'
+import type { Logger } from '../../platform/logger.js'
+import { BackendError } from '../core/backend.js'
+import { StoreCore } from '../core/store-core.js'
+import type { StoreCoreConfig } from '../core/store-core.js'
+import { SqliteBackend } from '../backend/sqlite.js'
+import { StoreServerError } from './options.js'
+
+const suffixes = ['', '-wal', '-shm']
+
+export interface StateFilesOptions {
+  readonly path: string
+  readonly core: StoreCoreConfig
+  readonly disk: Disk
+  readonly logger: Logger
+}
+
+export function openState(
+  options: StateFilesOptions,
+  done: (error: Error | null, core?: StoreCore) => void,
+): void {
+  const { path, disk, logger } = options
+  const first = attempt(options)
+  if (first instanceof StoreCore) {
+    done(null, first)
+    return
+  }
+  if (first.code !== 'backend-corrupt') {
+    done(new StoreServerError(`the state in ${path} cannot be opened: ${first.message}`, first))
+    return
+  }
+  logger.error({ path, reason: first.message }, 'state is damaged; it is built anew')
+  setAside(disk, path, 0, error => {
+    if (error !== null) {
+      done(new StoreServerError(`the damaged state in ${path} cannot be moved away`, error))
+      return
+    }
+    const second = attempt(options)
+    if (second instanceof StoreCore) done(null, second)
+    else done(new StoreServerError(`no state can be written to ${path}: ${second.message}`, second))
+  })
+}
+
+function attempt(options: StateFilesOptions): StoreCore | BackendError {
+  let backend: SqliteBackend | null = null
+  try {
+    backend = new SqliteBackend({ path: options.path })
+    return new StoreCore(backend, options.core)
+  } catch (error) {
+    backend?.close()
+    if (error instanceof BackendError) return error
+    throw error
+  }
+}
+
+/** Kept as `*.damaged` for whoever wants to know what happened; the one before is replaced. */
+function setAside(disk: Disk, path: string, at: number, done: (error: Error | null) => void): void {
+  const suffix = suffixes[at]
+  if (suffix === undefined) {
+    done(null)
+    return
+  }
+  disk.rename(`${path}${suffix}`, `${path}${suffix}.damaged`, error => {
+    if (error !== null && error.kind !== 'not-found') done(error)
+    else setAside(disk, path, at + 1, done)
+  })
+}

@@ -1,0 +1,165 @@
+// A store member without consensus, for tests of the client port and of the client: entries are
+// applied in the order in which they are proposed, and a test may take the leader away.
+
+import type { Clock } from '../../../platform/clock.js'
+import { silentLogger } from '../../../platform/logger.js'
+import { nodeClock } from '../../../platform/node/clock.js'
+import { nodeDisk } from '../../../platform/node/disk.js'
+import { nodeMetrics } from '../../../platform/node/metrics.js'
+import { nodeNetwork } from '../../../platform/node/network.js'
+import { nodeProcesses } from '../../../platform/node/processes.js'
+import { nodeRandom } from '../../../platform/node/random.js'
+import type { SoftState } from '../../../raft/core/types.js'
+import { logIndex, nodeId, term } from '../../../raft/core/types.js'
+import type {
+  ProposalDone,
+  RaftNodeStatus,
+  ReadIndexDone,
+  Replica,
+} from '../../../raft/node-types.js'
+import { raftNodeError } from '../../../raft/node-types.js'
+import { MemoryBackend } from '../../backend/memory.js'
+import { StoreCore } from '../../core/store-core.js'
+import { ClientPort } from '../client-port.js'
+import type { StoreServerOptions } from '../options.js'
+
+export class LoneReplica implements Replica {
+  readonly #core: StoreCore
+  readonly #clock: Clock
+  readonly #listeners: ((state: SoftState) => void)[] = []
+  /** Proposals that were made; a batch counts once. */
+  proposals = 0
+  /** Requests are taken and never answered. */
+  stuck = false
+  leads = true
+
+  constructor(core: StoreCore, clock: Clock) {
+    this.#core = core
+    this.#clock = clock
+  }
+
+  propose(payload: Uint8Array, done: ProposalDone): void {
+    this.#clock.defer(() => {
+      if (this.stuck) return
+      if (!this.leads) {
+        done(raftNodeError('no-leader'))
+        return
+      }
+      this.proposals += 1
+      const index = logIndex(this.#core.appliedIndex + 1)
+      const result = this.#core.apply({
+        term: term(1),
+        index,
+        kind: 'normal',
+        origin: nodeId(1),
+        sequence: this.proposals,
+        data: payload,
+      })
+      this.#core.applied()
+      done(null, result)
+    })
+  }
+
+  readIndex(done: ReadIndexDone): void {
+    this.#clock.defer(() => {
+      if (this.stuck) return
+      if (this.leads) done(null, this.#core.appliedIndex)
+      else done(raftNodeError('no-leader'))
+    })
+  }
+
+  onSoftState(listener: (state: SoftState) => void): void {
+    this.#listeners.push(listener)
+  }
+
+  setLeads(leads: boolean): void {
+    this.leads = leads
+    const { role, leader } = this.status()
+    for (const listener of this.#listeners) listener({ role, leader, term: term(1) })
+  }
+
+  transferLeadership(_target: number, done: (error: null) => void): void {
+    this.#clock.defer(() => done(null))
+  }
+
+  status(): RaftNodeStatus {
+    return {
+      id: nodeId(1),
+      name: 'lone',
+      clusterId: 7,
+      role: this.leads ? 'leader' : 'follower',
+      leader: nodeId(this.leads ? 1 : 0),
+      term: term(1),
+      commitIndex: this.#core.appliedIndex,
+      appliedIndex: this.#core.appliedIndex,
+      lastIndex: this.#core.appliedIndex,
+      confState: { voters: [nodeId(1)], votersOutgoing: [], learners: [], learnersNext: [] },
+      address: '127.0.0.1:0',
+      pendingProposals: 0,
+      diskFull: false,
+    }
+  }
+
+  stop(done: () => void): void {
+    this.#clock.defer(done)
+  }
+}
+
+export interface LoneMember {
+  readonly address: string
+  readonly replica: LoneReplica
+  readonly core: StoreCore
+  readonly port: ClientPort
+  stop(): Promise<void>
+}
+
+export async function startLoneMember(
+  overrides: Partial<StoreServerOptions> = {},
+  core = new StoreCore(new MemoryBackend(), { clusterId: 7, memberId: 1, leaseTtlSecondsMin: 1 }),
+): Promise<LoneMember> {
+  const clock = nodeClock()
+  const replica = new LoneReplica(core, clock)
+  const options: StoreServerOptions = {
+    id: 1,
+    name: 'lone',
+    members: [{ id: 1, name: 'lone', peerAddress: '127.0.0.1:1', clientAddress: '127.0.0.1:2' }],
+    dataDirectory: '/nowhere',
+    listenClient: '127.0.0.1:0',
+    listenPeer: '127.0.0.1:0',
+    clientTls: null,
+    peerTls: null,
+    version: '0.0.0',
+    clock,
+    random: nodeRandom(),
+    disk: nodeDisk(),
+    network: nodeNetwork(silentLogger),
+    processes: nodeProcesses(),
+    logger: silentLogger,
+    metrics: nodeMetrics(),
+    onFatal: error => {
+      throw error
+    },
+    ...overrides,
+  }
+  const port = new ClientPort({
+    options,
+    clusterId: 7,
+    requestTimeoutMs: 2_000,
+    raft: replica,
+    machine: core,
+  })
+  await new Promise<void>((resolve, reject) => {
+    port.start(error => (error === null ? resolve() : reject(error)))
+  })
+  return {
+    address: port.address,
+    replica,
+    core,
+    port,
+    stop: () =>
+      new Promise(resolve => {
+        port.drain()
+        port.stop(resolve)
+      }),
+  }
+}
