@@ -1,0 +1,262 @@
+// The kubelet: registers its node, watches the pods bound to it and has a worker for each.
+// Counterpart: pkg/kubelet. Several may run on one machine, each with its own data directory,
+// addresses and port.
+
+import type { Clock } from '../../platform/clock.js'
+import { RaftsmanError } from '../../platform/errors.js'
+import type { Files } from '../../platform/files.js'
+import type { Logger } from '../../platform/logger.js'
+import type { Metrics } from '../../platform/metrics.js'
+import type { TlsFiles } from '../../platform/network.js'
+import type { Random } from '../../platform/random.js'
+import type { Node } from '../api/types/core-node.js'
+import type { Pod } from '../api/types/core-pod.js'
+import type { Service } from '../api/types/core-service.js'
+import { EventRecorder } from '../client/event-recorder.js'
+import { Informer } from '../client/informer.js'
+import { pods } from '../client/resources.js'
+import type { ApiClient } from '../client/rest-client.js'
+import { runWorkers, WorkQueue } from '../client/work-queue.js'
+import { ContainerStarter } from './container-starter.js'
+import { readMachineFacts } from './machine.js'
+import { NodeRegistration } from './node-registration.js'
+import { nodeCapacity, type NodeDescription } from './node-status.js'
+import { PodAddresses } from './pod-addresses.js'
+import { PodEvents } from './pod-events.js'
+import { PodWorker, type PodWorkerEnvironment } from './pod-worker.js'
+import { Prober } from './prober.js'
+import type { Runtime, SandboxSpec } from './runtime.js'
+import { KubeletServer } from './server.js'
+import { Volumes } from './volumes.js'
+
+export interface KubeletOptions {
+  readonly nodeName: string
+  readonly client: ApiClient
+  readonly runtime: Runtime
+  /** Serving certificate, and the authority of clients. */
+  readonly tls: TlsFiles
+  readonly host: string
+  /** 0 for any. */
+  readonly port: number
+  readonly dataDirectory: string
+  /** Takes the pods along when it is stopped; else they go on and are found again. */
+  readonly stopPodsOnExit: boolean
+  readonly labels: { readonly [key: string]: string }
+  /** Resources that win over what the machine has. */
+  readonly capacity: { readonly [resource: string]: string }
+  readonly clock: Clock
+  readonly random: Random
+  readonly files: Files
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly metricsText: () => Promise<string>
+  /** Services known to this process, for the variables that point to them. */
+  readonly services: () => readonly Service[]
+}
+
+const workers = 8
+/** More than the grace that pods get when the node process ends. */
+const stopDeadlineMs = 8000
+
+export class Kubelet {
+  private readonly options: KubeletOptions
+  private readonly queue: WorkQueue
+  private readonly podWorkers = new Map<string, PodWorker>()
+  private readonly informer: Informer<Pod>
+  private readonly server: KubeletServer
+  private readonly events: PodEvents
+  private registration: NodeRegistration | null = null
+  private environment: PodWorkerEnvironment | null = null
+  private preparing = false
+  private stopping = false
+
+  constructor(options: KubeletOptions) {
+    this.options = options
+    const { client, clock, random, logger, nodeName, runtime } = options
+    this.queue = new WorkQueue({ clock, retryFirstMs: 200, retryMaxMs: 10_000 })
+    const selection = { fieldSelector: `spec.nodeName=${nodeName}` }
+    this.informer = new Informer({ client, resource: pods, clock, random, logger, selection })
+    this.events = new PodEvents(
+      new EventRecorder({ client, clock, random, logger, component: 'kubelet', host: nodeName }),
+    )
+    this.server = new KubeletServer({
+      ...options,
+      runtime,
+      pods: () => [...this.podWorkers.values()].map(worker => worker.pod),
+    })
+  }
+
+  /** Resolves when it serves; pods start as soon as the node has its pod CIDR. */
+  async start(): Promise<{ readonly port: number }> {
+    const { files, dataDirectory, runtime, nodeName, host, logger } = this.options
+    await files.makeDirectory(dataDirectory, 0o700)
+    await runtime.restore()
+    const port = await this.server.start()
+    const description: NodeDescription = {
+      name: nodeName,
+      hostAddress: host,
+      kubeletPort: port,
+      runtimeVersion: runtime.version,
+      labels: this.options.labels,
+      capacity: this.options.capacity,
+      facts: await readMachineFacts(files, dataDirectory),
+    }
+    this.registration = new NodeRegistration({
+      ...this.options,
+      description,
+      onNode: node => void this.prepare(node, description),
+    })
+    this.registration.start()
+    logger.info({ node: nodeName, port }, 'kubelet serves')
+    return { port }
+  }
+
+  async stop(): Promise<void> {
+    const { stopPodsOnExit, runtime, client } = this.options
+    this.stopping = true
+    if (stopPodsOnExit) await this.stopPods()
+    this.registration?.close()
+    this.informer.stop()
+    this.queue.stop()
+    this.environment?.prober.close()
+    await this.server.close()
+    await runtime.close()
+    void client
+  }
+
+  /** Once the node has addresses for pods. */
+  private async prepare(node: Node, description: NodeDescription): Promise<void> {
+    const cidr = node.spec?.podCIDR
+    if (cidr === undefined || cidr === '') {
+      const reason = 'container runtime network not ready: the node has no pod CIDR yet'
+      this.registration?.setNotReady(reason)
+      return
+    }
+    if (this.environment !== null || this.preparing || this.stopping) return
+    this.preparing = true
+    try {
+      this.environment = this.podEnvironment(new PodAddresses(cidr), description)
+      this.registration?.setNotReady(null)
+      await this.runPods()
+    } catch (error) {
+      if (!(error instanceof RaftsmanError)) throw error
+      this.environment = null
+      this.registration?.setNotReady(error.message)
+    } finally {
+      this.preparing = false
+    }
+  }
+
+  private podEnvironment(addresses: PodAddresses, node: NodeDescription): PodWorkerEnvironment {
+    const { client, runtime, clock, random, files, logger, services, nodeName } = this.options
+    for (const { address } of runtime.sandboxes()) addresses.take(address)
+    const volumes = new Volumes({ client, files, clock })
+    const events = this.events
+    const prober = new Prober({
+      runtime,
+      clock,
+      random,
+      onVerdict: podUid => this.queue.add(podUid),
+      onFailure: (podUid, container, kind, message) => {
+        const pod = this.podWorkers.get(podUid)?.pod
+        if (pod === undefined) return
+        const name = `${kind[0]?.toUpperCase()}${kind.slice(1)}`
+        const text = `${name} probe failed: ${message}`
+        events.ofContainer(pod, container, 'Warning', 'Unhealthy', text)
+      },
+    })
+    return {
+      client,
+      runtime,
+      clock,
+      logger,
+      events,
+      volumes,
+      prober,
+      addresses,
+      starter: new ContainerStarter({ client, runtime, files, volumes, events, services }),
+      nodeName,
+      hostAddress: node.hostAddress,
+      allocatable: nodeCapacity(node),
+      requeue: (podUid, afterMs) => this.queue.addAfter(podUid, afterMs),
+    }
+  }
+
+  private async runPods(): Promise<void> {
+    const { logger, runtime, metrics } = this.options
+    const running = metrics.gauge('kubelet_running_pods', 'Pods that have a worker')
+    const failed = metrics.counter('kubelet_pod_sync_errors_total', 'Syncs of pods that failed')
+    runtime.onChange(podUid => this.queue.add(podUid))
+    this.informer.addHandlers({
+      onAdd: pod => this.offer(pod),
+      onUpdate: pod => this.offer(pod),
+      onDelete: pod => this.lose(pod),
+    })
+    runWorkers(this.queue, workers, {
+      work: async podUid => {
+        await this.podWorkers.get(podUid)?.sync()
+        if (this.podWorkers.get(podUid)?.finished) this.podWorkers.delete(podUid)
+        running.set(this.podWorkers.size)
+      },
+      onError: (podUid, error) => {
+        failed.add()
+        logger.warn({ podUid, error }, 'pod not synced')
+      },
+    })
+    this.informer.start()
+    await this.informer.whenSynced()
+    if (!this.stopping) this.endOrphans()
+  }
+
+  private offer(pod: Pod): void {
+    const { uid } = pod.metadata
+    if (uid === undefined || this.environment === null) return
+    const known = this.podWorkers.get(uid)
+    if (known === undefined) this.podWorkers.set(uid, new PodWorker(pod, this.environment))
+    else if (!known.offer(pod)) return
+    this.queue.add(uid)
+  }
+
+  private lose(pod: Pod): void {
+    const { uid } = pod.metadata
+    if (uid === undefined) return
+    this.podWorkers.get(uid)?.markGone()
+    this.queue.add(uid)
+  }
+
+  /** Pods that run here but were deleted while this node was away. */
+  private endOrphans(): void {
+    for (const sandbox of this.options.runtime.sandboxes()) {
+      if (this.podWorkers.has(sandbox.podUid) || this.environment === null) continue
+      const worker = new PodWorker(podOf(sandbox), this.environment)
+      worker.markGone()
+      this.podWorkers.set(sandbox.podUid, worker)
+      this.queue.add(sandbox.podUid)
+    }
+  }
+
+  private async stopPods(): Promise<void> {
+    const { clock } = this.options
+    const deadlineMs = clock.monotonicMs() + stopDeadlineMs
+    for (const [uid, worker] of this.podWorkers) {
+      worker.markStopping()
+      this.queue.add(uid)
+    }
+    while ([...this.podWorkers.values()].some(worker => worker.hasRunning)) {
+      if (clock.monotonicMs() > deadlineMs) break
+      await new Promise<void>(resolve => {
+        clock.setTimer(50, resolve)
+      })
+    }
+  }
+}
+
+/** As much of a pod as is needed to end it. */
+function podOf({ podUid, podNamespace, podName }: SandboxSpec): Pod {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { uid: podUid, namespace: podNamespace, name: podName },
+    spec: { containers: [] },
+  }
+}

@@ -1,0 +1,396 @@
+// The shell around one pod's plan: gathers what is known, asks reconcile.ts, does what it says,
+// writes the status. Counterpart: the kubelet's pod worker. One call of `sync` at a time; it may be
+// called at any moment and as often as one likes.
+
+import type { Clock } from '../../platform/clock.js'
+import { must, RaftsmanError } from '../../platform/errors.js'
+import type { Logger } from '../../platform/logger.js'
+import type { Container } from '../api/types/core-container.js'
+import type { PodStatus } from '../api/types/core-pod-status.js'
+import type { Pod } from '../api/types/core-pod.js'
+import { isConflict, isNotFound } from '../client/api-error.js'
+import { pods } from '../client/resources.js'
+import type { ApiClient } from '../client/rest-client.js'
+import type { ContainerStarter } from './container-starter.js'
+import type { PodAddresses } from './pod-addresses.js'
+import type { PodEvents } from './pod-events.js'
+import { PodConfigError, type PodPlace } from './pod-fields.js'
+import { podTitle, type PodObservation, type StartTrouble, type StopProgress } from './pod-model.js'
+import { podStatus } from './pod-status.js'
+import { PodStatusWriter } from './pod-status-writer.js'
+import { runAction } from './probe-actions.js'
+import { type ProbeVerdicts, unprobed } from './probe-state.js'
+import type { Prober } from './prober.js'
+import { type Action, reconcilePod } from './reconcile.js'
+import {
+  backoffFirstMs,
+  backoffMaxMs,
+  raisedBackoff,
+  type RestartBackoff,
+} from './restart-backoff.js'
+import { type ContainerRecord, type Runtime, RuntimeError } from './runtime.js'
+import { needsRefresh, type Volumes } from './volumes.js'
+
+export interface PodWorkerEnvironment {
+  readonly client: ApiClient
+  readonly runtime: Runtime
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly events: PodEvents
+  readonly starter: ContainerStarter
+  readonly volumes: Volumes
+  readonly prober: Prober
+  readonly addresses: PodAddresses
+  readonly nodeName: string
+  readonly hostAddress: string
+  readonly allocatable: { readonly [resource: string]: string }
+  /** Asks for another sync of the pod with this uid. */
+  readonly requeue: (podUid: string, afterMs: number) => void
+}
+
+/** Plans carried out in one sync before others get their turn. */
+const roundsMax = 8
+const volumeRefreshMs = 60_000
+const configRetryMs = 5000
+
+export class PodWorker {
+  readonly uid: string
+  private readonly environment: PodWorkerEnvironment
+  private readonly logger: Logger
+  private readonly writer: PodStatusWriter
+  private readonly backoffs = new Map<string, RestartBackoff>()
+  private readonly troubles = new Map<string, StartTrouble>()
+  private readonly stops = new Map<string, StopProgress>()
+  private address: string | null = null
+  private volumesReadyAtMs: number | null = null
+  private gone = false
+  private stopping = false
+  private deleted = false
+  private tornDown = false
+
+  constructor(pod: Pod, environment: PodWorkerEnvironment) {
+    this.uid = must(pod.metadata.uid, 'a pod of the API server has a uid')
+    this.environment = environment
+    this.writer = new PodStatusWriter(environment.client, pod)
+    const { name, namespace } = pod.metadata
+    this.logger = environment.logger.child({ pod: `${namespace}/${name}` })
+    const { runtime } = environment
+    const sandbox = runtime.sandboxes().find(({ podUid }) => podUid === this.uid)
+    // Containers that run need their volumes no more than they have them; others get them again.
+    if (sandbox !== undefined && runtime.containers(this.uid).length > 0) {
+      this.address = sandbox.address
+    }
+  }
+
+  get pod(): Pod {
+    return this.writer.pod
+  }
+
+  /** Nothing of the pod is left on this machine. */
+  get finished(): boolean {
+    return this.tornDown
+  }
+
+  get hasRunning(): boolean {
+    return this.environment.runtime.containers(this.uid).some(run => run.exit === null)
+  }
+
+  /** True when it is news and asks for a sync. */
+  offer(pod: Pod): boolean {
+    return this.writer.offer(pod)
+  }
+
+  markGone(): void {
+    this.gone = true
+  }
+
+  markStopping(): void {
+    this.stopping = true
+  }
+
+  /** Carries out what is due. Errors are those of the API server or the disk: try again later. */
+  async sync(): Promise<void> {
+    for (let round = 0; round < roundsMax; round += 1) {
+      this.observeProbes()
+      const { actions, wakeAfterMs } = reconcilePod(this.observation())
+      const last = actions.filter(isFinal)
+      for (const action of actions) if (!isFinal(action)) await this.perform(action)
+      const progressed = actions.some(({ kind }) => kind !== 'kill' && kind !== 'terminate')
+      if (!progressed || last.length > 0 || round === roundsMax - 1) {
+        await this.refreshVolumes()
+        await this.writeStatus()
+        for (const action of last) await this.perform(action)
+        if (progressed && last.length === 0) this.requeue(1)
+        else if (wakeAfterMs !== null) this.requeue(wakeAfterMs)
+        return
+      }
+    }
+  }
+
+  private observation(): PodObservation {
+    const { clock, runtime, hostAddress, prober } = this.environment
+    const runs = runtime.containers(this.uid)
+    const verdicts = new Map<string, ProbeVerdicts>()
+    for (const run of runs) {
+      if (run.exit === null) verdicts.set(run.name, prober.verdictsOf(run.id) ?? unprobed)
+    }
+    return {
+      pod: this.pod,
+      gone: this.gone,
+      stopping: this.stopping,
+      nowMs: clock.wallMs(),
+      hostAddress,
+      address: this.address,
+      runs,
+      verdicts,
+      backoffs: this.backoffs,
+      troubles: this.troubles,
+      stops: this.stops,
+      deleted: this.deleted,
+    }
+  }
+
+  private observeProbes(): void {
+    if (this.address === null) return
+    const { prober, runtime } = this.environment
+    const ending = this.stopping || this.gone
+    // Whoever is being stopped is no longer asked how it is.
+    const runs = runtime.containers(this.uid).filter(({ id }) => !this.stops.has(id))
+    prober.observe(this.pod, this.address, ending ? [] : runs)
+  }
+
+  private requeue(afterMs: number): void {
+    this.environment.requeue(this.uid, afterMs)
+  }
+
+  private async perform(action: Action): Promise<void> {
+    const { runtime } = this.environment
+    switch (action.kind) {
+      case 'prepare':
+        await this.prepare()
+        return
+      case 'start':
+        await this.start(action.container, action.attempt)
+        return
+      case 'begin-stop':
+        this.beginStop(action.run, action.graceMs, action.message)
+        return
+      case 'terminate': {
+        const progress = this.stops.get(action.run.id)
+        if (progress) this.stops.set(action.run.id, { ...progress, terminated: true })
+        runtime.terminateContainer(action.run.id)
+        return
+      }
+      case 'kill':
+        runtime.killContainer(action.run.id)
+        return
+      case 'forget':
+        this.stops.delete(action.run.id)
+        await runtime.removeContainer(action.run.id)
+        return
+      case 'tear-down':
+        await this.tearDown()
+        return
+      case 'delete':
+        await this.delete()
+    }
+  }
+
+  private get place(): PodPlace {
+    const { nodeName, hostAddress, allocatable } = this.environment
+    return { nodeName, hostAddress, allocatable, podAddress: this.address ?? '' }
+  }
+
+  private async prepare(): Promise<void> {
+    const { runtime, addresses, volumes, events, clock } = this.environment
+    let step: 'FailedCreatePodSandBox' | 'FailedMount' = 'FailedCreatePodSandBox'
+    try {
+      const known = runtime.sandboxes().find(({ podUid }) => podUid === this.uid)
+      const address = known?.address ?? addresses.allocate()
+      if (known === undefined) await this.createSandbox(address)
+      step = 'FailedMount'
+      const place = { ...this.place, podAddress: address }
+      await volumes.prepare(this.pod, place, runtime.podDirectory(this.uid))
+      this.address = address
+      this.volumesReadyAtMs = clock.monotonicMs()
+      this.troubles.delete('')
+    } catch (error) {
+      if (!(error instanceof RaftsmanError)) throw error
+      const message =
+        step === 'FailedMount' ? `MountVolume.SetUp failed : ${error.message}` : error.message
+      events.ofPod(this.pod, 'Warning', step, message)
+      this.trouble('', 'ContainerCreating', message, configRetryMs)
+    }
+  }
+
+  private async createSandbox(address: string): Promise<void> {
+    const { runtime, addresses } = this.environment
+    const { namespace = '', name = '' } = this.pod.metadata
+    try {
+      await runtime.createSandbox({
+        podUid: this.uid,
+        podNamespace: namespace,
+        podName: name,
+        address,
+      })
+    } catch (error) {
+      addresses.release(address)
+      throw error
+    }
+  }
+
+  private async start(container: Container, attempt: number): Promise<void> {
+    const { starter, runtime, clock } = this.environment
+    const runs = runtime.containers(this.uid).filter(({ name }) => name === container.name)
+    const endedAtMs = runs.at(-1)?.exit?.finishedAtMs ?? null
+    const failure = await starter.start(this.pod, container, attempt, this.place)
+    if (endedAtMs !== null) {
+      const backoff = this.backoffs.get(container.name)
+      this.backoffs.set(container.name, raisedBackoff(backoff, endedAtMs, clock.wallMs()))
+    }
+    if (failure === null) {
+      this.troubles.delete(container.name)
+      return
+    }
+    const isConfig = failure.reason === 'CreateContainerConfigError'
+    const before = this.troubles.get(container.name)
+    const grown = before === undefined ? backoffFirstMs : before.periodMs * 2
+    const periodMs = isConfig ? configRetryMs : Math.min(grown, backoffMaxMs)
+    this.trouble(container.name, failure.reason, failure.message, periodMs)
+  }
+
+  private trouble(name: string, reason: string, message: string, periodMs: number): void {
+    const sinceMs = this.environment.clock.wallMs()
+    const retryAtMs = sinceMs + periodMs
+    this.troubles.set(name, { reason, message, sinceMs, retryAtMs, periodMs })
+    // An image's error turns into a back-off in the status without anything else happening.
+    if (reason === 'ErrImagePull') this.requeue(2100)
+  }
+
+  private beginStop(run: ContainerRecord, graceMs: number, message: string): void {
+    const { clock, events } = this.environment
+    const container = this.containerOf(run.name)
+    const hook = container?.lifecycle?.preStop
+    const startedAtMs = clock.wallMs()
+    const preStop = hook === undefined || graceMs === 0 ? 'none' : 'running'
+    this.stops.set(run.id, { startedAtMs, graceMs, preStop, terminated: false })
+    if (container) events.ofContainer(this.pod, container, 'Normal', 'Killing', message)
+    if (container && preStop === 'running') void this.runPreStop(container, run, graceMs)
+  }
+
+  private async runPreStop(container: Container, run: ContainerRecord, graceMs: number) {
+    const { runtime, events, clock } = this.environment
+    const hook = container.lifecycle?.preStop
+    const seconds = hook?.sleep?.seconds
+    if (seconds !== undefined) {
+      await new Promise<void>(resolve => {
+        clock.setTimer(Math.min(seconds * 1000, graceMs), resolve)
+      })
+    } else if (hook !== undefined) {
+      const result = await runAction(hook, {
+        runtime,
+        container,
+        containerId: run.id,
+        podAddress: this.address ?? '',
+        timeoutMs: graceMs,
+      }).catch((error: unknown) => ({ succeeded: false, message: String(error) }))
+      if (!result.succeeded) {
+        const message = `PreStopHook failed: ${result.message}`
+        events.ofContainer(this.pod, container, 'Warning', 'FailedPreStopHook', message)
+      }
+    }
+    const progress = this.stops.get(run.id)
+    if (progress) this.stops.set(run.id, { ...progress, preStop: 'done' })
+    this.requeue(0)
+  }
+
+  private containerOf(name: string): Container | undefined {
+    const { containers, initContainers = [] } = this.pod.spec
+    return [...containers, ...initContainers].find(container => container.name === name)
+  }
+
+  private async refreshVolumes(): Promise<void> {
+    const { clock, volumes, runtime } = this.environment
+    if (this.address === null || this.gone || this.stopping || !needsRefresh(this.pod)) return
+    const nowMs = clock.monotonicMs()
+    const dueAtMs = (this.volumesReadyAtMs ?? Number.NEGATIVE_INFINITY) + volumeRefreshMs
+    if (dueAtMs > nowMs) {
+      this.requeue(dueAtMs - nowMs)
+      return
+    }
+    this.volumesReadyAtMs = nowMs
+    this.requeue(volumeRefreshMs)
+    try {
+      await volumes.prepare(this.pod, this.place, runtime.podDirectory(this.uid))
+    } catch (error) {
+      if (!(error instanceof PodConfigError)) throw error
+      this.logger.warn({ reason: error.message }, 'volumes not refreshed')
+    }
+  }
+
+  private async writeStatus(): Promise<void> {
+    if (this.gone) return
+    const before = this.pod.status
+    const found = await this.writer.write(pod => podStatus({ ...this.observation(), pod }))
+    if (!found) {
+      this.gone = true
+      this.requeue(0)
+      return
+    }
+    this.tellOfBackOff(before, this.pod.status)
+  }
+
+  /** Once for each turn of a container into waiting, not for each look at it. */
+  private tellOfBackOff(before: PodStatus | undefined, after: PodStatus | undefined): void {
+    const { events } = this.environment
+    const all = [...(after?.initContainerStatuses ?? []), ...(after?.containerStatuses ?? [])]
+    const old = [...(before?.initContainerStatuses ?? []), ...(before?.containerStatuses ?? [])]
+    for (const { name, state, image, restartCount } of all) {
+      const reason = state?.waiting?.reason
+      const known = old.find(status => status.name === name)
+      const container = this.containerOf(name)
+      const isNews =
+        known?.state?.waiting?.reason !== reason || known?.restartCount !== restartCount
+      if (!isNews || container === undefined) continue
+      if (reason === 'CrashLoopBackOff') {
+        const message = `Back-off restarting failed container ${name} in pod ${podTitle(this.pod)}`
+        events.ofContainer(this.pod, container, 'Warning', 'BackOff', message)
+      } else if (reason === 'ImagePullBackOff') {
+        const message = `Back-off pulling image "${image}"`
+        events.ofContainer(this.pod, container, 'Normal', 'BackOff', message)
+        events.ofContainer(this.pod, container, 'Warning', 'Failed', 'Error: ImagePullBackOff')
+      }
+    }
+  }
+
+  private async tearDown(): Promise<void> {
+    const { runtime, addresses, volumes, prober } = this.environment
+    prober.forget(this.uid)
+    volumes.forget(this.uid)
+    try {
+      await runtime.removeSandbox(this.uid)
+    } catch (error) {
+      if (!(error instanceof RuntimeError)) throw error
+      this.logger.warn({ reason: error.message }, 'pod not removed from this machine')
+      this.requeue(1000)
+      return
+    }
+    if (this.address !== null) addresses.release(this.address)
+    this.address = null
+    this.tornDown = true
+  }
+
+  private async delete(): Promise<void> {
+    const { namespace = '', name = '' } = this.pod.metadata
+    const options = { gracePeriodSeconds: 0, uid: this.uid }
+    try {
+      await this.environment.client.delete(pods, { namespace, name }, options)
+    } catch (error) {
+      // Somebody was faster, or the name belongs to another pod by now.
+      if (!isNotFound(error) && !isConflict(error)) throw error
+    }
+    this.deleted = true
+  }
+}
+
+const isFinal = ({ kind }: Action): boolean => kind === 'delete' || kind === 'tear-down'

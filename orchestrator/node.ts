@@ -1,0 +1,105 @@
+// The node process: kubelet and proxy over one connection to the API servers, as raft/node.ts is
+// the whole of its parts. Counterpart: the kubelet and kube-proxy binaries of a Kubernetes node.
+
+import type { Clock } from '../platform/clock.js'
+import type { Files } from '../platform/files.js'
+import type { Logger } from '../platform/logger.js'
+import type { Metrics } from '../platform/metrics.js'
+import type { TlsFiles } from '../platform/network.js'
+import type { Processes } from '../platform/processes.js'
+import type { Random } from '../platform/random.js'
+import type { ApiClient } from './client/rest-client.js'
+import { endpointSlices, services } from './client/resources.js'
+import { SharedInformers } from './client/shared-informers.js'
+import { Kubelet } from './kubelet/kubelet.js'
+import { ProcessRuntime } from './kubelet/runtimes/process/process-runtime.js'
+import { Proxy } from './proxy/proxy.js'
+
+export interface NodeOptions {
+  readonly nodeName: string
+  /** As system:node:<nodeName> of the group system:nodes. */
+  readonly client: ApiClient
+  /** Serving certificate of the kubelet, and the authority whose clients may come. */
+  readonly tls: TlsFiles
+  /** Of the kubelet's server; the host is also the node's InternalIP. Port 0 for any. */
+  readonly listen: { readonly host: string; readonly port: number }
+  /** State, volumes and logs of pods. One directory a node. */
+  readonly dataDirectory: string
+  /** True when `stop` shall end the pods; else they go on, and the next start finds them. */
+  readonly stopPodsOnExit: boolean
+  readonly labels?: { readonly [key: string]: string }
+  /** Resources that win over what the machine has, as in {cpu: "2"}. */
+  readonly capacity?: { readonly [resource: string]: string }
+  readonly clock: Clock
+  readonly random: Random
+  readonly processes: Processes
+  readonly files: Files
+  readonly logger: Logger
+  readonly metrics: Metrics
+  /** Prometheus' text, for the kubelet's /metrics. */
+  readonly metricsText: () => Promise<string>
+  /** PATH of this process, where pods find their programs. */
+  readonly searchPath: string
+  /** Null runs no proxy. */
+  readonly proxy: { readonly nodeAddresses: readonly string[] } | null
+}
+
+export interface RunningNode {
+  /** Port that the kubelet's server is bound to. */
+  readonly kubeletPort: number
+  stop(): Promise<void>
+}
+
+export const processRuntimeVersion = '0.1.0'
+
+/** Resolves when the kubelet serves; registration and pods follow as soon as the API answers. */
+export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  const { nodeName, client, clock, random, files, processes, metrics, listen } = options
+  const logger = options.logger.child({ node: nodeName })
+  const informers = new SharedInformers({ client, clock, random, logger })
+  const serviceInformer = informers.of(services)
+  const runtime = new ProcessRuntime({
+    dataDirectory: options.dataDirectory,
+    files,
+    processes,
+    clock,
+    random,
+    logger,
+    searchPath: options.searchPath,
+    version: processRuntimeVersion,
+  })
+  const kubelet = new Kubelet({
+    ...options,
+    runtime,
+    host: listen.host,
+    port: listen.port,
+    labels: options.labels ?? {},
+    capacity: options.capacity ?? {},
+    logger,
+    services: () => serviceInformer.objects.list(),
+  })
+  const proxy =
+    options.proxy === null
+      ? null
+      : new Proxy({
+          nodeName,
+          services: serviceInformer,
+          endpointSlices: informers.of(endpointSlices),
+          nodeAddresses: options.proxy.nodeAddresses,
+          clock,
+          random,
+          logger,
+          metrics,
+        })
+  const { port } = await kubelet.start()
+  proxy?.start()
+  informers.start()
+  return {
+    kubeletPort: port,
+    async stop() {
+      await kubelet.stop()
+      proxy?.stop()
+      informers.stop()
+    },
+  }
+}
