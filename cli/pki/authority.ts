@@ -1,6 +1,8 @@
 // A certificate authority in two files, and certificates issued by it. ECDSA P-256 throughout.
 // Keys are written with mode 0600 before anything refers to them.
 
+// The dependency injection inside @peculiar/x509 wants this first.
+import 'reflect-metadata'
 import { randomBytes, webcrypto } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
