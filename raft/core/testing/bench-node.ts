@@ -1,0 +1,211 @@
+// One node on the bench: made from a log written as terms, fed single messages, its answers
+// looked at. For rules that need no cluster.
+
+import { seededRandom } from '../../../platform/seeded-random.js'
+import type { RaftConfig } from '../config.js'
+import { Raft } from '../raft.js'
+import {
+  type ConfState,
+  type Entry,
+  type EntryKind,
+  type LogIndex,
+  logIndex,
+  type Message,
+  type NodeId,
+  nodeId,
+  type Ready,
+  type Term,
+  term,
+} from '../types.js'
+import { testLimits } from './test-node.js'
+
+export interface BenchOptions {
+  readonly id?: number
+  readonly voters?: readonly number[]
+  readonly confState?: ConfState
+  readonly term?: number
+  readonly vote?: number
+  readonly commit?: number
+  readonly applied?: number
+  /** Terms of the entries from index 1 on. */
+  readonly log?: readonly number[]
+  readonly entries?: readonly Entry[]
+  readonly limits?: Partial<RaftConfig>
+}
+
+export function confOf(voters: readonly number[], rest: Partial<ConfState> = {}): ConfState {
+  return {
+    voters: voters.map(nodeId),
+    votersOutgoing: [],
+    learners: [],
+    learnersNext: [],
+    ...rest,
+  }
+}
+
+export function entry(
+  index: number,
+  entryTerm: number,
+  data: Uint8Array = new Uint8Array(0),
+  kind: EntryKind = 'normal',
+): Entry {
+  return {
+    term: term(entryTerm),
+    index: logIndex(index),
+    kind,
+    origin: nodeId(1),
+    sequence: index,
+    data,
+  }
+}
+
+export function bench(options: BenchOptions = {}): Raft {
+  const entries = options.entries ?? (options.log ?? []).map((t, i) => entry(i + 1, t))
+  const hardState = {
+    term: term(options.term ?? entries.at(-1)?.term ?? 0),
+    vote: nodeId(options.vote ?? 0),
+    commit: logIndex(options.commit ?? 0),
+  }
+  const confState = options.confState ?? confOf(options.voters ?? [1, 2, 3])
+  return new Raft(
+    { ...testLimits, id: nodeId(options.id ?? 1), random: seededRandom(1), ...options.limits },
+    { hardState, snapshot: { index: logIndex(0), term: term(0), confState }, entries },
+    logIndex(options.applied ?? 0),
+  )
+}
+
+export interface Taken {
+  readonly messages: readonly Message[]
+  readonly readys: readonly Ready[]
+}
+
+/** Finishes every write and applies everything, until the node has nothing more to do. */
+export function settle(raft: Raft): Taken {
+  const messages: Message[] = []
+  const readys: Ready[] = []
+  while (raft.hasReady()) {
+    const ready = raft.ready()
+    readys.push(ready)
+    messages.push(...ready.messages)
+    if (ready.append !== null) messages.push(...raft.appended(ready.append.id))
+    const last = ready.committed.at(-1)
+    if (last !== undefined) raft.applied(last.index)
+  }
+  return { messages, readys }
+}
+
+/** Steps one message from `from` and gives what is answered once all writes are done. */
+export function ask(raft: Raft, message: Message): readonly Message[] {
+  raft.step(message)
+  return settle(raft).messages
+}
+
+interface From {
+  readonly from?: number
+  readonly to?: number
+  readonly term: number
+}
+
+const envelope = ({ from = 2, to = 1, term: t }: From) => ({
+  from: nodeId(from),
+  to: nodeId(to),
+  term: term(t),
+})
+
+export function voteRequest(
+  fields: From & { last: number; lastTerm: number; preVote?: boolean; force?: boolean },
+): Message {
+  return {
+    ...envelope(fields),
+    kind: 'voteRequest',
+    preVote: fields.preVote ?? false,
+    force: fields.force ?? false,
+    lastIndex: logIndex(fields.last),
+    lastTerm: term(fields.lastTerm),
+  }
+}
+
+export function voteResponse(fields: From & { granted: boolean; preVote?: boolean }): Message {
+  const { granted, preVote = false } = fields
+  return { ...envelope(fields), kind: 'voteResponse', granted, preVote }
+}
+
+export function appendRequest(
+  fields: From & {
+    prev: number
+    prevTerm: number
+    entries?: readonly Entry[]
+    commit?: number
+  },
+): Message {
+  return {
+    ...envelope(fields),
+    kind: 'appendRequest',
+    prevIndex: logIndex(fields.prev),
+    prevTerm: term(fields.prevTerm),
+    entries: fields.entries ?? [],
+    commit: logIndex(fields.commit ?? 0),
+  }
+}
+
+export function ack(fields: From & { index: number }): Message {
+  return {
+    ...envelope(fields),
+    kind: 'appendResponse',
+    rejected: false,
+    index: logIndex(fields.index),
+    hintIndex: logIndex(0),
+    hintTerm: term(0),
+  }
+}
+
+export function rejection(
+  fields: From & { index: number; hint: number; hintTerm: number },
+): Message {
+  return {
+    ...envelope(fields),
+    kind: 'appendResponse',
+    rejected: true,
+    index: logIndex(fields.index),
+    hintIndex: logIndex(fields.hint),
+    hintTerm: term(fields.hintTerm),
+  }
+}
+
+export function heartbeat(fields: From & { commit?: number; readRound?: number }): Message {
+  return {
+    ...envelope(fields),
+    kind: 'heartbeatRequest',
+    commit: logIndex(fields.commit ?? 0),
+    readRound: fields.readRound ?? 0,
+  }
+}
+
+export function heard(fields: From & { readRound?: number }): Message {
+  return { ...envelope(fields), kind: 'heartbeatResponse', readRound: fields.readRound ?? 0 }
+}
+
+/** Takes `raft` (node 1) through an election that `voters` grant. */
+export function elect(raft: Raft, voters: readonly number[] = [2, 3]): Term {
+  while (raft.status().role === 'follower') raft.tick()
+  settle(raft)
+  const asked = raft.status().term + 1
+  for (const from of voters) {
+    raft.step(voteResponse({ from, term: asked, granted: true, preVote: true }))
+  }
+  settle(raft)
+  for (const from of voters) raft.step(voteResponse({ from, term: asked, granted: true }))
+  settle(raft)
+  return raft.status().term
+}
+
+export function terms(raft: Raft): (Term | null)[] {
+  const { firstIndex, lastIndex } = raft.status()
+  const all: (Term | null)[] = []
+  for (let at: number = firstIndex; at <= lastIndex; at++) all.push(raft.termAt(at as LogIndex))
+  return all
+}
+
+export function sentTo(messages: readonly Message[], to: number): Message[] {
+  return messages.filter(message => message.to === (to as NodeId))
+}
