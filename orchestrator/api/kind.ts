@@ -20,6 +20,7 @@ export interface FieldError {
     | 'FieldValueNotSupported'
     | 'FieldValueForbidden'
     | 'FieldValueDuplicate'
+    | 'FieldValueNotFound'
     | 'FieldValueTooLong'
     | 'FieldValueTypeInvalid'
   /** As in `spec.containers[0].name`. */
@@ -45,6 +46,14 @@ export interface ScaleDescription {
   readonly selectorPath: string
 }
 
+/** An endpoint below an object, such as pods/log. `status` and `scale` are not listed: they follow
+ * from hasStatus and scale. */
+export interface Subresource extends GroupVersionKind {
+  /** As in the URL: "log". */
+  readonly name: string
+  readonly verbs: readonly Verb[]
+}
+
 export type Verb =
   | 'create'
   | 'delete'
@@ -68,6 +77,7 @@ export interface Kind extends GroupVersionKind {
   /** `status` is written through its own endpoint only. */
   readonly hasStatus: boolean
   readonly scale: ScaleDescription | null
+  readonly subresources?: readonly Subresource[]
   readonly columns: readonly Column[]
   /** Beyond metadata.name and metadata.namespace; value of the field as a string. */
   readonly fieldSelectors: Readonly<Record<string, (object: KubeObject) => string>>

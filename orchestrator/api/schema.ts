@@ -49,6 +49,11 @@ export interface StructSchema {
   readonly fields: ReadonlyMap<string, FieldSchema>
   readonly mapType: 'granular' | 'atomic'
   readonly description: string
+  /**
+   * Fields that every decoded object has: a required one that the user left out is there with its
+   * type's empty value, and validation says what is wrong with it. Never a pointer or a time.
+   */
+  readonly guaranteed: ReadonlyMap<string, FieldSchema>
 }
 
 export type TypeSchema = ScalarSchema | ListSchema | MapSchema | StructSchema
@@ -177,13 +182,34 @@ export function struct(
   fields: Readonly<Record<string, FieldSchema>>,
   options: { readonly atomic?: boolean; readonly description?: string } = {},
 ): StructSchema {
+  const entries = Object.entries(fields)
+  const isObject = entries.some(([key]) => key === 'apiVersion') && isObjectMeta(fields['metadata'])
   return {
     type: 'struct',
     name,
-    fields: new Map(Object.entries(fields)),
+    fields: new Map(entries),
     mapType: options.atomic === true ? 'atomic' : 'granular',
     description: options.description ?? '',
+    guaranteed: new Map(entries.filter(([key, inner]) => isGuaranteed(key, inner, isObject))),
   }
+}
+
+export const objectMetaName = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta'
+
+function isObjectMeta(metadata: FieldSchema | undefined): boolean {
+  return metadata?.type.type === 'struct' && metadata.type.name === objectMetaName
+}
+
+/** A spec with required fields cannot be missing from an object, even where JSON may omit it. */
+function isGuaranteed(name: string, { type, required, presence }: FieldSchema, isObject: boolean) {
+  if (type.type === 'time' || type.type === 'micro-time') return false
+  if (isObject && name === 'metadata') return true
+  if (isObject && name === 'spec' && needsContent(type)) return true
+  return required && presence !== 'pointer'
+}
+
+function needsContent(type: TypeSchema): boolean {
+  return type.type === 'struct' && [...type.fields.values()].some(field => field.required)
 }
 
 /** The fields of a struct that JSON spreads into its parent, but protobuf nests as `number`. */

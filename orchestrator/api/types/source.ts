@@ -3,7 +3,8 @@
 // Counterpart: the generated types of @kubernetes/client-node, as plain readonly JSON shapes.
 
 import { unreachable } from '../../../platform/errors.js'
-import type { FieldSchema, StructSchema, TypeSchema } from '../schema.js'
+import { objectMetaName } from '../schema.js'
+import type { StructSchema, TypeSchema } from '../schema.js'
 import type { SchemaFile } from '../schema/catalogue.js'
 
 /** Written by hand in object.ts. */
@@ -12,8 +13,6 @@ const byHand: ReadonlySet<string> = new Set([
   'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta',
   'io.k8s.apimachinery.pkg.apis.meta.v1.OwnerReference',
 ])
-
-const objectMetaName = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta'
 
 /** The text of types/<file>.ts, formatted as the formatter would. */
 export function typesSource(target: SchemaFile, all: readonly SchemaFile[]): string {
@@ -82,7 +81,8 @@ function interfaceSource(
   const lines = [...struct.fields]
     .filter(([name]) => !inherited.includes(name))
     .map(([name, field]) => {
-      const mark = isRequired(name, field, isObject) ? '' : '?'
+      // Required ones that decoding cannot fill in are there once validation has passed.
+      const mark = field.required || struct.guaranteed.has(name) ? '' : '?'
       return `  readonly ${name}${mark}: ${render(field.type)}\n`
     })
   return `export interface ${typeName(struct)}${base} {\n${lines.join('')}}\n`
@@ -91,13 +91,6 @@ function interfaceSource(
 function metadataName(struct: StructSchema): string | null {
   const type = struct.fields.get('metadata')?.type
   return type?.type === 'struct' ? type.name : null
-}
-
-/** A spec that has required fields cannot be left out of an object that passed validation. */
-function isRequired(name: string, field: FieldSchema, isObject: boolean): boolean {
-  if (field.required) return true
-  if (!isObject || name !== 'spec' || field.type.type !== 'struct') return false
-  return [...field.type.fields.values()].some(inner => inner.required)
 }
 
 function importsSource(imports: ReadonlyMap<string, ReadonlySet<string>>): string {

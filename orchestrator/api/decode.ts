@@ -1,0 +1,129 @@
+// From the bytes of a request to an object that can be trusted to have the shape of its kind.
+// Counterpart: the serializers of k8s.io/apimachinery. Whether unknown fields are ignored, warned
+// about or refused is decided by the caller, from the request's fieldValidation.
+
+import { unreachable } from '../../platform/errors.js'
+import { decodeProtobuf, ProtobufError } from './decode/protobuf.js'
+import { JsonTextError, parseJsonText } from './decode/json-text.js'
+import type { ParsedText } from './decode/json-text.js'
+import { checkStruct } from './decode/shape.js'
+import type { CheckedShape } from './decode/shape.js'
+import { parseYamlText } from './decode/yaml-text.js'
+import { findKindByName } from './kinds.js'
+import type { FieldError, GroupVersionKind } from './kind.js'
+import type { Json } from './object.js'
+import type { ApiError } from './status.js'
+import { badRequest, requestEntityTooLarge, unsupportedMediaType } from './status.js'
+import type { WireType } from './wire-types.js'
+import { wireTypes } from './wire-types.js'
+
+export type { CheckedShape } from './decode/shape.js'
+export type { WireType } from './wire-types.js'
+export type { ParsedText as ParsedBody } from './decode/json-text.js'
+
+/** As the original: 3 MiB. */
+export const bodyBytesMax = 3 * 1024 * 1024
+
+const jsonTypes = ['application/json']
+const yamlTypes = ['application/yaml', 'application/apply-patch+yaml']
+const protobufTypes = ['application/vnd.kubernetes.protobuf']
+
+/** Media types that parseBody reads. */
+export const bodyMediaTypes: readonly string[] = [
+  'application/json',
+  'application/yaml',
+  'application/vnd.kubernetes.protobuf',
+]
+
+type Format = 'json' | 'yaml' | 'protobuf'
+
+function formatOf(contentType: string): Format {
+  const mediaType = (contentType.split(';', 1)[0] ?? '').trim().toLowerCase()
+  // kubectl sends some bodies without any type; and so do people with curl.
+  if (mediaType === '' || jsonTypes.includes(mediaType)) return 'json'
+  if (mediaType.endsWith('+json')) return 'json'
+  if (yamlTypes.includes(mediaType)) return 'yaml'
+  if (protobufTypes.includes(mediaType)) return 'protobuf'
+  throw unsupportedMediaType(bodyMediaTypes)
+}
+
+/**
+ * A request body as JSON, with the keys that it names twice (of those the last counts).
+ * `contentType` '' stands for JSON.
+ * @throws ApiError BadRequest, UnsupportedMediaType or RequestEntityTooLarge
+ */
+export function parseBody(bytes: Uint8Array, contentType: string): ParsedText {
+  const format = formatOf(contentType)
+  if (bytes.length > bodyBytesMax) throw requestEntityTooLarge(bodyBytesMax)
+  try {
+    return parseFormat(bytes, format)
+  } catch (error) {
+    if (error instanceof JsonTextError || error instanceof ProtobufError) {
+      throw badRequest(`the object provided is unrecognized (${format}): ${error.message}`)
+    }
+    throw error
+  }
+}
+
+function parseFormat(bytes: Uint8Array, format: Format): ParsedText {
+  switch (format) {
+    case 'json':
+      return parseJsonText(textOf(bytes))
+    case 'yaml':
+      return parseYamlText(textOf(bytes))
+    case 'protobuf':
+      return { value: decodeProtobuf(bytes, findWireType), duplicateFields: [] }
+    default:
+      return unreachable(format)
+  }
+}
+
+function textOf(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw new JsonTextError('the text is not UTF-8')
+  }
+}
+
+/** Stored kinds and those that only travel; null for what we do not know. */
+export function findWireType(group: string, version: string, kind: string): WireType | null {
+  const stored = findKindByName(group, version, kind)
+  if (stored !== null) return stored
+  // DeleteOptions are sent under the group and version of the resource they are about.
+  const other = wireTypes.find(type => {
+    if (type.kind !== kind) return false
+    return kind === 'DeleteOptions' || (type.group === group && type.version === version)
+  })
+  return other ?? null
+}
+
+/** Prunes and checks a parsed body; see CheckedShape. Every Kind is a WireType. */
+export function checkShape(type: WireType, value: Json): CheckedShape {
+  return checkStruct(type.schema, value)
+}
+
+function unhandled({ version, kind }: GroupVersionKind, why: string): ApiError {
+  return badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: ${why}`)
+}
+
+/** The 400 for a body whose fields have the wrong types. `errors` must not be empty. */
+export function typeError(type: GroupVersionKind, errors: readonly FieldError[]): ApiError {
+  return unhandled(type, errors[0]?.message ?? '')
+}
+
+/** The texts of Warning headers: `unknown field "spec.foo"`, `duplicate field "spec.bar"`. */
+export function fieldWarnings(
+  unknownFields: readonly string[],
+  duplicateFields: readonly string[],
+): readonly string[] {
+  return [
+    ...duplicateFields.map(path => `duplicate field "${path}"`),
+    ...unknownFields.map(path => `unknown field "${path}"`),
+  ]
+}
+
+/** The 400 of fieldValidation=Strict. `warnings` are those of fieldWarnings, and not empty. */
+export function strictError(type: GroupVersionKind, warnings: readonly string[]): ApiError {
+  return unhandled(type, `strict decoding error: ${warnings.join(', ')}`)
+}

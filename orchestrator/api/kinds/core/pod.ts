@@ -1,0 +1,56 @@
+// Pods: containers that run together on one node. Counterpart: pkg/registry/core/pod.
+
+import { podDefaults } from '../../defaults/pod.js'
+import type { Kind } from '../../kind.js'
+import type { KubeObject } from '../../object.js'
+import { pod as schema } from '../../schema/core-pod.js'
+import type { Pod } from '../../types/core-pod.js'
+import { validatePod } from '../../validation/pod.js'
+import { ordinary } from '../kind-parts.js'
+import { podColumns } from './pod-columns.js'
+
+const defaultGracePeriodSeconds = 30
+
+function selector(read: (pod: Pod) => string | undefined): (object: KubeObject) => string {
+  return object => read(object as Pod) ?? ''
+}
+
+export const pod: Kind = {
+  ...ordinary,
+  group: '',
+  version: 'v1',
+  kind: 'Pod',
+  plural: 'pods',
+  singular: 'pod',
+  shortNames: ['po'],
+  categories: ['all'],
+  schema,
+  hasStatus: true,
+  hasGeneration: true,
+  subresources: [
+    { name: 'binding', group: '', version: 'v1', kind: 'Binding', verbs: ['create'] },
+    { name: 'eviction', group: 'policy', version: 'v1', kind: 'Eviction', verbs: ['create'] },
+    { name: 'log', group: '', version: 'v1', kind: 'Pod', verbs: ['get'] },
+  ],
+  columns: podColumns,
+  fieldSelectors: {
+    'spec.nodeName': selector(p => p.spec.nodeName),
+    'spec.restartPolicy': selector(p => p.spec.restartPolicy),
+    'spec.schedulerName': selector(p => p.spec.schedulerName),
+    'spec.serviceAccountName': selector(p => p.spec.serviceAccountName),
+    'spec.hostNetwork': selector(p => String(p.spec.hostNetwork ?? false)),
+    'status.phase': selector(p => p.status?.phase),
+    'status.podIP': selector(p => p.status?.podIPs?.[0]?.ip ?? p.status?.podIP),
+    'status.podIPs': selector(p => p.status?.podIPs?.[0]?.ip ?? p.status?.podIP),
+    'status.nominatedNodeName': selector(p => p.status?.nominatedNodeName),
+  },
+  withDefaults: podDefaults,
+  validate: (object, old) => validatePod(object as Pod, old as Pod | null),
+  gracePeriodSeconds: object => {
+    const { spec, status } = object as Pod
+    // Nothing runs on no node, and what has ended needs no time to end.
+    if ((spec.nodeName ?? '') === '') return 0
+    if (status?.phase === 'Succeeded' || status?.phase === 'Failed') return 0
+    return Math.max(1, spec.terminationGracePeriodSeconds ?? defaultGracePeriodSeconds)
+  },
+}

@@ -1,0 +1,29 @@
+// Values that most kind descriptions share.
+
+import type { Kind, Verb } from '../kind.js'
+import type { KubeObject } from '../object.js'
+
+export const allVerbs: readonly Verb[] = [
+  'create',
+  'delete',
+  'deletecollection',
+  'get',
+  'list',
+  'patch',
+  'update',
+  'watch',
+]
+
+/** What a kind is unless its description says otherwise. */
+export const ordinary = {
+  shortNames: [],
+  categories: [],
+  namespaced: true,
+  verbs: allVerbs,
+  hasStatus: false,
+  scale: null,
+  fieldSelectors: {},
+  withDefaults: (object: KubeObject): KubeObject => object,
+  gracePeriodSeconds: (): number => 0,
+  hasGeneration: false,
+} satisfies Partial<Kind>

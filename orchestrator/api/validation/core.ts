@@ -1,0 +1,145 @@
+// Checks of the small kinds: Namespace, ConfigMap, Secret, Event, Lease.
+// Counterpart: pkg/apis/core/validation and pkg/apis/coordination/validation.
+
+import { base64ByteLength } from '../base64.js'
+import { sameJson } from '../equality.js'
+import type { FieldError } from '../kind.js'
+import type { ConfigMap, Namespace, Secret } from '../types/core-config.js'
+import type { Event } from '../types/core-event.js'
+import type { Lease } from '../types/coordination.js'
+import { forbiddenField, invalidFor, invalidValue, required, tooLong } from './field-errors.js'
+import { immutableText, validateObjectName } from './metadata.js'
+import { configMapKey, dns1123Label, dns1123Subdomain, qualifiedName } from './names.js'
+import { notNegative } from './resources.js'
+
+const contentBytesMax = 1024 * 1024
+const encoder = new TextEncoder()
+
+type Entries = { readonly [key: string]: string }
+
+export function validateNamespace(namespace: Namespace, old: Namespace | null): FieldError[] {
+  const errors = validateObjectName(namespace, dns1123Label)
+  for (const [index, finalizer] of (namespace.spec?.finalizers ?? []).entries()) {
+    if (finalizer === 'kubernetes') continue
+    const at = `spec.finalizers[${index}]`
+    errors.push(...invalidFor(at, finalizer, qualifiedName(finalizer)))
+    if (!finalizer.includes('/')) {
+      const text = 'name is neither a standard finalizer name nor is it fully qualified'
+      errors.push(invalidValue(at, finalizer, text))
+    }
+  }
+  const phase = namespace.status?.phase
+  if (old?.metadata.deletionTimestamp !== undefined && phase !== 'Terminating') {
+    const text = "may only be 'Terminating' if `deletionTimestamp` is not empty"
+    errors.push(invalidValue('status.phase', phase, text))
+  }
+  return errors
+}
+
+function validateKeys(entries: Entries | undefined, field: string): FieldError[] {
+  return Object.keys(entries ?? {}).flatMap(key =>
+    invalidFor(`${field}[${key}]`, key, configMapKey(key)),
+  )
+}
+
+function textBytes(entries: Entries | undefined): number {
+  return Object.values(entries ?? {}).reduce((sum, text) => sum + encoder.encode(text).length, 0)
+}
+
+function binaryBytes(entries: Entries | undefined): number {
+  return Object.values(entries ?? {}).reduce((sum, text) => sum + base64ByteLength(text), 0)
+}
+
+const sealedText = 'field is immutable when `immutable` is set'
+
+/** Once `immutable` is true, neither it nor the content can change. */
+function validateSealed<K extends string>(
+  object: { readonly immutable?: boolean } & { readonly [key in K]?: Entries },
+  old: typeof object | null,
+  contents: readonly K[],
+): FieldError[] {
+  if (old?.immutable !== true) return []
+  const errors: FieldError[] = []
+  if (object.immutable !== true) errors.push(forbiddenField('immutable', sealedText))
+  for (const name of contents) {
+    if (!sameJson(object[name], old[name])) errors.push(forbiddenField(name, sealedText))
+  }
+  return errors
+}
+
+export function validateConfigMap(configMap: ConfigMap, old: ConfigMap | null): FieldError[] {
+  const { data, binaryData } = configMap
+  const errors = [
+    ...validateObjectName(configMap, dns1123Subdomain),
+    ...validateKeys(data, 'data'),
+    ...validateKeys(binaryData, 'binaryData'),
+  ]
+  for (const key of Object.keys(binaryData ?? {})) {
+    if (Object.hasOwn(data ?? {}, key)) {
+      errors.push(invalidValue(`data[${key}]`, key, 'duplicate of key present in binaryData'))
+    }
+  }
+  if (textBytes(data) + binaryBytes(binaryData) > contentBytesMax) {
+    errors.push(tooLong('', contentBytesMax))
+  }
+  return [...errors, ...validateSealed(configMap, old, ['data', 'binaryData'])]
+}
+
+/** Keys that a type of secret promises; of a list of lists, one of each. */
+const secretKeys: ReadonlyMap<string, readonly (readonly string[])[]> = new Map([
+  ['kubernetes.io/tls', [['tls.crt'], ['tls.key']]],
+  ['kubernetes.io/dockercfg', [['.dockercfg']]],
+  ['kubernetes.io/dockerconfigjson', [['.dockerconfigjson']]],
+  ['kubernetes.io/ssh-auth', [['ssh-privatekey']]],
+  ['kubernetes.io/basic-auth', [['username', 'password']]],
+])
+
+const accountAnnotation = 'kubernetes.io/service-account.name'
+
+export function validateSecret(secret: Secret, old: Secret | null): FieldError[] {
+  const { data = {}, type = '' } = secret
+  const errors = [
+    ...validateObjectName(secret, dns1123Subdomain),
+    ...validateKeys(data, 'data'),
+    ...validateSealed(secret, old, ['data']),
+  ]
+  if (binaryBytes(data) > contentBytesMax) errors.push(tooLong('data', contentBytesMax))
+  for (const choices of secretKeys.get(type) ?? []) {
+    if (!choices.some(key => Object.hasOwn(data, key))) {
+      errors.push(...choices.map(key => required(`data[${key}]`)))
+    }
+  }
+  if (type === 'kubernetes.io/service-account-token') {
+    if ((secret.metadata.annotations?.[accountAnnotation] ?? '') === '') {
+      errors.push(required(`metadata.annotations[${accountAnnotation}]`))
+    }
+  }
+  if (old !== null && (old.type ?? '') !== type) {
+    errors.push(invalidValue('type', type, immutableText))
+  }
+  return errors
+}
+
+/** An event lies in the namespace of what it is about, or in `default` when that has none. */
+export function validateEvent(event: Event): FieldError[] {
+  const errors = validateObjectName(event, dns1123Subdomain)
+  const about = event.involvedObject.namespace ?? ''
+  const namespace = event.metadata.namespace ?? ''
+  const clusterWide = about === '' && (namespace === 'default' || namespace === 'kube-system')
+  if (about !== namespace && !clusterWide) {
+    errors.push(invalidValue('involvedObject.namespace', about, 'does not match event.namespace'))
+  }
+  return errors
+}
+
+export function validateLease(lease: Lease): FieldError[] {
+  const errors = validateObjectName(lease, dns1123Subdomain)
+  const { leaseDurationSeconds: duration, leaseTransitions: transitions } = lease.spec ?? {}
+  if (duration !== undefined && duration <= 0) {
+    errors.push(invalidValue('spec.leaseDurationSeconds', duration, 'must be greater than 0'))
+  }
+  if (transitions !== undefined && transitions < 0) {
+    errors.push(invalidValue('spec.leaseTransitions', transitions, notNegative))
+  }
+  return errors
+}

@@ -1,0 +1,49 @@
+// Objects that travel but are not stored: options of a request, and bodies of subresources.
+
+import type { GroupVersionKind } from './kind.js'
+import type { StructSchema } from './schema.js'
+import { scale } from './schema/autoscaling.js'
+import { binding } from './schema/core-pod.js'
+import { deleteOptions, status } from './schema/meta.js'
+import { eviction } from './schema/policy.js'
+
+/** What decoding must know of a type. Every Kind is one too. */
+export interface WireType extends GroupVersionKind {
+  readonly schema: StructSchema
+}
+
+export const deleteOptionsType: WireType = {
+  group: '',
+  version: 'v1',
+  kind: 'DeleteOptions',
+  schema: deleteOptions,
+}
+
+export const statusType: WireType = { group: '', version: 'v1', kind: 'Status', schema: status }
+
+/** Of every /scale. */
+export const scaleType: WireType = {
+  group: 'autoscaling',
+  version: 'v1',
+  kind: 'Scale',
+  schema: scale,
+}
+
+/** Of pods/binding. */
+export const bindingType: WireType = { group: '', version: 'v1', kind: 'Binding', schema: binding }
+
+/** Of pods/eviction. */
+export const evictionType: WireType = {
+  group: 'policy',
+  version: 'v1',
+  kind: 'Eviction',
+  schema: eviction,
+}
+
+export const wireTypes: readonly WireType[] = [
+  deleteOptionsType,
+  statusType,
+  scaleType,
+  bindingType,
+  evictionType,
+]
