@@ -1,0 +1,240 @@
+// The checks and fillings-in between authorisation and validation. Counterpart: the admission
+// plugins NamespaceLifecycle, ServiceAccount, DefaultTolerationSeconds, Priority and
+// NodeRestriction. Pure: what a check needs of other objects comes through `AdmissionView`.
+// Left out: webhooks, quota, PriorityClass lookup, token volumes.
+
+import type { Kind } from '../api/kind.js'
+import type { Json, JsonObject, KubeObject } from '../api/object.js'
+import { ApiError, forbidden, notFound } from '../api/status.js'
+
+import type { User } from './authentication.js'
+import { nodeOf } from './authorization.js'
+import { fieldAt, isJsonObject, listAt, textAt, withField } from './object-fields.js'
+
+export interface AdmissionView {
+  /** Null when there is none. */
+  readonly namespace: (name: string) => KubeObject | null
+  readonly serviceAccountExists: (namespace: string, name: string) => boolean
+}
+
+export interface AdmissionRequest {
+  readonly kind: Kind
+  readonly subresource: string
+  readonly operation: 'create' | 'update' | 'delete'
+  readonly namespace: string
+  readonly name: string
+  /** Null for a delete. */
+  readonly object: KubeObject | null
+  /** Null for a create. */
+  readonly old: KubeObject | null
+  readonly user: User
+}
+
+export const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease']
+
+/** Deleting these would take the cluster's own furniture along. */
+const immortalNamespaces = new Set(['default', 'kube-system', 'kube-public'])
+
+/** The namespace of a request: it must be there, and alive for anything new. Throws ApiError. */
+export function admitNamespace(request: AdmissionRequest, view: AdmissionView): void {
+  const { kind, operation } = request
+  if (isKind(kind, '', 'namespaces')) {
+    if (operation === 'delete' && immortalNamespaces.has(request.name)) {
+      throw forbidden(kind, request.name, 'this namespace may not be deleted')
+    }
+    return
+  }
+  if (!kind.namespaced || operation !== 'create' || request.subresource !== '') return
+  const namespace = view.namespace(request.namespace)
+  if (namespace === null) throw notFound({ group: '', plural: 'namespaces' }, request.namespace)
+  const terminating =
+    namespace.metadata.deletionTimestamp !== undefined ||
+    textAt(namespace, 'status.phase') === 'Terminating'
+  if (terminating) throw terminatingError(request)
+}
+
+function terminatingError(request: AdmissionRequest): ApiError {
+  const error = forbidden(
+    request.kind,
+    request.name,
+    `unable to create new content in namespace ${request.namespace} because it is being terminated`,
+  )
+  const causes = [
+    {
+      reason: 'NamespaceTerminating',
+      message: `namespace ${request.namespace} is being terminated`,
+      field: 'metadata.namespace',
+    },
+  ]
+  const status = { ...error.status, details: { ...error.status.details, causes } }
+  return new ApiError(status)
+}
+
+/** The object as it goes on to validation. Throws ApiError where admission refuses. */
+export function mutate(request: AdmissionRequest, view: AdmissionView): KubeObject | null {
+  const { kind, object } = request
+  if (object === null || !isKind(kind, '', 'pods') || request.subresource !== '') return object
+  if (request.operation !== 'create') return withDefaultTolerations(object)
+  return withPriority(withDefaultTolerations(withServiceAccount(object, request, view)))
+}
+
+function withServiceAccount(
+  pod: KubeObject,
+  request: AdmissionRequest,
+  view: AdmissionView,
+): KubeObject {
+  const mirror = pod.metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined
+  if (mirror) return pod
+  const given = textAt(pod, 'spec.serviceAccountName') || textAt(pod, 'spec.serviceAccount')
+  const name = given === '' ? 'default' : given
+  // The default account is the controllers' to make; a pod does not have to wait for it.
+  if (name !== 'default' && !view.serviceAccountExists(request.namespace, name)) {
+    throw forbidden(
+      request.kind,
+      request.name,
+      `error looking up service account ${request.namespace}/${name}: serviceaccount "${name}" not found`,
+    )
+  }
+  return withField(withField(pod, 'spec.serviceAccountName', name), 'spec.serviceAccount', name)
+}
+
+const tolerationSeconds = 300
+
+function withDefaultTolerations(pod: KubeObject): KubeObject {
+  const tolerations = listAt(pod, 'spec.tolerations')
+  const missing = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'].filter(
+    key => !tolerations.some(toleration => toleratesNoExecute(toleration, key)),
+  )
+  if (missing.length === 0) return pod
+  const added: readonly Json[] = missing.map(key => ({
+    key,
+    operator: 'Exists',
+    effect: 'NoExecute',
+    tolerationSeconds,
+  }))
+  return withField(pod, 'spec.tolerations', [...tolerations, ...added])
+}
+
+function toleratesNoExecute(toleration: Json, key: string): boolean {
+  if (!isJsonObject(toleration)) return false
+  const keyMatches = !toleration['key'] || toleration['key'] === key
+  const effectMatches = !toleration['effect'] || toleration['effect'] === 'NoExecute'
+  return keyMatches && effectMatches
+}
+
+/** The two built-in classes; without one a pod has priority 0. */
+const builtInPriorities: ReadonlyMap<string, number> = new Map([
+  ['system-cluster-critical', 2_000_000_000],
+  ['system-node-critical', 2_000_001_000],
+])
+
+function withPriority(pod: KubeObject): KubeObject {
+  const priority = builtInPriorities.get(textAt(pod, 'spec.priorityClassName')) ?? 0
+  const policy = fieldAt(pod, 'spec.preemptionPolicy') ?? 'PreemptLowerPriority'
+  return withField(withField(pod, 'spec.priority', priority), 'spec.preemptionPolicy', policy)
+}
+
+const mirrorAnnotation = 'kubernetes.io/config.mirror'
+
+/** A node touches itself, its lease and its pods. Throws ApiError Forbidden. */
+export function restrictNode(request: AdmissionRequest): void {
+  const node = nodeOf(request.user)
+  if (node === null) return
+  const refuse = (why: string) => forbidden(request.kind, request.name, why)
+  const { kind, operation, object, old } = request
+  if (isKind(kind, '', 'nodes')) {
+    const target = operation === 'create' ? (object?.metadata.name ?? '') : request.name
+    if (target !== node) throw refuse(`node "${node}" is not allowed to modify node "${target}"`)
+    if (operation === 'update' && request.subresource === '' && object !== null && old !== null) {
+      if (
+        JSON.stringify(listAt(object, 'spec.taints')) !== JSON.stringify(listAt(old, 'spec.taints'))
+      ) {
+        throw refuse(`is not allowed to modify taints`)
+      }
+    }
+  } else if (isKind(kind, 'coordination.k8s.io', 'leases')) {
+    const target = operation === 'create' ? (object?.metadata.name ?? '') : request.name
+    if (request.namespace !== 'kube-node-lease' || target !== node) {
+      throw refuse(`can only access node lease with the same name as the requesting node`)
+    }
+  } else if (isKind(kind, '', 'pods')) {
+    restrictNodePod(request, node, refuse)
+  }
+}
+
+function restrictNodePod(
+  request: AdmissionRequest,
+  node: string,
+  refuse: (why: string) => ApiError,
+): void {
+  const { operation, subresource, object, old } = request
+  if (operation === 'create' && subresource === '') {
+    if (object?.metadata.annotations?.[mirrorAnnotation] === undefined) {
+      throw refuse(
+        `pod does not have "${mirrorAnnotation}" annotation, node "${node}" can only create mirror pods`,
+      )
+    }
+    if (textAt(object, 'spec.nodeName') !== node) {
+      throw refuse(`node "${node}" can only create pods with spec.nodeName set to itself`)
+    }
+    return
+  }
+  const assigned = old === null ? '' : textAt(old, 'spec.nodeName')
+  if (assigned !== node) {
+    const action = operation === 'delete' ? 'delete' : 'update status for'
+    throw refuse(`node "${node}" can only ${action} pods with spec.nodeName set to itself`)
+  }
+}
+
+function isKind(kind: Kind, group: string, plural: string): boolean {
+  return kind.group === group && kind.plural === plural
+}
+
+/** Does one of the pods bound to the node refer to the object? For the node authoriser. */
+export function podRefersTo(pod: KubeObject, resource: string, name: string): boolean {
+  const spec = fieldAt(pod, 'spec')
+  if (!isJsonObject(spec)) return false
+  if (resource === 'serviceaccounts') return spec['serviceAccountName'] === name
+  return mentions(spec, resource, name, 0)
+}
+
+const specDepthMax = 32
+
+/** Looks for the reference wherever the pod's schema may carry one, by the names of its fields. */
+function mentions(value: Json | undefined, resource: string, name: string, depth: number): boolean {
+  if (depth > specDepthMax || typeof value !== 'object' || value === null) return false
+  if (Array.isArray(value)) {
+    return value.some((item: Json) => mentions(item, resource, name, depth + 1))
+  }
+  const object = value as JsonObject
+  if (referenceFields(object, resource).some(found => found === name)) return true
+  return Object.values(object).some(inner => mentions(inner, resource, name, depth + 1))
+}
+
+function referenceFields(object: JsonObject, resource: string): readonly (Json | undefined)[] {
+  const nameIn = (field: string, key = 'name') => {
+    const inner = object[field]
+    return isJsonObject(inner) ? inner[key] : undefined
+  }
+  switch (resource) {
+    case 'secrets': {
+      const pull = object['imagePullSecrets']
+      const pulls = Array.isArray(pull)
+        ? pull.map((item: Json) => (isJsonObject(item) ? item['name'] : undefined))
+        : []
+      return [
+        nameIn('secret', 'secretName'),
+        nameIn('secret'),
+        nameIn('secretRef'),
+        nameIn('secretKeyRef'),
+        ...pulls,
+      ]
+    }
+    case 'configmaps':
+      return [nameIn('configMap'), nameIn('configMapRef'), nameIn('configMapKeyRef')]
+    case 'persistentvolumeclaims':
+      return [nameIn('persistentVolumeClaim', 'claimName')]
+    default:
+      return []
+  }
+}

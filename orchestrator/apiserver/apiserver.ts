@@ -1,0 +1,243 @@
+// One API server over one store: builds the parts, keeps the cluster's own objects in place, and
+// serves. Counterpart: cmd/kube-apiserver. It never ends the process.
+
+import { readFileSync } from 'node:fs'
+import type { Clock, Timer } from '../../platform/clock.js'
+import type { Logger } from '../../platform/logger.js'
+import type { Metrics } from '../../platform/metrics.js'
+import type { TlsFiles } from '../../platform/network.js'
+import type { Random } from '../../platform/random.js'
+import type { Store } from '../../store/client/types.js'
+import { findKind, kinds } from '../api/kinds.js'
+import { ApiError } from '../api/status.js'
+import type { TokenLookup, User } from './authentication.js'
+import { DiscoveryEndpoints } from './discovery-endpoints.js'
+import { EventLease } from './event-lease.js'
+import type { HealthCheck } from './health-endpoints.js'
+import { keepMasterEndpoints } from './master-endpoints.js'
+import { ObjectReader } from './object-reader.js'
+import { ObjectStorage } from './object-storage.js'
+import { ObjectWriter } from './object-writer.js'
+import { Pipeline } from './pipeline.js'
+import type { PipelineLimits } from './pipeline.js'
+import { kubeletGateway } from './kubelet-gateway.js'
+import { RegistryCache } from './registry-cache.js'
+import { ResourceEndpoints } from './resource-endpoints.js'
+import { ReviewEndpoints } from './review-endpoints.js'
+import { defaultServerLimits, startServer } from './server.js'
+import type { ServerLimits } from './server.js'
+import { versionDocument } from './server-version.js'
+import type { BuildVersion } from './server-version.js'
+import { firstAddress, parseCidr } from './service-allocation.js'
+import { SubresourceEndpoints } from './subresource-endpoints.js'
+import { ensureSystemObjects } from './system-bootstrap.js'
+import { WatchGate } from './watch-gate.js'
+
+export interface ApiserverLimits extends PipelineLimits, ServerLimits {
+  readonly watchesMax: number
+}
+
+export const defaultLimits: ApiserverLimits = {
+  ...defaultServerLimits,
+  readsMax: 400,
+  writesMax: 200,
+  requestMs: 60_000,
+  watchesMax: 10_000,
+}
+
+export interface ApiserverOptions {
+  /** Of this master, in logs. */
+  readonly name: string
+  readonly host: string
+  /** 0: any free one. */
+  readonly port: number
+  readonly tls: TlsFiles
+  /** Client identity towards kubelets; null: no logs. */
+  readonly kubeletClient: TlsFiles | null
+  /** Belongs to the caller, who closes it after the API server. */
+  readonly store: Store
+  /** As in "10.96.0.0/16". The first address is the `kubernetes` Service's. */
+  readonly serviceCidr: string
+  /** host:port under which other machines and pods reach this server; null: host and port. */
+  readonly advertise: string | null
+  readonly version: BuildVersion
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly metrics: Metrics
+  /** Prometheus text for /metrics; null: none. */
+  readonly metricsText?: (() => Promise<{ text: string; contentType: string }>) | null
+  /** Tokens that are known in advance. */
+  readonly staticTokens?: ReadonlyMap<string, User>
+  readonly limits?: Partial<ApiserverLimits>
+}
+
+export interface Apiserver {
+  readonly port: number
+  /** Resolves once the cluster's own objects are there, as /readyz reports. */
+  ready(): Promise<void>
+  /** Ends watches, lets requests finish for a moment, closes. The store stays open. */
+  close(): Promise<void>
+}
+
+/** Rejects when the certificates cannot be read or the address not be bound. */
+export async function startApiserver(options: ApiserverOptions): Promise<Apiserver> {
+  const { store, clock, random, metrics } = options
+  const limits = { ...defaultLimits, ...options.limits }
+  const logger = options.logger.child({ component: 'apiserver', master: options.name })
+  const serviceCidr = parseCidr(options.serviceCidr)
+  const caPem = readFileSync(options.tls.caFile, 'utf8')
+  const cache = new RegistryCache({ store, clock, logger })
+  const storage = new ObjectStorage(store, clock)
+  const reader = new ObjectReader(store, cache)
+  const eventLease = new EventLease(store, clock)
+  const writer = new ObjectWriter({ storage, reader, eventLease, clock, random, serviceCidr })
+  const watches = new WatchGate(limits.watchesMax)
+  const services = { reader, writer, cache, clock, random, watches }
+  const endpoints = new ResourceEndpoints(services)
+  const kubelet = options.kubeletClient === null ? null : kubeletGateway(options.kubeletClient)
+  const boot = { done: false }
+  const background = new Background(clock, logger)
+  const pipeline = new Pipeline({
+    findKind,
+    discovery: new DiscoveryEndpoints({
+      kinds,
+      serverAddress: options.advertise ?? `${options.host}:${options.port}`,
+    }),
+    endpoints,
+    subresources: new SubresourceEndpoints({ ...services, endpoints, kubelet }),
+    reviews: new ReviewEndpoints(),
+    reader,
+    cache,
+    tokenLookups: tokenLookups(options),
+    version: versionDocument(options.version),
+    livenessChecks: [{ name: 'ping', run: () => Promise.resolve(null) }],
+    readinessChecks: readinessChecks(cache, clock, boot),
+    metricsText: options.metricsText ?? null,
+    limits,
+    clock,
+    logger,
+    metrics,
+  })
+  cache.start()
+  const server = await startServer({
+    host: options.host,
+    port: options.port,
+    tls: options.tls,
+    pipeline,
+    limits,
+    clock,
+    logger,
+  })
+  const advertise = options.advertise ?? `${options.host}:${server.port}`
+  const serviceIp = firstAddress(serviceCidr)
+  const ready = new Promise<void>(resolve => {
+    background.until('system objects', async () => {
+      await ensureSystemObjects({ endpoints, cache, serviceIp, caPem })
+      boot.done = true
+      resolve()
+    })
+  })
+  const masterEndpoints = keepMasterEndpoints({
+    store,
+    clock,
+    logger,
+    reader,
+    writer,
+    endpoints,
+    cache,
+    advertise,
+  })
+  return {
+    port: server.port,
+    ready: () => ready,
+    async close() {
+      background.stop()
+      await masterEndpoints.stop()
+      watches.closeAll()
+      await server.close()
+      cache.close()
+    },
+  }
+}
+
+const retryMs = 500
+
+/** Work that is tried until it succeeds: the store may come up after us. */
+class Background {
+  readonly #clock: Clock
+  readonly #logger: Logger
+  #timer: Timer | null = null
+  #stopped = false
+
+  constructor(clock: Clock, logger: Logger) {
+    this.#clock = clock
+    this.#logger = logger
+  }
+
+  until(what: string, work: () => Promise<void>): void {
+    if (this.#stopped) return
+    work().catch((error: unknown) => {
+      const sentence = error instanceof ApiError ? error.message : String(error)
+      this.#logger.warn({ what, error: sentence }, 'not done yet, trying again')
+      if (!this.#stopped) this.#timer = this.#clock.setTimer(retryMs, () => this.until(what, work))
+    })
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#timer?.cancel()
+  }
+}
+
+function tokenLookups(options: ApiserverOptions): readonly TokenLookup[] {
+  const { staticTokens } = options
+  return staticTokens === undefined ? [] : [token => staticTokens.get(token) ?? null]
+}
+
+const readinessMs = 2_000
+
+function readinessChecks(
+  cache: RegistryCache,
+  clock: Clock,
+  boot: { readonly done: boolean },
+): readonly HealthCheck[] {
+  return [
+    { name: 'ping', run: () => Promise.resolve(null) },
+    {
+      name: 'store',
+      run: () =>
+        within(clock, readinessMs, cache.readRevision(), 'the store did not answer in time'),
+    },
+    {
+      name: 'watch-cache',
+      run: () => Promise.resolve(cache.synced ? null : 'the cache is not following the store'),
+    },
+    {
+      name: 'system-objects',
+      run: () => Promise.resolve(boot.done ? null : 'the first objects are not there yet'),
+    },
+  ]
+}
+
+/** Null when the work succeeds in time, else a sentence. */
+function within(
+  clock: Clock,
+  ms: number,
+  work: Promise<unknown>,
+  late: string,
+): Promise<string | null> {
+  return new Promise(resolve => {
+    const timer = clock.setTimer(ms, () => resolve(late))
+    work.then(
+      () => {
+        timer.cancel()
+        resolve(null)
+      },
+      (error: unknown) => {
+        timer.cancel()
+        resolve(error instanceof Error ? error.message : String(error))
+      },
+    )
+  })
+}

@@ -1,0 +1,450 @@
+// What each verb does to objects of a kind: create, read, update, patch, delete, watch, and the
+// subresource status. Counterpart: endpoints/handlers and registry/generic. The decisions are the
+// pure functions of the neighbouring files; this is the thread through them.
+
+import type { Clock } from '../../platform/clock.js'
+import type { Random } from '../../platform/random.js'
+import type { Kind } from '../api/kind.js'
+import type { KubeObject } from '../api/object.js'
+import { ApiError, badRequest, conflict, deleted, invalid, success } from '../api/status.js'
+import { deleteOptionsType } from '../api/wire-types.js'
+import { admitNamespace, mutate, restrictNode } from './admission.js'
+import type { AdmissionRequest, AdmissionView } from './admission.js'
+import type { User } from './authentication.js'
+import {
+  checkName,
+  checkNamespace,
+  decodeObject,
+  decodeOptions,
+  warningHeaders,
+} from './decoding.js'
+import type { Decoded } from './decoding.js'
+import { checkPreconditions, planDelete, timestamp } from './deletion.js'
+import type { ApiRequest, ApiResponse } from './exchange.js'
+import { collectionPrefix, resourceId } from './keys.js'
+import { validateMetadata, validateMetadataUpdate } from './metadata-validation.js'
+import type { Negotiated } from './negotiation.js'
+import { compileFilter } from './object-filter.js'
+import type { ObjectReader } from './object-reader.js'
+import type { Change, ObjectWriter } from './object-writer.js'
+import { applyPatch, patchTypeOf } from './patching.js'
+import { parseDeleteOptions, parseListOptions, parseWriteOptions } from './query-options.js'
+import type { DeleteOptions, WriteOptions } from './query-options.js'
+import type { RegistryCache } from './registry-cache.js'
+import {
+  eventEncoder,
+  jsonResponse,
+  listResponse,
+  objectResponse,
+  statusResponse,
+} from './rendering.js'
+import type { ResourceRequest } from './request-info.js'
+import { prepareCreate, prepareStatusUpdate, prepareUpdate } from './strategy.js'
+import { StoredObject } from './stored-object.js'
+import type { WatchGate } from './watch-gate.js'
+import { WatchStream } from './watch-stream.js'
+
+export interface EndpointServices {
+  readonly reader: ObjectReader
+  readonly writer: ObjectWriter
+  readonly cache: RegistryCache
+  readonly clock: Clock
+  readonly random: Random
+  readonly watches: WatchGate
+}
+
+/** One request, parsed, of somebody who may make it. */
+export interface Call {
+  readonly info: ResourceRequest
+  readonly kind: Kind
+  readonly request: ApiRequest
+  readonly user: User
+  readonly negotiated: Negotiated
+}
+
+/** A watch lives for half an hour to an hour unless its client says otherwise. */
+const watchMsMin = 30 * 60_000
+const uidBytes = 16
+const suffixAlphabet = 'bcdfghjklmnpqrstvwxz2456789'
+const generateNameRounds = 8
+
+export class ResourceEndpoints {
+  readonly #services: EndpointServices
+  readonly #view: AdmissionView
+
+  constructor(services: EndpointServices) {
+    this.#services = services
+    const { reader } = services
+    this.#view = {
+      namespace: name => reader.cachedAt('', 'namespaces', '', name)?.object ?? null,
+      serviceAccountExists: (namespace, name) =>
+        reader.cachedAt('', 'serviceaccounts', namespace, name) !== undefined,
+    }
+  }
+
+  async get(call: Call): Promise<ApiResponse> {
+    const { info, kind } = call
+    const version = info.query.get('resourceVersion') ?? ''
+    const { reader } = this.#services
+    const stored = await reader.get(kind, info.namespace, info.name, version)
+    return this.#object(call, 200, stored)
+  }
+
+  async list(call: Call): Promise<ApiResponse> {
+    const { info, kind } = call
+    const options = parseListOptions(info.query, false)
+    const { items, meta } = await this.#services.reader.list(kind, info.namespace, options)
+    return listResponse(kind, items, meta, call.negotiated, this.#nowMs())
+  }
+
+  async watch(call: Call): Promise<ApiResponse> {
+    const { info, kind } = call
+    const { cache, clock, random, reader, watches } = this.#services
+    const options = parseListOptions(info.query, true)
+    const filter = compileFilter(kind, options.labelSelector, options.fieldSelector, info.name)
+    const ticket = watches.enter()
+    try {
+      const start = await reader.startWatch(kind, info.namespace, options, filter)
+      const resource = resourceId(kind.group, kind.plural)
+      const timeoutMs =
+        options.timeoutSeconds > 0
+          ? Math.min(options.timeoutSeconds * 1000, 2 * watchMsMin)
+          : watchMsMin + random.integer(watchMsMin)
+      return {
+        status: 200,
+        headers: { 'content-type': 'application/json', 'cache-control': 'no-cache, private' },
+        body: {
+          kind: 'stream',
+          open: sink => {
+            const stream = new WatchStream(
+              {
+                cache,
+                resource,
+                prefix: collectionPrefix(resource, kind.namespaced ? info.namespace : ''),
+                filter,
+                start,
+                encoder: eventEncoder(kind, call.negotiated, () => this.#nowMs()),
+                bookmarks: options.allowWatchBookmarks,
+                initialEventsEnd: options.sendInitialEvents === true && options.allowWatchBookmarks,
+                timeoutMs,
+                clock,
+                onClose: () => ticket.leave(),
+              },
+              sink,
+            )
+            ticket.attach(stream)
+            return () => stream.abandon()
+          },
+        },
+      }
+    } catch (error) {
+      ticket.leave()
+      throw error
+    }
+  }
+
+  async create(call: Call): Promise<ApiResponse> {
+    const { info, kind, user } = call
+    const options = parseWriteOptions(info.query)
+    const decoded = this.#decode(call, options)
+    const { object } = decoded
+    checkNamespace(kind, object, info.namespace)
+    if ((object.metadata.resourceVersion ?? '') !== '') {
+      throw badRequest('resourceVersion should not be set on objects to be created')
+    }
+    const generated = (object.metadata.name ?? '') === ''
+    for (let round = 1; ; round++) {
+      const prepared = this.#prepared(kind, object, info.namespace)
+      try {
+        const stored = await this.createPrepared(kind, prepared, info.namespace, user, options)
+        return this.#object(call, 201, stored, decoded)
+      } catch (error) {
+        const taken = error instanceof ApiError && error.status.reason === 'AlreadyExists'
+        if (!generated || !taken || round >= generateNameRounds) throw error
+      }
+    }
+  }
+
+  /** Makes an object of the server's own, or of a controller within it. Throws ApiError. */
+  createOwn(kind: Kind, object: KubeObject, user: User): Promise<StoredObject> {
+    const namespace = object.metadata.namespace ?? ''
+    return this.createPrepared(kind, this.#prepared(kind, object, namespace), namespace, user, {
+      dryRun: false,
+    })
+  }
+
+  #prepared(kind: Kind, object: KubeObject, namespace: string): KubeObject {
+    return prepareCreate(kind, object, {
+      now: timestamp(this.#nowMs()),
+      uid: this.#uid(),
+      suffix: this.#suffix(),
+      namespace,
+    })
+  }
+
+  /** From defaults to the store, for objects whose system fields are set. Throws ApiError. */
+  async createPrepared(
+    kind: Kind,
+    prepared: KubeObject,
+    namespace: string,
+    user: User,
+    options: Pick<WriteOptions, 'dryRun'>,
+  ): Promise<StoredObject> {
+    const admission: AdmissionRequest = {
+      kind,
+      subresource: '',
+      operation: 'create',
+      namespace,
+      name: prepared.metadata.name ?? '',
+      object: kind.withDefaults(prepared),
+      old: null,
+      user,
+    }
+    restrictNode(admission)
+    await this.#admitNamespace(admission)
+    const object = mutate(admission, this.#view) ?? prepared
+    const errors = [...validateMetadata(kind, object), ...kind.validate(object, null)]
+    if (errors.length > 0) throw invalid(kind, object.metadata.name ?? '', errors)
+    return this.#services.writer.create(kind, object, options.dryRun)
+  }
+
+  /** PUT of the object, its status, or (with `prepare`) another part of it. */
+  async update(call: Call): Promise<ApiResponse> {
+    const { info } = call
+    const options = parseWriteOptions(info.query)
+    const decoded = this.#decode(call, options)
+    checkNamespace(call.kind, decoded.object, info.namespace)
+    checkName(decoded.object, info.name)
+    const stored = await this.modify(call, options, () => decoded.object)
+    return this.#object(call, 200, stored, decoded)
+  }
+
+  async patch(call: Call): Promise<ApiResponse> {
+    const { info, kind, request } = call
+    const options = parseWriteOptions(info.query)
+    const type = patchTypeOf(request.headers.get('content-type') ?? '')
+    let warnings: readonly string[] = []
+    const stored = await this.modify(call, options, current => {
+      const patched = applyPatch(kind, current, type, request.body, options.fieldValidation)
+      warnings = patched.warnings
+      checkNamespace(kind, patched.object, info.namespace)
+      checkName(patched.object, info.name)
+      return patched.object
+    })
+    return this.#object(call, 200, stored, { warnings })
+  }
+
+  /** Reads, lets `next` make the new object, prepares, admits, validates, swaps. Throws ApiError. */
+  async modify(
+    call: Call,
+    options: Pick<WriteOptions, 'dryRun'>,
+    next: (current: KubeObject) => KubeObject,
+  ): Promise<StoredObject> {
+    const { info, kind, user } = call
+    const result = await this.#services.writer.change(
+      kind,
+      info.namespace,
+      info.name,
+      current => {
+        const wanted = next(current)
+        checkVersion(kind, wanted, current)
+        const status = info.subresource === 'status'
+        const prepared = status
+          ? prepareStatusUpdate(kind, wanted, current)
+          : prepareUpdate(kind, wanted, current)
+        const admission: AdmissionRequest = {
+          kind,
+          subresource: info.subresource,
+          operation: 'update',
+          namespace: info.namespace,
+          name: info.name,
+          object: kind.withDefaults(prepared),
+          old: current,
+          user,
+        }
+        restrictNode(admission)
+        const object = mutate(admission, this.#view) ?? prepared
+        const errors = [
+          ...validateMetadataUpdate(object, current),
+          ...kind.validate(object, current),
+        ]
+        if (errors.length > 0) throw invalid(kind, info.name, errors)
+        return { kind: 'put', object }
+      },
+      options.dryRun,
+    )
+    return result.object
+  }
+
+  async delete(call: Call): Promise<ApiResponse> {
+    const { info, kind } = call
+    const options = this.deleteOptions(call)
+    const { object, removed } = await this.deleteOne(call, info.name, options)
+    if (!removed || returnsObject.has(`${kind.group}/${kind.plural}`)) {
+      return this.#object(call, 200, object)
+    }
+    const { uid = '' } = object.object.metadata
+    return jsonResponse(200, deleted(kind, info.name, uid), call.negotiated.format)
+  }
+
+  async deleteCollection(call: Call): Promise<ApiResponse> {
+    const { info, kind } = call
+    const options = this.deleteOptions(call)
+    const selection = parseListOptions(info.query, false)
+    const { items, meta } = await this.#services.reader.list(kind, info.namespace, {
+      ...selection,
+      limit: 0,
+      continueToken: '',
+    })
+    const gone: StoredObject[] = []
+    for (const item of items) {
+      const { name = '', namespace = '' } = item.object.metadata
+      const one = { ...call, info: { ...info, namespace, name } }
+      try {
+        gone.push((await this.deleteOne(one, name, options)).object)
+      } catch (error) {
+        const absent = error instanceof ApiError && error.status.reason === 'NotFound'
+        if (!absent) throw error
+      }
+    }
+    return listResponse(kind, gone, meta, call.negotiated, this.#nowMs())
+  }
+
+  /** Throws ApiError. */
+  deleteOptions(call: Call): DeleteOptions {
+    const { info, request } = call
+    if (request.body.length === 0) return parseDeleteOptions(info.query, null)
+    const contentType = request.headers.get('content-type') ?? ''
+    const body = decodeOptions(deleteOptionsType, request.body, contentType)
+    return parseDeleteOptions(info.query, body)
+  }
+
+  /** Throws ApiError. */
+  async deleteOne(
+    call: Call,
+    name: string,
+    options: DeleteOptions,
+  ): Promise<{ readonly object: StoredObject; readonly removed: boolean }> {
+    const { info, kind, user } = call
+    const admission: AdmissionRequest = {
+      kind,
+      subresource: '',
+      operation: 'delete',
+      namespace: info.namespace,
+      name,
+      object: null,
+      old: null,
+      user,
+    }
+    admitNamespace(admission, this.#view)
+    return this.#services.writer.change(
+      kind,
+      info.namespace,
+      name,
+      (current): Change => {
+        restrictNode({ ...admission, old: current })
+        checkPreconditions(kind, current, options)
+        const plan = planDelete(kind, current, options, this.#nowMs())
+        switch (plan.kind) {
+          case 'remove':
+            return { kind: 'remove' }
+          case 'update':
+            return { kind: 'put', object: plan.object }
+          case 'pending':
+            return { kind: 'none' }
+        }
+      },
+      options.dryRun,
+    )
+  }
+
+  /** A namespace just made through another master may not have arrived here yet. */
+  async #admitNamespace(admission: AdmissionRequest): Promise<void> {
+    try {
+      admitNamespace(admission, this.#view)
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status.reason !== 'NotFound') throw error
+      await this.#services.cache.waitUntilFresh(freshNamespaceMs)
+      admitNamespace(admission, this.#view)
+    }
+  }
+
+  #decode(call: Call, options: WriteOptions): Decoded {
+    const { kind, request } = call
+    const contentType = request.headers.get('content-type') ?? ''
+    return decodeObject(kind, request.body, contentType, options.fieldValidation)
+  }
+
+  #object(
+    call: Call,
+    status: number,
+    stored: StoredObject,
+    decoded: Pick<Decoded, 'warnings'> = { warnings: [] },
+  ): ApiResponse {
+    const headers = warningHeaders(decoded.warnings)
+    return objectResponse(status, call.kind, stored, call.negotiated, this.#nowMs(), headers)
+  }
+
+  #nowMs(): number {
+    return this.#services.clock.wallMs()
+  }
+
+  #uid(): string {
+    return uuid(this.#services.random.bytes(uidBytes))
+  }
+
+  #suffix(): string {
+    const { random } = this.#services
+    return Array.from(
+      { length: 5 },
+      () => suffixAlphabet[random.integer(suffixAlphabet.length)],
+    ).join('')
+  }
+}
+
+const freshNamespaceMs = 5_000
+
+/** Kinds whose DELETE answers with the object even when it is gone at once. */
+const returnsObject = new Set([
+  '/pods',
+  '/services',
+  '/namespaces',
+  '/persistentvolumes',
+  '/persistentvolumeclaims',
+  '/serviceaccounts',
+])
+
+/** Optimistic locking: what the client read must still be what is there. Throws ApiError. */
+export function checkVersion(kind: Kind, wanted: KubeObject, current: KubeObject): void {
+  const { resourceVersion = '', uid = '', name = '' } = wanted.metadata
+  const found = current.metadata.uid ?? ''
+  if (uid !== '' && uid !== found) {
+    throw conflict(
+      kind,
+      name,
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${found}`,
+    )
+  }
+  if (resourceVersion !== '' && resourceVersion !== current.metadata.resourceVersion) {
+    throw conflict(kind, name)
+  }
+}
+
+/** RFC 9562 version 4 from 16 random bytes. */
+export function uuid(bytes: Uint8Array): string {
+  const b = Uint8Array.from(bytes)
+  b[6] = ((b[6] ?? 0) & 0x0f) | 0x40
+  b[8] = ((b[8] ?? 0) & 0x3f) | 0x80
+  const hex = Buffer.from(b).toString('hex')
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    hex.slice(12, 16),
+    hex.slice(16, 20),
+    hex.slice(20, 32),
+  ].join('-')
+}
+
+export function createdStatus(): ApiResponse {
+  return statusResponse({ ...success(), code: 201 })
+}

@@ -1,0 +1,399 @@
+// The HTTP shell: HTTP/2 and HTTP/1.1 over TLS on one port. It turns sockets into request values
+// and answers into bytes, and bounds what a stranger can cost: pending handshakes, connections,
+// headers, body size, time to send a body. Counterpart: apiserver/pkg/server/secure_serving.go.
+
+import { readFileSync } from 'node:fs'
+import { createSecureServer } from 'node:http2'
+import type {
+  Http2SecureServer,
+  Http2ServerRequest,
+  Http2ServerResponse,
+  ServerHttp2Session,
+} from 'node:http2'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { PeerCertificate as TlsCertificate, TLSSocket } from 'node:tls'
+import type { Clock } from '../../platform/clock.js'
+import type { Logger } from '../../platform/logger.js'
+import type { TlsFiles } from '../../platform/network.js'
+import { badRequest, requestEntityTooLarge, timeout } from '../api/status.js'
+import type { ApiError } from '../api/status.js'
+import type { ApiResponse, BodySink, PeerCertificate, RequestHead } from './exchange.js'
+import type { Pipeline } from './pipeline.js'
+import { RequestAbandon } from './request-abandon.js'
+
+export interface ServerLimits {
+  readonly bodyBytesMax: number
+  readonly bodyMs: number
+  readonly headerBytesMax: number
+  readonly handshakeMs: number
+  readonly handshakesPendingMax: number
+  readonly connectionsMax: number
+  readonly streamsPerConnectionMax: number
+  readonly idleMs: number
+}
+
+export const defaultServerLimits: ServerLimits = {
+  bodyBytesMax: 3 * 1024 * 1024,
+  bodyMs: 60_000,
+  headerBytesMax: 64 * 1024,
+  handshakeMs: 5_000,
+  handshakesPendingMax: 256,
+  connectionsMax: 10_000,
+  streamsPerConnectionMax: 1_000,
+  idleMs: 180_000,
+}
+
+export interface ServerOptions {
+  readonly host: string
+  readonly port: number
+  readonly tls: TlsFiles
+  readonly pipeline: Pipeline
+  readonly limits: ServerLimits
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+export interface HttpServer {
+  readonly port: number
+  /** Lets requests under way finish for a moment, then ends every connection. */
+  close(): Promise<void>
+}
+
+type Incoming = IncomingMessage | Http2ServerRequest
+type Outgoing = ServerResponse | Http2ServerResponse
+type Peer = PeerCertificate | 'invalid' | null
+
+const closeGraceMs = 1_000
+/** Answers above this are written piece by piece as the client takes them. */
+const writeBytesMax = 256 * 1024
+const sessionMemoryMiB = 64
+
+/** Rejects with the bind error, or that of reading the certificates. */
+export async function startServer(options: ServerOptions): Promise<HttpServer> {
+  const { host, port, tls, limits, logger } = options
+  const server = createSecureServer({
+    allowHTTP1: true,
+    cert: readFileSync(tls.certFile),
+    key: readFileSync(tls.keyFile),
+    ca: readFileSync(tls.caFile),
+    // Whether a certificate is good is looked at per request: a bad one is answered 401.
+    requestCert: true,
+    rejectUnauthorized: false,
+    minVersion: 'TLSv1.2',
+    handshakeTimeout: limits.handshakeMs,
+    maxSessionMemory: sessionMemoryMiB,
+    settings: {
+      maxConcurrentStreams: limits.streamsPerConnectionMax,
+      maxHeaderListSize: limits.headerBytesMax,
+    },
+  })
+  const connections = new ConnectionWatch(server, options)
+  const peers = new WeakMap<object, Peer>()
+  server.on('request', (incoming: Incoming, outgoing: Outgoing) => {
+    connections.track(outgoing)
+    serve(options, peers, incoming, outgoing).catch((error: unknown) => {
+      // Only a broken invariant gets here: it must end the process, not just this request.
+      logger.error({ error: String(error) }, 'request handling broke an invariant')
+      queueMicrotask(() => {
+        throw error
+      })
+    })
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  server.on('error', error => logger.error({ error: error.message }, 'listener failed'))
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () => connections.close(),
+  }
+}
+
+/** Counts what has not spoken TLS yet, and knows what to end on the way out. */
+class ConnectionWatch {
+  readonly #server: Http2SecureServer
+  readonly #clock: Clock
+  readonly #sockets = new Set<Socket>()
+  readonly #sessions = new Set<ServerHttp2Session>()
+  readonly #pending = new Set<string>()
+  #active = 0
+  #onIdle: () => void = () => {}
+
+  constructor(server: Http2SecureServer, options: ServerOptions) {
+    const { limits, logger } = options
+    this.#server = server
+    this.#clock = options.clock
+    server.on('connection', (socket: Socket) => {
+      const full =
+        this.#sockets.size >= limits.connectionsMax ||
+        this.#pending.size >= limits.handshakesPendingMax
+      if (full) {
+        logger.warn({ remote: socket.remoteAddress }, 'connection refused: too many')
+        socket.destroy()
+        return
+      }
+      const name = nameOf(socket)
+      this.#sockets.add(socket)
+      this.#pending.add(name)
+      socket.setNoDelay(true)
+      socket.on('error', () => socket.destroy())
+      socket.on('close', () => {
+        this.#sockets.delete(socket)
+        this.#pending.delete(name)
+      })
+    })
+    server.on('secureConnection', (socket: TLSSocket) => {
+      this.#pending.delete(nameOf(socket))
+      socket.on('error', () => socket.destroy())
+    })
+    server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
+      logger.debug({ error: error.message }, 'handshake failed')
+      socket.destroy()
+    })
+    server.on('clientError', (_: Error, socket: Socket) => socket.destroy())
+    server.on('sessionError', (error: Error) => {
+      logger.debug({ error: error.message }, 'HTTP/2 session failed')
+    })
+    server.on('session', (session: ServerHttp2Session) => this.#watchSession(session, limits))
+  }
+
+  #watchSession(session: ServerHttp2Session, limits: ServerLimits): void {
+    this.#sessions.add(session)
+    let streams = 0
+    session.on('stream', stream => {
+      streams++
+      stream.on('close', () => streams--)
+      stream.on('error', () => stream.destroy())
+    })
+    session.setTimeout(limits.idleMs, () => {
+      if (streams === 0) session.close()
+    })
+    session.on('error', () => session.destroy())
+    session.on('close', () => this.#sessions.delete(session))
+  }
+
+  /** Counts a request as under way until its answer is out. */
+  track(outgoing: Outgoing): void {
+    this.#active++
+    outgoing.once('close', () => {
+      this.#active--
+      if (this.#active === 0) this.#onIdle()
+    })
+  }
+
+  close(): Promise<void> {
+    return new Promise(resolve => {
+      const timer = this.#clock.setTimer(closeGraceMs, () => this.#destroyAll())
+      this.#server.close(() => {
+        timer.cancel()
+        resolve()
+      })
+      this.#onIdle = () => this.#destroyAll()
+      for (const session of this.#sessions) session.close()
+      if (this.#active === 0) this.#destroyAll()
+    })
+  }
+
+  #destroyAll(): void {
+    for (const session of this.#sessions) session.destroy()
+    for (const socket of this.#sockets) socket.destroy()
+  }
+}
+
+function nameOf(socket: Socket): string {
+  return `${socket.remoteAddress ?? ''}|${socket.remotePort ?? 0}`
+}
+
+async function serve(
+  options: ServerOptions,
+  peers: WeakMap<object, Peer>,
+  incoming: Incoming,
+  outgoing: Outgoing,
+): Promise<void> {
+  const abandon = new RequestAbandon()
+  outgoing.on('error', () => abandon.fire())
+  incoming.on('error', () => abandon.fire())
+  outgoing.on('close', () => abandon.fire())
+  const head = headOf(incoming, peers)
+  const acceptance = options.pipeline.accept(head)
+  if (acceptance.kind === 'refused') {
+    // The body is not wanted: what arrives of it is thrown away.
+    incoming.resume()
+    send(head, acceptance.response, outgoing, abandon, true)
+    return
+  }
+  const body = await readBody(incoming, options)
+  if (body.kind === 'failed') {
+    incoming.resume()
+    send(head, acceptance.drop(body.error), outgoing, abandon, true)
+    return
+  }
+  const response = await acceptance.run(body.bytes, abandon)
+  send(head, response, outgoing, abandon, false)
+}
+
+function headOf(incoming: Incoming, peers: WeakMap<object, Peer>): RequestHead {
+  const headers = new Map<string, string>()
+  for (const [name, value] of Object.entries(incoming.headers)) {
+    if (value === undefined || name.startsWith(':')) continue
+    headers.set(name, typeof value === 'string' ? value : value.join(', '))
+  }
+  const session = 'stream' in incoming ? incoming.stream.session : undefined
+  const socket = (session?.socket ?? incoming.socket) as TLSSocket
+  const identity: object = session ?? socket
+  let peer = peers.get(identity)
+  if (peer === undefined) {
+    peer = peerOf(socket)
+    peers.set(identity, peer)
+  }
+  return {
+    method: incoming.method ?? 'GET',
+    url: incoming.url ?? '/',
+    headers,
+    peer,
+    remote: `${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`,
+  }
+}
+
+function peerOf(socket: TLSSocket): Peer {
+  const certificate = socket.getPeerCertificate() as TlsCertificate | Record<string, never> | null
+  if (certificate === null || certificate.subject === undefined) return null
+  if (!socket.authorized) return 'invalid'
+  const subject = certificate.subject as unknown as Record<string, string | string[] | undefined>
+  const values = (value: string | string[] | undefined): string[] =>
+    value === undefined ? [] : Array.isArray(value) ? value : [value]
+  // More than one common name would make it a matter of taste who it is.
+  const names = values(subject['CN'])
+  return {
+    commonName: names.length === 1 ? (names[0] ?? '') : '',
+    organizations: values(subject['O']),
+  }
+}
+
+type Body =
+  | { readonly kind: 'read'; readonly bytes: Uint8Array }
+  | { readonly kind: 'failed'; readonly error: ApiError }
+
+function readBody(incoming: Incoming, options: ServerOptions): Promise<Body> {
+  const { bodyBytesMax, bodyMs } = options.limits
+  return new Promise(resolve => {
+    const chunks: Buffer[] = []
+    let bytes = 0
+    const done = (body: Body) => {
+      timer.cancel()
+      incoming.off('data', onData)
+      resolve(body)
+    }
+    const onData = (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes > bodyBytesMax) {
+        done({ kind: 'failed', error: requestEntityTooLarge(bodyBytesMax) })
+      } else chunks.push(chunk)
+    }
+    const timer = options.clock.setTimer(bodyMs, () =>
+      done({ kind: 'failed', error: timeout('the body of the request did not arrive in time') }),
+    )
+    incoming.on('data', onData)
+    incoming.once('end', () => done({ kind: 'read', bytes: Buffer.concat(chunks) }))
+    const cut = () => done({ kind: 'failed', error: badRequest('the request was cut off') })
+    incoming.once('aborted', cut)
+    incoming.once('close', cut)
+  })
+}
+
+function send(
+  head: RequestHead,
+  response: ApiResponse,
+  outgoing: Outgoing,
+  abandon: RequestAbandon,
+  closeAfter: boolean,
+): void {
+  if (abandon.abandoned || outgoing.headersSent) {
+    if (response.body.kind === 'stream') response.body.open(closedSink)()
+    return
+  }
+  const http1 = !('stream' in outgoing)
+  const headers: Record<string, string | string[]> = {}
+  for (const [name, value] of Object.entries(response.headers)) {
+    headers[name] = typeof value === 'string' ? value : [...value]
+  }
+  if (closeAfter && http1) headers['connection'] = 'close'
+  if (response.body.kind === 'bytes') {
+    const { chunks } = response.body
+    const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+    if (response.status !== 304) headers['content-length'] = String(bytes)
+    outgoing.writeHead(response.status, headers)
+    if (head.method === 'HEAD' || bytes === 0) outgoing.end()
+    else writePieces(chunks, outgoing, abandon)
+    return
+  }
+  outgoing.writeHead(response.status, headers)
+  if ('flushHeaders' in outgoing) outgoing.flushHeaders()
+  if (head.method === 'HEAD') {
+    outgoing.end()
+    response.body.open(closedSink)()
+    return
+  }
+  const cancel = response.body.open(sinkOf(outgoing, abandon))
+  abandon.onAbandon(cancel)
+}
+
+function writePieces(
+  chunks: readonly Uint8Array[],
+  outgoing: Outgoing,
+  abandon: RequestAbandon,
+): void {
+  let next = 0
+  const pump = () => {
+    while (!abandon.abandoned) {
+      const piece: Uint8Array[] = []
+      let bytes = 0
+      while (next < chunks.length && bytes < writeBytesMax) {
+        const chunk = chunks[next++] as Uint8Array
+        piece.push(chunk)
+        bytes += chunk.length
+      }
+      const whole = piece.length === 1 ? (piece[0] as Uint8Array) : Buffer.concat(piece)
+      if (next >= chunks.length) {
+        outgoing.end(whole)
+        return
+      }
+      if (!writeTo(outgoing, whole)) {
+        outgoing.once('drain', pump)
+        return
+      }
+    }
+  }
+  pump()
+}
+
+function writeTo(outgoing: Outgoing, chunk: Uint8Array): boolean {
+  return (outgoing as ServerResponse).write(chunk)
+}
+
+function sinkOf(outgoing: Outgoing, abandon: RequestAbandon): BodySink {
+  return {
+    write: chunk => abandon.abandoned || writeTo(outgoing, chunk),
+    end: () => {
+      if (!abandon.abandoned) outgoing.end()
+    },
+    abort: () => {
+      if ('stream' in outgoing) outgoing.stream.close()
+      else outgoing.destroy()
+    },
+    onDrain: callback => outgoing.on('drain', callback),
+  }
+}
+
+/** For a body nobody is there to read. */
+const closedSink: BodySink = {
+  write: () => true,
+  end: () => {},
+  abort: () => {},
+  onDrain: () => {},
+}

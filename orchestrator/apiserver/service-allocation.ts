@@ -1,0 +1,310 @@
+// Cluster IPs and node ports of a Service: what it needs, what it holds, what it gives back.
+// Counterpart: registry/core/service/ipallocator and portallocator. A number is held by a key in
+// the store that is written in the Service's own transaction, so no two masters can give it away
+// twice. Pure. IPv4 only; one address a Service.
+
+import type { FieldError } from '../api/kind.js'
+import type { Json, JsonObject, KubeObject } from '../api/object.js'
+import { RaftsmanError } from '../../platform/errors.js'
+import type { Random } from '../../platform/random.js'
+import { fieldAt, isJsonObject, listAt, textAt, withField } from './object-fields.js'
+
+export const clusterIpPrefix = '/allocations/clusterip/'
+export const nodePortPrefix = '/allocations/nodeport/'
+export const nodePortMin = 30_000
+export const nodePortMax = 32_767
+
+export interface Cidr {
+  /** First address as a number. */
+  readonly base: number
+  readonly size: number
+}
+
+/** Throws RaftsmanError for text that is no IPv4 network of at least four addresses. */
+export function parseCidr(text: string): Cidr {
+  const [address = '', length = ''] = text.split('/')
+  const base = parseIpv4(address)
+  const bits = Number(length)
+  if (base === null || !/^\d{1,2}$/.test(length) || bits < 1 || bits > 30) {
+    throw new RaftsmanError(`${text} is not an IPv4 network such as 10.96.0.0/16`, {
+      code: 'apiserver-bad-cidr',
+      retryable: false,
+      outcome: 'not-applied',
+    })
+  }
+  const size = 2 ** (32 - bits)
+  return { base: base - (base % size), size }
+}
+
+export function parseIpv4(text: string): number | null {
+  const parts = text.split('.')
+  if (parts.length !== 4 || !parts.every(part => /^(0|[1-9]\d{0,2})$/.test(part))) return null
+  const numbers = parts.map(Number)
+  if (numbers.some(number => number > 255)) return null
+  return numbers.reduce((sum, number) => sum * 256 + number, 0)
+}
+
+export function formatIpv4(address: number): string {
+  return [24, 16, 8, 0].map(shift => Math.floor(address / 2 ** shift) % 256).join('.')
+}
+
+/** The address of the `kubernetes` Service: the first usable one. */
+export function firstAddress(cidr: Cidr): string {
+  return formatIpv4(cidr.base + 1)
+}
+
+/** Keys that a stored Service holds. */
+export function heldKeys(service: KubeObject): readonly string[] {
+  const ip = addressOf(service)
+  const ports = listAt(service, 'spec.ports').flatMap(port => nodePortOf(port) ?? [])
+  const health = fieldAt(service, 'spec.healthCheckNodePort')
+  if (typeof health === 'number' && health > 0) ports.push(health)
+  return [
+    ...new Set([
+      ...(ip === null ? [] : [`${clusterIpPrefix}${ip}`]),
+      ...ports.map(port => `${nodePortPrefix}${port}`),
+    ]),
+  ]
+}
+
+export interface AllocationPlan {
+  readonly object: KubeObject
+  readonly claims: readonly string[]
+  readonly releases: readonly string[]
+  /** Claimed because the client named them: a refusal is the client's error, by field. */
+  readonly named: ReadonlyMap<string, { readonly field: string; readonly value: Json }>
+}
+
+export interface AllocationInputs {
+  readonly cidr: Cidr
+  readonly random: Random
+  /** Keys that are known to be held; those picked avoid them. */
+  readonly taken: ReadonlySet<string>
+}
+
+export type AllocationResult =
+  | { readonly kind: 'planned'; readonly plan: AllocationPlan }
+  | { readonly kind: 'invalid'; readonly errors: readonly FieldError[] }
+
+/** `old` is null on create. What `old` holds and the new one still wants is kept. */
+export function planAllocation(
+  service: KubeObject,
+  old: KubeObject | null,
+  inputs: AllocationInputs,
+): AllocationResult {
+  const held = new Set(old === null ? [] : heldKeys(old))
+  const named = new Map<string, { field: string; value: Json }>()
+  const errors: FieldError[] = []
+  const withAddress = allocateAddress(service, old, inputs, named, errors)
+  const object = allocatePorts(withAddress, old, inputs, named, errors)
+  if (errors.length > 0) return { kind: 'invalid', errors }
+  const wanted = heldKeys(object)
+  return {
+    kind: 'planned',
+    plan: {
+      object,
+      claims: wanted.filter(key => !held.has(key)),
+      releases: [...held].filter(key => !wanted.includes(key)),
+      named,
+    },
+  }
+}
+
+/** The errors for claims that somebody else holds. */
+export function claimErrors(plan: AllocationPlan, keys: readonly string[]): readonly FieldError[] {
+  return keys.flatMap(key => {
+    const named = plan.named.get(key)
+    if (named === undefined) return []
+    const ip = key.startsWith(clusterIpPrefix)
+    const why = ip
+      ? `failed to allocate IP ${key.slice(clusterIpPrefix.length)}: provided IP is already allocated`
+      : 'provided port is already allocated'
+    return [invalidField(named.field, named.value, why)]
+  })
+}
+
+function invalidField(field: string, value: Json, why: string): FieldError {
+  return {
+    reason: 'FieldValueInvalid',
+    field,
+    message: `Invalid value: ${JSON.stringify(value)}: ${why}`,
+  }
+}
+
+function addressOf(service: KubeObject): string | null {
+  if (textAt(service, 'spec.type') === 'ExternalName') return null
+  const ip = textAt(service, 'spec.clusterIP')
+  return ip === '' || ip === 'None' ? null : ip
+}
+
+function allocateAddress(
+  service: KubeObject,
+  old: KubeObject | null,
+  inputs: AllocationInputs,
+  named: Map<string, { field: string; value: Json }>,
+  errors: FieldError[],
+): KubeObject {
+  const type = textAt(service, 'spec.type')
+  if (type === 'ExternalName') {
+    return withField(withField(service, 'spec.clusterIP', undefined), 'spec.clusterIPs', undefined)
+  }
+  const first = listAt(service, 'spec.clusterIPs')[0]
+  const kept = old === null ? '' : textAt(old, 'spec.clusterIP')
+  const given =
+    textAt(service, 'spec.clusterIP') || (typeof first === 'string' ? first : '') || kept
+  const ip = given === '' ? pickAddress(inputs) : given
+  if (ip === null) {
+    errors.push(
+      invalidField('spec.clusterIPs', [], 'failed to allocate a serviceIP: range is full'),
+    )
+    return service
+  }
+  if (ip !== 'None' && given !== '' && given !== kept) {
+    named.set(`${clusterIpPrefix}${ip}`, { field: 'spec.clusterIPs', value: [ip] })
+    const problem = addressProblem(ip, inputs.cidr)
+    if (problem !== null) errors.push(invalidField('spec.clusterIPs', [ip], problem))
+  }
+  let result = withField(withField(service, 'spec.clusterIP', ip), 'spec.clusterIPs', [ip])
+  if (listAt(result, 'spec.ipFamilies').length === 0) {
+    result = withField(result, 'spec.ipFamilies', ['IPv4'])
+  }
+  if (textAt(result, 'spec.ipFamilyPolicy') === '') {
+    result = withField(result, 'spec.ipFamilyPolicy', 'SingleStack')
+  }
+  return result
+}
+
+function addressProblem(ip: string, cidr: Cidr): string | null {
+  const address = parseIpv4(ip)
+  const range = `${formatIpv4(cidr.base)}/${32 - Math.log2(cidr.size)}`
+  const inside = address !== null && address > cidr.base && address < cidr.base + cidr.size - 1
+  return inside
+    ? null
+    : `failed to allocate IP ${ip}: the provided IP (${ip}) is not in the valid range. The range of valid IPs is ${range}`
+}
+
+const picksMax = 32
+
+function pickAddress(inputs: AllocationInputs): string | null {
+  // The first address is the `kubernetes` Service's; network and broadcast are never given out.
+  const { cidr, random, taken } = inputs
+  const usable = cidr.size - 3
+  const at = (index: number) => formatIpv4(cidr.base + 2 + index)
+  return pick(usable, random, index => !taken.has(`${clusterIpPrefix}${at(index)}`), at)
+}
+
+function pickPort(inputs: AllocationInputs, mine: ReadonlySet<number>): number | null {
+  const at = (index: number) => nodePortMin + index
+  const free = (index: number) =>
+    !inputs.taken.has(`${nodePortPrefix}${at(index)}`) && !mine.has(at(index))
+  return pick(nodePortMax - nodePortMin + 1, inputs.random, free, at)
+}
+
+function pick<T>(
+  size: number,
+  random: Random,
+  free: (index: number) => boolean,
+  at: (index: number) => T,
+): T | null {
+  for (let attempt = 0; attempt < picksMax; attempt++) {
+    const index = random.integer(size)
+    if (free(index)) return at(index)
+  }
+  for (let index = 0; index < size; index++) if (free(index)) return at(index)
+  return null
+}
+
+function nodePortOf(port: Json): number | undefined {
+  const value = isJsonObject(port) ? port['nodePort'] : undefined
+  return typeof value === 'number' && value > 0 ? value : undefined
+}
+
+function allocatePorts(
+  service: KubeObject,
+  old: KubeObject | null,
+  inputs: AllocationInputs,
+  named: Map<string, { field: string; value: Json }>,
+  errors: FieldError[],
+): KubeObject {
+  const type = textAt(service, 'spec.type')
+  const needs =
+    type === 'NodePort' ||
+    (type === 'LoadBalancer' && fieldAt(service, 'spec.allocateLoadBalancerNodePorts') !== false)
+  const ports = listAt(service, 'spec.ports')
+  if (!needs) {
+    const bare =
+      type === 'LoadBalancer'
+        ? ports
+        : ports.map(port => ({ ...(port as JsonObject), nodePort: undefined }))
+    const cleared = withField(service, 'spec.healthCheckNodePort', undefined)
+    return ports.length === 0 ? cleared : withField(cleared, 'spec.ports', bare)
+  }
+  const kept = old === null ? [] : listAt(old, 'spec.ports')
+  const oldNumbers = new Set(kept.flatMap(port => nodePortOf(port) ?? []))
+  const mine = new Set(ports.flatMap(port => nodePortOf(port) ?? []))
+  const allocated = ports.map((port, index): Json => {
+    if (!isJsonObject(port)) return port
+    const given = nodePortOf(port)
+    const number = given ?? sameOldPort(port, kept, mine) ?? pickPort(inputs, mine)
+    if (number === null) {
+      errors.push(
+        invalidField(
+          `spec.ports[${index}].nodePort`,
+          0,
+          'failed to allocate a nodePort: range is full',
+        ),
+      )
+      return port
+    }
+    mine.add(number)
+    if (given !== undefined && !oldNumbers.has(given)) {
+      const field = `spec.ports[${index}].nodePort`
+      named.set(`${nodePortPrefix}${given}`, { field, value: given })
+      if (given < nodePortMin || given > nodePortMax) {
+        const range = `${nodePortMin}-${nodePortMax}`
+        errors.push(
+          invalidField(
+            field,
+            given,
+            `provided port is not in the valid range. The range of valid ports is ${range}`,
+          ),
+        )
+      }
+    }
+    return { ...port, nodePort: number }
+  })
+  return withHealthPort(withField(service, 'spec.ports', allocated), old, inputs, mine)
+}
+
+/** A client that leaves nodePort out keeps the number that the same port had. */
+function sameOldPort(
+  port: JsonObject,
+  kept: readonly Json[],
+  mine: ReadonlySet<number>,
+): number | undefined {
+  const match = kept.find(
+    old =>
+      isJsonObject(old) &&
+      old['port'] === port['port'] &&
+      (old['protocol'] ?? 'TCP') === (port['protocol'] ?? 'TCP'),
+  )
+  const number = match === undefined ? undefined : nodePortOf(match)
+  return number === undefined || mine.has(number) ? undefined : number
+}
+
+function withHealthPort(
+  service: KubeObject,
+  old: KubeObject | null,
+  inputs: AllocationInputs,
+  mine: ReadonlySet<number>,
+): KubeObject {
+  const needs =
+    textAt(service, 'spec.type') === 'LoadBalancer' &&
+    textAt(service, 'spec.externalTrafficPolicy') === 'Local'
+  if (!needs) return withField(service, 'spec.healthCheckNodePort', undefined)
+  const given = fieldAt(service, 'spec.healthCheckNodePort')
+  if (typeof given === 'number' && given > 0) return service
+  const kept = old === null ? undefined : fieldAt(old, 'spec.healthCheckNodePort')
+  const number = typeof kept === 'number' && kept > 0 ? kept : pickPort(inputs, mine)
+  return number === null ? service : withField(service, 'spec.healthCheckNodePort', number)
+}

@@ -1,0 +1,72 @@
+// An object as its stored bytes. The store knows the resourceVersion (the key's mod revision), so
+// it is not in the value; it is put in between two slices of the same bytes when they are served.
+// Lists and watch events are therefore concatenations: nothing is parsed or printed again.
+
+import type { KubeObject } from '../api/object.js'
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+const metadataOpening = '"metadata":{'
+
+/** The value to store. `apiVersion`, `kind` and `metadata` come first, for `StoredObject`. */
+export function encodeObject(object: KubeObject): Uint8Array {
+  const { apiVersion, kind, metadata, ...rest } = object
+  const { resourceVersion: _, ...meta } = metadata
+  return encoder.encode(JSON.stringify({ apiVersion, kind, metadata: meta, ...rest }))
+}
+
+/** One object at one revision. Immutable; parses itself when first asked for fields. */
+export class StoredObject {
+  readonly key: string
+  /** Mod revision: the resourceVersion. In a deletion, that of the delete. */
+  readonly revision: number
+  readonly raw: Uint8Array
+  #parsed: KubeObject | null = null
+  #split = -1
+
+  /** `raw` must not change any more and should not pin a larger buffer. */
+  constructor(key: string, revision: number, raw: Uint8Array) {
+    this.key = key
+    this.revision = revision
+    this.raw = raw
+  }
+
+  /** With metadata.resourceVersion. Throws SyntaxError for bytes that are no object. */
+  get object(): KubeObject {
+    if (this.#parsed === null) {
+      const parsed = JSON.parse(decoder.decode(this.raw)) as KubeObject | null
+      if (typeof parsed !== 'object' || parsed === null || typeof parsed.metadata !== 'object') {
+        throw new SyntaxError(`the value of ${this.key} is not an object of the API`)
+      }
+      const metadata = { ...parsed.metadata, resourceVersion: String(this.revision) }
+      this.#parsed = { ...parsed, metadata }
+    }
+    return this.#parsed
+  }
+
+  /** The JSON text as slices to be written one behind another. */
+  chunks(): readonly Uint8Array[] {
+    if (this.#split === -1) this.#split = splitPosition(this.raw)
+    if (this.#split === 0) return [encoder.encode(JSON.stringify(this.object))]
+    const next = this.raw[this.#split]
+    const comma = next === 0x7d ? '' : ','
+    return [
+      this.raw.subarray(0, this.#split),
+      encoder.encode(`"resourceVersion":"${this.revision}"${comma}`),
+      this.raw.subarray(this.#split),
+    ]
+  }
+
+  at(revision: number): StoredObject {
+    return new StoredObject(this.key, revision, this.raw)
+  }
+}
+
+/** Offset just behind `"metadata":{`; 0 where the bytes were not written by `encodeObject`. */
+function splitPosition(raw: Uint8Array): number {
+  // apiVersion and kind are short, so the opening stands within the first bytes.
+  const head = decoder.decode(raw.subarray(0, 512))
+  if (!/^\{"apiVersion":"[^"\\]*","kind":"[^"\\]*","metadata":\{/.test(head)) return 0
+  return encoder.encode(head.slice(0, head.indexOf(metadataOpening) + metadataOpening.length))
+    .length
+}

@@ -1,0 +1,253 @@
+// Subresources that are not the object itself: scale, binding, eviction, finalize, log, token.
+// Counterpart: the REST storages beside each kind in registry/.
+
+import type { KubeObject } from '../api/object.js'
+import {
+  badRequest,
+  methodNotAllowed,
+  notFound,
+  pathNotFound,
+  serviceUnavailable,
+  success,
+} from '../api/status.js'
+import { bindingType, evictionType, scaleType } from '../api/wire-types.js'
+import { checkName, decodeObject, warningHeaders } from './decoding.js'
+import { timestamp } from './deletion.js'
+import type { ApiResponse } from './exchange.js'
+import { fieldAt, isJsonObject, listAt, textAt } from './object-fields.js'
+import { applyPatch, patchTypeOf } from './patching.js'
+import { bind } from './pod-binding.js'
+import { parseDeleteOptions, parseWriteOptions } from './query-options.js'
+import { jsonResponse, statusResponse } from './rendering.js'
+import { checkVersion } from './resource-endpoints.js'
+import type { Call, EndpointServices, ResourceEndpoints } from './resource-endpoints.js'
+import { scaleOf, withScale } from './scale.js'
+import { prepareFinalize } from './strategy.js'
+
+/** The way to a node's kubelet. */
+export interface KubeletGateway {
+  /** Streams the log of a container. `query` is the client's, already reduced to known options. */
+  logs(
+    node: KubeObject,
+    pod: { readonly namespace: string; readonly name: string; readonly container: string },
+    query: URLSearchParams,
+    call: Call,
+  ): Promise<ApiResponse>
+}
+
+export interface SubresourceServices extends EndpointServices {
+  readonly endpoints: ResourceEndpoints
+  /** Null: this server has no client certificate for kubelets. */
+  readonly kubelet: KubeletGateway | null
+}
+
+export class SubresourceEndpoints {
+  readonly #services: SubresourceServices
+
+  constructor(services: SubresourceServices) {
+    this.#services = services
+  }
+
+  /** Throws ApiError: NotFound for a subresource that the kind does not have. */
+  async handle(call: Call): Promise<ApiResponse> {
+    const { kind, info } = call
+    const { endpoints } = this.#services
+    switch (`${kind.group}/${kind.plural}/${info.subresource}`) {
+      case '/pods/binding':
+        return this.#binding(call)
+      case '/pods/eviction':
+        return this.#eviction(call)
+      case '/pods/log':
+        return this.#log(call)
+      case '/namespaces/finalize':
+        return this.#finalize(call)
+      default:
+        break
+    }
+    if (info.subresource === 'status' && kind.hasStatus) {
+      if (info.verb === 'get') return endpoints.get(call)
+      if (info.verb === 'update') return endpoints.update(call)
+      if (info.verb === 'patch') return endpoints.patch(call)
+      throw methodNotAllowed(kind, call.request.method)
+    }
+    if (info.subresource === 'scale' && kind.scale !== null) return this.#scale(call)
+    throw pathNotFound()
+  }
+
+  /** POST pods/<name>/binding. Throws ApiError. */
+  async #binding(call: Call): Promise<ApiResponse> {
+    const { info, request, kind } = call
+    if (info.verb !== 'create') throw methodNotAllowed(kind, request.method)
+    const options = parseWriteOptions(info.query)
+    const contentType = request.headers.get('content-type') ?? ''
+    const { object } = decodeObject(bindingType, request.body, contentType, options.fieldValidation)
+    const now = timestamp(this.#services.clock.wallMs())
+    await this.#services.writer.change(
+      kind,
+      info.namespace,
+      info.name,
+      pod => ({ kind: 'put', object: bind(pod, object, now) }),
+      options.dryRun,
+    )
+    return statusResponse({ ...success(), code: 201 })
+  }
+
+  /** POST pods/<name>/eviction: a delete, as long as there are no disruption budgets. */
+  async #eviction(call: Call): Promise<ApiResponse> {
+    const { info, request, kind } = call
+    if (info.verb !== 'create') throw methodNotAllowed(kind, request.method)
+    const write = parseWriteOptions(info.query)
+    const contentType = request.headers.get('content-type') ?? ''
+    const { object } = decodeObject(evictionType, request.body, contentType, 'Ignore')
+    const given = object.metadata.name ?? ''
+    if (given !== '' && given !== info.name)
+      throw badRequest('name in URL does not match name in Eviction object')
+    const body = fieldAt(object, 'deleteOptions')
+    const options = parseDeleteOptions(new URLSearchParams(), isJsonObject(body) ? body : null)
+    const dryRun = options.dryRun || write.dryRun
+    await this.#services.endpoints.deleteOne(call, info.name, { ...options, dryRun })
+    return statusResponse({ ...success(), code: 201 })
+  }
+
+  /** PUT namespaces/<name>/finalize. */
+  async #finalize(call: Call): Promise<ApiResponse> {
+    const { info, request, kind } = call
+    if (info.verb !== 'update') throw methodNotAllowed(kind, request.method)
+    const options = parseWriteOptions(info.query)
+    const contentType = request.headers.get('content-type') ?? ''
+    const { object } = decodeObject(kind, request.body, contentType, options.fieldValidation)
+    checkName(object, info.name)
+    const result = await this.#services.writer.change(
+      kind,
+      '',
+      info.name,
+      current => {
+        checkVersion(kind, object, current)
+        return { kind: 'put', object: prepareFinalize(object, current) }
+      },
+      options.dryRun,
+    )
+    return jsonResponse(200, result.object.object as never, call.negotiated.format)
+  }
+
+  async #scale(call: Call): Promise<ApiResponse> {
+    const { info, request, kind, negotiated } = call
+    const description = kind.scale
+    if (description === null) throw pathNotFound()
+    const answer = (object: KubeObject, warnings: readonly string[] = []) =>
+      jsonResponse(
+        200,
+        scaleOf(description, object) as never,
+        negotiated.format,
+        warningHeaders(warnings),
+      )
+    if (info.verb === 'get') {
+      const { reader } = this.#services
+      return answer((await reader.get(kind, info.namespace, info.name, '')).object)
+    }
+    const options = parseWriteOptions(info.query)
+    const contentType = request.headers.get('content-type') ?? ''
+    let warnings: readonly string[] = []
+    let next: (current: KubeObject) => KubeObject
+    if (info.verb === 'update') {
+      const decoded = decodeObject(scaleType, request.body, contentType, options.fieldValidation)
+      checkName(decoded.object, info.name)
+      next = () => decoded.object
+      warnings = decoded.warnings
+    } else if (info.verb === 'patch') {
+      const type = patchTypeOf(contentType)
+      next = current => {
+        const scale = scaleOf(description, current)
+        const patched = applyPatch(scaleType, scale, type, request.body, options.fieldValidation)
+        warnings = patched.warnings
+        return patched.object
+      }
+    } else {
+      throw methodNotAllowed(kind, request.method)
+    }
+    const main = { ...call, info: { ...info, subresource: '' } }
+    const stored = await this.#services.endpoints.modify(main, options, current => {
+      const scale = next(current)
+      checkVersion(kind, scale, current)
+      return withScale(description, current, scale)
+    })
+    return answer(stored.object, warnings)
+  }
+
+  /** GET pods/<name>/log: streamed from the kubelet of the pod's node. */
+  async #log(call: Call): Promise<ApiResponse> {
+    const { info, kind, request } = call
+    if (info.verb !== 'get') throw methodNotAllowed(kind, request.method)
+    const { reader, kubelet } = this.#services
+    const pod = (await reader.get(kind, info.namespace, info.name, '')).object
+    const container = logContainer(pod, info.query.get('container') ?? '')
+    const nodeName = textAt(pod, 'spec.nodeName')
+    // As in Kubernetes: a pod without a node has an empty log, not an error.
+    if (nodeName === '') return logText('')
+    const node = reader.cachedAt('', 'nodes', '', nodeName)
+    if (node === undefined) throw notFound({ group: '', plural: 'nodes' }, nodeName)
+    if (kubelet === null) {
+      throw serviceUnavailable('this API server has no client certificate for kubelets')
+    }
+    const place = { namespace: info.namespace, name: info.name, container }
+    return kubelet.logs(node.object, place, logQuery(info.query), call)
+  }
+}
+
+function logText(text: string): ApiResponse {
+  return {
+    status: 200,
+    headers: { 'content-type': 'text/plain; charset=utf-8' },
+    body: { kind: 'bytes', chunks: [new TextEncoder().encode(text)] },
+  }
+}
+
+const logOptions = [
+  'follow',
+  'previous',
+  'timestamps',
+  'tailLines',
+  'limitBytes',
+  'sinceSeconds',
+  'sinceTime',
+] as const
+
+/** Only the options of a log request go on to a kubelet. Throws ApiError BadRequest. */
+export function logQuery(query: URLSearchParams): URLSearchParams {
+  const reduced = new URLSearchParams()
+  for (const option of logOptions) {
+    const value = query.get(option)
+    if (value === null) continue
+    const number = option === 'tailLines' || option === 'limitBytes' || option === 'sinceSeconds'
+    if (number && !/^\d{1,15}$/.test(value)) {
+      throw badRequest(`${option}: must be a whole number, not ${JSON.stringify(value)}`)
+    }
+    reduced.set(option, value)
+  }
+  return reduced
+}
+
+/** The container whose log is meant. Throws ApiError BadRequest, in the original's words. */
+export function logContainer(pod: KubeObject, asked: string): string {
+  const { name: podName = '' } = pod.metadata
+  const names = (path: string) =>
+    listAt(pod, path).flatMap(container => {
+      const name = isJsonObject(container) ? container['name'] : undefined
+      return typeof name === 'string' ? [name] : []
+    })
+  const containers = names('spec.containers')
+  const init = names('spec.initContainers')
+  const ephemeral = names('spec.ephemeralContainers')
+  if (asked !== '') {
+    if ([...containers, ...init, ...ephemeral].includes(asked)) return asked
+    throw badRequest(`container ${asked} is not valid for pod ${podName}`)
+  }
+  const annotated = pod.metadata.annotations?.['kubectl.kubernetes.io/default-container'] ?? ''
+  if (containers.includes(annotated)) return annotated
+  const [only, ...others] = containers
+  if (only !== undefined && others.length === 0) return only
+  const choose = init.length > 0 ? ` or one of the init containers: [${init.join(' ')}]` : ''
+  throw badRequest(
+    `a container name must be specified for pod ${podName}, choose one of: [${containers.join(' ')}]${choose}`,
+  )
+}

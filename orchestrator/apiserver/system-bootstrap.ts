@@ -1,0 +1,41 @@
+// Makes the cluster's own objects where they are missing. Every master does this at its start, so
+// losing the race is as good as winning it.
+
+import { findKind } from '../api/kinds.js'
+import { ApiError } from '../api/status.js'
+import { must } from '../../platform/errors.js'
+import type { User } from './authentication.js'
+import type { RegistryCache } from './registry-cache.js'
+import type { ResourceEndpoints } from './resource-endpoints.js'
+import { systemObjects } from './system-objects.js'
+
+/** The server itself, for admission. */
+export const serverUser: User = {
+  name: 'system:apiserver',
+  uid: '',
+  groups: ['system:masters'],
+  extra: {},
+}
+
+export interface SystemBootstrap {
+  readonly endpoints: ResourceEndpoints
+  readonly cache: RegistryCache
+  readonly serviceIp: string
+  readonly caPem: string
+}
+
+const freshMs = 5_000
+
+/** Rejects with ApiError when the store does not take part; call again. */
+export async function ensureSystemObjects(options: SystemBootstrap): Promise<void> {
+  const { endpoints, cache, serviceIp, caPem } = options
+  await cache.waitUntilFresh(freshMs)
+  for (const { group, version, plural, object } of systemObjects(serviceIp, caPem)) {
+    const kind = must(findKind(group, version, plural), `${plural} are not served`)
+    try {
+      await endpoints.createOwn(kind, object, serverUser)
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status.reason !== 'AlreadyExists') throw error
+    }
+  }
+}

@@ -1,0 +1,181 @@
+// One watch as a body that never ends by itself: a cursor into the cache's window, moved as fast
+// as the client reads. Counterpart: cacheWatcher; but there is no queue, so a client that stops
+// reading costs nothing until its place has left the window, and then it is told so and ended.
+
+import type { Clock, Timer } from '../../platform/clock.js'
+import { expired } from '../api/status.js'
+import type { BodySink } from './exchange.js'
+import type { ObjectFilter } from './object-filter.js'
+import type { WatchStart } from './object-reader.js'
+import type { RegistryCache } from './registry-cache.js'
+import type { EventEncoder } from './rendering.js'
+import type { ResourceId } from './keys.js'
+import type { CacheEvent } from './resource-cache.js'
+import type { StoredObject } from './stored-object.js'
+
+/** Bytes gathered before they are handed on in one write. */
+const writeBytesMax = 256 * 1024
+const bookmarkMs = 60_000
+
+export interface WatchStreamOptions {
+  readonly cache: RegistryCache
+  readonly resource: ResourceId
+  readonly prefix: string
+  readonly filter: ObjectFilter | null
+  readonly start: WatchStart
+  readonly encoder: EventEncoder
+  readonly bookmarks: boolean
+  /** Ends the initial state with the annotated bookmark. */
+  readonly initialEventsEnd: boolean
+  readonly timeoutMs: number
+  readonly clock: Clock
+  readonly onClose: () => void
+}
+
+export interface Selected {
+  readonly type: CacheEvent['type']
+  readonly object: StoredObject
+}
+
+/** What a watcher sees of an event; null when nothing. An object that stops matching is DELETED. */
+export function selectEvent(
+  event: CacheEvent,
+  prefix: string,
+  filter: ObjectFilter | null,
+): Selected | null {
+  if (!event.object.key.startsWith(prefix)) return null
+  if (filter === null) return { type: event.type, object: event.object }
+  const matched = event.previous !== null && filter(event.previous.object)
+  const matches = event.type !== 'DELETED' && filter(event.object.object)
+  if (matches) return { type: matched ? 'MODIFIED' : 'ADDED', object: event.object }
+  if (!matched || event.previous === null) return null
+  return { type: 'DELETED', object: event.previous.at(event.revision) }
+}
+
+export class WatchStream {
+  readonly #options: WatchStreamOptions
+  readonly #sink: BodySink
+  readonly #timers: Timer[]
+  readonly #unlisten: () => void
+  #cursor: number
+  #initialSent = 0
+  #initialDone = false
+  #blocked = false
+  #closed = false
+  /** Never behind what has been sent. */
+  #revision: number
+
+  constructor(options: WatchStreamOptions, sink: BodySink) {
+    this.#options = options
+    this.#sink = sink
+    this.#cursor = options.start.cursor
+    this.#revision = options.start.revision
+    const { clock, cache, resource } = options
+    this.#unlisten = cache.listen(resource, {
+      onChange: () => this.#pump(),
+      onReset: () => this.close(),
+    })
+    this.#timers = [clock.setTimer(options.timeoutMs, () => this.#expire())]
+    if (options.bookmarks) this.#timers.push(clock.setTicker(bookmarkMs, () => this.#bookmark()))
+    sink.onDrain(() => {
+      this.#blocked = false
+      this.#pump()
+    })
+    if (cache.resource(resource) === options.start.window) this.#pump()
+    else this.close()
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Ends the body; the client starts again from what it has. */
+  close(): void {
+    if (this.#closed) return
+    this.abandon()
+    this.#sink.end()
+  }
+
+  /** The client has gone. */
+  abandon(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#unlisten()
+    for (const timer of this.#timers) timer.cancel()
+    this.#options.onClose()
+  }
+
+  #pump(): void {
+    while (!this.#closed && !this.#blocked) {
+      const chunks: Uint8Array[] = []
+      const more = this.#initialDone ? this.#gatherEvents(chunks) : this.#gatherInitial(chunks)
+      if (chunks.length > 0) this.#blocked = !this.#sink.write(joined(chunks))
+      if (!more) return
+    }
+  }
+
+  /** False when there is nothing more at this moment. */
+  #gatherEvents(chunks: Uint8Array[]): boolean {
+    const { prefix, filter, encoder, start } = this.#options
+    const { window } = start
+    let bytes = 0
+    while (bytes < writeBytesMax) {
+      const event = window.eventAt(this.#cursor)
+      if (event === undefined) return false
+      if (event === null) {
+        const text = `too old resource version: ${this.#revision} (${window.windowStart})`
+        chunks.push(encoder.error(expired(text).status))
+        this.#sink.write(joined(chunks.splice(0)))
+        this.close()
+        return false
+      }
+      this.#cursor++
+      // A watch may begin ahead of this cache, at what another master has confirmed.
+      if (event.revision <= start.revision) continue
+      this.#revision = event.revision
+      const selected = selectEvent(event, prefix, filter)
+      if (selected === null) continue
+      for (const chunk of encoder.event(selected.type, selected.object)) {
+        chunks.push(chunk)
+        bytes += chunk.length
+      }
+    }
+    return true
+  }
+
+  #gatherInitial(chunks: Uint8Array[]): boolean {
+    const { start, encoder, initialEventsEnd } = this.#options
+    let bytes = 0
+    while (this.#initialSent < start.initial.length && bytes < writeBytesMax) {
+      const stored = start.initial[this.#initialSent++] as StoredObject
+      for (const chunk of encoder.event('ADDED', stored)) {
+        chunks.push(chunk)
+        bytes += chunk.length
+      }
+    }
+    if (this.#initialSent === start.initial.length) {
+      this.#initialDone = true
+      if (initialEventsEnd) chunks.push(encoder.bookmark(start.revision, true))
+    }
+    return true
+  }
+
+  /** Only where every event up to the cache's revision has been looked at. */
+  #bookmark(): void {
+    const { cache, start, encoder } = this.#options
+    if (this.#closed || this.#blocked || !this.#initialDone) return
+    if (this.#cursor !== start.window.endSequence) return
+    const revision = Math.max(this.#revision, cache.revision)
+    this.#revision = revision
+    this.#blocked = !this.#sink.write(encoder.bookmark(revision, false))
+  }
+
+  #expire(): void {
+    if (this.#options.bookmarks) this.#bookmark()
+    this.close()
+  }
+}
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks)
+}
