@@ -1,0 +1,65 @@
+// nodeSelector and node affinity. Counterpart: plugin nodeaffinity and
+// component-helpers/scheduling/corev1/nodeaffinity.
+
+import type { Node } from '../../api/types/core-node.js'
+import type { Pod } from '../../api/types/core-pod.js'
+import type { NodeSelectorRequirement, NodeSelectorTerm } from '../../api/types/core-scheduling.js'
+import type { Filter } from './filter.js'
+
+export const nodeAffinity: Filter = {
+  name: 'NodeAffinity',
+  prepare:
+    ({ pod }) =>
+    ({ node }) => {
+      if (matchesNodeAffinity(pod, node)) return null
+      const reasons = ["node(s) didn't match Pod's node affinity/selector"]
+      return { filter: 'NodeAffinity', reasons, helpedByPreemption: false }
+    },
+}
+
+/** Selector and required affinity both hold. */
+export function matchesNodeAffinity(pod: Pod, node: Node): boolean {
+  const labels = node.metadata.labels ?? {}
+  for (const [name, value] of Object.entries(pod.spec.nodeSelector ?? {})) {
+    if (!Object.hasOwn(labels, name) || labels[name] !== value) return false
+  }
+  const required = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
+  return !required || required.nodeSelectorTerms.some(term => matchesTerm(term, node))
+}
+
+/** A term without requirements matches nothing. */
+export function matchesTerm(term: NodeSelectorTerm, node: Node): boolean {
+  const { matchExpressions = [], matchFields = [] } = term
+  if (matchExpressions.length === 0 && matchFields.length === 0) return false
+  const labels = node.metadata.labels ?? {}
+  const valueOf = (key: string) => (Object.hasOwn(labels, key) ? labels[key] : undefined)
+  return (
+    matchExpressions.every(requirement => matches(requirement, valueOf(requirement.key))) &&
+    matchFields.every(
+      requirement =>
+        requirement.key === 'metadata.name' && matches(requirement, node.metadata.name),
+    )
+  )
+}
+
+function matches(requirement: NodeSelectorRequirement, value: string | undefined): boolean {
+  const values = requirement.values ?? []
+  switch (requirement.operator) {
+    case 'In':
+      return value !== undefined && values.includes(value)
+    case 'NotIn':
+      return value === undefined || !values.includes(value)
+    case 'Exists':
+      return value !== undefined
+    case 'DoesNotExist':
+      return value === undefined
+    case 'Gt':
+    case 'Lt': {
+      if (value === undefined || !/^[-+]?\d+$/.test(value)) return false
+      const bound = Number(values[0])
+      return requirement.operator === 'Gt' ? Number(value) > bound : Number(value) < bound
+    }
+    default:
+      return false
+  }
+}

@@ -1,0 +1,105 @@
+// The scheduler as a part of a process: works while it holds the Lease `kube-scheduler`.
+// Counterpart: cmd/kube-scheduler.
+
+import type { Clock } from '../../platform/clock.js'
+import type { Logger } from '../../platform/logger.js'
+import type { Metrics } from '../../platform/metrics.js'
+import type { Random } from '../../platform/random.js'
+import { LeaderElection, type LeadershipTerm } from '../client/leader-election.js'
+import { ApiClient } from '../client/rest-client.js'
+import type { ApiTransport } from '../client/transport.js'
+import type { Placement } from './placement.js'
+import { Scheduler, type SchedulerMetrics } from './scheduler.js'
+
+export interface SchedulerOptions {
+  /** Authenticated as system:kube-scheduler. Stays the caller's to close. */
+  readonly transport: ApiTransport
+  /** Unique in the cluster and over restarts. */
+  readonly identity: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly metrics: Metrics
+  /** Called for a broken invariant; the process must end. */
+  readonly onFatal: (error: unknown) => void
+  readonly schedulerName?: string
+  readonly leaseDurationMs?: number
+  readonly renewDeadlineMs?: number
+  readonly retryPeriodMs?: number
+}
+
+export interface RunningScheduler {
+  readonly leading: boolean
+  /** Of the pod's last attempt in this process, by "namespace/name". */
+  explanationOf(key: string): Placement | null
+  /** Stops the work at once, then hands the lease over. */
+  stop(): Promise<void>
+}
+
+/** Resolves once this process is a candidate. */
+export async function startScheduler(options: SchedulerOptions): Promise<RunningScheduler> {
+  const { transport, identity, clock, random, metrics } = options
+  const logger = options.logger.child({ component: 'scheduler' })
+  const client = new ApiClient({ transport, fieldManager: 'kube-scheduler' })
+  const leader = metrics.gauge('raftsman_leader', 'Whether this process leads', ['lease'])
+  const lease = { lease: 'kube-scheduler' }
+  const schedulerMetrics = metricsOf(metrics)
+  let scheduler: Scheduler | null = null
+  const begin = (term: LeadershipTerm) => {
+    leader.set(1, lease)
+    scheduler = new Scheduler({
+      client: client.forTerm(term),
+      clock,
+      random,
+      logger,
+      metrics: schedulerMetrics,
+      onFatal: options.onFatal,
+      schedulerName: options.schedulerName ?? 'default-scheduler',
+    })
+    scheduler.start()
+  }
+  leader.set(0, lease)
+  const { leaseDurationMs, renewDeadlineMs, retryPeriodMs } = options
+  const election = new LeaderElection({
+    client,
+    clock,
+    random,
+    logger,
+    namespace: 'kube-system',
+    name: 'kube-scheduler',
+    identity,
+    ...(leaseDurationMs === undefined ? {} : { leaseDurationMs }),
+    ...(renewDeadlineMs === undefined ? {} : { renewDeadlineMs }),
+    ...(retryPeriodMs === undefined ? {} : { retryPeriodMs }),
+    onStartedLeading: begin,
+    onStoppedLeading: () => {
+      leader.set(0, lease)
+      scheduler?.stop()
+      scheduler = null
+    },
+  })
+  election.start()
+  return {
+    get leading() {
+      return election.leading
+    },
+    explanationOf: key => scheduler?.explanationOf(key) ?? null,
+    stop: () => election.stop(),
+  }
+}
+
+function metricsOf(metrics: Metrics): SchedulerMetrics {
+  return {
+    attempts: metrics.counter('raftsman_scheduler_attempts_total', 'Attempts to place a pod', [
+      'result',
+    ]),
+    pending: metrics.gauge('raftsman_scheduler_pending_pods', 'Pods that wait for a node', [
+      'queue',
+    ]),
+    seconds: metrics.histogram(
+      'raftsman_scheduler_placement_seconds',
+      'Time to filter and score the nodes for one pod',
+      [0.0005, 0.002, 0.01, 0.05, 0.2, 1],
+    ),
+  }
+}
