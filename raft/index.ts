@@ -1,4 +1,13 @@
 // The public door of raft/: what the rooms above may use.
 
-export type { RaftNodeOptions, RaftNodeStatus, RaftPeer, Replica } from './node-types.js'
-export { RaftNodeError } from './node-types.js'
+export { RaftNode } from './node.js'
+export type {
+  ProposalDone,
+  RaftNodeErrorCode,
+  RaftNodeOptions,
+  RaftNodeStatus,
+  RaftPeer,
+  ReadIndexDone,
+  Replica,
+} from './node-types.js'
+export { RaftNodeError, raftNodeError } from './node-types.js'

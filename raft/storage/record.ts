@@ -4,7 +4,7 @@
 // checksums are salted per segment, so that no client can plant a record inside a value.
 
 import { assert } from '../../platform/errors.js'
-import { crc32c } from './crc32c.js'
+import { crc32c } from '../../platform/crc32c.js'
 
 export const recordType = {
   segment: 1,

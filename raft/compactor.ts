@@ -1,0 +1,68 @@
+// Decides how far the log may be cut: behind what the state machine has made durable, keeping a
+// tail for slow followers that is limited in entries and in bytes (etcd issue 17098: a tail limited
+// in entries alone pins gigabytes).
+
+import type { Entry, LogIndex } from './core/types.js'
+import { logIndex } from './core/types.js'
+
+const keptBytesMax = 128 * 1024 * 1024
+/** About what an entry takes beside its data. */
+const entryBytes = 128
+
+export class Compactor {
+  private readonly entriesKept: number
+  /** Cuts are made in steps, for each writes a record. */
+  private readonly step: number
+  private compacted: number
+  /** Of the entries behind `compacted` that are applied, in order, from `first` on. */
+  private sizes: number[] = []
+  private first = 0
+  private keptBytes = 0
+
+  constructor(entriesKept: number, compacted: LogIndex) {
+    this.entriesKept = entriesKept
+    this.step = Math.max(1, Math.min(1000, Math.floor(entriesKept / 4)))
+    this.compacted = compacted
+  }
+
+  /** Applied entries, in order, none left out. */
+  note(entry: Entry): void {
+    const size = entry.data.length + entryBytes
+    this.sizes.push(size)
+    this.keptBytes += size
+  }
+
+  /** Entries at the start that were applied in an earlier run. */
+  noteEarlier(entries: readonly Entry[], applied: LogIndex): void {
+    for (const entry of entries) if (entry.index <= applied) this.note(entry)
+  }
+
+  /** The state machine holds a snapshot at `index` now, and the log starts behind it. */
+  reset(index: LogIndex): void {
+    this.compacted = index
+    this.sizes = []
+    this.first = 0
+    this.keptBytes = 0
+  }
+
+  /** Where to cut now, or null. What it answers counts as cut. */
+  next(durable: LogIndex): LogIndex | null {
+    const applied = this.compacted + this.sizes.length - this.first
+    const limit = Math.min(durable, applied)
+    const target = limit - this.entriesKept
+    if (this.keptBytes <= keptBytesMax && target - this.compacted < this.step) return null
+    let cut = this.compacted
+    while (cut < limit && (cut < target || this.keptBytes > keptBytesMax)) {
+      this.keptBytes -= this.sizes[this.first] ?? 0
+      this.first += 1
+      cut += 1
+    }
+    if (cut === this.compacted) return null
+    this.compacted = cut
+    if (this.first > this.sizes.length / 2) {
+      this.sizes = this.sizes.slice(this.first)
+      this.first = 0
+    }
+    return logIndex(cut)
+  }
+}

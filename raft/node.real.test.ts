@@ -1,0 +1,273 @@
+// Three nodes over real sockets and files: what the cluster promises when nodes come and go.
+
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import * as net from 'node:net'
+import { tmpdir } from 'node:os'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
+import { testAuthority } from '../platform/testing/certificates.js'
+import { nodeId } from './core/types.js'
+import { propose, readIndex, RealCluster, until } from './testing/real-cluster.js'
+import { decodeFrame, encodeFrame } from './transport/frame-codec.js'
+
+let directory: string
+let cluster: RealCluster
+
+beforeEach(async () => {
+  directory = mkdtempSync(`${tmpdir()}/raft-`)
+  cluster = await RealCluster.plan(directory, 3)
+})
+
+afterEach(async () => {
+  await cluster.killAll()
+  for (const { fatal } of cluster.members) expect(fatal).toEqual([])
+  rmSync(directory, { recursive: true })
+})
+
+/** Proposes until one attempt certainly took effect; refused ones are tried again. */
+async function insist(id: number, payload: string): Promise<unknown> {
+  for (;;) {
+    try {
+      return await propose(cluster.node(id), payload)
+    } catch (error) {
+      const { outcome, retryable } = error as { outcome?: string; retryable?: boolean }
+      if (outcome !== 'not-applied' || retryable !== true) throw error
+      await new Promise(done => setTimeout(done, 20))
+    }
+  }
+}
+
+async function insistAll(id: number, prefix: string, count: number): Promise<string[]> {
+  const payloads = Array.from({ length: count }, (_, at) => `${prefix}${at}`)
+  await Promise.all(payloads.map(async payload => insist(id, payload)))
+  return payloads
+}
+
+const other = (id: number): number => (id % 3) + 1
+
+describe('three nodes', () => {
+  test('elect a leader and take proposals at any of them, with the result of their own state', async () => {
+    await cluster.startAll()
+    await cluster.leader()
+    expect(await insist(1, 'a')).toBe(1)
+    expect(await insist(2, 'b')).toBe(2)
+    expect(await insist(3, 'c')).toBe(3)
+    await cluster.converge(['a', 'b', 'c'])
+  })
+
+  test('keep the order of proposals of one turn', async () => {
+    await cluster.startAll()
+    const leader = await cluster.leader()
+    const payloads = await insistAll(other(leader), 'x', 300)
+    await cluster.converge(payloads)
+  })
+
+  test('go on without a killed leader and lose nothing that was answered', async () => {
+    await cluster.startAll()
+    const first = await cluster.leader()
+    const before = await insistAll(first, 'before', 50)
+    await cluster.kill(first)
+    const second = await cluster.leader()
+    expect(second).not.toBe(first)
+    const after = await insistAll(second, 'after', 50)
+    await cluster.start(first)
+    await cluster.converge([...before, ...after])
+  })
+
+  test('refuse proposals without a quorum as not applied or unknown, never as done', async () => {
+    await cluster.startAll()
+    const leader = await cluster.leader()
+    await insist(leader, 'a')
+    const lonely = other(leader)
+    await cluster.kill(leader)
+    await cluster.kill(other(lonely) === leader ? other(leader) : other(lonely))
+    for (const id of [1, 2, 3])
+      if (id !== lonely && cluster.member(id).node !== null) await cluster.kill(id)
+    await until('the last node sees no leader', () => cluster.node(lonely).status().leader === 0)
+    await expect(propose(cluster.node(lonely), 'b')).rejects.toMatchObject({
+      code: 'no-leader',
+      outcome: 'not-applied',
+      retryable: true,
+    })
+    await expect(readIndex(cluster.node(lonely))).rejects.toMatchObject({ code: 'no-leader' })
+  })
+
+  test('have it all again after every node was killed', async () => {
+    await cluster.startAll()
+    const items = await insistAll(await cluster.leader(), 'x', 200)
+    await cluster.killAll()
+    await cluster.startAll()
+    await cluster.leader()
+    await cluster.converge(items)
+    expect(await insist(1, 'more')).toBe(201)
+  })
+
+  test('have it all again after the machines lost what they had not flushed', async () => {
+    await cluster.startAll()
+    const items = await insistAll(await cluster.leader(), 'x', 30)
+    await cluster.killAll()
+    for (const { listDisk } of cluster.members) expect(listDisk.items).toHaveLength(0)
+    await cluster.startAll()
+    await cluster.leader()
+    await cluster.converge(items)
+  })
+
+  test('bring a node that lags behind the compacted log up by a snapshot', async () => {
+    await cluster.startAll()
+    const leader = await cluster.leader()
+    const items = await insistAll(leader, 'early', 10)
+    const lagging = other(leader)
+    await cluster.kill(lagging)
+    for (let round = 0; round < 10; round += 1)
+      items.push(...(await insistAll(leader, `round ${round} ${'x'.repeat(500)} `, 100)))
+    const files = () => readdirSync(cluster.member(leader).directory)
+    await until('the first segment is gone', () => !files().includes('0000000001.wal'))
+    await cluster.start(lagging)
+    await cluster.converge(items)
+    await insist(lagging, 'last')
+    items.push('last')
+    await cluster.converge(items)
+    // What came by snapshot and what came after it is there again after a restart.
+    await cluster.kill(lagging)
+    await cluster.start(lagging)
+    await cluster.converge(items)
+  })
+
+  test('hand leadership over when asked, and when the leader stops', async () => {
+    await cluster.startAll()
+    const first = await cluster.leader()
+    const target = other(first)
+    await new Promise<void>((resolve, reject) => {
+      cluster
+        .node(first)
+        .transferLeadership(nodeId(target), error => (error === null ? resolve() : reject(error)))
+    })
+    expect(await cluster.leader()).toBe(target)
+    const changes: number[] = []
+    const watcher = other(target)
+    cluster.node(watcher).onSoftState(({ leader }) => changes.push(leader))
+    await cluster.stop(target)
+    const third = await cluster.leader()
+    expect(third).not.toBe(target)
+    expect(changes.at(-1)).toBe(third)
+  })
+
+  test('read nothing older than what was answered before, at any of them', async () => {
+    await cluster.startAll()
+    const leader = await cluster.leader()
+    for (let round = 1; round <= 20; round += 1) {
+      await insist(leader, `item ${round}`)
+      await readIndex(cluster.node(other(leader)))
+      expect(cluster.member(other(leader)).machine.items).toHaveLength(round)
+    }
+  })
+
+  test('refuse a second owner of a directory, and a directory of another node', async () => {
+    await cluster.startAll()
+    await expect(cluster.start(1)).rejects.toMatchObject({ code: 'directory-locked' })
+    await cluster.kill(1)
+    await expect(
+      cluster.start(1, { directory: cluster.member(2).directory }),
+    ).rejects.toMatchObject({ code: 'directory-locked' })
+    await cluster.kill(2)
+    await expect(
+      cluster.start(1, { directory: cluster.member(2).directory }),
+    ).rejects.toMatchObject({ code: 'log-mismatch' })
+    await expect(cluster.start(1, { clusterId: 78 })).rejects.toMatchObject({
+      code: 'log-mismatch',
+    })
+  })
+
+  test('answer what is under way as unknown when the node stops', async () => {
+    await cluster.startAll()
+    const leader = await cluster.leader()
+    await cluster.kill(other(leader))
+    await cluster.kill(other(other(leader)))
+    const outcome = propose(cluster.node(leader), 'x').catch((error: unknown) => error)
+    await new Promise(done => setTimeout(done, 50))
+    await cluster.kill(leader)
+    expect(await outcome).toMatchObject({ code: 'stopped', outcome: 'unknown' })
+  })
+
+  test('refuse what is too large, and say when they are stopped', async () => {
+    await cluster.startAll()
+    const node = cluster.node(await cluster.leader())
+    const large = new Promise(done => node.propose(Buffer.alloc(9 * 1024 * 1024), done))
+    expect(await large).toMatchObject({ code: 'request-too-large', retryable: false })
+    await cluster.stop(node.status().id)
+    await expect(propose(node, 'late')).rejects.toMatchObject({
+      code: 'stopped',
+      outcome: 'not-applied',
+    })
+  })
+})
+
+describe('strangers on the peer port', () => {
+  const hello = encodeFrame({
+    kind: 'hello',
+    version: 1,
+    clusterId: 77,
+    from: nodeId(2),
+    to: nodeId(1),
+    name: 'n2',
+    channel: 'messages',
+  })
+
+  /** Sends frames as a client that speaks WebSocket; what came back before the end. */
+  async function speak(address: string, frames: readonly Uint8Array[], path = '/raft') {
+    const socket = new WebSocket(`ws://${address}${path}`, { perMessageDeflate: false })
+    const received: string[] = []
+    return new Promise<string[]>(resolve => {
+      socket.on('open', () => {
+        for (const frame of frames) socket.send(frame)
+      })
+      socket.on('message', (data: Buffer) => received.push(decodeFrame(data).kind))
+      socket.on('error', () => {})
+      socket.on('close', () => resolve(received))
+    })
+  }
+
+  test('harm nothing', async () => {
+    await cluster.startAll()
+    await cluster.leader()
+    const { address } = cluster.node(1).status()
+    const [host, port] = address.split(':')
+    const raw = Array.from({ length: 10 }, () => net.connect(Number(port), host))
+    for (const socket of raw) {
+      socket.on('error', () => {})
+      socket.write(randomBytes(5000))
+    }
+    expect(await speak(address, [randomBytes(100)])).toEqual(['refused'])
+    expect(await speak(address, [hello], '/other')).toEqual([])
+    expect(await speak(address, [Buffer.alloc(40 * 1024 * 1024)])).toEqual([])
+    expect(await speak(address, [encodeFrame({ kind: 'ping' })])).toEqual(['refused'])
+    const foreign = encodeFrame({
+      kind: 'messages',
+      messages: [{ kind: 'timeoutNow', from: nodeId(3), to: nodeId(1), term: 99 as never }],
+    })
+    expect(await speak(address, [hello, foreign])).toEqual(['welcome', 'refused'])
+    expect(await speak(address, [hello, hello])).toEqual(['welcome', 'refused'])
+    for (const socket of raw) socket.destroy()
+    expect(await insist(1, 'a')).toBe(1)
+    await cluster.converge(['a'])
+  })
+
+  test('are told apart by their certificates', async () => {
+    const authority = await testAuthority(directory)
+    const identities = []
+    for (const name of ['n1', 'n2', 'n3']) identities.push(await authority.issue(name))
+    cluster = await RealCluster.plan(directory, 3, {}, identities)
+    await cluster.startAll()
+    await cluster.leader()
+    expect(await insist(2, 'secret')).toBe(1)
+    // n3 comes back with the certificate of a stranger: nobody listens to it.
+    await cluster.kill(3)
+    await cluster.start(3, { tls: await authority.issue('n4') })
+    expect(await insist(1, 'more')).toBe(2)
+    expect(cluster.node(3).status().leader).toBe(0)
+    await cluster.kill(3)
+    await cluster.start(3)
+    await cluster.converge(['secret', 'more'])
+  })
+})

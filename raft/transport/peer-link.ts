@@ -1,0 +1,155 @@
+// The link that this node made to one peer. Messages go out on links that we made and come in on
+// those that others made, so a pair has two, and neither side must decide which one to keep.
+// Lost links come back with growing, jittered delays. Nothing is kept for a peer out of reach:
+// Raft sends again, and what it sends is newer then.
+
+import type { Timer } from '../../platform/clock.js'
+import type { Link } from '../../platform/network.js'
+import { MalformedFrame } from '../../platform/msgpack.js'
+import type { Message } from '../core/types.js'
+import { decodeFrame, encodeFrame } from './frame-codec.js'
+import { messageBytes } from './message-codec.js'
+import type { Peer, TransportOptions } from './transport-options.js'
+import {
+  connectOptions,
+  helloFrame,
+  pingMs,
+  silenceMsMax,
+  wrongCertificate,
+} from './transport-options.js'
+
+/** Bytes that the operating system has not taken yet; beyond it messages are dropped. */
+const queuedBytesMax = 64 * 1024 * 1024
+/** Messages of one turn share a frame up to about this size. */
+const frameBytesSoft = 1024 * 1024
+const retryMsMin = 50
+const retryMsMax = 1000
+
+export class PeerLink {
+  private readonly options: TransportOptions
+  private readonly peer: Peer
+  private link: Link | null = null
+  private welcomed = false
+  private stopped = false
+  private failures = 0
+  /** The reason of the last failure, so that it is logged once and not every second. */
+  private loggedReason = ''
+  private lastReceivedMs = 0
+  private retry: Timer | null = null
+  private readonly pinger: Timer
+  /** Of this turn. */
+  private pending: Message[] = []
+
+  constructor(options: TransportOptions, peer: Peer) {
+    this.options = options
+    this.peer = peer
+    this.pinger = options.clock.setTicker(pingMs, () => this.ping())
+    this.connect()
+  }
+
+  get connected(): boolean {
+    return this.welcomed
+  }
+
+  /** Leaves with the next `flush`. */
+  send(message: Message): void {
+    this.pending.push(message)
+  }
+
+  /** Sends what came since the last call, or drops it. */
+  flush(): void {
+    if (this.pending.length === 0) return
+    const messages = this.pending
+    this.pending = []
+    const { link } = this
+    if (link === null || !this.welcomed || link.bufferedBytes > queuedBytesMax) {
+      for (const message of messages) this.options.onDropped(message)
+      return
+    }
+    let from = 0
+    let bytes = 0
+    for (let at = 0; at < messages.length; at += 1) {
+      const size = messageBytes(messages[at] as Message)
+      if (at > from && bytes + size > frameBytesSoft) {
+        link.send(encodeFrame({ kind: 'messages', messages: messages.slice(from, at) }))
+        from = at
+        bytes = 0
+      }
+      bytes += size
+    }
+    const rest = from === 0 ? messages : messages.slice(from)
+    link.send(encodeFrame({ kind: 'messages', messages: rest }))
+  }
+
+  stop(): void {
+    this.stopped = true
+    this.pinger.cancel()
+    this.retry?.cancel()
+    this.link?.close('node stops')
+    this.link = null
+    this.welcomed = false
+  }
+
+  private connect(): void {
+    const { clock, network } = this.options
+    this.retry = null
+    this.lastReceivedMs = clock.monotonicMs()
+    this.link = network.connect(connectOptions(this.options, this.peer), {
+      onOpen: link => {
+        const wrong = wrongCertificate(this.options, link, this.peer.name)
+        if (wrong === null) link.send(helloFrame(this.options, this.peer, 'messages'))
+        else link.close(wrong)
+      },
+      onFrame: (link, frame) => this.received(link, frame),
+      onClose: (link, reason) => this.closed(link, reason),
+    })
+  }
+
+  private received(link: Link, bytes: Uint8Array): void {
+    if (link !== this.link) return
+    this.lastReceivedMs = this.options.clock.monotonicMs()
+    try {
+      const frame = decodeFrame(bytes)
+      if (frame.kind === 'welcome') this.opened()
+      else if (frame.kind === 'refused') link.close(`refused: ${frame.reason}`)
+      else if (frame.kind !== 'pong') link.close(`unexpected frame ${frame.kind}`)
+    } catch (error) {
+      if (!(error instanceof MalformedFrame)) throw error
+      link.close(error.message)
+    }
+  }
+
+  private opened(): void {
+    this.welcomed = true
+    this.failures = 0
+    this.loggedReason = ''
+    this.options.logger.info({ peer: this.peer.name, address: this.peer.address }, 'peer reached')
+  }
+
+  private closed(link: Link, reason: string): void {
+    if (link !== this.link || this.stopped) return
+    if (reason !== this.loggedReason) {
+      this.options.logger.warn(
+        { peer: this.peer.name, address: this.peer.address, reason },
+        this.welcomed ? 'link to peer lost' : 'peer not reached',
+      )
+      this.loggedReason = reason
+    }
+    this.link = null
+    this.welcomed = false
+    const delayMs = Math.min(retryMsMax, retryMsMin * 2 ** Math.min(this.failures, 10))
+    this.failures += 1
+    const jitter = 0.5 + this.options.random.next() / 2
+    this.retry = this.options.clock.setTimer(delayMs * jitter, () => this.connect())
+  }
+
+  private ping(): void {
+    const { link } = this
+    if (link === null) return
+    if (this.options.clock.monotonicMs() - this.lastReceivedMs > silenceMsMax) {
+      // A machine that vanished never says so.
+      link.close('no sign of life')
+      this.closed(link, 'no sign of life')
+    } else if (this.welcomed) link.send(encodeFrame({ kind: 'ping' }))
+  }
+}

@@ -1,0 +1,118 @@
+// Everything between this node and its peers. Counterpart: etcd's rafthttp, over WebSocket links
+// in place of HTTP streams. Sending is best effort and never waits; order per peer is kept while a
+// link lasts.
+
+import { must } from '../../platform/errors.js'
+import type { Address, Listener } from '../../platform/network.js'
+import type { Message, NodeId } from '../core/types.js'
+import type { SnapshotSource } from '../state-machine.js'
+import { frameBytesMax, linkPath } from './frame-codec.js'
+import { IncomingLinks } from './incoming-links.js'
+import { PeerLink } from './peer-link.js'
+import { SnapshotSender } from './snapshot-sender.js'
+import type { SnapshotRequest, TransportOptions } from './transport-options.js'
+import { handshakeMsMax } from './transport-options.js'
+
+/** A peer may have two links of each kind while an old one has not ended yet. */
+const linksPerPeer = 4
+
+export class Transport {
+  private readonly options: TransportOptions
+  private readonly links = new Map<NodeId, PeerLink>()
+  private readonly snapshots = new Map<NodeId, SnapshotSender>()
+  private readonly incoming: IncomingLinks
+  private listener: Listener | null = null
+  private touched = new Set<PeerLink>()
+  private stopped = false
+
+  private constructor(options: TransportOptions) {
+    this.options = options
+    this.incoming = new IncomingLinks(options)
+  }
+
+  /** Listens, and begins to reach every peer. `error` says why it cannot listen. */
+  static open(
+    options: TransportOptions,
+    ready: (error: Error | null, transport?: Transport) => void,
+  ): void {
+    const transport = new Transport(options)
+    options.network.listen(
+      {
+        address: options.listen,
+        tls: options.tls,
+        path: linkPath,
+        frameBytesMax,
+        linksMax: Math.max(1, options.peers.length) * linksPerPeer,
+        handshakeMsMax,
+      },
+      transport.incoming.handlers,
+      (error, listener) => {
+        if (error !== null) {
+          transport.incoming.stop()
+          ready(error)
+          return
+        }
+        transport.listener = must(listener, 'a listener without error')
+        for (const peer of options.peers)
+          if (peer.id !== options.id) transport.links.set(peer.id, new PeerLink(options, peer))
+        ready(null, transport)
+      },
+    )
+  }
+
+  get address(): Address {
+    return must(this.listener, 'an open transport listens').address
+  }
+
+  /** Peers that have welcomed us. */
+  get reachable(): readonly NodeId[] {
+    return [...this.links].filter(([, link]) => link.connected).map(([id]) => id)
+  }
+
+  /** Leaves with the next `flush`. What cannot is given to `onDropped` then. */
+  send(message: Message): void {
+    const link = this.links.get(message.to)
+    if (link === undefined) {
+      this.options.onDropped(message)
+      return
+    }
+    link.send(message)
+    this.touched.add(link)
+  }
+
+  /** All messages of a turn to one peer leave in one frame. */
+  flush(): void {
+    if (this.touched.size === 0) return
+    const touched = this.touched
+    this.touched = new Set()
+    for (const link of touched) link.flush()
+  }
+
+  /** One at a time to a peer: a newer one ends the older. Closes the source in every case. */
+  sendSnapshot(
+    request: SnapshotRequest,
+    source: SnapshotSource,
+    done: (ok: boolean, reason: string) => void,
+  ): void {
+    const peer = this.options.peers.find(({ id }) => id === request.to)
+    if (peer === undefined || this.stopped) {
+      source.close()
+      done(false, 'not a peer')
+      return
+    }
+    this.snapshots.get(peer.id)?.cancel()
+    const sender = new SnapshotSender(this.options, peer, request, source, (ok, reason) => {
+      if (this.snapshots.get(peer.id) === sender) this.snapshots.delete(peer.id)
+      done(ok, reason)
+    })
+    this.snapshots.set(peer.id, sender)
+  }
+
+  close(done: () => void): void {
+    this.stopped = true
+    this.incoming.stop()
+    for (const link of this.links.values()) link.stop()
+    for (const sender of this.snapshots.values()) sender.cancel()
+    must(this.listener, 'an open transport listens').close(done)
+  }
+}
