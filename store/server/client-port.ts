@@ -101,6 +101,13 @@ export class ClientPort {
     for (const session of this.#sessions.values()) session.leaderChanged(0, 0)
   }
 
+  /** Not another word to anybody. */
+  halt(): void {
+    for (const timer of this.#timers) timer.cancel()
+    this.#maintenance.stop()
+    for (const session of this.#sessions.values()) session.closed()
+  }
+
   stop(done: () => void): void {
     this.#maintenance.stop()
     this.#service.close()

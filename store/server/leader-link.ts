@@ -57,6 +57,7 @@ export class LeaderLink {
   #welcome: Welcome | null = null
   #ids = 0
   #flushing = false
+  #retired = false
   #closed = false
 
   constructor(options: LeaderLinkOptions) {
@@ -92,6 +93,12 @@ export class LeaderLink {
     this.#waiting.set(this.#ids, { done, kind: request.kind, deadlineMs })
     this.#writer.add(encodeClientMessage({ ...request, id: this.#ids, forwarded: true }))
     this.#schedule()
+  }
+
+  /** Another member leads: what is under way is still answered (a hand-over above all). */
+  retire(): void {
+    this.#retired = true
+    if (this.#waiting.size === 0) this.close('another member leads')
   }
 
   close(reason: string): void {
@@ -148,15 +155,17 @@ export class LeaderLink {
     if (waiting === undefined) return
     this.#waiting.delete(id)
     waiting.done(error, answer)
+    if (this.#retired) this.retire()
   }
 
   #expire(): void {
     const nowMs = this.#options.clock.monotonicMs()
     for (const [id, waiting] of this.#waiting) {
-      if (waiting.deadlineMs > nowMs) return
+      if (waiting.deadlineMs > nowMs) break
       this.#waiting.delete(id)
       waiting.done(lostLeader(waiting.kind, 'it did not answer in time'))
     }
+    if (this.#retired) this.retire()
   }
 
   #end(reason: string): void {

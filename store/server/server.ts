@@ -3,14 +3,15 @@
 
 import { assert } from '../../platform/errors.js'
 import { nodeId } from '../../raft/core/types.js'
-import type { Replica as Raft } from '../../raft/node-types.js'
-import { RaftNode } from '../../raft/node.js'
+import { RaftNode } from '../../raft/index.js'
+import type { Backend } from '../core/backend.js'
 import type { StoreCore } from '../core/store-core.js'
 import type { MemberStatus } from '../core/types.js'
 import { ClientPort } from './client-port.js'
 import { StoreServerError, checkOptions, deriveClusterId } from './options.js'
 import type { StoreServerOptions } from './options.js'
 import { openState } from './state-files.js'
+import type { OpenState } from './state-files.js'
 
 export interface StoreServer {
   readonly clusterId: number
@@ -20,6 +21,8 @@ export interface StoreServer {
   status(): MemberStatus
   /** Refuses new requests, hands leadership over, answers what is under way, closes everything. */
   stop(done: () => void): void
+  /** Ends at once, as a crash would: no hand-over, nothing written that is not on its way. */
+  halt(done: () => void): void
 }
 
 export type StoreServerReady = (error: Error | null, server?: StoreServer) => void
@@ -52,12 +55,12 @@ export function startStoreServer(options: StoreServerOptions, ready: StoreServer
         disk,
         logger: options.logger,
       },
-      (stateError, core) => {
-        if (stateError !== null || core === undefined) {
+      (stateError, state) => {
+        if (stateError !== null || state === undefined) {
           ready(stateError ?? new StoreServerError('no state was opened'))
           return
         }
-        startRaft(options, clusterId, core, ready)
+        startRaft(options, clusterId, state, ready)
       },
     )
   })
@@ -74,7 +77,7 @@ function timing(options: StoreServerOptions) {
 function startRaft(
   options: StoreServerOptions,
   clusterId: number,
-  core: StoreCore,
+  { core, backend }: OpenState,
   ready: StoreServerReady,
 ): void {
   const { tickMs, electionTicks, requestTimeoutMs } = timing(options)
@@ -114,7 +117,7 @@ function startRaft(
       const port = new ClientPort({ options, clusterId, requestTimeoutMs, raft, machine: core })
       port.start(portError => {
         if (portError === null) {
-          ready(null, serverOf({ raft, core, port, clusterId }))
+          ready(null, serverOf({ raft, core, backend, port, clusterId }))
           return
         }
         raft.stop(() => {
@@ -132,13 +135,14 @@ function startRaft(
 }
 
 interface Parts {
-  readonly raft: Raft
+  readonly backend: Backend
+  readonly raft: RaftNode
   readonly core: StoreCore
   readonly port: ClientPort
   readonly clusterId: number
 }
 
-function serverOf({ raft, core, port, clusterId }: Parts): StoreServer {
+function serverOf({ raft, core, backend, port, clusterId }: Parts): StoreServer {
   const peerAddress = raft.status().address
   let stopped = false
   return {
@@ -153,6 +157,17 @@ function serverOf({ raft, core, port, clusterId }: Parts): StoreServer {
       raft.stop(() => {
         port.stop(() => {
           core.close()
+          done()
+        })
+      })
+    },
+    halt(done) {
+      assert(!stopped, 'a member is stopped once')
+      stopped = true
+      port.halt()
+      raft.halt(() => {
+        port.stop(() => {
+          backend.close()
           done()
         })
       })

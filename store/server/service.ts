@@ -7,7 +7,7 @@ import type { Network } from '../../platform/network.js'
 import type { Random } from '../../platform/random.js'
 import { nodeId } from '../../raft/core/types.js'
 import type { SoftState } from '../../raft/core/types.js'
-import type { Replica as Raft } from '../../raft/node-types.js'
+import type { Replica as Raft } from '../../raft/index.js'
 import type { Command } from '../core/command.js'
 import type { Replica as Machine } from '../core/replica.js'
 import type { Member, MemberStatus, RangeRequest } from '../core/types.js'
@@ -74,7 +74,7 @@ export class StoreService {
   leaderChanged(softState: SoftState): void {
     this.#softState = softState
     if (this.#leaderLink !== null && this.#leaderLink.memberId !== softState.leader) {
-      this.#leaderLink.close('the leader has changed')
+      this.#leaderLink.retire()
       this.#leaderLink = null
     }
   }

@@ -5,6 +5,7 @@
 import type { Disk } from '../../platform/disk.js'
 import type { Logger } from '../../platform/logger.js'
 import { BackendError } from '../core/backend.js'
+import type { Backend } from '../core/backend.js'
 import { StoreCore } from '../core/store-core.js'
 import type { StoreCoreConfig } from '../core/store-core.js'
 import { SqliteBackend } from '../backend/sqlite.js'
@@ -19,13 +20,19 @@ export interface StateFilesOptions {
   readonly logger: Logger
 }
 
+export interface OpenState {
+  readonly core: StoreCore
+  /** The core closes it; only who gives the core up as it is closes it instead. */
+  readonly backend: Backend
+}
+
 export function openState(
   options: StateFilesOptions,
-  done: (error: Error | null, core?: StoreCore) => void,
+  done: (error: Error | null, state?: OpenState) => void,
 ): void {
   const { path, disk, logger } = options
   const first = attempt(options)
-  if (first instanceof StoreCore) {
+  if (!(first instanceof BackendError)) {
     done(null, first)
     return
   }
@@ -40,16 +47,17 @@ export function openState(
       return
     }
     const second = attempt(options)
-    if (second instanceof StoreCore) done(null, second)
-    else done(new StoreServerError(`no state can be written to ${path}: ${second.message}`, second))
+    if (second instanceof BackendError) {
+      done(new StoreServerError(`no state can be written to ${path}: ${second.message}`, second))
+    } else done(null, second)
   })
 }
 
-function attempt(options: StateFilesOptions): StoreCore | BackendError {
+function attempt(options: StateFilesOptions): OpenState | BackendError {
   let backend: SqliteBackend | null = null
   try {
     backend = new SqliteBackend({ path: options.path })
-    return new StoreCore(backend, options.core)
+    return { core: new StoreCore(backend, options.core), backend }
   } catch (error) {
     backend?.close()
     if (error instanceof BackendError) return error

@@ -3,12 +3,12 @@
 
 import { RaftsmanError, assert, unreachable } from '../../platform/errors.js'
 import type { Clock } from '../../platform/clock.js'
-import type { Replica as Raft } from '../../raft/node-types.js'
+import type { Replica as Raft } from '../../raft/index.js'
 import { encodeCommands } from '../core/command.js'
 import type { Command, CommandResult } from '../core/command.js'
 
-const entryCommandsMax = 4_096
-const entryBytesMax = 2 * 1024 * 1024
+const entryCommandsMax = 1_024
+const entryBytesMax = 1024 * 1024
 
 export const pendingCommandsMax = 131_072
 export const pendingBytesMax = 256 * 1024 * 1024

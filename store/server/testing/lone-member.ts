@@ -11,13 +11,8 @@ import { nodeProcesses } from '../../../platform/node/processes.js'
 import { nodeRandom } from '../../../platform/node/random.js'
 import type { SoftState } from '../../../raft/core/types.js'
 import { logIndex, nodeId, term } from '../../../raft/core/types.js'
-import type {
-  ProposalDone,
-  RaftNodeStatus,
-  ReadIndexDone,
-  Replica,
-} from '../../../raft/node-types.js'
-import { raftNodeError } from '../../../raft/node-types.js'
+import type { ProposalDone, RaftNodeStatus, ReadIndexDone, Replica } from '../../../raft/index.js'
+import { raftNodeError } from '../../../raft/index.js'
 import { MemoryBackend } from '../../backend/memory.js'
 import { StoreCore } from '../../core/store-core.js'
 import { ClientPort } from '../client-port.js'
