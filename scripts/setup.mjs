@@ -50,15 +50,22 @@ function install() {
   writeFileSync(stamp, wanted)
 }
 
+/** For `raftsman --version` and the API's /version: which sources this is. */
+function noteBuild() {
+  const git = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' })
+  const gitCommit = git.status === 0 ? git.stdout.trim() : 'unknown'
+  const path = join(root, 'dist', 'build.json')
+  if (existsSync(path) && JSON.parse(readFileSync(path, 'utf8')).gitCommit === gitCommit) return
+  const buildDate = `${new Date().toISOString().slice(0, 19)}Z`
+  writeFileSync(path, `${JSON.stringify({ gitCommit, buildDate })}\n`)
+}
+
 function build() {
   if (!existsSync(join(root, 'dist', 'cli', 'main.js'))) console.error('Building …')
+  const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
   // Incremental: an unchanged tree takes a fraction of a second.
-  run(
-    'Building',
-    process.execPath,
-    [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'],
-    process.env,
-  )
+  run('Building', process.execPath, [compiler, '-p', 'tsconfig.build.json'], process.env)
+  noteBuild()
 }
 
 export function setUp() {

@@ -31,7 +31,8 @@ interface Flags extends ComponentFlags {
 
 function milliseconds(text: string): number {
   const value = Number(text)
-  if (!Number.isInteger(value) || value < 1) throw new UserError(`"${text}" is not a number of milliseconds.`)
+  if (!Number.isInteger(value) || value < 1)
+    throw new UserError(`"${text}" is not a number of milliseconds.`)
   return value
 }
 
@@ -100,7 +101,8 @@ function start(flags: Flags, parts: ComponentParts): Promise<Running> {
         onFatal: fatal,
       },
       (error, server) => {
-        if (error !== null || server === undefined) reject(error ?? new Error('the store did not start'))
+        if (error !== null || server === undefined)
+          reject(error ?? new Error('the store did not start'))
         else resolve({ stop: () => new Promise<void>(done => server.stop(done)) })
       },
     )

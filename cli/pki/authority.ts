@@ -159,13 +159,3 @@ export async function issueCertificate(
   writeFile(files.certFile, `${certificate.toString('pem')}\n`, 0o644)
   return files
 }
-
-/** An EC key pair for signing service account tokens, apart from every certificate. */
-export async function openSigningKey(folder: string, name: string): Promise<string> {
-  const keyFile = join(folder, `${name}.key`)
-  if (!existsSync(keyFile)) {
-    const keys = await newKeys()
-    writeFile(keyFile, await exportKey(keys.privateKey), 0o600)
-  }
-  return keyFile
-}

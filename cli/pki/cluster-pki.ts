@@ -10,7 +10,6 @@ import {
   type CertificateRequest,
   issueCertificate,
   openAuthority,
-  openSigningKey,
 } from './authority.js'
 
 export interface MasterPki {
@@ -32,7 +31,6 @@ export interface NodePki {
 }
 
 export interface ClusterPki {
-  readonly serviceAccountKeyFile: string
   readonly admin: TlsFiles
   readonly storeAdmin: TlsFiles
   readonly masters: ReadonlyMap<string, MasterPki>
@@ -128,7 +126,6 @@ export async function openClusterPki(layout: Layout, plan: ClusterPlan): Promise
     })
   }
   return {
-    serviceAccountKeyFile: await openSigningKey(folder, 'service-account'),
     admin: await issue(cluster, folder, 'admin', {
       commonName: 'kubernetes-admin',
       organizations: ['system:masters'],

@@ -1,0 +1,77 @@
+// `raftsman apiserver`: the API of one master over the store.
+
+import type { Command } from 'commander'
+import { startApiserver } from '../../orchestrator/apiserver/apiserver.js'
+import { nodeNetwork } from '../../platform/node/network.js'
+import { StoreClient } from '../../store/client/store-client.js'
+import { UserError } from '../user-error.js'
+import { buildVersion } from '../version.js'
+import {
+  type ComponentFlags,
+  type ComponentParts,
+  componentFlags,
+  requiredTls,
+  runComponent,
+  type Running,
+  tlsFlags,
+  tlsOf,
+} from './component.js'
+
+interface Flags extends ComponentFlags {
+  readonly listen: string
+  readonly store: string
+  readonly serviceCidr: string
+  readonly advertise?: string
+}
+
+export function define(command: Command): void {
+  componentFlags(command)
+    .requiredOption('--listen <address>', 'host:port of the API')
+    .requiredOption('--store <addresses>', 'client ports of store members, the own one first')
+    .option('--service-cidr <cidr>', 'addresses of Services', '10.96.0.0/16')
+    .option('--advertise <address>', 'host:port under which pods and others reach this server')
+  tlsFlags(command, '', 'of the API; the authority also verifies client certificates')
+  tlsFlags(command, 'store-', 'towards the store; plain when absent')
+  tlsFlags(command, 'kubelet-client-', 'towards kubelets, for logs')
+  command.action((flags: Flags) => runComponent('apiserver', flags, parts => start(flags, parts)))
+}
+
+function hostAndPort(address: string): { host: string; port: number } {
+  const match = /^(.+):(\d+)$/.exec(address)
+  if (match === null) throw new UserError(`"${address}" is not an address: write host:port.`)
+  return { host: match[1] ?? '', port: Number(match[2]) }
+}
+
+async function start(flags: Flags, parts: ComponentParts): Promise<Running> {
+  const { clock, random, logger, metrics } = parts
+  const store = new StoreClient({
+    endpoints: flags.store.split(','),
+    tls: tlsOf(flags, 'store'),
+    clock,
+    random,
+    network: nodeNetwork(logger),
+    logger,
+    clientName: `apiserver-${flags.name}`,
+  })
+  const apiserver = await startApiserver({
+    name: flags.name,
+    ...hostAndPort(flags.listen),
+    tls: requiredTls(flags, ''),
+    kubeletClient: tlsOf(flags, 'kubeletClient'),
+    store,
+    serviceCidr: flags.serviceCidr,
+    advertise: flags.advertise ?? null,
+    version: buildVersion,
+    clock,
+    random,
+    logger,
+    metrics,
+    metricsText: async () => ({ text: await metrics.text(), contentType: metrics.contentType }),
+  })
+  return {
+    async stop() {
+      await apiserver.close()
+      store.close()
+    },
+  }
+}

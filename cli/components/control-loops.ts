@@ -1,0 +1,84 @@
+// The scheduler and the controllers of one master. In one process for `raftsman controllers`, each
+// with a leader election of its own, so that the two may be led from different masters.
+
+import type { Command } from 'commander'
+import { readFileSync } from 'node:fs'
+import { startControllers } from '../../orchestrator/controllers/start-controllers.js'
+import { startScheduler } from '../../orchestrator/scheduler/start-scheduler.js'
+import { apiserverFlag, newIdentity, openTransport } from './api-client.js'
+import {
+  type ComponentFlags,
+  type ComponentParts,
+  componentFlags,
+  requiredTls,
+  type Running,
+} from './component.js'
+
+export interface LoopFlags extends ComponentFlags {
+  readonly apiserver: string
+}
+
+export interface ControllerFlags extends LoopFlags {
+  readonly clusterCidr: string
+}
+
+export const loopFlags = (command: Command): Command => apiserverFlag(componentFlags(command))
+
+export const controllerFlags = (command: Command): Command =>
+  command.option('--cluster-cidr <cidr>', 'pod addresses, given out to nodes', '10.244.0.0/16')
+
+const fatalWith = (parts: ComponentParts) => (error: unknown) =>
+  parts.fatal(error instanceof Error ? error : new Error(String(error)))
+
+/** `prefix` names the flags of the identity: '' or 'controllerManager'. */
+export async function runControllers(
+  flags: ControllerFlags,
+  prefix: string,
+  parts: ComponentParts,
+): Promise<Running> {
+  const tls = requiredTls(flags, prefix)
+  const transport = openTransport(flags.apiserver, tls, 'controller-manager', parts)
+  const { clock, random, logger, metrics } = parts
+  const running = await startControllers({
+    transport,
+    identity: newIdentity(flags.name),
+    clock,
+    random,
+    logger,
+    metrics,
+    rootCa: readFileSync(tls.caFile, 'utf8'),
+    clusterCidr: flags.clusterCidr,
+    onFatal: fatalWith(parts),
+  })
+  return {
+    async stop() {
+      await running.stop()
+      transport.close()
+    },
+  }
+}
+
+/** `prefix` names the flags of the identity: '' or 'scheduler'. */
+export async function runScheduler(
+  flags: LoopFlags,
+  prefix: string,
+  parts: ComponentParts,
+): Promise<Running> {
+  const transport = openTransport(flags.apiserver, requiredTls(flags, prefix), 'scheduler', parts)
+  const { clock, random, logger, metrics } = parts
+  const running = await startScheduler({
+    transport,
+    identity: newIdentity(flags.name),
+    clock,
+    random,
+    logger,
+    metrics,
+    onFatal: fatalWith(parts),
+  })
+  return {
+    async stop() {
+      await running.stop()
+      transport.close()
+    },
+  }
+}
