@@ -132,7 +132,8 @@ export class HttpTransport implements ApiTransport {
     const body = Buffer.from(request.body)
     headers['content-type'] = request.contentType ?? 'application/json'
     headers['content-length'] = body.byteLength
-    const stream = session.request(headers)
+    // Said aloud: for DELETE the default is a request without a body.
+    const stream = session.request(headers, { endStream: false })
     stream.end(body)
     return stream
   }
