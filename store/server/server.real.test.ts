@@ -36,8 +36,10 @@ class Writer {
   }
 
   async #run(store: StoreClient, prefix: string): Promise<void> {
-    for (let at = 0; this.#running; at++) {
+    let at = 0
+    while (this.#running) {
       const key = `${prefix}${String(at).padStart(6, '0')}`
+      at += 1
       try {
         await store.put(put(key, 'v'))
         this.acknowledged.push(key)

@@ -1,0 +1,54 @@
+// One store member in a process of its own, for load generators: takes its place in the cluster as
+// JSON, says "ready" on standard output, and ends when its standard input does.
+
+import { silentLogger } from '../../platform/logger.js'
+import { nodeClock } from '../../platform/node/clock.js'
+import { nodeDisk } from '../../platform/node/disk.js'
+import { nodeMetrics } from '../../platform/node/metrics.js'
+import { nodeNetwork } from '../../platform/node/network.js'
+import { nodeProcesses } from '../../platform/node/processes.js'
+import { nodeRandom } from '../../platform/node/random.js'
+import { startStoreServer, type StoreMember } from '../../store/index.js'
+
+export interface MemberPlan {
+  readonly id: number
+  readonly members: readonly StoreMember[]
+  readonly dataDirectory: string
+}
+
+function fail(error: Error): never {
+  process.stderr.write(`${error.stack ?? error.message}\n`)
+  process.exit(1)
+}
+
+const plan = JSON.parse(process.argv[2] ?? '') as MemberPlan
+const self = plan.members.find(({ id }) => id === plan.id)
+if (self === undefined) throw new Error('the plan does not name this member')
+
+startStoreServer(
+  {
+    id: self.id,
+    name: self.name,
+    members: plan.members,
+    dataDirectory: plan.dataDirectory,
+    listenClient: self.clientAddress,
+    listenPeer: self.peerAddress,
+    clientTls: null,
+    peerTls: null,
+    version: 'bench',
+    clock: nodeClock(),
+    random: nodeRandom(),
+    disk: nodeDisk(),
+    network: nodeNetwork(silentLogger),
+    processes: nodeProcesses(),
+    logger: silentLogger,
+    metrics: nodeMetrics(),
+    onFatal: fail,
+  },
+  (error, server) => {
+    if (error !== null || server === undefined) fail(error ?? new Error('no server'))
+    process.stdout.write('ready\n')
+    process.stdin.on('end', () => server.stop(() => process.exit(0)))
+    process.stdin.resume()
+  },
+)
