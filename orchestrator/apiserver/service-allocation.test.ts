@@ -1,0 +1,131 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { JsonObject } from '../api/object.js'
+import { fieldAt } from './object-fields.js'
+import {
+  claimErrors,
+  firstAddress,
+  formatIpv4,
+  heldKeys,
+  parseCidr,
+  parseIpv4,
+  planAllocation,
+} from './service-allocation.js'
+import { objectOf } from './testing/objects.js'
+
+const cidr = parseCidr('10.96.0.0/16')
+/** Always the first of what there is to choose from. */
+const random = { next: () => 0, integer: () => 0, bytes: (length: number) => new Uint8Array(length) }
+const service = (spec: JsonObject) => objectOf('Service', { name: 's' }, { spec })
+const inputs = { cidr, random, taken: new Set<string>() }
+
+function planned(spec: JsonObject, old: JsonObject | null = null, taken: string[] = []) {
+  const result = planAllocation(service(spec), old === null ? null : service(old), {
+    ...inputs,
+    taken: new Set(taken),
+  })
+  if (result.kind === 'invalid') throw new Error(result.errors.map(e => e.message).join())
+  return result.plan
+}
+
+describe('cluster IPs', () => {
+  test('are picked from the range, never network, broadcast or the first', () => {
+    const small = parseCidr('10.0.0.0/29')
+    const taken = new Set<string>()
+    const got: string[] = []
+    for (;;) {
+      const result = planAllocation(service({}), null, { cidr: small, random, taken })
+      if (result.kind === 'invalid') break
+      for (const key of result.plan.claims) taken.add(key)
+      got.push(String(fieldAt(result.plan.object, 'spec.clusterIP')))
+    }
+    expect(got).toEqual(['10.0.0.2', '10.0.0.3', '10.0.0.4', '10.0.0.5', '10.0.0.6'])
+  })
+
+  test('headless and external ones hold nothing', () => {
+    expect(planned({ clusterIP: 'None' }).claims).toEqual([])
+    expect(planned({ type: 'ExternalName', externalName: 'x.y' }).claims).toEqual([])
+  })
+
+  test('are kept over updates that do not name them, and given back with the type', () => {
+    const old = { type: 'ClusterIP', clusterIP: '10.96.0.7', clusterIPs: ['10.96.0.7'] }
+    const kept = planned({ type: 'ClusterIP' }, old)
+    expect(fieldAt(kept.object, 'spec.clusterIP')).toBe('10.96.0.7')
+    expect([kept.claims, kept.releases]).toEqual([[], []])
+    const external = planned({ type: 'ExternalName', externalName: 'x.y' }, old)
+    expect(external.releases).toEqual(['/allocations/clusterip/10.96.0.7'])
+  })
+
+  test('asked for by name are refused outside of the range, and when somebody has them', () => {
+    expect(() => planned({ clusterIP: '10.97.0.1' })).toThrow('not in the valid range')
+    const plan = planned({ clusterIP: '10.96.0.9' })
+    expect(claimErrors(plan, plan.claims)[0]?.message).toBe(
+      'Invalid value: ["10.96.0.9"]: failed to allocate IP 10.96.0.9: provided IP is already allocated',
+    )
+    expect(claimErrors(planned({}), ['/allocations/clusterip/10.96.0.2'])).toEqual([])
+  })
+})
+
+describe('node ports', () => {
+  const two = [{ port: 80 }, { port: 443 }]
+
+  test('are picked for each port of the types that need them', () => {
+    const plan = planned({ type: 'NodePort', ports: two })
+    expect(fieldAt(plan.object, 'spec.ports')).toEqual([
+      { port: 80, nodePort: 30000 },
+      { port: 443, nodePort: 30001 },
+    ])
+    expect(plan.claims.slice(1)).toEqual([
+      '/allocations/nodeport/30000',
+      '/allocations/nodeport/30001',
+    ])
+    expect(heldKeys(planned({ type: 'ClusterIP', ports: two }).object)).toHaveLength(1)
+  })
+
+  test('stay with their port over updates, and go with the type', () => {
+    const old = {
+      type: 'NodePort',
+      clusterIP: '10.96.0.2',
+      ports: [{ port: 443, nodePort: 30444 }],
+    }
+    const more = planned({ type: 'NodePort', ports: two }, old)
+    expect(fieldAt(more.object, 'spec.ports')).toEqual([
+      { port: 80, nodePort: 30000 },
+      { port: 443, nodePort: 30444 },
+    ])
+    expect(more.claims).toEqual(['/allocations/nodeport/30000'])
+    const less = planned({ type: 'ClusterIP', ports: [{ port: 443, nodePort: 30444 }] }, old)
+    expect(less.releases).toEqual(['/allocations/nodeport/30444'])
+  })
+
+  test('asked for by name are refused outside of the range', () => {
+    const ports = [{ port: 80, nodePort: 80 }]
+    expect(() => planned({ type: 'NodePort', ports })).toThrow(
+      'Invalid value: 80: provided port is not in the valid range. The range of valid ports is 30000-32767',
+    )
+  })
+})
+
+describe('IPv4 text', () => {
+  test('survives the way to a number and back', () => {
+    fc.assert(
+      fc.property(fc.ipV4(), text => {
+        expect(formatIpv4(parseIpv4(text) ?? -1)).toBe(text)
+      }),
+    )
+  })
+
+  test.each(['1.2.3', '1.2.3.256', '01.2.3.4', '1.2.3.4.5', 'a.b.c.d', ''])(
+    '%s is none',
+    text => {
+      expect(parseIpv4(text)).toBeNull()
+    },
+  )
+
+  test('a network is cut to its first address', () => {
+    expect(firstAddress(parseCidr('127.96.1.2/16'))).toBe('127.96.0.1')
+    for (const bad of ['10.0.0.0', '10.0.0.0/31', '10.0.0/16', '::/64', '10.0.0.0/x']) {
+      expect(() => parseCidr(bad)).toThrow('is not an IPv4 network')
+    }
+  })
+})
