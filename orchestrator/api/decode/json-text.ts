@@ -62,7 +62,7 @@ class JsonReader {
 
   #value(): Json {
     this.#space()
-    switch (this.#text[this.#at]) {
+    switch (this.#text[this.#at] ?? '') {
       case '{':
         return this.#object()
       case '[':

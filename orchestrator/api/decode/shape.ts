@@ -52,16 +52,10 @@ class ShapeChecker {
   }
 
   check(value: Json, type: TypeSchema, place: Place): Json | undefined {
-    switch (type.type) {
-      case 'struct':
-        return this.struct(value, type, place)
-      case 'list':
-        return this.#list(value, type, place)
-      case 'map':
-        return this.#map(value, type, place)
-      default:
-        return this.#scalar(value, type, place)
-    }
+    if (type.type === 'struct') return this.struct(value, type, place)
+    if (type.type === 'list') return this.#list(value, type, place)
+    if (type.type === 'map') return this.#map(value, type, place)
+    return this.#scalar(value, type, place)
   }
 
   struct(value: Json, type: StructSchema, place: Place): JsonObject | undefined {

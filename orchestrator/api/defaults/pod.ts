@@ -37,7 +37,7 @@ export function podSpecDefaults(spec: PodSpec): PodSpec {
     dnsPolicy: spec.dnsPolicy || 'ClusterFirst',
     securityContext: spec.securityContext ?? {},
     schedulerName: spec.schedulerName || 'default-scheduler',
-  } as PodSpec
+  }
 }
 
 /** The original writes an empty template's metadata; here it stays as the user wrote it. */

@@ -20,5 +20,5 @@ export const lease: Kind = {
     text<Lease>('Holder', 'Who holds the lease.', l => l.spec?.holderIdentity ?? ''),
     ageColumn,
   ],
-  validate: object => validateLease(object as Lease),
+  validate: object => validateLease(object),
 }

@@ -21,5 +21,5 @@ export const configMap: Kind = {
   shortNames: ['cm'],
   schema,
   columns: [nameColumn, integer<ConfigMap>('Data', 'How many entries it has.', entries), ageColumn],
-  validate: (object, old) => validateConfigMap(object as ConfigMap, old as ConfigMap | null),
+  validate: (object, old) => validateConfigMap(object, old),
 }

@@ -38,5 +38,5 @@ export const endpoints: Kind = {
     ageColumn,
   ],
   withDefaults: endpointsDefaults,
-  validate: object => validateEndpoints(object as Endpoints),
+  validate: object => validateEndpoints(object),
 }

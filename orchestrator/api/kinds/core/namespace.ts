@@ -55,5 +55,5 @@ export const namespace: Kind = {
     'status.phase': object => (object as Namespace).status?.phase ?? '',
   },
   withDefaults,
-  validate: (object, old) => validateNamespace(object as Namespace, old as Namespace | null),
+  validate: (object, old) => validateNamespace(object, old),
 }

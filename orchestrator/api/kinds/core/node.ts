@@ -77,5 +77,5 @@ export const node: Kind = {
     'spec.unschedulable': object => String((object as Node).spec?.unschedulable ?? false),
   },
   withDefaults,
-  validate: (object, old) => validateNode(object as Node, old as Node | null),
+  validate: (object, old) => validateNode(object, old),
 }

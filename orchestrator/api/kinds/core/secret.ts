@@ -46,5 +46,5 @@ export const secret: Kind = {
   ],
   fieldSelectors: { type: object => (object as Secret).type ?? '' },
   withDefaults,
-  validate: (object, old) => validateSecret(object as Secret, old as Secret | null),
+  validate: (object, old) => validateSecret(object, old),
 }

@@ -14,9 +14,9 @@ function clusterIpText({ spec }: Service): string {
 
 function externalIpText({ spec, status }: Service): string {
   const external = spec?.externalIPs ?? []
-  switch (spec?.type) {
+  switch (spec?.type ?? '') {
     case 'ExternalName':
-      return spec.externalName ?? ''
+      return spec?.externalName ?? ''
     case 'LoadBalancer': {
       const balancers = (status?.loadBalancer?.ingress ?? [])
         .map(i => i.ip || (i.hostname ?? ''))
@@ -62,5 +62,5 @@ export const service: Kind = {
     'spec.type': object => (object as Service).spec?.type ?? '',
   },
   withDefaults: serviceDefaults,
-  validate: (object, old) => validateService(object as Service, old as Service | null),
+  validate: (object, old) => validateService(object, old),
 }
