@@ -42,9 +42,7 @@ export function podSpecDefaults(spec: PodSpec): PodSpec {
 
 /** The original writes an empty template's metadata; here it stays as the user wrote it. */
 export function podTemplateDefaults(template: PodTemplateSpec): PodTemplateSpec {
-  return template.spec === undefined
-    ? template
-    : { ...template, spec: podSpecDefaults(template.spec) }
+  return { ...template, spec: podSpecDefaults(template.spec ?? { containers: [] }) }
 }
 
 export function podDefaults(object: KubeObject): Pod {

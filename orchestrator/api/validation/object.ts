@@ -10,9 +10,13 @@ export function validateObject(
   object: KubeObject,
   old: KubeObject | null,
 ): readonly FieldError[] {
+  const ofKind = kind.validate(object, old)
+  const ofName = (error: FieldError): boolean =>
+    error.field === 'metadata.name' || error.field === 'metadata.generateName'
   return [
+    ...ofKind.filter(ofName),
     ...(old === null ? [] : validateMetadataUpdate(object, old)),
     ...validateMetadata(object, kind.namespaced),
-    ...kind.validate(object, old),
+    ...ofKind.filter(error => !ofName(error)),
   ]
 }
