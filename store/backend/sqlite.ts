@@ -37,6 +37,8 @@ const pageCacheBytesDefault = 32 * 1024 * 1024
 /** Larger WAL files are cut back after a checkpoint. */
 const walBytesKept = 64 * 1024 * 1024
 const staleRowsPerSlice = 5_000
+/** Pages are read whole: cheaper a row than a cursor. */
+const scanPageRows = 2_000
 /** A restore checkpoints this often, so that its WAL stays small. */
 const restoreCheckpointBytes = 64 * 1024 * 1024
 
@@ -328,7 +330,7 @@ class Tables {
   readonly #deleteLease: Database.Statement
   readonly #selectRow: Database.Statement<[number], RowColumns>
   readonly #selectRows: Database.Statement<[number, number], RowColumns>
-  readonly #scan: Database.Statement<[], RowColumns>
+  readonly #scan: Database.Statement<[number, number], RowColumns>
   readonly #selectLeases: Database.Statement<[], LeaseRow>
 
   constructor(db: Database.Database, generation: number) {
@@ -347,7 +349,9 @@ class Tables {
       )
       .raw()
     this.#scan = db
-      .prepare<[], RowColumns>(`SELECT ${headColumns} FROM ${rows} ORDER BY ordinal`)
+      .prepare<[number, number], RowColumns>(
+        `SELECT ${headColumns} FROM ${rows} WHERE ordinal > ? ORDER BY ordinal LIMIT ?`,
+      )
       .raw()
     this.#selectLeases = db.prepare<[], LeaseRow>(
       `SELECT id, ttl_seconds AS ttlSeconds, remaining_seconds AS remainingSeconds
@@ -395,9 +399,15 @@ class Tables {
   }
 
   scan(visit: (head: RowHead) => void): void {
-    for (const columns of this.#scan.iterate()) {
-      const [ordinal, key, createRevision, modRevision, version, lease] = columns
-      visit({ ordinal, key, createRevision, modRevision, version, lease })
+    let last = 0
+    for (;;) {
+      const page = this.#scan.all(last, scanPageRows)
+      for (const columns of page) {
+        const [ordinal, key, createRevision, modRevision, version, lease] = columns
+        visit({ ordinal, key, createRevision, modRevision, version, lease })
+        last = ordinal
+      }
+      if (page.length < scanPageRows) return
     }
   }
 
@@ -424,7 +434,7 @@ function attempt<T>(doing: string, work: () => T): T {
     return work()
   } catch (error) {
     if (error instanceof Database.SqliteError) throw backendError(doing, error)
-    if (error instanceof TypeError && error.message.includes('not open')) {
+    if (error instanceof TypeError && error.message.includes('connection is not open')) {
       throw new BackendError('backend-closed', 'the backend has been closed', error)
     }
     if (error instanceof TypeError && error.message.includes('directory does not exist')) {

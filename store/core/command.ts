@@ -10,6 +10,7 @@ import {
   entryBytesMax,
   leaseCheckpointsPerCommandMax,
   txnOperationsMax,
+  txnOperationsTotalMax,
 } from './limits.js'
 import { guardMessagePack } from './msgpack-guard.js'
 import type {
@@ -327,9 +328,9 @@ function decodeDelete(fields: unknown[]): DeleteRangeRequest {
 function decodeTxn(fields: unknown[]): TxnRequest {
   const [, compare, success, failure] = tuple(fields, 4)
   return {
-    compare: list(compare, txnOperationsMax).map(decodeCompare),
-    success: list(success, txnOperationsMax).map(decodeOp),
-    failure: list(failure, txnOperationsMax).map(decodeOp),
+    compare: list(compare, txnOperationsTotalMax).map(decodeCompare),
+    success: list(success, txnOperationsTotalMax).map(decodeOp),
+    failure: list(failure, txnOperationsTotalMax).map(decodeOp),
   }
 }
 

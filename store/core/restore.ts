@@ -12,17 +12,20 @@ export class RestoreSink implements SnapshotSink {
   readonly #index: number
   readonly #restore: BackendRestore
   readonly #onCommit: (meta: StateMeta, builder: StateBuilder) => void
+  readonly #onVisible: () => void
   readonly #builder = new StateBuilder()
   readonly #reader: SnapshotReader
-  #state: 'open' | 'failed' | 'over' = 'open'
+  #state: 'open' | 'failed' | 'aborted' | 'committed' = 'open'
 
   constructor(
     backend: Backend,
     index: number,
     onCommit: (meta: StateMeta, builder: StateBuilder) => void,
+    onVisible: () => void,
   ) {
     this.#index = index
     this.#onCommit = onCommit
+    this.#onVisible = onVisible
     this.#restore = backend.beginRestore()
     this.#reader = new SnapshotReader({
       onMeta: meta => {
@@ -46,20 +49,27 @@ export class RestoreSink implements SnapshotSink {
   }
 
   commit(done: (error: RaftsmanError | null) => void): void {
+    const wasOpen = this.#state === 'open'
     this.#attempt(() => {
       const meta = this.#reader.finish()
       if (!this.#builder.finish(meta)) {
         throw new StoreError('snapshot-corrupt', 'its rows do not fit together')
       }
       this.#restore.commit(meta)
-      this.#state = 'over'
+      this.#state = 'committed'
       this.#onCommit(meta, this.#builder)
     }, done)
+    // What listeners throw is theirs, and no failure of the restore.
+    if (wasOpen && this.#isCommitted()) this.#onVisible()
+  }
+
+  #isCommitted(): boolean {
+    return this.#state === 'committed'
   }
 
   abort(): void {
     if (this.#state !== 'open') return
-    this.#state = 'over'
+    this.#state = 'aborted'
     this.#restore.abort()
   }
 

@@ -316,8 +316,11 @@ export class StoreCore implements Replica {
   ): void {
     this.#restoring?.abort()
     try {
-      this.#restoring = new RestoreSink(this.#backend, index, (meta, builder) =>
-        this.#replaceState(meta, builder),
+      this.#restoring = new RestoreSink(
+        this.#backend,
+        index,
+        (meta, builder) => this.#replaceState(meta, builder),
+        () => this.#watchLog.publish(),
       )
     } catch (error) {
       done(asRaftsmanError(error))
@@ -345,7 +348,6 @@ export class StoreCore implements Replica {
     this.#compactor = new Compactor(meta.compactedRows, meta.compactRevision)
     this.#leaseClock = this.#makeLeaseClock(builder.leases)
     this.#watchLog.replace(this.#kv)
-    this.#watchLog.publish()
   }
 
   #makeKv(builder: StateBuilder, meta: StateMeta): Kv {

@@ -1,0 +1,201 @@
+import { copyFileSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as fc from 'fast-check'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { BackendError } from '../core/backend.js'
+import { bytes, Driver } from '../core/testing/driver.js'
+import { StoreCore } from '../core/store-core.js'
+import { SqliteBackend } from './sqlite.js'
+
+let directory = ''
+let files = 0
+const backends: SqliteBackend[] = []
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'raftsman-backend-'))
+})
+
+afterEach(() => {
+  for (const backend of backends.splice(0)) backend.close()
+  rmSync(directory, { recursive: true })
+})
+
+const newPath = (): string => join(directory, `state-${files++}.db`)
+
+function open(path: string, sizeBytesMax?: number): SqliteBackend {
+  const backend = new SqliteBackend(sizeBytesMax === undefined ? { path } : { path, sizeBytesMax })
+  backends.push(backend)
+  return backend
+}
+
+const config = { clusterId: 7, memberId: 1, cacheBytesMax: 0 }
+
+/** The files as they are now, as a process killed at this point would leave them. */
+function survivorOf(path: string): string {
+  const copy = newPath()
+  copyFileSync(path, copy)
+  copyFileSync(`${path}-wal`, `${copy}-wal`)
+  return copy
+}
+
+function codeOf(work: () => unknown): string {
+  try {
+    work()
+  } catch (error) {
+    if (error instanceof BackendError) return error.code
+    throw error
+  }
+  return 'fine'
+}
+
+test('A store that was closed opens again as it was, durably.', () => {
+  const path = newPath()
+  const driver = new Driver(config, open(path))
+  driver.grant(5, 60)
+  for (let i = 0; i < 300; i++)
+    driver.put(`key${i % 90}`, `value ${i}`, { lease: i % 2 === 0 ? 5 : 0 })
+  driver.delete('key1', 'key3')
+  const { stateHash, revision, appliedIndex } = driver.core
+  const hash = driver.core.hashKv(0).step(1000)?.hash
+  driver.core.close()
+  const again = new StoreCore(open(path), config)
+  expect(again).toMatchObject({ stateHash, revision, appliedIndex, durableIndex: appliedIndex })
+  expect(again.hashKv(0).step(1000)?.hash).toBe(hash)
+  expect(again.leaseTimeToLive(5, true, 0)).toEqual(driver.core.leaseTimeToLive(5, true, 0))
+})
+
+test('After a kill at any point the last flush is there, whole, and a replay gives the same state.', () => {
+  const action = fc.oneof(
+    { weight: 6, arbitrary: fc.record({ kind: fc.constant('put'), key: fc.nat(9) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('delete'), key: fc.nat(9) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('compact'), key: fc.nat(5) }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('slice'), key: fc.nat(9) }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('flush'), key: fc.constant(0) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('checkpoint'), key: fc.constant(0) }) },
+  )
+  fc.assert(
+    fc.property(fc.array(action, { minLength: 5, maxLength: 60 }), actions => {
+      const path = newPath()
+      const backend = open(path)
+      const driver = new Driver(config, backend)
+      driver.grant(5, 60)
+      let flushed = 0
+      for (const { kind, key } of actions) {
+        if (kind === 'put')
+          driver.put(`k${key}`, `v${driver.core.revision}`, { lease: key % 2 === 0 ? 5 : 0 })
+        else if (kind === 'delete') driver.delete(`k${key}`, `k${key + 3}`)
+        else if (kind === 'compact') {
+          const request = { revision: Math.max(0, driver.core.revision - key) }
+          driver.batch([{ kind: 'compact', request }])
+        } else if (kind === 'slice') driver.core.compactSlice(key + 1)
+        else if (kind === 'flush') flushed = driver.core.flush().appliedIndex
+        else driver.core.checkpoint()
+      }
+      const crashed = open(survivorOf(path))
+      expect(crashed.meta?.appliedIndex ?? 0).toBe(flushed)
+      const again = new StoreCore(crashed, config)
+      for (const entry of driver.entries.slice(again.appliedIndex)) again.apply(entry)
+      expect(again.stateHash).toBe(driver.core.stateHash)
+      const hash = driver.core.hashKv(0).step(1000)?.hash
+      expect(again.hashKv(0).step(1000)?.hash).toBe(hash)
+      while (!again.compactSlice(3));
+      again.flush()
+      expect(again.hashKv(0).step(1000)?.hash).toBe(hash)
+      // What compaction leaves is the same however often it was interrupted.
+      while (!driver.core.compactSlice(3));
+      driver.core.flush()
+      expect(crashed.readRows(1, 1000, 1e9).map(row => row.ordinal)).toEqual(
+        backend.readRows(1, 1000, 1e9).map(row => row.ordinal),
+      )
+      backend.close()
+      crashed.close()
+    }),
+    { numRuns: 60 },
+  )
+})
+
+test('The durable index follows checkpoints, not flushes.', () => {
+  const driver = new Driver(config, open(newPath()))
+  driver.put('a', '1')
+  driver.core.flush()
+  expect(driver.core.durableIndex).toBe(0)
+  driver.put('a', '2')
+  driver.core.checkpoint()
+  expect(driver.core.durableIndex).toBe(1)
+})
+
+test('A full disk is a typed, retryable error; nothing is lost, and apply stops in time.', () => {
+  const path = newPath()
+  const sizeBytesMax = 400_000
+  const driver = new Driver({ pendingBytesMax: 300_000 }, open(path, sizeBytesMax))
+  const value = 'x'.repeat(10_000)
+  let number = 0
+  while (codeOf(() => driver.core.flush()) === 'fine') driver.put(`key${number++}`, value)
+  expect(codeOf(() => driver.core.flush())).toBe('backend-full')
+  expect(driver.core.range({ key: bytes('key0') }).count).toBe(1)
+  while (!driver.core.saturated) driver.put(`key${number++}`, value)
+  const appliedBefore = driver.core.appliedIndex
+  expect(() => driver.put('one', value)).toThrow(
+    expect.objectContaining({ code: 'back-pressure', retryable: true }),
+  )
+  driver.entries.pop()
+  expect(driver.core.appliedIndex).toBe(appliedBefore)
+  // There is room again: the same state machine goes on where it was.
+  const roomy = new Driver(config, open(newPath()))
+  for (const entry of driver.entries) roomy.core.apply(entry)
+  expect(roomy.core.stateHash).toBe(driver.core.stateHash)
+  const reopened = new StoreCore(open(survivorOf(path)), config)
+  for (const entry of driver.entries.slice(reopened.appliedIndex)) reopened.apply(entry)
+  reopened.flush()
+  expect(reopened.stateHash).toBe(driver.core.stateHash)
+})
+
+test.each<[string, (path: string) => void]>([
+  [
+    'is something else',
+    path =>
+      writeFileSync(path, 'this is no database, but long enough to be read as one'.repeat(30)),
+  ],
+  ['has lost its second half', path => truncateSync(path, 8192 * 6)],
+])('A file that %s is told apart as corrupt, so that it can be built anew.', (_name, damage) => {
+  const path = newPath()
+  const driver = new Driver(config, open(path))
+  for (let i = 0; i < 200; i++) driver.put(`key${i}`, 'x'.repeat(500))
+  driver.core.close()
+  damage(path)
+  expect(codeOf(() => new StoreCore(open(path), config))).toBe('backend-corrupt')
+})
+
+test('A directory that is not there is an input-output error, and a closed backend says so.', () => {
+  expect(codeOf(() => open(join(directory, 'none', 'state.db')))).toBe('backend-io')
+  const backend = open(newPath())
+  backend.close()
+  expect(codeOf(() => backend.readRow(1))).toBe('backend-closed')
+})
+
+test('What an unfinished or replaced generation left behind is deleted by checkpoints.', () => {
+  const path = newPath()
+  const backend = open(path)
+  const driver = new Driver(config, backend)
+  driver.put('a', 'mine')
+  driver.core.flush()
+  const rows = Array.from({ length: 12_000 }, (_, i) => ({
+    ordinal: i + 1,
+    kv: {
+      key: bytes(`k${i}`),
+      value: bytes('v'.repeat(50)),
+      createRevision: i + 2,
+      modRevision: i + 2,
+      version: 1,
+      lease: 0,
+    },
+  }))
+  backend.beginRestore().write(rows, [])
+  const crashed = open(survivorOf(path))
+  expect(new StoreCore(crashed, config).range({ key: bytes('a') }).count).toBe(1)
+  const before = crashed.sizeBytes
+  for (let i = 0; i < 4; i++) crashed.checkpoint()
+  expect(crashed.sizeBytes).toBeLessThan(before / 2)
+  expect(crashed.readRows(1, 10, 1000)).toHaveLength(1)
+})
