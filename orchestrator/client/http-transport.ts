@@ -192,7 +192,7 @@ export class HttpTransport implements ApiTransport {
         timer.cancel()
         signal?.removeEventListener('abort', onAbort)
         connection.streamClosed()
-        if (!failure && ended && head) {
+        if (!failure && head && ended && isWhole(stream)) {
           resolve({ ...head, body: Buffer.concat(chunks).toString('utf8') })
           return
         }
@@ -247,15 +247,21 @@ export class HttpTransport implements ApiTransport {
       signal.removeEventListener('abort', onAbort)
       connection.streamClosed()
       if (signal.aborted) return
-      if (!failure && refusal) {
+      if (!failure && refusal && ended && isWhole(stream)) {
         handlers.onRefused({ ...refusal, body: refusalBody })
         return
       }
-      const error = failure ?? (ended ? null : connectionLost(request, null, stream.rstCode))
+      const whole = ended && isWhole(stream)
+      const error = failure ?? (whole ? null : connectionLost(request, null, stream.rstCode))
       if (error?.code === 'api-connection-lost') this.lost(exchange)
       handlers.onEnd(error)
     })
   }
+}
+
+/** A stream of a session that breaks also "ends"; only its code tells that it was cut short. */
+function isWhole(stream: http2.ClientHttp2Stream): boolean {
+  return stream.rstCode === http2.constants.NGHTTP2_NO_ERROR
 }
 
 function plainHeaders(headers: http2.IncomingHttpHeaders): Record<string, string> {

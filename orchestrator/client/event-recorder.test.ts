@@ -1,0 +1,90 @@
+import { expect, test } from 'vitest'
+import { silentLogger } from '../../platform/logger.js'
+import { EventRecorder } from './event-recorder.js'
+import { ApiClient } from './rest-client.js'
+import { ScriptedTransport, status } from './testing/scripted-transport.js'
+import { seededRandom } from './testing/seeded-random.js'
+import { settle, VirtualClock } from './testing/virtual-clock.js'
+
+const web = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { namespace: 'shop', name: 'web', uid: 'u1', resourceVersion: '7' },
+}
+
+function setUp() {
+  const clock = new VirtualClock()
+  const transport = new ScriptedTransport(() => ({ status: 200, body: {} }))
+  const recorder = new EventRecorder({
+    client: new ApiClient({ transport }),
+    clock,
+    random: seededRandom(1),
+    logger: silentLogger,
+    component: 'default-scheduler',
+  })
+  const bodies = () => transport.requests.map(request => JSON.parse(request.body ?? '{}'))
+  return { clock, transport, recorder, bodies }
+}
+
+test('an event names its object exactly, and lies in its namespace', async () => {
+  const { recorder, bodies, transport } = setUp()
+  recorder.record(web, 'Normal', 'Scheduled', 'Successfully assigned shop/web to n1')
+  await settle()
+  expect(transport.requests[0]?.path).toBe('/api/v1/namespaces/shop/events')
+  const [event] = bodies()
+  expect(event.metadata.name).toMatch(/^web\.[0-9a-f]{16}$/)
+  expect(event).toMatchObject({
+    involvedObject: { kind: 'Pod', namespace: 'shop', name: 'web', uid: 'u1', apiVersion: 'v1' },
+    reason: 'Scheduled',
+    type: 'Normal',
+    count: 1,
+    source: { component: 'default-scheduler' },
+    firstTimestamp: '2026-01-01T00:00:00Z',
+    lastTimestamp: '2026-01-01T00:00:00Z',
+  })
+})
+
+test('a repeat raises the count of the event that is there', async () => {
+  const { recorder, bodies, transport, clock } = setUp()
+  recorder.record(web, 'Warning', 'FailedScheduling', 'no')
+  await clock.advance(3000)
+  recorder.record(web, 'Warning', 'FailedScheduling', 'no')
+  await settle()
+  expect(transport.requests[1]?.method).toBe('PATCH')
+  expect(transport.requests[1]?.path).toContain(bodies()[0].metadata.name)
+  expect(bodies()[1]).toEqual({ count: 2, lastTimestamp: '2026-01-01T00:00:03Z' })
+})
+
+test('a repeat of an event that has expired makes a new one', async () => {
+  const { recorder, transport } = setUp()
+  transport.answer = request =>
+    request.method === 'PATCH' ? status(404, 'NotFound') : { status: 201, body: {} }
+  recorder.record(web, 'Warning', 'FailedScheduling', 'no')
+  recorder.record(web, 'Warning', 'FailedScheduling', 'no')
+  await settle()
+  expect(transport.requests.map(one => one.method)).toEqual(['POST', 'PATCH', 'POST'])
+})
+
+test('an object that talks too much is cut off, and heard again after a while', async () => {
+  const { recorder, transport, clock } = setUp()
+  for (let n = 0; n < 60; n++) recorder.record(web, 'Normal', 'Pulled', `image ${n}`)
+  await clock.advance(10)
+  expect(transport.requests).toHaveLength(25)
+  expect(recorder.droppedEvents).toBe(35)
+  await clock.advance(300_000)
+  recorder.record(web, 'Normal', 'Pulled', 'later')
+  await settle()
+  expect(transport.requests).toHaveLength(26)
+})
+
+test('while the server does not answer the queue stays bounded', async () => {
+  const { recorder, transport } = setUp()
+  transport.answer = () => 'no answer'
+  for (let n = 0; n < 3000; n++) {
+    const metadata = { ...web.metadata, uid: `u${n}` }
+    recorder.record({ ...web, metadata }, 'Normal', 'Pulled', 'x')
+  }
+  await settle()
+  expect(transport.requests).toHaveLength(1)
+  expect(recorder.droppedEvents).toBeGreaterThan(1900)
+})
