@@ -10,6 +10,7 @@ import {
   bench,
   elect,
   entry,
+  heard,
   heartbeat,
   sentTo,
   settle,
@@ -47,7 +48,33 @@ describe('terms (section 5.1)', () => {
   })
 })
 
+describe('an answer to a leader of an older term', () => {
+  test('counts neither as an acknowledgement nor as a confirmation', () => {
+    const raft = bench({ log: [1], term: 1 })
+    const current = elect(raft)
+    expect(ask(raft, ack({ from: 2, term: current - 1, index: 2 }))).toEqual([])
+    expect(raft.status().commit).toBe(0)
+    ask(raft, ack({ from: 2, term: current, index: 2 }))
+    raft.readIndex(7)
+    settle(raft)
+    raft.step(heard({ from: 3, term: current - 1, readRound: 1 }))
+    expect(settle(raft).readys.flatMap(r => r.readStates)).toEqual([])
+  })
+})
+
 describe('votes (sections 5.2 and 5.4.1)', () => {
+  test('are durable before they are told, in a term that is durable already too', () => {
+    const raft = bench({ log: [3], term: 3 })
+    expect(ask(raft, voteRequest({ from: 2, term: 5, last: 1, lastTerm: 2 }))).toMatchObject([
+      { granted: false },
+    ])
+    raft.step(voteRequest({ from: 3, term: 5, last: 1, lastTerm: 3 }))
+    const { messages, append } = raft.ready()
+    expect(messages).toEqual([])
+    expect(append).toMatchObject({ mustSync: true, hardState: { term: 5, vote: 3 } })
+    expect(raft.appended(append?.id ?? 0)).toMatchObject([{ granted: true, to: 3 }])
+  })
+
   test('go to the first candidate of a term, and to it again when it asks again', () => {
     const raft = bench()
     const first = voteRequest({ from: 2, term: 1, last: 0, lastTerm: 0 })

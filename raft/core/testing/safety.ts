@@ -133,14 +133,16 @@ export class Safety {
   /** At most one vote per node and term, and only once it is on disk. */
   sent(node: TestNode, message: Message): void {
     this.count(message.kind)
-    const { hardState } = node.disk
     if (message.kind === 'voteResponse' && message.granted && !message.preVote) {
       this.voted(node.id, message.term, message.to)
-      must(hardState.term >= message.term, 'a vote is durable before it leaves')
+      must(hasVoted(node, message.term, message.to), 'a vote is durable before it leaves')
     }
     if (message.kind === 'voteRequest' && !message.preVote) {
       this.voted(node.id, message.term, node.id)
-      must(hardState.term >= message.term, "a candidate's own vote is durable before it asks")
+      must(
+        hasVoted(node, message.term, node.id),
+        "a candidate's own vote is durable before it asks",
+      )
     }
     if (message.kind === 'appendResponse' && !message.rejected) {
       const { snapshot, entries } = node.disk
@@ -157,6 +159,11 @@ export class Safety {
     must(known === undefined || known === candidate, `at most one vote a term: ${key}`)
     this.votes.set(key, candidate)
   }
+}
+
+function hasVoted(node: TestNode, term: Term, candidate: NodeId): boolean {
+  const { hardState } = node.disk
+  return hardState.term > term || (hardState.term === term && hardState.vote === candidate)
 }
 
 function hasOnDisk(node: TestNode, index: number, term: Term): boolean {

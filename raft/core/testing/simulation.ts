@@ -19,6 +19,7 @@ interface Rates {
   readonly compact: number
   readonly transfer: number
   readonly delivery: number
+  readonly late: number
 }
 
 interface OpenRead {
@@ -36,6 +37,10 @@ export class Simulation {
   private readonly random: Random
   private readonly rates: Rates
   private network: Post[] = []
+  /** Messages that take far longer than others; an old term may end before they arrive. */
+  private readonly limbo: Post[] = []
+  /** How often a tick really comes at a node: clocks differ. */
+  private readonly clocks = new Map<NodeId, number>()
   private readonly cut = new Set<string>()
   private readonly down = new Set<NodeId>()
   private readonly reads = new Map<number, OpenRead>()
@@ -55,21 +60,24 @@ export class Simulation {
       this.nodes.push(
         new TestNode(id, seededRandom(seed * 64 + id), emptyDisk(confState), {
           electionTicks: 3 + this.random.integer(5),
-          entriesBytesMaxPerMessage: 200,
+          // From one entry a message, where terms are sent apart, to several.
+          entriesBytesMaxPerMessage: 1 + this.random.integer(400),
           inflightMessagesMax: 1 + this.random.integer(6),
           uncommittedBytesMax: 2000,
         }),
       )
     }
+    for (const { id } of this.nodes) this.clocks.set(id, 0.3 + 0.7 * this.random.next())
     this.rates = {
       loss: this.random.next() * this.random.next() * 0.3,
       repeat: this.random.next() * 0.2,
       crash: this.random.next() * 0.004,
       partition: this.random.next() * 0.004,
       slowDisk: this.random.next() * 0.8,
-      slowApply: this.random.next() * 0.9,
+      slowApply: this.random.next() * 0.8,
       compact: this.random.next() * 0.03,
       transfer: this.random.next() * 0.02,
+      late: this.random.next() * 0.03,
       delivery: 0.5 + this.random.next() * 0.4,
     }
   }
@@ -130,6 +138,10 @@ export class Simulation {
   private disturb(): void {
     const { random, rates } = this
     if (random.next() < rates.partition) this.repartition()
+    if (this.limbo.length > 0 && random.next() < 0.01) {
+      const at = random.integer(this.limbo.length)
+      this.network.push(...this.limbo.splice(at, 1))
+    }
     if (random.next() < rates.crash) this.crash(this.pick(this.nodes))
     if (this.down.size > 0 && random.next() < 0.02) {
       const node = this.nodes.find(n => this.down.has(n.id))
@@ -146,12 +158,22 @@ export class Simulation {
       this.cut.add(`${this.pick(this.nodes).id}>${this.pick(this.nodes).id}`)
       return
     }
-    const left = new Set(this.nodes.filter(() => this.random.next() < 0.5).map(n => n.id))
+    const left = new Set(this.minority())
     for (const a of this.nodes) {
       for (const b of this.nodes) {
         if (left.has(a.id) !== left.has(b.id)) this.cut.add(`${a.id}>${b.id}`)
       }
     }
+  }
+
+  /** Often the leader alone or with one more: where deposed leaders go on for a while. */
+  private minority(): NodeId[] {
+    const leader = this.nodes.find(n => n.raft.status().role === 'leader')
+    if (leader === undefined || this.random.next() < 0.4) {
+      return this.nodes.filter(() => this.random.next() < 0.5).map(n => n.id)
+    }
+    const other = this.pick(this.nodes).id
+    return this.random.next() < 0.5 ? [leader.id] : [leader.id, other]
   }
 
   private crash(node: TestNode): void {
@@ -181,6 +203,10 @@ export class Simulation {
     const post = this.network[at] as Post
     if (this.healed || random.next() >= rates.repeat) this.network.splice(at, 1)
     const { message } = post
+    if (!this.healed && random.next() < rates.late && message.kind !== 'snapshotRequest') {
+      this.limbo.push(post)
+      return
+    }
     const node = this.nodes[message.to - 1] as TestNode
     const lost =
       !this.healed &&
@@ -205,7 +231,7 @@ export class Simulation {
     if (this.down.has(node.id)) return
     const { random, rates } = this
     const dice = random.next()
-    if (dice < 0.22) this.touch(node, () => node.raft.tick())
+    if (dice < 0.22) this.tick(node)
     else if (dice < 0.3) this.propose(node)
     else if (dice < 0.36) this.read(node)
     else if (dice < 0.37 + rates.transfer) {
@@ -218,6 +244,12 @@ export class Simulation {
       const target = this.pick(this.nodes).id
       this.touch(node, () => node.raft.unreachable(target))
     } else this.work(node)
+  }
+
+  private tick(node: TestNode): void {
+    if (this.random.next() < (this.clocks.get(node.id) ?? 1)) {
+      this.touch(node, () => node.raft.tick())
+    }
   }
 
   private propose(node: TestNode): void {
