@@ -153,32 +153,39 @@ export class MemoryDisk implements Disk {
 
   private handle(path: string, inode: Inode): DiskFile {
     const life = this.life
-    const alive = () => must(life === this.life ? this : null, 'no call after a crash')
+    /** Whoever had the file open died with the crash: what its timers still try has no effect. */
+    const living = (run: () => void) => {
+      if (life === this.life) run()
+    }
     return {
       path,
-      write: (buffers, position, done) => alive().writeInode(path, inode, buffers, position, done),
-      read: (position, length, done) => {
-        const end = Math.min(position + length, inode.size)
-        const content = inode.content.slice(Math.min(position, end), end)
-        alive().answer(() => done(null, content))
-      },
-      datasync: done => alive().syncInode(path, inode, done),
-      truncate: (size, done) => {
-        this.resize(inode, size)
-        alive().answer(() => done(null))
-      },
-      preallocate: (size, done) => {
-        if (size <= inode.size) alive().answer(() => done(null))
-        else if (this.usedBytes() + size - inode.size > this.faults.capacityBytes)
-          alive().refuse(done, 'full', path)
-        else {
+      write: (buffers, position, done) =>
+        living(() => this.writeInode(path, inode, buffers, position, done)),
+      read: (position, length, done) =>
+        living(() => {
+          const end = Math.min(position + length, inode.size)
+          const content = inode.content.slice(Math.min(position, end), end)
+          this.answer(() => done(null, content))
+        }),
+      datasync: done => living(() => this.syncInode(path, inode, done)),
+      truncate: (size, done) =>
+        living(() => {
           this.resize(inode, size)
-          alive().answer(() => done(null))
-        }
-      },
-      size: done => alive().answer(() => done(null, inode.size)),
-      close: done => alive().answer(() => done(null)),
+          this.answer(() => done(null))
+        }),
+      preallocate: (size, done) => living(() => this.preallocateInode(path, inode, size, done)),
+      size: done => living(() => this.answer(() => done(null, inode.size))),
+      close: done => living(() => this.answer(() => done(null))),
     }
+  }
+
+  private preallocateInode(path: string, inode: Inode, size: number, done: Completion): void {
+    if (this.usedBytes() + size - inode.size > this.faults.capacityBytes) {
+      this.refuse(done, 'full', path)
+      return
+    }
+    if (size > inode.size) this.resize(inode, size)
+    this.answer(() => done(null))
   }
 
   private resize(inode: Inode, size: number): void {

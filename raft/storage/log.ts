@@ -26,8 +26,9 @@ import type { LogState } from './replay.js'
 import { asFatal, loadSegments, nameSegment, prepareSegment, segmentName } from './segment-files.js'
 
 export const segmentBytesUsual = 64 * 1024 * 1024
-/** A write takes no further task beyond this size. */
+/** A write takes no further task beyond this size, nor beyond a part of a segment. */
 const writeBytesMax = 8 * 1024 * 1024
+const writesPerSegment = 4
 /** How long a writer without room waits before it tries again. */
 const fullRetryMs = 500
 
@@ -241,9 +242,10 @@ export class RaftLog {
   }
 
   private begin(): void {
+    const bytesMax = Math.min(writeBytesMax, this.options.segmentBytes / writesPerSegment)
     let taken = 0
     this.buffer.clear()
-    while (taken < this.queue.length && this.buffer.position < writeBytesMax) {
+    while (taken < this.queue.length && this.buffer.position < bytesMax) {
       const { write, compaction, restore } = must(this.queue[taken], 'a task of the queue')
       taken += 1
       // The hard state first: a torn write must not leave entries of a term that it forgot.
