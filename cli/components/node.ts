@@ -1,0 +1,81 @@
+// `raftsman node`: kubelet and proxy of one node.
+
+import type { Command } from 'commander'
+import { mkdirSync } from 'node:fs'
+import { ApiClient } from '../../orchestrator/client/rest-client.js'
+import { startNode } from '../../orchestrator/node.js'
+import { nodeFiles } from '../../platform/node/node-files.js'
+import { nodeProcesses } from '../../platform/node/processes.js'
+import { UserError } from '../user-error.js'
+import { apiserverFlag, openTransport } from './api-client.js'
+import {
+  type ComponentFlags,
+  type ComponentParts,
+  componentFlags,
+  requiredTls,
+  runComponent,
+  type Running,
+  tlsFlags,
+} from './component.js'
+
+interface Flags extends ComponentFlags {
+  readonly apiserver: string
+  readonly dataDir: string
+  readonly listen: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly stopPodsOnExit?: boolean
+}
+
+function parseLabels(text: string): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    text.split(',').map(part => {
+      const match = /^([^=]+)=([^=]*)$/.exec(part)
+      if (match === null) throw new UserError(`"${part}" is not a label: write key=value.`)
+      return [match[1] ?? '', match[2] ?? '']
+    }),
+  )
+}
+
+export function define(command: Command): void {
+  apiserverFlag(componentFlags(command))
+    .requiredOption('--data-dir <folder>', 'state, volumes and logs of pods')
+    .requiredOption('--listen <address>', 'host:port of the kubelet; the host is the InternalIP')
+    .option('--labels <labels>', 'of the node, as in zone=a,disk=ssd', parseLabels, {})
+    .option('--stop-pods-on-exit', 'end the pods together with this process')
+  tlsFlags(command, '', "of the kubelet's server; the authority verifies its clients")
+  tlsFlags(command, 'client-', 'of system:node:NAME, towards the API')
+  command.action((flags: Flags) => runComponent('node', flags, parts => start(flags, parts)))
+}
+
+async function start(flags: Flags, parts: ComponentParts): Promise<Running> {
+  const { clock, random, logger, metrics } = parts
+  const listen = /^(.+):(\d+)$/.exec(flags.listen)
+  if (listen === null) throw new UserError(`"${flags.listen}" is not an address: write host:port.`)
+  const host = listen[1] ?? ''
+  mkdirSync(flags.dataDir, { recursive: true, mode: 0o700 })
+  const transport = openTransport(flags.apiserver, requiredTls(flags, 'client'), 'node', parts)
+  const node = await startNode({
+    nodeName: flags.name,
+    client: new ApiClient({ transport, fieldManager: 'kubelet' }),
+    tls: requiredTls(flags, ''),
+    listen: { host, port: Number(listen[2]) },
+    dataDirectory: flags.dataDir,
+    stopPodsOnExit: flags.stopPodsOnExit === true,
+    labels: flags.labels,
+    clock,
+    random,
+    processes: nodeProcesses(),
+    files: nodeFiles,
+    logger,
+    metrics,
+    metricsText: () => metrics.text(),
+    searchPath: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
+    proxy: { nodeAddresses: [host] },
+  })
+  return {
+    async stop() {
+      await node.stop()
+      transport.close()
+    },
+  }
+}
