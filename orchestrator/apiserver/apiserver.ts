@@ -26,7 +26,7 @@ import { ResourceEndpoints } from './resource-endpoints.js'
 import { ReviewEndpoints } from './review-endpoints.js'
 import { defaultServerLimits, startServer } from './server.js'
 import type { ServerLimits } from './server.js'
-import { versionDocument } from './server-version.js'
+import { gitVersion, versionDocument } from './server-version.js'
 import type { BuildVersion } from './server-version.js'
 import { firstAddress, parseCidr } from './service-allocation.js'
 import { SubresourceEndpoints } from './subresource-endpoints.js'
@@ -103,6 +103,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     discovery: new DiscoveryEndpoints({
       kinds,
       serverAddress: options.advertise ?? `${options.host}:${options.port}`,
+      gitVersion: gitVersion(options.version),
     }),
     endpoints,
     subresources: new SubresourceEndpoints({ ...services, endpoints, kubelet }),
@@ -131,13 +132,6 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
   })
   const advertise = options.advertise ?? `${options.host}:${server.port}`
   const serviceIp = firstAddress(serviceCidr)
-  const ready = new Promise<void>(resolve => {
-    background.until('system objects', async () => {
-      await ensureSystemObjects({ endpoints, cache, serviceIp, caPem })
-      boot.done = true
-      resolve()
-    })
-  })
   const masterEndpoints = keepMasterEndpoints({
     store,
     clock,
@@ -147,6 +141,18 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     endpoints,
     cache,
     advertise,
+  })
+  const ready = new Promise<void>(resolve => {
+    background.until('system objects', async () => {
+      await ensureSystemObjects({ endpoints, reader, cache, serviceIp, caPem })
+      boot.done = true
+      masterEndpoints.refresh()
+      resolve()
+      // Somebody may delete them: the cluster cannot do without.
+      background.later(repairMs, 'system objects', () =>
+        ensureSystemObjects({ endpoints, reader, cache, serviceIp, caPem }),
+      )
+    })
   })
   return {
     port: server.port,
@@ -162,12 +168,13 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
 }
 
 const retryMs = 500
+const repairMs = 10_000
 
 /** Work that is tried until it succeeds: the store may come up after us. */
 class Background {
   readonly #clock: Clock
   readonly #logger: Logger
-  #timer: Timer | null = null
+  readonly #timers = new Map<string, Timer>()
   #stopped = false
 
   constructor(clock: Clock, logger: Logger) {
@@ -180,13 +187,27 @@ class Background {
     work().catch((error: unknown) => {
       const sentence = error instanceof ApiError ? error.message : String(error)
       this.#logger.warn({ what, error: sentence }, 'not done yet, trying again')
-      if (!this.#stopped) this.#timer = this.#clock.setTimer(retryMs, () => this.until(what, work))
+      this.#set(retryMs, what, () => this.until(what, work))
     })
+  }
+
+  /** Again and again, `periodMs` after it succeeded. */
+  later(periodMs: number, what: string, work: () => Promise<void>): void {
+    this.#set(periodMs, what, () =>
+      this.until(what, async () => {
+        await work()
+        this.later(periodMs, what, work)
+      }),
+    )
+  }
+
+  #set(delayMs: number, what: string, callback: () => void): void {
+    if (!this.#stopped) this.#timers.set(what, this.#clock.setTimer(delayMs, callback))
   }
 
   stop(): void {
     this.#stopped = true
-    this.#timer?.cancel()
+    for (const timer of this.#timers.values()) timer.cancel()
   }
 }
 

@@ -42,7 +42,12 @@ const table: readonly (readonly [string, string, string, 'allowed' | 'denied' | 
   ['scheduler', 'GET', '/api/v1/namespaces/a/secrets/s', 'denied'],
   ['scheduler', 'POST', '/api/v1/namespaces/a/pods', 'denied'],
   ['scheduler', 'PUT', '/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/x', 'allowed'],
-  ['scheduler', 'PUT', '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/x', 'denied'],
+  [
+    'scheduler',
+    'PUT',
+    '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/x',
+    'denied',
+  ],
   ['proxy', 'GET', '/api/v1/services?watch=1', 'allowed'],
   ['proxy', 'PUT', '/api/v1/namespaces/a/services/s', 'denied'],
   ['node', 'GET', '/api/v1/pods?watch=1&fieldSelector=spec.nodeName=n1', 'allowed'],
@@ -78,9 +83,7 @@ describe('who may do what', () => {
   test('a refusal names the user, the verb and the place as kubectl users know it', () => {
     expect(
       forbiddenMessage(user('joe'), request('GET', '/apis/apps/v1/namespaces/a/deployments')),
-    ).toBe(
-      'User "joe" cannot list resource "deployments" in API group "apps" in the namespace "a"',
-    )
+    ).toBe('User "joe" cannot list resource "deployments" in API group "apps" in the namespace "a"')
     expect(forbiddenMessage(user('joe'), request('GET', '/api/v1/nodes/n'))).toBe(
       'User "joe" cannot get resource "nodes" in API group "" at the cluster scope',
     )

@@ -17,10 +17,14 @@ const plain: DeleteOptions = {
 }
 
 const pod = (spec: object, metadata: object = {}, status: object = {}) =>
-  objectOf('Pod', { name: 'p', ...metadata }, {
-    spec: { terminationGracePeriodSeconds: 30, ...spec },
-    status: { ...status },
-  })
+  objectOf(
+    'Pod',
+    { name: 'p', ...metadata },
+    {
+      spec: { terminationGracePeriodSeconds: 30, ...spec },
+      status: { ...status },
+    },
+  )
 
 function told(plan: DeletePlan): unknown {
   if (plan.kind !== 'update') return plan.kind

@@ -16,6 +16,7 @@ import { notAcceptable, pathNotFound } from '../api/status.js'
 import { bytesResponse } from './exchange.js'
 import type { ApiResponse, RequestHead } from './exchange.js'
 import { negotiate, parseAccept } from './negotiation.js'
+import { openApiV2, openApiV2Accepts, openApiV2Type } from './openapi-v2.js'
 import { jsonResponse } from './rendering.js'
 
 interface Document {
@@ -28,16 +29,20 @@ export interface DiscoveryOptions {
   readonly kinds: readonly Kind[]
   /** host:port for /api's serverAddressByClientCIDRs. */
   readonly serverAddress: string
+  /** As in /version. */
+  readonly gitVersion: string
 }
 
 export class DiscoveryEndpoints {
   readonly #kinds: readonly Kind[]
   readonly #serverAddress: string
+  readonly #version: string
   readonly #documents = new Map<string, Document>()
 
   constructor(options: DiscoveryOptions) {
     this.#kinds = options.kinds
     this.#serverAddress = options.serverAddress
+    this.#version = options.gitVersion
   }
 
   /** Null when the path is none of these. Throws ApiError: NotFound, NotAcceptable. */
@@ -59,6 +64,7 @@ export class DiscoveryEndpoints {
       return null
     }
     if (root === 'openapi' && group === 'v3') return this.#openApi(segments.slice(2), query, head)
+    if (path === '/openapi/v2') return this.#openApiV2(head)
     return null
   }
 
@@ -113,6 +119,21 @@ export class DiscoveryEndpoints {
     return tagged(head, document, 'application/json', { 'cache-control': caching, vary: 'Accept' })
   }
 
+  /** Protobuf or nothing: a client that gets JSON here stumbles over it. */
+  #openApiV2(head: RequestHead): ApiResponse {
+    const asked = parseAccept(head.headers.get('accept'))
+    if (!asked.some(({ type }) => openApiV2Accepts.includes(type))) throw pathNotFound()
+    const document = this.#bytes('openapi-v2', () =>
+      openApiV2(
+        openApiGroupVersions(this.#kinds).map(({ group, version }) =>
+          openApiV3(group, version, this.#kinds),
+        ),
+        this.#version,
+      ),
+    )
+    return tagged(head, document, openApiV2Type, { vary: 'Accept' })
+  }
+
   #openApiDocument(path: string): Document {
     return this.#document(`openapi:${path}`, () => {
       const known = openApiGroupVersions(this.#kinds).find(candidate => candidate.path === path)
@@ -121,9 +142,13 @@ export class DiscoveryEndpoints {
   }
 
   #document(key: string, make: () => JsonObject): Document {
+    return this.#bytes(key, () => new TextEncoder().encode(JSON.stringify(make())))
+  }
+
+  #bytes(key: string, make: () => Uint8Array): Document {
     const known = this.#documents.get(key)
     if (known !== undefined) return known
-    const bytes = new TextEncoder().encode(JSON.stringify(make()))
+    const bytes = make()
     const hash = createHash('sha512').update(bytes).digest('hex').toUpperCase()
     const document = { bytes, hash }
     this.#documents.set(key, document)

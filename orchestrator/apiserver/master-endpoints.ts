@@ -63,8 +63,14 @@ export function byPort(
   }))
 }
 
-/** Starts at once; goes on until stopped, whatever fails. */
-export function keepMasterEndpoints(options: MasterEndpointsOptions): { stop(): Promise<void> } {
+export interface MasterEndpoints {
+  /** Looks again now, not only when the time has come. */
+  refresh(): void
+  stop(): Promise<void>
+}
+
+/** Goes on until stopped, whatever fails. */
+export function keepMasterEndpoints(options: MasterEndpointsOptions): MasterEndpoints {
   const { store, clock, logger } = options
   const own = parseMasterAddress(options.advertise)
   if (own === null) {
@@ -101,8 +107,8 @@ export function keepMasterEndpoints(options: MasterEndpointsOptions): { stop(): 
       })
   }
   const ticker = clock.setTicker(periodMs, tick)
-  tick()
   return {
+    refresh: tick,
     async stop() {
       stopped = true
       ticker.cancel()

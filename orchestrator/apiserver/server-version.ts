@@ -21,7 +21,7 @@ export function versionDocument(build: BuildVersion): JsonObject {
   return {
     major: '1',
     minor: String(servedMinor),
-    gitVersion: `v1.${servedMinor}.0+raftsman.${build.version}`,
+    gitVersion: gitVersion(build),
     gitCommit: build.gitCommit,
     gitTreeState: 'clean',
     buildDate: build.buildDate,
@@ -29,4 +29,9 @@ export function versionDocument(build: BuildVersion): JsonObject {
     compiler: 'node',
     platform: build.platform,
   }
+}
+
+/** A version of Kubernetes to clients that compare, one of ours to people. */
+export function gitVersion(build: BuildVersion): string {
+  return `v1.${servedMinor}.0+raftsman.${build.version}`
 }

@@ -15,7 +15,11 @@ import { objectOf } from './testing/objects.js'
 
 const cidr = parseCidr('10.96.0.0/16')
 /** Always the first of what there is to choose from. */
-const random = { next: () => 0, integer: () => 0, bytes: (length: number) => new Uint8Array(length) }
+const random = {
+  next: () => 0,
+  integer: () => 0,
+  bytes: (length: number) => new Uint8Array(length),
+}
 const service = (spec: JsonObject) => objectOf('Service', { name: 's' }, { spec })
 const inputs = { cidr, random, taken: new Set<string>() }
 
@@ -115,12 +119,9 @@ describe('IPv4 text', () => {
     )
   })
 
-  test.each(['1.2.3', '1.2.3.256', '01.2.3.4', '1.2.3.4.5', 'a.b.c.d', ''])(
-    '%s is none',
-    text => {
-      expect(parseIpv4(text)).toBeNull()
-    },
-  )
+  test.each(['1.2.3', '1.2.3.256', '01.2.3.4', '1.2.3.4.5', 'a.b.c.d', ''])('%s is none', text => {
+    expect(parseIpv4(text)).toBeNull()
+  })
 
   test('a network is cut to its first address', () => {
     expect(firstAddress(parseCidr('127.96.1.2/16'))).toBe('127.96.0.1')

@@ -18,7 +18,7 @@ export function encodeObject(object: KubeObject): Uint8Array {
 /** One object at one revision. Immutable; parses itself when first asked for fields. */
 export class StoredObject {
   readonly key: string
-  /** Mod revision: the resourceVersion. In a deletion, that of the delete. */
+  /** Mod revision: the resourceVersion. In a deletion, that of the delete. 0: never stored. */
   readonly revision: number
   readonly raw: Uint8Array
   #parsed: KubeObject | null = null
@@ -38,14 +38,15 @@ export class StoredObject {
       if (typeof parsed !== 'object' || parsed === null || typeof parsed.metadata !== 'object') {
         throw new SyntaxError(`the value of ${this.key} is not an object of the API`)
       }
-      const metadata = { ...parsed.metadata, resourceVersion: String(this.revision) }
-      this.#parsed = { ...parsed, metadata }
+      const version = this.revision === 0 ? {} : { resourceVersion: String(this.revision) }
+      this.#parsed = { ...parsed, metadata: { ...parsed.metadata, ...version } }
     }
     return this.#parsed
   }
 
   /** The JSON text as slices to be written one behind another. */
   chunks(): readonly Uint8Array[] {
+    if (this.revision === 0) return [this.raw]
     if (this.#split === -1) this.#split = splitPosition(this.raw)
     if (this.#split === 0) return [encoder.encode(JSON.stringify(this.object))]
     const next = this.raw[this.#split]

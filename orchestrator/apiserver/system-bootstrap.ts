@@ -5,6 +5,7 @@ import { findKind } from '../api/kinds.js'
 import { ApiError } from '../api/status.js'
 import { must } from '../../platform/errors.js'
 import type { User } from './authentication.js'
+import type { ObjectReader } from './object-reader.js'
 import type { RegistryCache } from './registry-cache.js'
 import type { ResourceEndpoints } from './resource-endpoints.js'
 import { systemObjects } from './system-objects.js'
@@ -19,6 +20,7 @@ export const serverUser: User = {
 
 export interface SystemBootstrap {
   readonly endpoints: ResourceEndpoints
+  readonly reader: ObjectReader
   readonly cache: RegistryCache
   readonly serviceIp: string
   readonly caPem: string
@@ -28,9 +30,11 @@ const freshMs = 5_000
 
 /** Rejects with ApiError when the store does not take part; call again. */
 export async function ensureSystemObjects(options: SystemBootstrap): Promise<void> {
-  const { endpoints, cache, serviceIp, caPem } = options
+  const { endpoints, reader, cache, serviceIp, caPem } = options
   await cache.waitUntilFresh(freshMs)
   for (const { group, version, plural, object } of systemObjects(serviceIp, caPem)) {
+    const { namespace = '', name = '' } = object.metadata
+    if (reader.cachedAt(group, plural, namespace, name) !== undefined) continue
     const kind = must(findKind(group, version, plural), `${plural} are not served`)
     try {
       await endpoints.createOwn(kind, object, serverUser)
