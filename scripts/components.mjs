@@ -2,29 +2,16 @@
 // (root on Debian); elsewhere named, with the way to get them.
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 const onPath = command =>
   (process.env.PATH ?? '').split(delimiter).some(folder => existsSync(join(folder, command)))
 
-/** kubectl installations often come as a dispatcher beside versioned binaries (kubectl.1.32). */
-export function kubectls() {
-  const found = new Map()
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
-    if (!existsSync(folder)) continue
-    for (const name of readdirSync(folder)) {
-      if (/^kubectl(\.\d+\.\d+)?$/.test(name) && !found.has(name))
-        found.set(name, join(folder, name))
-    }
-  }
-  return found
-}
-
 const components = [
   {
     name: 'kubectl',
-    present: () => kubectls().size > 0,
+    present: () => onPath('kubectl'),
     debian: ['kubernetes-client'],
     elsewhere: 'install kubectl 1.27 or newer from your package manager',
   },

@@ -23,10 +23,10 @@ export function introduction(options: ClusterOptions, layout: Layout): string {
   return `Raftsman: ${parts}, data in ${shortPath(layout.directory)}`
 }
 
-/** Relative where that is shorter, so that lines fit a terminal. */
+/** Relative for what lies below the current directory, so that lines fit a terminal. */
 export function shortPath(path: string): string {
   const fromHere = relative(process.cwd(), path)
-  return fromHere.length > 0 && fromHere.length < path.length ? fromHere : path
+  return fromHere === '' || fromHere.startsWith('..') ? path : fromHere
 }
 
 const seconds = (elapsedMs: number): string => `${(elapsedMs / 1000).toFixed(1)} s`

@@ -2,7 +2,7 @@
 // unmodified kubectl. Every cluster has its own data directory and its own ports.
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, delimiter, dirname, join, resolve } from 'node:path'
 
@@ -56,11 +56,20 @@ function collect(child: ChildProcess, input: string | undefined): Promise<Outcom
   })
 }
 
+/** Folders on PATH, and those where the kubectl on PATH really is (it may be a link). */
+function kubectlFolders(): ReadonlySet<string> {
+  const folders = (process.env['PATH'] ?? '').split(delimiter).filter(folder => existsSync(folder))
+  const real = folders
+    .map(folder => join(folder, 'kubectl'))
+    .filter(path => existsSync(path))
+    .map(path => dirname(realpathSync(path)))
+  return new Set([...folders, ...real])
+}
+
 /** kubectl by version ("1.32") where versioned binaries are installed, else the one on PATH. */
 export function findKubectls(): ReadonlyMap<string, string> {
   const found = new Map<string, string>()
-  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
-    if (!existsSync(folder)) continue
+  for (const folder of kubectlFolders()) {
     for (const name of readdirSync(folder)) {
       const version = /^kubectl\.(\d+\.\d+)$/.exec(name)?.[1]
       if (version !== undefined && !found.has(version)) found.set(version, join(folder, name))
