@@ -9,7 +9,7 @@ import { silentLogger } from '../../platform/logger.js'
 import { nodeClock } from '../../platform/node/clock.js'
 import { testAuthority } from '../apiserver/testing/certificates.js'
 import { HttpTransport, type HttpTransportOptions } from './http-transport.js'
-import type { ApiRequest, TransportError } from './transport.js'
+import type { ApiRequest } from './transport.js'
 
 type Handler = (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders) => void
 
@@ -185,12 +185,12 @@ test('an answer beyond the limit is refused instead of filling the memory', asyn
 
 function collect(transport: HttpTransport, path: string) {
   let text = ''
-  const ended = new Promise<TransportError | null | number>(resolve => {
+  const ended = new Promise<Error | null | number>(resolve => {
     transport.stream(get(path), {
       onChunk: chunk => {
         text += chunk
       },
-      onEnd: error => resolve(error as TransportError | null),
+      onEnd: error => resolve(error),
       onRefused: response => resolve(response.status),
     })
   })

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { silentLogger } from '../../platform/logger.js'
 import type { Pod } from '../api/types/core-pod.js'

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { KubeObject } from '../api/object.js'
 import { byLabel, labelIndex, ObjectStore } from './object-store.js'

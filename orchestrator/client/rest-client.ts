@@ -74,9 +74,13 @@ const patchContentTypes: Readonly<Record<PatchType, string>> = {
 
 export class ApiClient {
   private readonly options: ApiClientOptions
+  /** How to break each call and watch under way. */
+  private readonly underWay = new Set<() => void>()
 
   constructor(options: ApiClientOptions) {
     this.options = options
+    // One listener for all calls: thousands on one signal would be slow and warned about.
+    options.signal?.addEventListener('abort', () => this.breakAll(), { once: true })
   }
 
   /** The same connection for one term of a leader: over when the term is over. */
@@ -232,7 +236,17 @@ export class ApiClient {
       timeoutSeconds: options.timeoutSeconds,
     })
     const path = collectionPath(resource, options.namespace) + query
-    return new ResourceWatch(this.options.transport, path, handlers, this.options.signal)
+    const { transport, signal, permitted } = this.options
+    if (signal?.aborted || permitted?.() === false) return { stop() {} }
+    const stop = () => watch.stop()
+    const watch = new ResourceWatch(transport, path, handlers, () => this.underWay.delete(stop))
+    this.underWay.add(stop)
+    return watch
+  }
+
+  private breakAll(): void {
+    for (const stop of this.underWay) stop()
+    this.underWay.clear()
   }
 
   private managerQuery(): string {
@@ -258,8 +272,15 @@ export class ApiClient {
       body: body === undefined ? null : JSON.stringify(body),
       timeoutMs: options.timeoutMs ?? this.options.requestTimeoutMs ?? 15_000,
     }
-    const response = await transport.request(request, signal)
-    return parsed<R>(response, `${method} ${path}`)
+    const controller = new AbortController()
+    const abort = () => controller.abort()
+    this.underWay.add(abort)
+    try {
+      const response = await transport.request(request, controller.signal)
+      return parsed<R>(response, `${method} ${path}`)
+    } finally {
+      this.underWay.delete(abort)
+    }
   }
 }
 

@@ -38,24 +38,22 @@ const headTimeoutMs = 15_000
 export class ResourceWatch<T extends KubeObject> implements Watch {
   private readonly handlers: WatchHandlers<T>
   private readonly path: string
-  private readonly stream: ApiStream | null
+  private readonly onOver: () => void
+  private readonly stream: ApiStream
   private pending: string[] = []
   private pendingChars = 0
   private over = false
 
+  /** `onOver` is called once, however it ends. */
   constructor(
     transport: ApiTransport,
     path: string,
     handlers: WatchHandlers<T>,
-    signal: AbortSignal | undefined,
+    onOver: () => void,
   ) {
     this.handlers = handlers
     this.path = path
-    if (signal?.aborted) {
-      this.over = true
-      this.stream = null
-      return
-    }
+    this.onOver = onOver
     const request = {
       method: 'GET',
       path,
@@ -69,14 +67,14 @@ export class ResourceWatch<T extends KubeObject> implements Watch {
       onEnd: error => this.end(error),
       onRefused: response => this.end(apiErrorFromResponse(response, `watch ${path}`)),
     })
-    signal?.addEventListener('abort', () => this.stop(), { once: true })
   }
 
   stop(): void {
     if (this.over) return
     this.over = true
     this.pending = []
-    this.stream?.cancel()
+    this.stream.cancel()
+    this.onOver()
   }
 
   private end(error: RaftsmanError | null): void {
