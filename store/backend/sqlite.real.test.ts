@@ -199,3 +199,14 @@ test('What an unfinished or replaced generation left behind is deleted by checkp
   expect(crashed.sizeBytes).toBeLessThan(before / 2)
   expect(crashed.readRows(1, 10, 1000)).toHaveLength(1)
 })
+
+test('A flush leaves nothing pending, rows dropped by a compaction included.', () => {
+  const driver = new Driver(config, open(newPath()))
+  for (let i = 0; i < 10; i++) driver.put('a', String(i))
+  driver.core.flush()
+  driver.compact(11)
+  while (!driver.core.compactSlice(1));
+  expect(driver.core.pendingRows).toBe(9)
+  expect(driver.core.flush()).toEqual({ rows: 0, appliedIndex: 11 })
+  expect([driver.core.pendingRows, driver.core.pendingBytes]).toEqual([0, 0])
+})

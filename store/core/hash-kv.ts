@@ -1,11 +1,11 @@
 // One hash over all that can be read at a revision and below, to compare members by. Counterpart:
 // etcd's HashKV. Rows that a compaction has hidden do not count, whether they are deleted or not.
 
-import { CompactedError } from './errors.js'
 import { RunningHash } from './hash.js'
 import type { KeyEntry, KeyVersion } from './key-index.js'
 import { keyBytes } from './key-range.js'
 import type { Kv } from './kv.js'
+import { checkReadable } from './range.js'
 import type { HashJob, HashKv } from './replica.js'
 import type { ResponseHeader, Revision } from './types.js'
 
@@ -13,6 +13,7 @@ export class HashWalk implements HashJob {
   readonly #kv: () => Kv
   readonly #header: () => ResponseHeader
   readonly #revision: Revision
+  #walked: Kv
   #compactRevision: Revision
   #hash = new RunningHash()
   #position = ''
@@ -21,18 +22,20 @@ export class HashWalk implements HashJob {
     this.#kv = kv
     this.#header = header
     this.#revision = revision
-    this.#compactRevision = kv().compactRevision
+    this.#walked = kv()
+    this.#compactRevision = this.#walked.compactRevision
   }
 
   step(keysMax: number): HashKv | null {
     const kv = this.#kv()
-    if (kv.compactRevision !== this.#compactRevision) {
+    if (kv !== this.#walked || kv.compactRevision !== this.#compactRevision) {
       // What counts has changed under the walk: it starts over.
+      this.#walked = kv
       this.#compactRevision = kv.compactRevision
       this.#hash = new RunningHash()
       this.#position = ''
     }
-    if (this.#revision < kv.compactRevision) throw new CompactedError(kv.compactRevision)
+    checkReadable(this.#revision, kv.revision, kv.compactRevision)
     let looked = 0
     let finished = true
     kv.index.ascend(this.#position, null, entry => {

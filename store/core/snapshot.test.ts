@@ -234,3 +234,15 @@ test('Only so many snapshots are read at once, and a closed one gives its place 
   openSnapshot(core)
   expect(() => openSnapshot(core)).toThrow('too many snapshots')
 })
+
+test('A snapshot that is being read when its state is replaced ends with an error.', () => {
+  const from = new Driver()
+  fill(from)
+  const chunks = readAll(openSnapshot(from.core))
+  const to = new Driver()
+  fill(to, 20)
+  const source = openSnapshot(to.core)
+  expect(readChunk(source, 100)).not.toBeNull()
+  expect(restore(to.core, from.core.appliedIndex, chunks)).toBeNull()
+  expect(() => readChunk(source, 100)).toThrow(expect.objectContaining({ code: 'backend-closed' }))
+})

@@ -285,7 +285,8 @@ export class StoreCore implements Replica {
       return
     }
     this.#openSnapshots++
-    const { rows, leases } = this.#kv
+    const kv = this.#kv
+    const { rows, leases } = kv
     const writer = new SnapshotWriter(this.#meta(), leases.rows(), (from, rowsMax, bytesMax) =>
       rows.readFrom(from, rowsMax, bytesMax),
     )
@@ -295,7 +296,12 @@ export class StoreCore implements Replica {
       read: (bytesMax, answer) => {
         let chunk: Uint8Array | null
         try {
-          if (!open) throw new BackendError('backend-closed', 'the snapshot has been closed')
+          if (!open || this.#kv !== kv) {
+            throw new BackendError(
+              'backend-closed',
+              'the snapshot was closed, or its state replaced',
+            )
+          }
           chunk = writer.read(bytesMax)
         } catch (error) {
           answer(asRaftsmanError(error))

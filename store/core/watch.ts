@@ -45,6 +45,8 @@ interface LoggedEvent {
   readonly kv: KeyValue
   /** Row of the version before; 0 when there was none. */
   readonly previous: Ordinal
+  /** Of the budget, the version before included once it has been read. */
+  bytes: number
   plain: WatchEvent | null
   withPrevious: WatchEvent | null
 }
@@ -100,8 +102,9 @@ export class WatchLog {
 
   /** From apply, in order. */
   append(key: string, kv: KeyValue, previous: Ordinal): void {
-    this.#events.push({ key, kv, previous, plain: null, withPrevious: null })
-    this.#bytes += rowBytes(kv)
+    const bytes = rowBytes(kv)
+    this.#events.push({ key, kv, previous, bytes, plain: null, withPrevious: null })
+    this.#bytes += bytes
     this.#watchers.visit(key, cursor => {
       if (cursor.wake(kv)) this.#ready.push(cursor)
     })
@@ -138,8 +141,8 @@ export class WatchLog {
       this.#head < this.#events.length &&
       (this.#bytes > bytesGoal || this.#events.length - this.#head > countGoal)
     ) {
-      const { kv } = this.#events[this.#head] as LoggedEvent
-      this.#bytes -= rowBytes(kv)
+      const { kv, bytes } = this.#events[this.#head] as LoggedEvent
+      this.#bytes -= bytes
       this.#head++
       this.#firstRevision = kv.modRevision + 1
     }
@@ -179,7 +182,13 @@ export class WatchLog {
 
   #withPrevious(event: LoggedEvent): WatchEvent {
     if (event.previous === 0) return plainEvent(event)
-    event.withPrevious ??= watchEvent(event.kv, this.#history.rows.find(event.previous))
+    if (event.withPrevious !== null) return event.withPrevious
+    const before = this.#history.rows.find(event.previous)
+    if (before !== null) {
+      event.bytes += rowBytes(before)
+      this.#bytes += rowBytes(before)
+    }
+    event.withPrevious = watchEvent(event.kv, before)
     return event.withPrevious
   }
 }
