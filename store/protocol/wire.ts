@@ -65,6 +65,11 @@ export class FrameWriter {
     return this.#messages === 0
   }
 
+  /** Of what has been added since the last frame. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
   /** The chunks together are one packed message. A full frame is emitted before it is added. */
   add(...chunks: readonly Uint8Array[]): void {
     let bytes = 0

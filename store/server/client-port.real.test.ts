@@ -1,12 +1,21 @@
 // The client port and the client against each other over real sockets, with one member that needs
 // no quorum: what a link may do, what it may not, and what happens when the member is in trouble.
 
+import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
 
 import { RaftsmanError } from '../../platform/errors.js'
 import type { StoreClient } from '../client/store-client.js'
 import type { PutRequest } from '../core/types.js'
-import { protocolLimits } from '../protocol.js'
+import {
+  FrameWriter,
+  decodeServerFrame,
+  encodeClientMessage,
+  protocolLimits,
+  protocolPath,
+} from '../protocol.js'
+import type { ClientMessage } from '../protocol.js'
 import { Seen, clientOf, everyKey, text, utf8 } from './testing/clients.js'
 import { startLoneMember } from './testing/lone-member.js'
 import type { LoneMember } from './testing/lone-member.js'
@@ -351,6 +360,69 @@ describe('a stranger', () => {
     expect(peer.received.map(({ kind }) => kind)).toEqual(['welcome', 'answer', 'answer'])
     expect(peer.frames).toBe(2)
     peer.close()
+  })
+})
+
+describe('a client that does not read its answers', () => {
+  it('holds neither memory nor anybody else', async () => {
+    const store = connect()
+    const value = Buffer.alloc(1_000_000)
+    await store.put({ key: utf8('large'), value })
+    const lazy = new WebSocket(`ws://${member.address}${protocolPath}`)
+    await once(lazy, 'open')
+    const frameOf = (...messages: readonly ClientMessage[]): Uint8Array => {
+      const frames: Uint8Array[] = []
+      const writer = new FrameWriter(frame => frames.push(frame))
+      for (const message of messages) writer.add(encodeClientMessage(message))
+      writer.cut()
+      return Buffer.concat(frames)
+    }
+    lazy.send(frameOf(hello))
+    await once(lazy, 'message')
+    lazy.pause()
+    global.gc?.()
+    const before = process.memoryUsage().arrayBuffers
+    // One small frame that asks for four gigabytes.
+    const ranges = Array.from({ length: 4_000 }, (_, id): ClientMessage => {
+      return { kind: 'range', id, request: { key: utf8('large') } }
+    })
+    lazy.send(frameOf(...ranges))
+    for (let at = 0; at < 50; at++) await store.put(put('other', String(at)))
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(200_000_000)
+    // It gets all of it when it reads on.
+    let answers = 0
+    lazy.on('message', (frame: Buffer) => {
+      answers += decodeServerFrame(frame, { clusterId: 7, memberId: 1 }).length
+      if (answers >= 200) lazy.terminate()
+    })
+    lazy.resume()
+    await once(lazy, 'close')
+    expect(answers).toBeGreaterThanOrEqual(200)
+    expect((await store.range({ key: utf8('other') })).count).toBe(1)
+  })
+})
+
+describe('what a member does by itself', () => {
+  it('compacts by age when told to', async () => {
+    const own = await startLoneMember({ autoCompaction: { mode: 'periodic', retainMs: 200 } })
+    const store = clientOf([own.address])
+    clients.push(store)
+    for (const value of ['1', '2', '3']) await store.put(put('a', value))
+    const { revision } = own.core
+    while (own.core.compactRevision < revision) await store.status()
+    expect(text((await store.range({ key: utf8('a') })).kvs[0]?.value ?? utf8(''))).toBe('3')
+    await own.stop()
+  })
+
+  it('tells idle watches how far they are, when they asked for it', async () => {
+    const own = await startLoneMember({ watchProgressMs: 100 })
+    const store = clientOf([own.address])
+    clients.push(store)
+    const told = new Seen(store, { ...everyKey, progressNotify: true })
+    const untold = new Seen(store, everyKey)
+    await told.until(() => told.progress.length > 1)
+    expect([told.progress[0], untold.progress]).toEqual([1, []])
+    await own.stop()
   })
 })
 

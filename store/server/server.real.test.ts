@@ -168,6 +168,27 @@ describe('when the leader crashes', () => {
     }
   })
 
+  it('a client leaves its own member while that is down, and comes back to it', async () => {
+    const own = ((await trio.leader()) % 3) + 1
+    const store = connect(own)
+    const memberOf = async (at: number) =>
+      (await store.put(put('home', String(at)))).header.memberId
+    expect(await memberOf(0)).toBe(own)
+    await trio.haltMember(own)
+    const away = new Set<number>()
+    for (let at = 0; at < 20; at++) {
+      const answered = await memberOf(at).catch((error: RaftsmanError) => {
+        expect(error.outcome).toBe('unknown')
+        return null
+      })
+      if (answered !== null) away.add(answered)
+    }
+    expect(away.size).toBe(1)
+    expect(away.has(own)).toBe(false)
+    await trio.startMember(own)
+    while ((await memberOf(1)) !== own) await store.status()
+  })
+
   it('a lease that is kept alive outlives it, and one that is not ends once, with its keys', async () => {
     const store = connect(1)
     const kept = await store.leaseGrant({ ttlSeconds: 3 })

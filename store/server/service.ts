@@ -10,7 +10,7 @@ import type { SoftState } from '../../raft/core/types.js'
 import type { Replica as Raft } from '../../raft/index.js'
 import type { Command } from '../core/command.js'
 import type { Replica as Machine } from '../core/replica.js'
-import type { Member, MemberStatus, RangeRequest } from '../core/types.js'
+import type { Member, MemberStatus, RangeRequest, TxnRequest, TxnResponse } from '../core/types.js'
 import { checkCommand, checkRange, checkTxn } from '../core/validate.js'
 import type { Answer, Request, Welcome } from '../protocol.js'
 import { protocolLimits, protocolVersion } from '../protocol.js'
@@ -124,8 +124,7 @@ export class StoreService {
         }
         checkTxn(request.request)
         this.#afterQuorum(session, request.id, () => {
-          const response = machine.readTxn(request.request)
-          session.answer({ kind: 'txn', id: request.id, response })
+          session.paced(() => this.#readTxn(session, request.id, request.request))
         })
         return
       case 'compact':
@@ -207,10 +206,9 @@ export class StoreService {
   }
 
   #range(session: Session, id: number, request: RangeRequest): void {
-    answerRange(
-      request,
-      { machine: this.#parts.machine, clock: this.#clock, link: session.link },
-      {
+    const context = { machine: this.#parts.machine, clock: this.#clock, link: session.link }
+    session.paced(() => {
+      answerRange(request, context, {
         part: kvs => session.rangePart(id, kvs),
         done: (error, response) => {
           if (error !== null) session.fail(id, error)
@@ -219,8 +217,8 @@ export class StoreService {
             session.answer({ kind: 'range', id, response })
           }
         },
-      },
-    )
+      })
+    })
   }
 
   #afterQuorum(session: Session, id: number, act: () => void): void {
@@ -236,6 +234,18 @@ export class StoreService {
         session.fail(id, thrown)
       }
     })
+  }
+
+  #readTxn(session: Session, id: number, txn: TxnRequest): void {
+    let response: TxnResponse
+    try {
+      response = this.#parts.machine.readTxn(txn)
+    } catch (error) {
+      if (!(error instanceof RaftsmanError)) throw error
+      session.fail(id, error)
+      return
+    }
+    session.answer({ kind: 'txn', id, response })
   }
 
   #write(session: Session, id: number, command: Command): void {

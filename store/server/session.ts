@@ -22,9 +22,14 @@ import { wireError } from './wire-error.js'
 import { tooManyRequests } from './write-batcher.js'
 import type { WriteOrigin } from './write-batcher.js'
 
-/** Answers that a client has not read: above the first it gets no more, above the second no link. */
+/**
+ * Answers that a client has not read: above the first, reads wait for it; above the second it is
+ * told to slow down; above the third it has no link any more.
+ */
+const unreadBytesPaced = 4 * 1024 * 1024
 const unreadBytesMax = 16 * 1024 * 1024
 const unreadBytesCut = 64 * 1024 * 1024
+const pacedRetryMs = 5
 
 export interface SessionOptions {
   readonly link: Link
@@ -45,13 +50,15 @@ export class Session implements WriteOrigin {
   readonly #writer: FrameWriter
   #scheduled = false
   #inFlight = 0
+  /** Reads that wait until the client has read more. */
+  #paced: (() => void)[] = []
   #closed = false
 
   constructor(options: SessionOptions) {
     this.#options = options
     this.link = options.link
     this.openedMs = options.clock.monotonicMs()
-    this.#writer = new FrameWriter(frame => this.link.send(frame))
+    this.#writer = new FrameWriter(frame => this.#emit(frame))
     this.#pump = options.makePump(this)
   }
 
@@ -136,8 +143,18 @@ export class Session implements WriteOrigin {
     this.#scheduled = false
     if (this.#closed) return
     this.#writer.cut()
-    if (this.link.bufferedBytes > unreadBytesCut)
-      this.refuse('the client does not read its answers')
+  }
+
+  /**
+   * Runs `answer`, whose result may be long, once the client has read most of what it was sent: a
+   * frame may ask for more than memory holds. In order; never when the link ends before.
+   */
+  paced(answer: () => void): void {
+    if (this.#paced.length === 0 && this.#unreadBytes <= unreadBytesPaced) answer()
+    else {
+      this.#paced.push(answer)
+      if (this.#paced.length === 1) this.#resumeLater()
+    }
   }
 
   /** Ends the link with a sentence for its client. */
@@ -152,7 +169,31 @@ export class Session implements WriteOrigin {
   closed(): void {
     if (this.#closed) return
     this.#closed = true
+    this.#paced = []
     this.#pump.close()
+  }
+
+  get #unreadBytes(): number {
+    return this.link.bufferedBytes + this.#writer.bytes
+  }
+
+  #resumeLater(): void {
+    this.#options.clock.setTimer(pacedRetryMs, () => {
+      let answered = 0
+      for (const answer of this.#paced) {
+        if (this.#closed || this.#unreadBytes > unreadBytesPaced) break
+        answered += 1
+        answer()
+      }
+      this.#paced.splice(0, answered)
+      if (this.#paced.length > 0 && !this.#closed) this.#resumeLater()
+    })
+  }
+
+  #emit(frame: Uint8Array): void {
+    this.link.send(frame)
+    if (this.link.bufferedBytes > unreadBytesCut)
+      this.refuse('the client does not read its answers')
   }
 
   #take(message: ClientMessage): void {
