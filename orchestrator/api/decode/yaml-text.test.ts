@@ -1,0 +1,60 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { JsonTextError } from './json-text.js'
+import { parseYamlText } from './yaml-text.js'
+
+test.each([
+  ['a: yes', { a: true }],
+  ['a: "yes"', { a: 'yes' }],
+  ['a: off', { a: false }],
+  ['a: 1.5', { a: 1.5 }],
+  ['a: 2001-12-14', { a: '2001-12-14' }],
+  ['a: ~', { a: null }],
+  ['a: 22:22', { a: '22:22' }],
+  ['a: 0x10', { a: 16 }],
+  ['1: x', { '1': 'x' }],
+  ['{"json": [1, "two"]}', { json: [1, 'two'] }],
+  ['a: &x {b: 1}\nc: *x', { a: { b: 1 }, c: { b: 1 } }],
+  ['base: &x {b: 1}\nc: {<<: *x, d: 2}', { base: { b: 1 }, c: { b: 1, d: 2 } }],
+])('%j reads as users of YAML 1.1 expect', (text, value) => {
+  expect(parseYamlText(text).value).toEqual(value)
+})
+
+test('a key that occurs twice is named by its path', () => {
+  const { value, duplicateFields } = parseYamlText('spec:\n  a: 1\n  a: 2\n')
+  expect(value).toEqual({ spec: { a: 2 } })
+  expect(duplicateFields).toEqual(['spec.a'])
+})
+
+test.each([
+  ['an integer that would change', 'a: 9007199254740993'],
+  ['two documents', 'a: 1\n---\nb: 2'],
+  ['nothing', ''],
+  ['a broken document', 'a: [1'],
+  ['a map as a key', '? {a: 1}\n: 2'],
+])('%s is refused', (_, text) => {
+  expect(() => parseYamlText(text)).toThrow(JsonTextError)
+})
+
+test('aliases cannot blow up a short text', () => {
+  const lines = ['a0: &a0 [x, x, x, x, x, x, x, x, x, x]']
+  for (let level = 1; level < 9; level++) {
+    lines.push(
+      `a${level}: &a${level} [${Array.from({ length: 10 }, () => `*a${level - 1}`).join()}]`,
+    )
+  }
+  expect(() => parseYamlText(lines.join('\n'))).toThrow(JsonTextError)
+})
+
+test('random text never crashes the parser', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: fc.constantFrom(...'a:-{}[],&*!|>"\'\n ?#%@1~<=') }), text => {
+      try {
+        parseYamlText(text)
+      } catch (error) {
+        expect(error).toBeInstanceOf(JsonTextError)
+      }
+    }),
+    { numRuns: 1000 },
+  )
+})
