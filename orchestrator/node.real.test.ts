@@ -127,7 +127,7 @@ async function createPod(name: string, { spec = {}, container = {} }: PodChoices
       ...spec,
     },
   }
-  return client.create(pods, pod as unknown as Pod)
+  return client.create(pods, pod)
 }
 
 const podNow = (name: string): Promise<Pod | null> =>

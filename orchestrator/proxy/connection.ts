@@ -7,6 +7,13 @@ import type { Backend } from './rules.js'
 
 /** Backends that are tried for one connection. */
 const triesMax = 5
+/** A peer whose machine is gone is noticed by this. */
+const keepAliveMs = 60_000
+/**
+ * A side that ended its half may have gone for good without our being able to tell; so such a
+ * connection may not stay silent for ever.
+ */
+const halfOpenIdleMs = 300_000
 
 export interface ForwardOptions {
   readonly client: net.Socket
@@ -57,6 +64,8 @@ export async function forward(options: ForwardOptions): Promise<void> {
       return
     }
     options.onConnected(backend)
+    client.setKeepAlive(true, keepAliveMs)
+    upstream.setKeepAlive(true, keepAliveMs)
     splice(client, upstream)
     splice(upstream, client)
     return
@@ -72,5 +81,6 @@ function splice(from: net.Socket, to: net.Socket): void {
     if (hadError) to.destroy()
     else to.end()
   })
+  from.once('end', () => to.setTimeout(halfOpenIdleMs, () => to.destroy()))
   from.pipe(to)
 }

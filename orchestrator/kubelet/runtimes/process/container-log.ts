@@ -145,17 +145,25 @@ export class ContainerLog {
   private async open(): Promise<OpenOutput> {
     if (this.opened !== null) return this.opened
     const { directory, files } = this.options
-    const positionFile = await files.open(join(directory, 'log.position'), 0o600)
-    const text = Buffer.from(await positionFile.read(0, positionBytes)).toString('latin1')
-    this.position = parsePosition(text)
-    const log = await files.open(this.generationPath(this.position.generation), 0o600)
-    await log.truncate(this.position.size)
     const io = join(directory, 'io')
-    this.opened = {
-      stdout: await files.open(join(io, ioFiles.stdout), 0o600),
-      stderr: await files.open(join(io, ioFiles.stderr), 0o600),
-      positionFile,
-      log,
+    const opened: OpenFile[] = []
+    const open = async (path: string): Promise<OpenFile> => {
+      const file = await files.open(path, 0o600)
+      opened.push(file)
+      return file
+    }
+    try {
+      const positionFile = await open(join(directory, 'log.position'))
+      const text = Buffer.from(await positionFile.read(0, positionBytes)).toString('latin1')
+      this.position = parsePosition(text)
+      const log = await open(this.generationPath(this.position.generation))
+      await log.truncate(this.position.size)
+      const stdout = await open(join(io, ioFiles.stdout))
+      const stderr = await open(join(io, ioFiles.stderr))
+      this.opened = { stdout, stderr, positionFile, log }
+    } catch (error) {
+      for (const file of opened) await file.close()
+      throw error
     }
     this.released.stdout = this.position.stdout
     this.released.stderr = this.position.stderr
@@ -200,8 +208,13 @@ export class ContainerLog {
     const { files } = this.options
     const generation = this.position.generation + 1
     const log = await files.open(this.generationPath(generation), 0o600)
-    await log.truncate(0)
-    await this.note(output, { ...this.position, generation, size: 0 })
+    try {
+      await log.truncate(0)
+      await this.note(output, { ...this.position, generation, size: 0 })
+    } catch (error) {
+      await log.close()
+      throw error
+    }
     await output.log.close()
     output.log = log
     if (generation >= 2) await files.removeTree(this.generationPath(generation - 2))
