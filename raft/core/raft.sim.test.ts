@@ -20,9 +20,9 @@ const pair = [...alone, 'read refused', 'timeoutNow', 'proposalForward', 'refuse
 const many = [...pair, 'snapshotRequest', 'readIndexResponse', 'refused too-many-uncommitted']
 
 const shapes: readonly Shape[] = [
-  { name: 'three voters', voters: 3, learners: 0, seeds: 400, covers: many },
-  { name: 'five voters', voters: 5, learners: 0, seeds: 200, covers: many },
-  { name: 'three voters and a learner', voters: 3, learners: 1, seeds: 150, covers: many },
+  { name: 'three voters', voters: 3, learners: 0, seeds: 240, covers: many },
+  { name: 'five voters', voters: 5, learners: 0, seeds: 140, covers: many },
+  { name: 'three voters and a learner', voters: 3, learners: 1, seeds: 80, covers: many },
   { name: 'one voter', voters: 1, learners: 0, seeds: 20, covers: alone },
   { name: 'two voters', voters: 2, learners: 0, seeds: 20, covers: pair },
 ]
