@@ -125,6 +125,16 @@ test('The durable index follows checkpoints, not flushes.', () => {
   expect(driver.core.durableIndex).toBe(1)
 })
 
+test('It asks for a checkpoint when much was flushed since the last one.', () => {
+  const driver = new Driver({ ...config, checkpointBytes: 1000 }, open(newPath()))
+  driver.put('a', 'x'.repeat(1000))
+  expect(driver.core.needsCheckpoint).toBe(false)
+  driver.core.flush()
+  expect(driver.core.needsCheckpoint).toBe(true)
+  driver.core.checkpoint()
+  expect(driver.core.needsCheckpoint).toBe(false)
+})
+
 test('A full disk is a typed, retryable error; nothing is lost, and apply stops in time.', () => {
   const path = newPath()
   const sizeBytesMax = 400_000

@@ -40,7 +40,3 @@ export function contains(bounds: Bounds, key: string): boolean {
 export function compareBytes(a: Bytes, b: Bytes): number {
   return Buffer.compare(a, b)
 }
-
-export function sameBytes(a: Bytes, b: Bytes): boolean {
-  return a.length === b.length && Buffer.compare(a, b) === 0
-}

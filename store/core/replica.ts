@@ -6,7 +6,6 @@ import type { StateMachine } from '../../raft/state-machine.js'
 import type { Entry } from '../../raft/core/types.js'
 import type { Command, CommandResult } from './command.js'
 import type {
-  Bytes,
   LeaseGrantRequest,
   LeaseId,
   LeaseLeasesResponse,
@@ -119,20 +118,22 @@ export interface Replica extends StateMachine {
   flush(): FlushResult
   /** Makes flushed state durable (raises `durableIndex`). May take as long as a disk sync. */
   checkpoint(): void
+  /**
+   * True when so much was flushed since the last checkpoint that a longer wait would make it a
+   * long one: checkpoint behind this flush. Else every few seconds.
+   */
+  readonly needsCheckpoint: boolean
 
   /** True while rows wait to be deleted. */
   readonly compacting: boolean
-  /** Looks at about `keysMax` keys; true when the compaction is finished. */
+  /**
+   * Looks at about `keysMax` keys; true when the compaction is finished. While a snapshot is being
+   * read it does nothing, so call it from a timer and not in a loop.
+   */
   compactSlice(keysMax: number): boolean
 
   /** Throws CompactedError or `future-revision`. 0: the current revision. */
   hashKv(revision: Revision): HashJob
   /** Flushes, makes durable and closes the backend. Watchers get nothing more. */
   close(): void
-}
-
-/** The range of all keys. */
-export const everything: { readonly key: Bytes; readonly end: Bytes } = {
-  key: new Uint8Array([0]),
-  end: new Uint8Array([0]),
 }

@@ -51,6 +51,8 @@ export interface StoreCoreConfig {
   /** From either on, `needsFlush` says so. */
   readonly flushRows?: number
   readonly flushBytes?: number
+  /** Flushed bytes from which on `needsCheckpoint` says so. */
+  readonly checkpointBytes?: number
   /** Unflushed bytes above which apply refuses to go on (only after flushes have failed). */
   readonly pendingBytesMax?: number
   readonly snapshotsMax?: number
@@ -63,6 +65,7 @@ const defaults = {
   cacheBytesMax: 128 * 1024 * 1024,
   flushRows: 5_000,
   flushBytes: 8 * 1024 * 1024,
+  checkpointBytes: 16 * 1024 * 1024,
   pendingBytesMax: 256 * 1024 * 1024,
   snapshotsMax: 4,
 }
@@ -80,6 +83,8 @@ export class StoreCore implements Replica {
   /** The same object for every answer of one revision and term. */
   #header: ResponseHeader
   #openSnapshots = 0
+  #bytesSinceCheckpoint = 0
+  #closed = false
   #restoring: RestoreSink | null = null
   /** What broke an apply half-way: nothing of this state may be written or served any more. */
   #broken: unknown = null
@@ -246,14 +251,21 @@ export class StoreCore implements Replica {
       return { rows: 0, appliedIndex: this.#flushedIndex }
     }
     const changes = leases.changes()
+    const bytes = rows.pendingBytes
     const written = rows.flush(this.#meta(), changes.leases, changes.deleted)
     leases.flushed()
+    this.#bytesSinceCheckpoint += bytes
     this.#flushedIndex = this.#appliedIndex
     return { rows: written, appliedIndex: this.#appliedIndex }
   }
 
+  get needsCheckpoint(): boolean {
+    return this.#bytesSinceCheckpoint >= this.#config.checkpointBytes
+  }
+
   checkpoint(): void {
     this.#backend.checkpoint()
+    this.#bytesSinceCheckpoint = 0
   }
 
   get compacting(): boolean {
@@ -336,6 +348,8 @@ export class StoreCore implements Replica {
   }
 
   close(): void {
+    if (this.#closed) return
+    this.#closed = true
     this.#restoring?.abort()
     if (this.#broken === null) {
       this.flush()
