@@ -1,4 +1,11 @@
-import { copyFileSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as fc from 'fast-check'
@@ -219,4 +226,63 @@ test('A flush leaves nothing pending, rows dropped by a compaction included.', (
   expect(driver.core.pendingRows).toBe(9)
   expect(driver.core.flush()).toEqual({ rows: 0, appliedIndex: 11 })
   expect([driver.core.pendingRows, driver.core.pendingBytes]).toEqual([0, 0])
+})
+
+test('A flipped bit in a value is an error when it is read, never an answer.', () => {
+  const path = newPath()
+  const driver = new Driver(config, open(path))
+  for (let i = 0; i < 20; i++) driver.put(`key${i}`, `<value number ${i}>`)
+  driver.core.close()
+  const file = readFileSync(path)
+  const at = file.indexOf('<value number 7>')
+  expect(at).toBeGreaterThan(0)
+  file[at + 3] = (file[at + 3] ?? 0) ^ 1
+  writeFileSync(path, file)
+  const again = new StoreCore(open(path), config)
+  expect(again.range({ key: bytes('key6') }).count).toBe(1)
+  expect(codeOf(() => again.range({ key: bytes('key7') }))).toBe('backend-corrupt')
+  const watcher = again.openWatch(
+    { key: bytes('key'), end: bytes('\0'), startRevision: 2 },
+    () => {},
+  )
+  expect(codeOf(() => watcher.next(1_000_000))).toBe('backend-corrupt')
+})
+
+test('A disk that fills up during a restore leaves the old state, and the next attempt goes well.', () => {
+  const from = new Driver()
+  for (let i = 0; i < 400; i++) from.put(`key${i}`, 'x'.repeat(1000))
+  const chunks: Uint8Array[] = []
+  from.core.openSnapshot((_error, source) => {
+    const take = (): void =>
+      source?.read(50_000, (_failed, chunk) => {
+        if (chunk === null || chunk === undefined) return
+        chunks.push(chunk)
+        take()
+      })
+    take()
+  })
+  const restore = (core: StoreCore): string[] => {
+    const codes: string[] = []
+    core.beginRestore(from.core.appliedIndex, (_error, sink) => {
+      const done = (error: { readonly code: string } | null): void => {
+        if (error !== null) codes.push(error.code)
+      }
+      for (const chunk of chunks) sink?.write(chunk, done)
+      sink?.commit(done)
+    })
+    return codes
+  }
+  const path = newPath()
+  const small = open(path, 300_000)
+  const driver = new Driver(config, small)
+  driver.put('mine', 'stays')
+  expect(restore(driver.core)[0]).toBe('backend-full')
+  expect(driver.range('\0', '\0')).toEqual(['mine=stays c2 m2 v1'])
+  driver.core.close()
+  const again = new StoreCore(open(path), config)
+  expect(again.range({ key: bytes('mine') }).count).toBe(1)
+  expect(restore(again)).toEqual([])
+  expect(again.stateHash).toBe(from.core.stateHash)
+  again.close()
+  expect(new StoreCore(open(path), config).stateHash).toBe(from.core.stateHash)
 })

@@ -3,6 +3,9 @@
 // cut loses the last of them, whole, and the log replays them. Checkpoints, which do wait, are the
 // caller's to place.
 //
+// SQLite does not notice a flipped bit in a value, so every row carries a checksum of its own, looked
+// at whenever the row is read: a damaged one is an error, never an answer.
+//
 // Rows and leases stand in tables named after a generation, and the meta record names the present
 // one. A restore fills the next generation beside it and switches by one update: atomic, without
 // files being moved. What is left of another generation is deleted in slices, at checkpoints.
@@ -20,6 +23,7 @@ import {
   type RowHead,
   type StateMeta,
 } from '../core/backend.js'
+import { RunningHash } from '../core/hash.js'
 import type { KeyValue, LeaseId } from '../core/types.js'
 
 export interface SqliteOptions {
@@ -32,6 +36,8 @@ export interface SqliteOptions {
 }
 
 const formatVersion = 1
+/** The file has one owner; whoever else holds it is not waited for. */
+const lockWaitMs = 100
 const pageBytes = 8192
 const pageCacheBytesDefault = 32 * 1024 * 1024
 /** Larger WAL files are cut back after a checkpoint. */
@@ -50,6 +56,7 @@ type RowColumns = [
   version: number,
   lease: number,
   value: Buffer | null,
+  checksum: number,
 ]
 
 interface MetaColumns {
@@ -65,7 +72,7 @@ interface MetaColumns {
   readonly state_hash: string
 }
 
-const rowColumns = 'ordinal, key, create_revision, mod_revision, version, lease, value'
+const rowColumns = 'ordinal, key, create_revision, mod_revision, version, lease, value, checksum'
 const headColumns = 'ordinal, key, create_revision, mod_revision, version, lease'
 const noBytes = new Uint8Array(0)
 
@@ -81,7 +88,7 @@ export class SqliteBackend implements Backend {
 
   /** Opens or creates. Throws BackendError; `backend-corrupt`: remove the files and build anew. */
   constructor(options: SqliteOptions) {
-    this.#db = attempt('open', () => new Database(options.path))
+    this.#db = attempt('open', () => new Database(options.path, { timeout: lockWaitMs }))
     try {
       this.#tables = attempt('open', () => this.#prepare(options))
     } catch (error) {
@@ -226,6 +233,10 @@ export class SqliteBackend implements Backend {
       const message = `the file has format version ${row.format}, this program knows ${formatVersion}`
       throw new BackendError('backend-io', message)
     }
+    const { state_hash: stateHash, ...numbers } = row
+    if (!Object.values(numbers).every(Number.isSafeInteger) || typeof stateHash !== 'string') {
+      throw new BackendError('backend-corrupt', 'the meta record is damaged')
+    }
     this.#generation = row.generation
     if (row.written === 0) return
     this.#meta = {
@@ -235,7 +246,7 @@ export class SqliteBackend implements Backend {
       lastOrdinal: row.last_ordinal,
       compactRevision: row.compact_revision,
       compactedRows: row.compacted_rows,
-      stateHash: row.state_hash,
+      stateHash,
     }
   }
 
@@ -262,7 +273,7 @@ export class SqliteBackend implements Backend {
     this.#db.exec(`
       CREATE TABLE IF NOT EXISTS rows_${generation} (
         ordinal INTEGER PRIMARY KEY, key BLOB, create_revision INTEGER, mod_revision INTEGER,
-        version INTEGER, lease INTEGER, value BLOB);
+        version INTEGER, lease INTEGER, value BLOB, checksum INTEGER);
       CREATE TABLE IF NOT EXISTS leases_${generation} (
         id INTEGER PRIMARY KEY, ttl_seconds INTEGER, remaining_seconds INTEGER)`)
     return new Tables(this.#db, generation)
@@ -336,7 +347,9 @@ class Tables {
   constructor(db: Database.Database, generation: number) {
     const rows = `rows_${generation}`
     const leases = `leases_${generation}`
-    this.#insertRow = db.prepare(`INSERT INTO ${rows} (${rowColumns}) VALUES (?, ?, ?, ?, ?, ?, ?)`)
+    this.#insertRow = db.prepare(
+      `INSERT INTO ${rows} (${rowColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    )
     this.#deleteRow = db.prepare(`DELETE FROM ${rows} WHERE ordinal = ?`)
     this.#putLease = db.prepare(`INSERT OR REPLACE INTO ${leases} VALUES (?, ?, ?)`)
     this.#deleteLease = db.prepare(`DELETE FROM ${leases} WHERE id = ?`)
@@ -369,6 +382,7 @@ class Tables {
         kv.version,
         kv.lease,
         kv.value.length === 0 ? null : kv.value,
+        checksumOf(ordinal, kv),
       )
     }
     for (const lease of leases) {
@@ -404,6 +418,9 @@ class Tables {
       const page = this.#scan.all(last, scanPageRows)
       for (const columns of page) {
         const [ordinal, key, createRevision, modRevision, version, lease] = columns
+        if (!(key instanceof Uint8Array)) {
+          throw new BackendError('backend-corrupt', `row ${ordinal} has no key`)
+        }
         visit({ ordinal, key, createRevision, modRevision, version, lease })
         last = ordinal
       }
@@ -416,16 +433,27 @@ class Tables {
   }
 }
 
-function keyValue([
-  ,
-  key,
-  createRevision,
-  modRevision,
-  version,
-  lease,
-  value,
-]: RowColumns): KeyValue {
-  return { key, value: value ?? noBytes, createRevision, modRevision, version, lease }
+function checksumOf(ordinal: Ordinal, kv: KeyValue): number {
+  return new RunningHash()
+    .number(ordinal)
+    .number(kv.createRevision)
+    .number(kv.modRevision)
+    .number(kv.version)
+    .number(kv.lease)
+    .bytes(kv.key)
+    .bytes(kv.value)
+    .word()
+}
+
+/** Throws `backend-corrupt` for a row that is not as it was written. */
+function keyValue(columns: RowColumns): KeyValue {
+  const [ordinal, key, createRevision, modRevision, version, lease, value, checksum] = columns
+  const kv = { key, value: value ?? noBytes, createRevision, modRevision, version, lease }
+  const readable = key instanceof Uint8Array && kv.value instanceof Uint8Array
+  if (!readable || checksumOf(ordinal, kv) !== checksum) {
+    throw new BackendError('backend-corrupt', `row ${ordinal} of the applied state is damaged`)
+  }
+  return kv
 }
 
 /** Turns what SQLite throws into what the state machine understands. */

@@ -61,6 +61,11 @@ export class RunningHash {
     this.#b = b
   }
 
+  /** 32 bits of it, unsigned. */
+  word(): number {
+    return (this.#a ^ this.#b) >>> 0
+  }
+
   /** Sixteen hexadecimal digits. */
   digest(): string {
     return hex(this.#a) + hex(this.#b)

@@ -30,6 +30,7 @@ export class StateBuilder {
     // Rows follow one another, and no key has two in one revision: else the source is damaged.
     const before = this.index.get(keyString(head.key))
     if (
+      ![ordinal, createRevision, modRevision, version, lease].every(Number.isSafeInteger) ||
       ordinal <= this.#lastOrdinal ||
       modRevision < this.#lastRevision ||
       (before !== undefined && before.modRevision >= modRevision) ||
