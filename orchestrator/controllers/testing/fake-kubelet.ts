@@ -6,7 +6,7 @@ import { nodeClock } from '../../../platform/node/clock.js'
 import { nodeRandom } from '../../../platform/node/random.js'
 import type { Pod } from '../../api/types/core-pod.js'
 import { Informer } from '../../client/informer.js'
-import { leases, nodes, objectKey, pods } from '../../client/resources.js'
+import { leases, nodes, pods } from '../../client/resources.js'
 import type { ApiClient } from '../../client/rest-client.js'
 import { formatMicroTime, formatTime } from '../../client/timestamps.js'
 
@@ -103,8 +103,4 @@ export async function eventually<T>(
     }
     await new Promise(resolve => setTimeout(resolve, 25))
   }
-}
-
-export function podNames(list: readonly Pod[]): readonly string[] {
-  return list.map(objectKey).sort()
 }
