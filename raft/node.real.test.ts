@@ -6,9 +6,11 @@ import * as net from 'node:net'
 import { tmpdir } from 'node:os'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
+import { nodeDisk } from '../platform/node/disk.js'
 import { testAuthority } from '../platform/testing/certificates.js'
 import { nodeId } from './core/types.js'
 import { propose, readIndex, RealCluster, until } from './testing/real-cluster.js'
+import { unruly, UnrulyDisk } from './testing/unruly-disk.js'
 import { decodeFrame, encodeFrame } from './transport/frame-codec.js'
 
 let directory: string
@@ -200,6 +202,73 @@ describe('three nodes', () => {
       code: 'stopped',
       outcome: 'not-applied',
     })
+  })
+})
+
+describe('a leader whose disk', () => {
+  let disks: Map<number, UnrulyDisk>
+
+  beforeEach(async () => {
+    disks = new Map([1, 2, 3].map(id => [id, new UnrulyDisk(nodeDisk())]))
+    await Promise.all([...disks].map(async ([id, { disk }]) => cluster.start(id, { disk })))
+  })
+
+  test('stalls hands over, and its followers go on', async () => {
+    const first = await cluster.leader()
+    await insist(first, 'a')
+    unruly(disks, first).stall()
+    const stuck = propose(cluster.node(first), 'b')
+    await until('another leads', () => cluster.node(other(first)).status().leader !== first)
+    await insist(other(first), 'c')
+    expect(cluster.node(first).status().leader).not.toBe(first)
+    // It was committed by the others' disks; what the old leader applies must be on its own too.
+    unruly(disks, first).heal()
+    expect(await stuck).toBe(2)
+    await cluster.converge(['a', 'b', 'c'])
+  })
+
+  test('answers nothing any more does not keep the node from stopping', async () => {
+    const leader = await cluster.leader()
+    unruly(disks, leader).stall()
+    void propose(cluster.node(leader), 'a').catch(() => {})
+    await until('it is written', () => cluster.node(leader).status().pendingProposals > 0)
+    await cluster.kill(leader)
+    unruly(disks, leader).heal()
+  })
+
+  test('is full refuses proposals as not applied, until there is room', async () => {
+    const leader = await cluster.leader()
+    await insist(leader, 'a')
+    for (const { peer } of cluster.members) unruly(disks, peer.id).fill()
+    const stuck = propose(cluster.node(leader), 'b').catch((error: unknown) => error)
+    await until('it says so', () => cluster.node(leader).status().diskFull)
+    await expect(propose(cluster.node(leader), 'c')).rejects.toMatchObject({
+      code: 'disk-full',
+      outcome: 'not-applied',
+      retryable: true,
+    })
+    for (const { peer } of cluster.members) unruly(disks, peer.id).heal()
+    expect(await stuck).toBe(2)
+    await insist(await cluster.leader(), 'd')
+    await cluster.converge(['a', 'b', 'd'])
+  })
+
+  test('fails to sync ends at once, and its followers go on', async () => {
+    const first = await cluster.leader()
+    await insist(first, 'a')
+    unruly(disks, first).break()
+    const lost = propose(cluster.node(first), 'b').catch((error: unknown) => error)
+    await until('it has ended', () => cluster.member(first).fatal.length > 0)
+    expect(cluster.member(first).fatal).toMatchObject([{ code: 'disk-io' }])
+    cluster.member(first).fatal.length = 0
+    expect(await lost).toMatchObject({ code: 'stopped', outcome: 'unknown' })
+    await cluster.kill(first)
+    await insist(await cluster.leader(), 'c')
+    unruly(disks, first).heal()
+    await cluster.start(first)
+    const items = cluster.member(await cluster.leader()).machine.items
+    expect(items.at(-1)).toBe('c')
+    await cluster.converge([...items])
   })
 })
 

@@ -540,6 +540,16 @@ describe('a damaged log', () => {
     }
   })
 
+  test('is clean again after an unfinished write was cut off', () => {
+    const { content, path, ends } = written()
+    const damaged = content.slice()
+    damaged.fill(0, must(ends.at(-2), 'an end'), must(ends.at(-2), 'an end') + 24)
+    const bench = new Bench(2, 64 * 1024)
+    bench.disk.place(path, damaged)
+    expect(bench.opened().recovered).toMatchObject({ entries: { length: 4 } })
+    expect(bench.recover()).toMatchObject({ entries: { length: 4 }, tornBytes: 0 })
+  })
+
   test('is refused when a segment in the middle is gone', () => {
     const bench = new Bench()
     const { log } = bench.opened()

@@ -31,6 +31,9 @@ const writeBytesMax = 8 * 1024 * 1024
 const writesPerSegment = 4
 /** How long a writer without room waits before it tries again. */
 const fullRetryMs = 500
+/** A disk that answers nothing must not keep the process from ending. */
+const haltMsMax = 1000
+const haltPollMs = 2
 
 export interface LogOptions {
   readonly directory: string
@@ -219,18 +222,30 @@ export class RaftLog {
     else this.afterWrites = () => this.halt(done)
   }
 
-  /** Ends at once: nothing more is written or answered. Files close when the disk lets go. */
+  /**
+   * Ends at once: nothing more is written or answered. Files and directory are let go when the disk
+   * has answered what is under way; `done` does not wait longer than a moment for that.
+   */
   halt(done: () => void): void {
+    const { clock } = this.options
     this.ended = true
     this.queue = []
+    let answered = false
+    const answer = () => {
+      if (answered) return
+      answered = true
+      patience.cancel()
+      done()
+    }
+    const patience = clock.setTimer(haltMsMax, answer)
     const settle = (): void => {
       if (this.batch.length > 0 || this.allocating || this.preparingSpare || this.removing) {
-        this.options.clock.setTimer(1, settle)
+        clock.setTimer(haltPollMs, settle)
         return
       }
       const files = this.spare === null ? [this.file] : [this.file, this.spare]
       this.spare = null
-      closeAll(files, () => this.lock.release(done))
+      closeAll(files, () => this.lock.release(answer))
     }
     settle()
   }

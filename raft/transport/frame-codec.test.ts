@@ -1,0 +1,165 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { MalformedFrame, packArray } from '../../platform/msgpack.js'
+import type { Entry, Message } from '../core/types.js'
+import { logIndex, nodeId, term } from '../core/types.js'
+import { decodeFrame, encodeFrame } from './frame-codec.js'
+
+const natural = fc.maxSafeInteger().map(Math.abs)
+const index = natural.map(logIndex)
+const someTerm = natural.map(term)
+const id = fc.integer({ min: 1, max: 9 }).map(nodeId)
+const bytes = fc.uint8Array({ maxLength: 50 })
+const members = fc.array(id, { maxLength: 5 })
+const snapshot = fc.record({
+  index,
+  term: someTerm,
+  confState: fc.record({
+    voters: members,
+    votersOutgoing: members,
+    learners: members,
+    learnersNext: members,
+  }),
+})
+const proposals = fc
+  .tuple(id, fc.array(fc.tuple(natural, bytes), { maxLength: 5 }))
+  .map(([origin, list]) => ({
+    origin,
+    sequences: list.map(([sequence]) => sequence),
+    payloads: list.map(([, payload]) => payload),
+  }))
+const append = fc
+  .record({
+    prevIndex: fc.nat(1e9),
+    prevTerm: someTerm,
+    commit: index,
+    list: fc.array(
+      fc.record({
+        term: someTerm,
+        kind: fc.constantFrom('normal' as const, 'noop' as const, 'confChange' as const),
+        origin: id,
+        sequence: natural,
+        data: bytes,
+      }),
+      { maxLength: 5 },
+    ),
+  })
+  .map(({ prevIndex, list, ...rest }) => ({
+    kind: 'appendRequest' as const,
+    ...rest,
+    prevIndex: logIndex(prevIndex),
+    entries: list.map((entry, at): Entry => ({ ...entry, index: logIndex(prevIndex + 1 + at) })),
+  }))
+const kind = <K extends string>(value: K) => fc.constant(value)
+
+const message: fc.Arbitrary<Message> = fc
+  .tuple(
+    fc.record({ from: id, to: id, term: someTerm }),
+    fc.oneof(
+      fc.record({
+        kind: kind('voteRequest'),
+        preVote: fc.boolean(),
+        lastIndex: index,
+        lastTerm: someTerm,
+        force: fc.boolean(),
+      }),
+      fc.record({ kind: kind('voteResponse'), preVote: fc.boolean(), granted: fc.boolean() }),
+      append,
+      fc.record({
+        kind: kind('appendResponse'),
+        rejected: fc.boolean(),
+        index,
+        hintIndex: index,
+        hintTerm: someTerm,
+      }),
+      fc.record({ kind: kind('heartbeatRequest'), commit: index, readRound: natural }),
+      fc.record({ kind: kind('heartbeatResponse'), readRound: natural }),
+      fc.record({ kind: kind('snapshotRequest'), snapshot }),
+      fc.record({ kind: kind('readIndexRequest'), context: natural }),
+      fc.record({ kind: kind('readIndexResponse'), context: natural, index }),
+      fc.record({ kind: kind('proposalForward'), proposals }),
+      fc.record({
+        kind: kind('proposalRefused'),
+        origin: id,
+        sequences: fc.array(natural),
+        reason: fc.constantFrom(
+          'no-leader' as const,
+          'transferring' as const,
+          'too-many-uncommitted' as const,
+          'removed' as const,
+        ),
+      }),
+      fc.record({ kind: kind('transferLeaderRequest'), transferee: id }),
+      fc.record({ kind: kind('timeoutNow') }),
+    ),
+  )
+  .map(([envelope, body]) => ({ ...envelope, ...body }))
+
+/** Binaries come back as Buffers; compared by what they hold. */
+function plain(value: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(value, (_key, inner: unknown) => {
+      const json = inner as { type?: unknown; data?: unknown } | null
+      if (json?.type === 'Buffer') return json.data
+      return inner instanceof Uint8Array ? [...inner] : inner
+    }),
+  )
+}
+
+describe('frames', () => {
+  test('carry any messages as they are', () => {
+    fc.assert(
+      fc.property(fc.array(message, { maxLength: 5 }), messages => {
+        const frame = { kind: 'messages' as const, messages }
+        expect(plain(decodeFrame(encodeFrame(frame)))).toEqual(plain(frame))
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test.each([
+    { kind: 'welcome' },
+    { kind: 'ping' },
+    { kind: 'pong' },
+    { kind: 'refused', reason: 'why' },
+    { kind: 'snapshotAck', sequence: 3 },
+    { kind: 'snapshotEnd', chunks: 3, totalBytes: 2 ** 40, checksum: 0xffffffff },
+    { kind: 'snapshotResult', ok: false, reason: 'no' },
+  ] as const)('of kind $kind come back as they are', frame => {
+    expect(decodeFrame(encodeFrame(frame))).toEqual(frame)
+  })
+
+  test('of another protocol version are refused by name of both versions', () => {
+    const greeting = packArray([0, 2, 'whatever', 'version', 'two', 'says'])
+    expect(() => decodeFrame(greeting)).toThrow('protocol version 2, spoken here is 1')
+  })
+
+  test('with any bit flipped are decoded or refused, never worse', () => {
+    fc.assert(
+      fc.property(message, fc.nat(), (original, flip) => {
+        const damaged = encodeFrame({ kind: 'messages', messages: [original] }).slice()
+        const offset = flip % damaged.length
+        damaged[offset] = (damaged[offset] as number) ^ (1 << (flip % 8))
+        try {
+          decodeFrame(damaged)
+        } catch (error) {
+          expect(error).toBeInstanceOf(MalformedFrame)
+        }
+      }),
+      { numRuns: 3000 },
+    )
+  })
+
+  test.each([
+    ['an unknown kind of frame', [99]],
+    ['an unknown kind of message', [5, [[99, 1, 2, 3]]]],
+    ['a message that is too short', [5, [[1, 1, 2, 3, true]]]],
+    ['a message that is too long', [5, [[12, 1, 2, 3, 4]]]],
+    ['half an entry', [5, [[2, 1, 2, 3, 4, 5, 6, [1, 0, 1]]]]],
+    ['an unknown kind of entry', [5, [[2, 1, 2, 3, 4, 5, 6, [1, 9, 1, 1, Buffer.alloc(1)]]]]],
+    ['a payload without a sequence', [5, [[9, 1, 2, 3, [1, [], [Buffer.alloc(1)]]]]]],
+    ['a negative term', [5, [[12, 1, 2, -3]]]],
+  ])('with %s are refused', (_what, fields) => {
+    expect(() => decodeFrame(packArray(fields))).toThrow(MalformedFrame)
+  })
+})
