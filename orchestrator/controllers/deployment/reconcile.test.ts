@@ -110,6 +110,17 @@ describe('Deployment: RollingUpdate 25%/25%, surge up and unavailable down', () 
   })
 })
 
+test('Deployment: a second change before the first is seen in any status costs no more pods', () => {
+  const rollingUpdate = { maxSurge: 1, maxUnavailable: 1 }
+  const model = rolledOut({ strategy: { type: 'RollingUpdate', rollingUpdate } }, 2)
+  model.setImage('web:2')
+  model.reconcile()
+  model.setImage('web:3')
+  model.reconcile()
+  model.followSizes()
+  expect(model.availablePods).toBe(1)
+})
+
 test('Deployment: in every interleaving no limit is broken and the rollout comes to rest', () => {
   const step = fc.oneof(
     { weight: 4, arbitrary: fc.constant({ kind: 'reconcile' as const }) },
@@ -140,7 +151,7 @@ test('Deployment: in every interleaving no limit is broken and the rollout comes
       expect(model.availablePods).toBe(replicas)
       expect(condition(model, 'Progressing')?.reason).toBe('NewReplicaSetAvailable')
     }),
-    { numRuns: 300 },
+    { numRuns: 500 },
   )
 })
 

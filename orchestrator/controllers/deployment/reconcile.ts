@@ -220,7 +220,7 @@ function shrinkOlder(draft: Draft, newest: WorkingSet): void {
     resize(draft, set, set.replicas - count)
   }
   const sets = allSets(draft)
-  const available = sets.reduce((sum, set) => sum + (set.status.availableReplicas ?? 0), 0)
+  const available = sets.reduce((sum, set) => sum + availableAfter(set), 0)
   let spare = available - floor
   for (const set of older) {
     if (spare <= 0) return
@@ -229,6 +229,15 @@ function shrinkOlder(draft: Draft, newest: WorkingSet): void {
     spare -= count
     resize(draft, set, set.replicas - count)
   }
+}
+
+/**
+ * Pods that will still serve once the set has its wanted size. The status may be older than the
+ * last resize; the original takes it at its word there, and two changes of the template in quick
+ * succession cost it more pods than maxUnavailable allows.
+ */
+function availableAfter(set: WorkingSet): number {
+  return Math.min(set.status.availableReplicas ?? 0, set.replicas)
 }
 
 // Recreate
