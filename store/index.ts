@@ -1,13 +1,6 @@
-// The public door of store/: what the rooms above may use. The apiserver needs the client only; the
-// command line also starts members.
+// The public door of store/ for programs that start members and talk to them. The apiserver needs
+// the client alone and takes it from store/client.
 
-export { StoreClient, type StoreClientOptions } from './client/store-client.js'
-export type { LeaseKeeping } from './client/lease-keeper.js'
-export type { Store, Watch, WatchHandlers } from './client/types.js'
-export {
-  deriveClusterId,
-  type AutoCompaction,
-  type StoreMember,
-  type StoreServerOptions,
-} from './server/options.js'
-export { startStoreServer, type StoreServer, type StoreServerReady } from './server/server.js'
+export { StoreClient } from './client/store-client.js'
+export type { StoreMember } from './server/options.js'
+export { startStoreServer } from './server/server.js'

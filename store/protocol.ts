@@ -10,7 +10,6 @@ export {
 export type {
   Answer,
   ClientMessage,
-  MemberListResponse,
   Request,
   RequestKind,
   ServerMessage,

@@ -171,6 +171,23 @@ describe('a client', () => {
     expect((await store.range(everyKey)).count).toBe(1)
   })
 
+  it('asks a read again when its member goes, and never a write that may have arrived', async () => {
+    const store = connect()
+    await store.status()
+    member.replica.stuck = true
+    const write = store.put(put('a', '1'))
+    const read = store.range(everyKey)
+    const reached = await RawPeer.greeted(member.address)
+    reached.close()
+    const { address, core } = member
+    await member.stop()
+    const lost = await failure(write)
+    expect([lost.code, lost.outcome, lost.retryable]).toEqual(['connection-lost', 'unknown', false])
+    member = await startLoneMember({ listenClient: address }, core)
+    expect((await read).count).toBe(0)
+    expect(member.replica.proposals).toBe(0)
+  })
+
   it('fails what is under way when it is closed, and everything after', async () => {
     const store = connect()
     await store.status()

@@ -67,7 +67,7 @@ const prefixed = (prefix: string) => {
 }
 
 beforeAll(async () => {
-  trio = await Trio.start({ tickMs: 50 })
+  trio = await Trio.start(() => ({ tickMs: 50 }))
   await trio.leader()
 })
 

@@ -38,19 +38,21 @@ const pause = (): Promise<void> =>
     setTimeout(resolve, pauseMs)
   })
 
+type Overrides = (member: StoreMember) => Partial<StoreServerOptions>
+
 export class Trio {
   readonly directory = mkdtempSync(join(tmpdir(), 'raftsman-store-'))
   readonly members: readonly StoreMember[]
   readonly fatal: Error[] = []
   readonly #running = new Map<number, StoreServer>()
-  readonly #overrides: Partial<StoreServerOptions>
+  readonly #overrides: Overrides
 
-  private constructor(members: readonly StoreMember[], overrides: Partial<StoreServerOptions>) {
+  private constructor(members: readonly StoreMember[], overrides: Overrides) {
     this.members = members
     this.#overrides = overrides
   }
 
-  static async start(overrides: Partial<StoreServerOptions> = {}): Promise<Trio> {
+  static async start(overrides: Overrides = () => ({})): Promise<Trio> {
     const members: StoreMember[] = []
     for (const id of [1, 2, 3]) {
       const peerAddress = `127.0.0.1:${await freePort()}`
@@ -105,7 +107,7 @@ export class Trio {
           logger: silentLogger,
           metrics: nodeMetrics(),
           onFatal: error => this.fatal.push(error),
-          ...this.#overrides,
+          ...this.#overrides(self),
         },
         (error, started) => {
           if (error !== null || started === undefined) reject(error ?? new Error('no server'))
