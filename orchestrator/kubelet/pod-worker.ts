@@ -331,13 +331,23 @@ export class PodWorker {
   private async writeStatus(): Promise<void> {
     if (this.gone) return
     const before = this.pod.status
-    const found = await this.writer.write(pod => podStatus({ ...this.observation(), pod }))
+    const found = await this.writeStatusOrGiveUp()
     if (!found) {
       this.gone = true
       this.requeue(0)
       return
     }
     this.tellOfBackOff(before, this.pod.status)
+  }
+
+  /** Pods end with their node even when nobody can be told of it. */
+  private async writeStatusOrGiveUp(): Promise<boolean> {
+    try {
+      return await this.writer.write(pod => podStatus({ ...this.observation(), pod }))
+    } catch (error) {
+      if (this.stopping && error instanceof RaftsmanError) return true
+      throw error
+    }
   }
 
   /** Once for each turn of a container into waiting, not for each look at it. */

@@ -23,6 +23,23 @@ export interface ActionTarget {
 }
 
 const bodyBytesMax = 10 * 1024
+
+/** Errors of sockets in the words that users of Kubernetes know. */
+const socketErrors: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connect: connection refused',
+  ECONNRESET: 'read: connection reset by peer',
+  EHOSTUNREACH: 'connect: no route to host',
+  ENETUNREACH: 'connect: network is unreachable',
+  ETIMEDOUT: 'i/o timeout',
+}
+
+function describeError(error: Error, host: string, port: number): string {
+  if (error.name === 'AbortError' || error.name === 'TimeoutError') {
+    return 'context deadline exceeded'
+  }
+  const known = 'code' in error ? socketErrors[String(error.code)] : undefined
+  return known === undefined ? error.message : `dial tcp ${host}:${port}: ${known}`
+}
 const success: ActionResult = { succeeded: true, message: '' }
 const failure = (message: string): ActionResult => ({ succeeded: false, message })
 
@@ -101,8 +118,7 @@ function httpGet({ secure, host, port, path, headers, timeoutMs }: HttpGet): Pro
       ...(secure ? { rejectUnauthorized: false } : {}),
     } as const
     const fail = (error: Error): void => {
-      const text = error.name === 'AbortError' ? 'context deadline exceeded' : error.message
-      resolve(failure(`Get "${url}": ${text}`))
+      resolve(failure(`Get "${url}": ${describeError(error, host, port)}`))
     }
     const answered = (response: http.IncomingMessage): void => {
       const status = response.statusCode ?? 0
@@ -136,6 +152,6 @@ function connect(host: string, port: number, timeoutMs: number): Promise<ActionR
     }
     socket.once('connect', () => end(success))
     socket.once('timeout', () => end(failure(`dial tcp ${host}:${port}: i/o timeout`)))
-    socket.once('error', error => end(failure(`dial tcp ${host}:${port}: ${error.message}`)))
+    socket.once('error', error => end(failure(describeError(error, host, port))))
   })
 }
