@@ -15,7 +15,9 @@ export interface NodeMetrics extends Metrics {
  */
 export function nodeMetrics(): NodeMetrics {
   const register = new Registry()
-  collectDefaultMetrics({ register })
+  // By default the event loop's lag is sampled a hundred times a second, which would be most of
+  // what a process at rest does.
+  collectDefaultMetrics({ register, eventLoopMonitoringPrecision: 1000 })
   const known = new Map<string, { labels: string; metric: unknown }>()
 
   const once = <T>(name: string, labelNames: readonly string[], make: () => T): T => {
