@@ -29,6 +29,8 @@ import type { ServerLimits } from './server.js'
 import { gitVersion, versionDocument } from './server-version.js'
 import type { BuildVersion } from './server-version.js'
 import { firstAddress, parseCidr } from './service-allocation.js'
+import { tokenSigner } from './service-account-tokens.js'
+import type { TokenSigner, UidLookup } from './service-account-tokens.js'
 import { SubresourceEndpoints } from './subresource-endpoints.js'
 import { ensureSystemObjects } from './system-bootstrap.js'
 import { WatchGate } from './watch-gate.js'
@@ -67,6 +69,8 @@ export interface ApiserverOptions {
   readonly metrics: Metrics
   /** Prometheus text for /metrics; null: none. */
   readonly metricsText?: (() => Promise<{ text: string; contentType: string }>) | null
+  /** PEM file of the private key for service account tokens, one for all masters; null: none. */
+  readonly serviceAccountKeyFile?: string | null
   /** Tokens that are known in advance. */
   readonly staticTokens?: ReadonlyMap<string, User>
   readonly limits?: Partial<ApiserverLimits>
@@ -96,6 +100,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
   const services = { reader, writer, cache, clock, random, watches }
   const endpoints = new ResourceEndpoints(services)
   const kubelet = options.kubeletClient === null ? null : kubeletGateway(options.kubeletClient)
+  const signer = signerOf(options)
   const boot = { done: false }
   const background = new Background(clock, logger)
   const pipeline = new Pipeline({
@@ -106,11 +111,11 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
       gitVersion: gitVersion(options.version),
     }),
     endpoints,
-    subresources: new SubresourceEndpoints({ ...services, endpoints, kubelet }),
+    subresources: new SubresourceEndpoints({ ...services, endpoints, kubelet, signer }),
     reviews: new ReviewEndpoints(),
     reader,
     cache,
-    tokenLookups: tokenLookups(options),
+    tokenLookups: tokenLookups(options, signer, reader),
     version: versionDocument(options.version),
     livenessChecks: [{ name: 'ping', run: () => Promise.resolve(null) }],
     readinessChecks: readinessChecks(cache, clock, boot),
@@ -211,9 +216,23 @@ class Background {
   }
 }
 
-function tokenLookups(options: ApiserverOptions): readonly TokenLookup[] {
-  const { staticTokens } = options
-  return staticTokens === undefined ? [] : [token => staticTokens.get(token) ?? null]
+function signerOf(options: ApiserverOptions): TokenSigner | null {
+  const file = options.serviceAccountKeyFile ?? null
+  return file === null ? null : tokenSigner(readFileSync(file, 'utf8'))
+}
+
+function tokenLookups(
+  options: ApiserverOptions,
+  signer: TokenSigner | null,
+  reader: ObjectReader,
+): readonly TokenLookup[] {
+  const { staticTokens, clock } = options
+  const uidOf: UidLookup = (plural, namespace, name) =>
+    reader.cachedAt('', plural, namespace, name)?.object.metadata.uid
+  return [
+    ...(staticTokens === undefined ? [] : [(token: string) => staticTokens.get(token) ?? null]),
+    ...(signer === null ? [] : [signer.lookup(uidOf, () => clock.wallMs())]),
+  ]
 }
 
 const readinessMs = 2_000

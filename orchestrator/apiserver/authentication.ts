@@ -1,6 +1,6 @@
 // Who is calling: a verified client certificate (CN is the user, each O a group) or a bearer token.
 // Counterpart: apiserver's authentication/request. Anonymous calls get a user that may only ask
-// after health and version. Impersonation is not offered.
+// after health and version.
 
 import type { RequestHead } from './exchange.js'
 
@@ -66,4 +66,26 @@ function withAuthenticated(groups: readonly string[]): readonly string[] {
 function bearerToken(authorization: string): string | null {
   const match = /^bearer +([^ ]+)$/i.exec(authorization.trim())
   return match?.[1] ?? null
+}
+
+/**
+ * Whom the request wants to be treated as (Impersonate-User, Impersonate-Group, Impersonate-Uid);
+ * null when it does not ask, 'malformed' when it names groups without a user.
+ */
+export function impersonated(request: RequestHead): User | 'malformed' | null {
+  const name = request.headers.get('impersonate-user') ?? ''
+  const given = request.headers.get('impersonate-group') ?? ''
+  const uid = request.headers.get('impersonate-uid') ?? ''
+  if (name === '') return given === '' && uid === '' ? null : 'malformed'
+  const named = given
+    .split(',')
+    .map(group => group.trim())
+    .filter(group => group !== '')
+  const account = /^system:serviceaccount:([^:]+):[^:]+$/.exec(name)
+  const implied =
+    account === null || named.length > 0
+      ? named
+      : ['system:serviceaccounts', `system:serviceaccounts:${account[1] ?? ''}`]
+  const groups = name === anonymous.name ? anonymous.groups : withAuthenticated(implied)
+  return { name, uid, groups, extra: {} }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { anonymous, authenticate } from './authentication.js'
+import { anonymous, authenticate, impersonated } from './authentication.js'
 import type { User } from './authentication.js'
 import { authorize, forbiddenMessage } from './authorization.js'
 import type { RequestHead } from './exchange.js'
@@ -119,6 +119,20 @@ describe('who is calling', () => {
     ['two tokens', head(null, { authorization: 'Bearer good good' })],
   ])('%s is refused, never taken for anonymous', (_, shown) => {
     expect(authenticate(shown, [token])).toEqual({ kind: 'refused' })
+  })
+
+  test('to be treated as somebody else takes their name, and groups only with it', () => {
+    const asked = (headers: Record<string, string>) => impersonated(head(null, headers))
+    expect(asked({})).toBeNull()
+    expect(asked({ 'impersonate-group': 'system:masters' })).toBe('malformed')
+    expect(asked({ 'impersonate-user': 'joe', 'impersonate-group': 'a, b' })).toMatchObject({
+      name: 'joe',
+      groups: ['a', 'b', 'system:authenticated'],
+    })
+    expect(asked({ 'impersonate-user': 'system:serviceaccount:ns:robot' })).toMatchObject({
+      groups: ['system:serviceaccounts', 'system:serviceaccounts:ns', 'system:authenticated'],
+    })
+    expect(asked({ 'impersonate-user': 'system:anonymous' })).toEqual(anonymous)
   })
 
   test('a known token is its user; no credentials are anonymous', () => {

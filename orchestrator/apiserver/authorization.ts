@@ -18,7 +18,7 @@ export interface NodeQuestion {
   readonly name: string
 }
 
-interface Rule {
+export interface Rule {
   /** '*' for every verb. */
   readonly verbs: readonly (RequestVerb | '*')[]
   readonly groups: readonly string[]
@@ -207,6 +207,22 @@ export function forbiddenMessage(user: User, info: RequestInfo): string {
   return clusterWide
     ? `${what} at the cluster scope`
     : `${what} in the namespace "${info.namespace}"`
+}
+
+export interface UserRules {
+  readonly resourceRules: readonly Rule[]
+  readonly paths: readonly string[]
+}
+
+/** All that the table grants a user, for `kubectl auth can-i --list`. */
+export function rulesOf(user: User): UserRules {
+  if (user.groups.includes('system:masters')) {
+    return { resourceRules: [{ verbs: ['*'], groups: ['*'], resources: ['*'] }], paths: ['*'] }
+  }
+  const own = nodeOf(user) === null ? [...rulesFor(user)].flat() : [...node, ...everybody]
+  const known = user.groups.includes('system:authenticated')
+  const below = (roots: readonly string[]) => roots.flatMap(root => [root, `${root}/*`])
+  return { resourceRules: own, paths: below(known ? [...openPaths, ...discoveryPaths] : openPaths) }
 }
 
 function* rulesFor(user: User): Generator<readonly Rule[]> {

@@ -22,7 +22,7 @@ import {
   unauthorized,
 } from '../api/status.js'
 import { podRefersTo } from './admission.js'
-import { authenticate } from './authentication.js'
+import { authenticate, impersonated } from './authentication.js'
 import type { TokenLookup, User } from './authentication.js'
 import { authorize, forbiddenMessage } from './authorization.js'
 import type { NodeQuestion } from './authorization.js'
@@ -129,7 +129,18 @@ export class Pipeline {
     const { info } = parsed
     const authentication = authenticate(head, this.#options.tokenLookups)
     if (authentication.kind === 'refused') return this.#refuse(head, info, null, unauthorized())
-    const { user } = authentication
+    const caller = authentication.user
+    const other = impersonated(head)
+    if (other === 'malformed') {
+      const text = 'requested impersonation of groups or a uid without a user'
+      return this.#refuse(head, info, caller, badRequest(text))
+    }
+    if (other !== null && !caller.groups.includes('system:masters')) {
+      const users = { group: '', plural: 'users' }
+      const why = `User "${caller.name}" cannot impersonate resource "users" in API group "" at the cluster scope`
+      return this.#refuse(head, info, caller, forbidden(users, other.name, why))
+    }
+    const user = other ?? caller
     const decision = authorize(user, info)
     if (decision.kind === 'denied') {
       // Somebody who has not said who they are is asked to.

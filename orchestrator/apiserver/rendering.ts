@@ -27,7 +27,8 @@ export function jsonResponse(
   headers: Readonly<Record<string, string | readonly string[]>> = {},
 ): ApiResponse {
   if (format === 'yaml') {
-    const text = stringify(body, { aliasDuplicateObjects: false })
+    // Readers speak YAML 1.1, to whom a bare yes is a boolean.
+    const text = stringify(body, { aliasDuplicateObjects: false, version: '1.1' })
     return bytesResponse(status, 'application/yaml', [encoder.encode(text)], headers)
   }
   const text = `${JSON.stringify(body)}\n`

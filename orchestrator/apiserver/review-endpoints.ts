@@ -1,16 +1,19 @@
 // Who am I, may I: the reviews that are answered and never stored. Counterpart: registry/
 // authentication and registry/authorization. `kubectl auth whoami` and `auth can-i` ask these.
 
-import { parseBody } from '../api/decode.js'
+import { checkShape, parseBody, typeError } from '../api/decode.js'
+import { decodeProtobuf, ProtobufError } from '../api/decode/protobuf.js'
 import type { Json, JsonObject } from '../api/object.js'
 import { badRequest } from '../api/status.js'
+import type { WireType } from '../api/wire-types.js'
 import type { User } from './authentication.js'
-import { authorize } from './authorization.js'
+import { authorize, rulesOf } from './authorization.js'
 import type { ApiRequest, ApiResponse } from './exchange.js'
-import { negotiate } from './negotiation.js'
+import { negotiate, parseMediaType } from './negotiation.js'
 import { isJsonObject } from './object-fields.js'
 import { jsonResponse } from './rendering.js'
 import type { RequestInfo, RequestVerb, ResourceRequest } from './request-info.js'
+import { selfSubjectAccessReviewType, subjectAccessReviewType } from './review-types.js'
 
 export class ReviewEndpoints {
   /** Null when the request is no review. Throws ApiError BadRequest. */
@@ -32,9 +35,15 @@ function reviewOf(info: ResourceRequest, request: ApiRequest, user: User): JsonO
     case 'authentication.k8s.io/selfsubjectreviews':
       return selfSubjectReview(user)
     case 'authorization.k8s.io/selfsubjectaccessreviews':
-      return accessReview(bodyOf(request), 'SelfSubjectAccessReview', user)
+      return accessReview(
+        decodeReview(selfSubjectAccessReviewType, request),
+        'SelfSubjectAccessReview',
+        user,
+      )
+    case 'authorization.k8s.io/selfsubjectrulesreviews':
+      return rulesReview(user)
     case 'authorization.k8s.io/subjectaccessreviews': {
-      const body = bodyOf(request)
+      const body = decodeReview(subjectAccessReviewType, request)
       return accessReview(body, 'SubjectAccessReview', subjectOf(body))
     }
     default:
@@ -42,10 +51,26 @@ function reviewOf(info: ResourceRequest, request: ApiRequest, user: User): JsonO
   }
 }
 
-function bodyOf(request: ApiRequest): JsonObject {
-  const { value } = parseBody(request.body, request.headers.get('content-type') ?? '')
-  if (!isJsonObject(value)) throw badRequest('the body must be one object')
-  return value
+/** A body of a type that is not stored, in any format. Throws ApiError BadRequest. */
+export function decodeReview(type: WireType, request: ApiRequest): JsonObject {
+  const contentType = request.headers.get('content-type') ?? ''
+  const checked = checkShape(type, reviewValue(type, request.body, contentType))
+  if (checked.typeErrors.length > 0) throw typeError(type, checked.typeErrors)
+  return checked.object
+}
+
+function reviewValue(type: WireType, body: Uint8Array, contentType: string): Json {
+  if (parseMediaType(contentType).type !== 'application/vnd.kubernetes.protobuf') {
+    return parseBody(body, contentType).value
+  }
+  try {
+    return decodeProtobuf(body, (group, version, kind) =>
+      kind === type.kind && group === type.group && version === type.version ? type : null,
+    )
+  } catch (error) {
+    if (error instanceof ProtobufError) throw badRequest(error.message)
+    throw error
+  }
 }
 
 function selfSubjectReview(user: User): JsonObject {
@@ -60,6 +85,25 @@ function selfSubjectReview(user: User): JsonObject {
         groups: user.groups,
         ...(Object.keys(user.extra).length === 0 ? {} : { extra: user.extra }),
       },
+    },
+  }
+}
+
+function rulesReview(user: User): JsonObject {
+  const { resourceRules, paths } = rulesOf(user)
+  return {
+    kind: 'SelfSubjectRulesReview',
+    apiVersion: 'authorization.k8s.io/v1',
+    metadata: { creationTimestamp: null },
+    spec: {},
+    status: {
+      resourceRules: resourceRules.map(({ verbs, groups, resources }) => ({
+        verbs,
+        apiGroups: groups,
+        resources,
+      })),
+      nonResourceRules: [{ verbs: ['get'], nonResourceURLs: paths }],
+      incomplete: false,
     },
   }
 }

@@ -22,7 +22,9 @@ import { jsonResponse, statusResponse } from './rendering.js'
 import { checkVersion } from './resource-endpoints.js'
 import type { Call, EndpointServices, ResourceEndpoints } from './resource-endpoints.js'
 import { scaleOf, withScale } from './scale.js'
+import type { TokenSigner } from './service-account-tokens.js'
 import { prepareFinalize } from './strategy.js'
+import { createToken } from './token-requests.js'
 
 /** The way to a node's kubelet. */
 export interface KubeletGateway {
@@ -39,6 +41,8 @@ export interface SubresourceServices extends EndpointServices {
   readonly endpoints: ResourceEndpoints
   /** Null: this server has no client certificate for kubelets. */
   readonly kubelet: KubeletGateway | null
+  /** Null: this server has no key to sign tokens with. */
+  readonly signer: TokenSigner | null
 }
 
 export class SubresourceEndpoints {
@@ -59,6 +63,8 @@ export class SubresourceEndpoints {
         return this.#eviction(call)
       case '/pods/log':
         return this.#log(call)
+      case '/serviceaccounts/token':
+        return createToken(this.#services, this.#services.signer, call)
       case '/namespaces/finalize':
         return this.#finalize(call)
       default:

@@ -64,6 +64,8 @@ export async function startTestApiserver(
     kubeletClient,
     store,
     serviceCidr: '10.96.0.0/16',
+    // Any key will do; the server's own spares another file.
+    serviceAccountKeyFile: tls.keyFile,
     advertise: null,
     version: {
       version: '0.0.0-test',

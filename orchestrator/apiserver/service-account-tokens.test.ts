@@ -1,0 +1,79 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { tokenIssuer, tokenSigner } from './service-account-tokens.js'
+import type { TokenClaims, UidLookup } from './service-account-tokens.js'
+
+const pem = (type: 'ec' | 'rsa' | 'ed25519') => {
+  const { privateKey } =
+    type === 'ec'
+      ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      : type === 'rsa'
+        ? generateKeyPairSync('rsa', { modulusLength: 2048 })
+        : generateKeyPairSync('ed25519')
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+}
+
+const claims: TokenClaims = {
+  iss: tokenIssuer,
+  sub: 'system:serviceaccount:ns:robot',
+  aud: [tokenIssuer],
+  iat: 1_000,
+  nbf: 1_000,
+  exp: 2_000,
+  jti: 'j',
+  'kubernetes.io': {
+    namespace: 'ns',
+    serviceaccount: { name: 'robot', uid: 'u1' },
+    pod: { name: 'p', uid: 'u2' },
+  },
+}
+
+const uids: Readonly<Record<string, string>> = {
+  'serviceaccounts/ns/robot': 'u1',
+  'pods/ns/p': 'u2',
+}
+const uidOf: UidLookup = (plural, namespace, name) => uids[`${plural}/${namespace}/${name}`]
+
+describe('tokens of service accounts', () => {
+  test.each(['ec', 'rsa'] as const)('signed with an %s key are believed', type => {
+    const signer = tokenSigner(pem(type))
+    const user = signer.lookup(uidOf, () => 1_500_000)(signer.sign(claims))
+    expect(user).toMatchObject({
+      name: 'system:serviceaccount:ns:robot',
+      groups: ['system:serviceaccounts', 'system:serviceaccounts:ns'],
+    })
+  })
+
+  test('a key of another sort is refused at the start', () => {
+    expect(() => tokenSigner(pem('ed25519'))).toThrow('must be RSA or EC')
+  })
+
+  const signer = tokenSigner(pem('ec'))
+  const look = (token: string, nowMs = 1_500_000, uid = uidOf) =>
+    signer.lookup(uid, () => nowMs)(token)
+  const good = signer.sign(claims)
+  const [head = '', body = '', signature = ''] = good.split('.')
+  const none = Buffer.from('{"alg":"none"}').toString('base64url')
+  const others = Buffer.from(JSON.stringify({ ...claims, sub: 'x' })).toString('base64url')
+
+  test.each([
+    ['signed by another key', tokenSigner(pem('ec')).sign(claims)],
+    ['with the signature left out', `${head}.${body}.`],
+    ['that says it needs no signature', `${none}.${body}.`],
+    ['whose claims were changed', `${head}.${others}.${signature}`],
+    ['for another audience', signer.sign({ ...claims, aud: ['vault'] })],
+    ['of another issuer', signer.sign({ ...claims, iss: 'https://x' })],
+    ['that is none', 'a.b.c'],
+    ['that is empty', ''],
+  ])('one %s is not', (_, token) => {
+    expect(look(token)).toBeNull()
+  })
+
+  test('one dies with its time, its account and its pod', () => {
+    expect(look(good)).not.toBeNull()
+    expect(look(good, 2_011_000)).toBeNull()
+    expect(look(good, 900_000)).toBeNull()
+    expect(look(good, 1_500_000, plural => (plural === 'pods' ? 'u2' : undefined))).toBeNull()
+    expect(look(good, 1_500_000, plural => (plural === 'pods' ? 'new' : 'u1'))).toBeNull()
+  })
+})

@@ -1,0 +1,141 @@
+// Bound tokens of service accounts: JWTs that name the account, and perhaps a pod, by uid, so that
+// they die with it. Counterpart: pkg/serviceaccount. Signing is the platform's; what a token must
+// say to be believed is `claimsProblem`, which is pure.
+
+import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
+import { RaftsmanError } from '../../platform/errors.js'
+import type { TokenLookup, User } from './authentication.js'
+
+export const tokenIssuer = 'https://kubernetes.default.svc.cluster.local'
+const tokenCharactersMax = 16 * 1024
+const leewaySeconds = 10
+
+export interface BoundReference {
+  readonly name: string
+  readonly uid: string
+}
+
+export interface TokenClaims {
+  readonly iss: string
+  readonly sub: string
+  readonly aud: readonly string[]
+  /** Seconds since the Unix epoch, as are nbf and exp. */
+  readonly iat: number
+  readonly nbf: number
+  readonly exp: number
+  readonly jti: string
+  readonly 'kubernetes.io': {
+    readonly namespace: string
+    readonly serviceaccount: BoundReference
+    readonly pod?: BoundReference
+  }
+}
+
+/** What is there now; undefined for what is not. */
+export type UidLookup = (
+  plural: 'serviceaccounts' | 'pods',
+  namespace: string,
+  name: string,
+) => string | undefined
+
+export interface TokenSigner {
+  sign(claims: TokenClaims): string
+  /** For the authenticator. `nowMs`: wall time. */
+  lookup(uidOf: UidLookup, nowMs: () => number): TokenLookup
+}
+
+type Algorithm = 'RS256' | 'ES256'
+
+/** `pem`: a private key, RSA or EC P-256. Throws RaftsmanError for any other. */
+export function tokenSigner(pem: string): TokenSigner {
+  const privateKey = createPrivateKey(pem)
+  const publicKey = createPublicKey(privateKey)
+  const algorithm = algorithmOf(privateKey)
+  return {
+    sign(claims) {
+      const head = encode({ alg: algorithm, typ: 'JWT' })
+      const input = `${head}.${encode(claims)}`
+      const signature = sign('sha256', Buffer.from(input), {
+        key: privateKey,
+        dsaEncoding: 'ieee-p1363',
+      })
+      return `${input}.${signature.toString('base64url')}`
+    },
+    lookup: (uidOf, nowMs) => token => {
+      const claims = verified(token, publicKey, algorithm)
+      if (claims === null || claimsProblem(claims, uidOf, nowMs()) !== null) return null
+      return userOf(claims)
+    },
+  }
+}
+
+function algorithmOf(key: KeyObject): Algorithm {
+  if (key.asymmetricKeyType === 'rsa') return 'RS256'
+  const p256 = key.asymmetricKeyDetails?.namedCurve === 'prime256v1'
+  if (key.asymmetricKeyType === 'ec' && p256) return 'ES256'
+  throw new RaftsmanError('the service account key must be RSA or EC on the curve P-256', {
+    code: 'apiserver-bad-signing-key',
+    retryable: false,
+    outcome: 'not-applied',
+  })
+}
+
+function encode(value: unknown): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url')
+}
+
+/** Null unless the token is whole, of the one algorithm that the key is for, and signed by it. */
+function verified(token: string, key: KeyObject, algorithm: Algorithm): TokenClaims | null {
+  const parts = token.split('.')
+  if (parts.length !== 3 || token.length > tokenCharactersMax) return null
+  const [head = '', body = '', signature = ''] = parts
+  try {
+    const header = JSON.parse(Buffer.from(head, 'base64url').toString('utf8')) as { alg?: unknown }
+    if (header.alg !== algorithm) return null
+    const good = verify(
+      'sha256',
+      Buffer.from(`${head}.${body}`),
+      { key, dsaEncoding: 'ieee-p1363' },
+      Buffer.from(signature, 'base64url'),
+    )
+    return good
+      ? (JSON.parse(Buffer.from(body, 'base64url').toString('utf8')) as TokenClaims)
+      : null
+  } catch {
+    return null
+  }
+}
+
+/** Why signed claims are not good any more, or not for us; null when they are. */
+export function claimsProblem(claims: TokenClaims, uidOf: UidLookup, nowMs: number): string | null {
+  const now = nowMs / 1000
+  if (claims.iss !== tokenIssuer) return 'another issuer'
+  if (!claims.aud.includes(tokenIssuer)) return 'not meant for this server'
+  if (now > claims.exp + leewaySeconds) return 'expired'
+  if (now < claims.nbf - leewaySeconds) return 'not valid yet'
+  const { namespace, serviceaccount, pod } = claims['kubernetes.io']
+  if (uidOf('serviceaccounts', namespace, serviceaccount.name) !== serviceaccount.uid) {
+    return 'the service account is gone'
+  }
+  if (pod !== undefined && uidOf('pods', namespace, pod.name) !== pod.uid) return 'the pod is gone'
+  return null
+}
+
+function userOf(claims: TokenClaims): User {
+  const { namespace, serviceaccount, pod } = claims['kubernetes.io']
+  return {
+    name: `system:serviceaccount:${namespace}:${serviceaccount.name}`,
+    uid: serviceaccount.uid,
+    groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`],
+    extra: {
+      'authentication.kubernetes.io/credential-id': [`JTI=${claims.jti}`],
+      ...(pod === undefined
+        ? {}
+        : {
+            'authentication.kubernetes.io/pod-name': [pod.name],
+            'authentication.kubernetes.io/pod-uid': [pod.uid],
+          }),
+    },
+  }
+}

@@ -1,0 +1,97 @@
+// The real kubectl for tests: every versioned binary beside the one on PATH, else that one.
+
+import { execFile, spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, realpathSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+
+export interface KubectlResult {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface Kubectl {
+  run(...args: readonly string[]): Promise<KubectlResult>
+  /** Standard output; throws with both outputs when the exit code is not 0. */
+  ok(...args: readonly string[]): Promise<string>
+  /** Writes a file and returns its path. */
+  file(name: string, text: string): string
+  /** A command that goes on until stopped; `until` resolves when its output matches. */
+  follow(...args: readonly string[]): {
+    until(pattern: RegExp): Promise<string>
+    stop(): Promise<void>
+  }
+}
+
+/** Paths of the binaries to test with, by version where they say it. Throws when there is none. */
+export function kubectlBinaries(wanted: readonly string[]): readonly (readonly [string, string])[] {
+  const onPath = (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .map(folder => join(folder, 'kubectl'))
+    .find(path => existsSync(path))
+  if (onPath === undefined) throw new Error('there is no kubectl on PATH to test with')
+  const folders = [...new Set([dirname(onPath), dirname(realpathSync(onPath))])]
+  const versioned = folders.flatMap(folder =>
+    readdirSync(folder)
+      .filter(name => wanted.includes(name.replace('kubectl.', '')))
+      .map(name => [name.replace('kubectl.', ''), join(folder, name)] as const),
+  )
+  const byVersion = new Map(versioned)
+  return byVersion.size === 0 ? [['on PATH', onPath]] : [...byVersion]
+}
+
+export function kubectlWith(binary: string, kubeconfig: string): Kubectl {
+  // A home of its own: no cached discovery of another server.
+  const home = mkdtempSync(join(tmpdir(), 'raftsman-kubectl-'))
+  const env = { ...process.env, HOME: home, KUBECONFIG: kubeconfig, KUBECTL_EXTERNAL_DIFF: '' }
+  const run = (...args: readonly string[]) =>
+    new Promise<KubectlResult>(resolve => {
+      execFile(binary, args, { env, cwd: home, timeout: 30_000 }, (error, stdout, stderr) => {
+        const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1
+        resolve({ code, stdout, stderr })
+      })
+    })
+  return {
+    run,
+    async ok(...args) {
+      const { code, stdout, stderr } = await run(...args)
+      if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: exit ${code}\n${stdout}${stderr}`)
+      return stdout
+    },
+    file(name, text) {
+      const path = join(home, name)
+      writeFileSync(path, text)
+      return path
+    },
+    follow(...args) {
+      const child = spawn(binary, args, { env, cwd: home })
+      let output = ''
+      let check = () => {}
+      const take = (chunk: Buffer) => {
+        output += chunk.toString()
+        check()
+      }
+      child.stdout.on('data', take)
+      child.stderr.on('data', take)
+      const exited = new Promise<void>(resolve => child.on('exit', () => resolve()))
+      return {
+        until: pattern =>
+          new Promise((resolve, reject) => {
+            check = () => {
+              if (pattern.test(output)) resolve(output)
+            }
+            check()
+            exited.then(
+              () => reject(new Error(`kubectl ended without ${pattern.source}:\n${output}`)),
+              reject,
+            )
+          }),
+        async stop() {
+          child.kill('SIGINT')
+          await exited
+        },
+      }
+    },
+  }
+}

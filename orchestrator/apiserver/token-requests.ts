@@ -1,0 +1,136 @@
+// POST serviceaccounts/<name>/token: a token for an account, bound to a pod where one is named.
+// Counterpart: registry/core/serviceaccount/storage/token.go.
+
+import type { Json, JsonObject, KubeObject } from '../api/object.js'
+import {
+  badRequest,
+  conflict,
+  invalid,
+  methodNotAllowed,
+  serviceUnavailable,
+} from '../api/status.js'
+import { nodeOf } from './authorization.js'
+import { decodeReview } from './review-endpoints.js'
+import { timestamp } from './deletion.js'
+import type { ApiResponse } from './exchange.js'
+import { isJsonObject, textAt } from './object-fields.js'
+import { jsonResponse } from './rendering.js'
+import { uuid } from './resource-endpoints.js'
+import type { Call, EndpointServices } from './resource-endpoints.js'
+import { tokenRequestType } from './review-types.js'
+import { tokenIssuer } from './service-account-tokens.js'
+import type { BoundReference, TokenSigner } from './service-account-tokens.js'
+import { findKind } from '../api/kinds.js'
+import { must } from '../../platform/errors.js'
+
+const secondsDefault = 3_600
+const secondsMin = 600
+const secondsMax = 24 * 3_600
+const uidBytes = 16
+
+/** Throws ApiError. */
+export async function createToken(
+  services: EndpointServices,
+  signer: TokenSigner | null,
+  call: Call,
+): Promise<ApiResponse> {
+  const { info, kind, request } = call
+  if (info.verb !== 'create') throw methodNotAllowed(kind, request.method)
+  if (signer === null) throw serviceUnavailable('this API server has no key to sign tokens with')
+  const review = decodeReview(tokenRequestType, request)
+  const spec = isJsonObject(review['spec']) ? review['spec'] : {}
+  const account = (await services.reader.get(kind, info.namespace, info.name, '')).object
+  const pod = await boundPod(services, call, spec)
+  const seconds = secondsOf(spec)
+  const asked = Array.isArray(spec['audiences']) ? (spec['audiences'] as readonly Json[]) : []
+  const named = asked.filter((audience): audience is string => typeof audience === 'string')
+  const audiences = named.length === 0 ? [tokenIssuer] : named
+  const nowMs = services.clock.wallMs()
+  const now = Math.floor(nowMs / 1000)
+  const token = signer.sign({
+    iss: tokenIssuer,
+    sub: `system:serviceaccount:${info.namespace}:${info.name}`,
+    aud: audiences,
+    iat: now,
+    nbf: now,
+    exp: now + seconds,
+    jti: uuid(services.random.bytes(uidBytes)),
+    'kubernetes.io': {
+      namespace: info.namespace,
+      serviceaccount: referenceOf(account),
+      ...(pod === null ? {} : { pod: referenceOf(pod) }),
+    },
+  })
+  return jsonResponse(
+    201,
+    {
+      kind: 'TokenRequest',
+      apiVersion: 'authentication.k8s.io/v1',
+      metadata: {
+        name: info.name,
+        namespace: info.namespace,
+        creationTimestamp: timestamp(nowMs),
+      },
+      spec: { ...spec, audiences, expirationSeconds: seconds },
+      status: { token, expirationTimestamp: timestamp((now + seconds) * 1000) },
+    },
+    call.negotiated.format,
+  )
+}
+
+function referenceOf(object: KubeObject): BoundReference {
+  return { name: object.metadata.name ?? '', uid: object.metadata.uid ?? '' }
+}
+
+function secondsOf(spec: JsonObject): number {
+  const asked = spec['expirationSeconds']
+  if (typeof asked !== 'number') return secondsDefault
+  if (asked < secondsMin) {
+    throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, '', [
+      {
+        reason: 'FieldValueInvalid',
+        field: 'spec.expirationSeconds',
+        message: `Invalid value: ${asked}: may not specify a duration less than 10 minutes`,
+      },
+    ])
+  }
+  return Math.min(asked, secondsMax)
+}
+
+async function boundPod(
+  services: EndpointServices,
+  call: Call,
+  spec: JsonObject,
+): Promise<KubeObject | null> {
+  const reference = spec['boundObjectRef']
+  const node = nodeOf(call.user)
+  if (!isJsonObject(reference)) {
+    // A node acts for its pods, never for an account as such.
+    if (node !== null) throw badRequest(`node "${node}" must bind the token to one of its pods`)
+    return null
+  }
+  if (reference['kind'] !== 'Pod' || reference['apiVersion'] !== 'v1') {
+    throw badRequest('cannot bind token to this kind of object: only v1 Pod is supported')
+  }
+  const { info } = call
+  const pods = must(findKind('', 'v1', 'pods'), 'pods are served')
+  const name = typeof reference['name'] === 'string' ? reference['name'] : ''
+  const pod = (await services.reader.get(pods, info.namespace, name, '')).object
+  const uid = reference['uid']
+  if (typeof uid === 'string' && uid !== '' && uid !== pod.metadata.uid) {
+    throw conflict(
+      pods,
+      name,
+      `the UID in the bound object reference (${uid}) does not match the UID in record. The object might have been deleted and then recreated`,
+    )
+  }
+  if (textAt(pod, 'spec.serviceAccountName') !== info.name) {
+    throw badRequest(
+      `cannot bind token for serviceaccount "${info.name}" to pod "${name}" running with different serviceaccount name.`,
+    )
+  }
+  if (node !== null && textAt(pod, 'spec.nodeName') !== node) {
+    throw badRequest(`node "${node}" may not bind a token to a pod of another node`)
+  }
+  return pod
+}
