@@ -14,9 +14,13 @@ export const scaleStatus: StructSchema = struct('io.k8s.api.autoscaling.v1.Scale
   selector: field(2, string),
 })
 
-export const scale: StructSchema = struct('io.k8s.api.autoscaling.v1.Scale', {
-  ...typeMeta,
-  metadata: field(1, objectMeta),
-  spec: field(2, scaleSpec),
-  status: field(3, scaleStatus),
-})
+export const scale: StructSchema = struct(
+  'io.k8s.api.autoscaling.v1.Scale',
+  {
+    ...typeMeta,
+    metadata: field(1, objectMeta),
+    spec: field(2, scaleSpec),
+    status: field(3, scaleStatus),
+  },
+  { description: 'The size of a workload, wanted and actual.' },
+)

@@ -15,8 +15,12 @@ export const leaseSpec: StructSchema = struct('io.k8s.api.coordination.v1.LeaseS
   preferredHolder: pointer(7, string),
 })
 
-export const lease: StructSchema = struct('io.k8s.api.coordination.v1.Lease', {
-  ...typeMeta,
-  metadata: field(1, objectMeta),
-  spec: field(2, leaseSpec),
-})
+export const lease: StructSchema = struct(
+  'io.k8s.api.coordination.v1.Lease',
+  {
+    ...typeMeta,
+    metadata: field(1, objectMeta),
+    spec: field(2, leaseSpec),
+  },
+  { description: 'A claim that its holder renews, such as the heartbeat of a node.' },
+)

@@ -36,34 +36,52 @@ export const namespaceStatus: StructSchema = struct('io.k8s.api.core.v1.Namespac
   conditions: field(2, keyed(namespaceCondition, 'type'), { mergeKey: 'type' }),
 })
 
-export const namespace: StructSchema = struct('io.k8s.api.core.v1.Namespace', {
-  ...typeMeta,
-  metadata: field(1, objectMeta),
-  spec: field(2, namespaceSpec),
-  status: field(3, namespaceStatus),
-})
+export const namespace: StructSchema = struct(
+  'io.k8s.api.core.v1.Namespace',
+  {
+    ...typeMeta,
+    metadata: field(1, objectMeta),
+    spec: field(2, namespaceSpec),
+    status: field(3, namespaceStatus),
+  },
+  { description: 'A space for names; deleting it deletes all that is in it.' },
+)
 
-export const configMap: StructSchema = struct('io.k8s.api.core.v1.ConfigMap', {
-  ...typeMeta,
-  metadata: field(1, objectMeta),
-  data: field(2, map(string)),
-  binaryData: field(3, map(bytes)),
-  immutable: pointer(4, bool),
-})
+export const configMap: StructSchema = struct(
+  'io.k8s.api.core.v1.ConfigMap',
+  {
+    ...typeMeta,
+    metadata: field(1, objectMeta),
+    data: field(2, map(string), { description: 'Values as text.' }),
+    binaryData: field(3, map(bytes), { description: 'Values as bytes, in base64.' }),
+    immutable: pointer(4, bool, { description: 'Nothing of it can change any more.' }),
+  },
+  { description: 'Configuration as keys and values, for pods to read.' },
+)
 
-export const secret: StructSchema = struct('io.k8s.api.core.v1.Secret', {
-  ...typeMeta,
-  metadata: field(1, objectMeta),
-  data: field(2, map(bytes)),
-  type: field(3, string),
-  stringData: field(4, map(string)),
-  immutable: pointer(5, bool),
-})
+export const secret: StructSchema = struct(
+  'io.k8s.api.core.v1.Secret',
+  {
+    ...typeMeta,
+    metadata: field(1, objectMeta),
+    data: field(2, map(bytes), { description: 'Values as bytes, in base64.' }),
+    type: field(3, string, { description: 'What the secret is for.' }),
+    stringData: field(4, map(string), {
+      description: 'Values as text, for writing; they end in data.',
+    }),
+    immutable: pointer(5, bool, { description: 'Nothing of it can change any more.' }),
+  },
+  { description: 'Confidential keys and values, for pods to read.' },
+)
 
-export const serviceAccount: StructSchema = struct('io.k8s.api.core.v1.ServiceAccount', {
-  ...typeMeta,
-  metadata: field(1, objectMeta),
-  secrets: field(2, keyed(objectReference, 'name'), { mergeKey: 'name' }),
-  imagePullSecrets: field(3, list(localObjectReference)),
-  automountServiceAccountToken: pointer(4, bool),
-})
+export const serviceAccount: StructSchema = struct(
+  'io.k8s.api.core.v1.ServiceAccount',
+  {
+    ...typeMeta,
+    metadata: field(1, objectMeta),
+    secrets: field(2, keyed(objectReference, 'name'), { mergeKey: 'name' }),
+    imagePullSecrets: field(3, list(localObjectReference)),
+    automountServiceAccountToken: pointer(4, bool),
+  },
+  { description: 'An identity for the processes in pods.' },
+)

@@ -160,21 +160,29 @@ export const grpcAction: StructSchema = struct('io.k8s.api.core.v1.GRPCAction', 
 
 /** Spread in JSON, a message of its own on the protobuf wire. */
 const handlerFields = {
-  exec: pointer(1, execAction),
-  httpGet: pointer(2, httpGetAction),
-  tcpSocket: pointer(3, tcpSocketAction),
-  grpc: pointer(4, grpcAction),
+  exec: pointer(1, execAction, { description: 'Succeeds when the command exits with 0.' }),
+  httpGet: pointer(2, httpGetAction, { description: 'Succeeds when the answer is below 400.' }),
+  tcpSocket: pointer(3, tcpSocketAction, {
+    description: 'Succeeds when the port can be connected to.',
+  }),
+  grpc: pointer(4, grpcAction, { description: 'Asks the gRPC health service.' }),
 }
 
-export const probe: StructSchema = struct('io.k8s.api.core.v1.Probe', {
-  ...inlined(1, handlerFields),
-  initialDelaySeconds: field(2, int32),
-  timeoutSeconds: field(3, int32),
-  periodSeconds: field(4, int32),
-  successThreshold: field(5, int32),
-  failureThreshold: field(6, int32),
-  terminationGracePeriodSeconds: pointer(7, int64),
-})
+export const probe: StructSchema = struct(
+  'io.k8s.api.core.v1.Probe',
+  {
+    ...inlined(1, handlerFields),
+    initialDelaySeconds: field(2, int32, {
+      description: 'How long after the start the first check is made.',
+    }),
+    timeoutSeconds: field(3, int32, { description: 'How long a check may take.' }),
+    periodSeconds: field(4, int32, { description: 'How often a check is made.' }),
+    successThreshold: field(5, int32, { description: 'How many successes in a row count as one.' }),
+    failureThreshold: field(6, int32, { description: 'How many failures in a row count as one.' }),
+    terminationGracePeriodSeconds: pointer(7, int64),
+  },
+  { description: 'A check that is made again and again.' },
+)
 
 export const resourceClaim: StructSchema = struct('io.k8s.api.core.v1.ResourceClaim', {
   name: always(1, string, { required: true }),
@@ -184,8 +192,8 @@ export const resourceClaim: StructSchema = struct('io.k8s.api.core.v1.ResourceCl
 export const resourceRequirements: StructSchema = struct(
   'io.k8s.api.core.v1.ResourceRequirements',
   {
-    limits: field(1, map(quantity)),
-    requests: field(2, map(quantity)),
+    limits: field(1, map(quantity), { description: 'What may be used at most.' }),
+    requests: field(2, map(quantity), { description: 'What is kept free for it.' }),
     claims: field(3, keyed(resourceClaim, 'name')),
   },
 )
@@ -252,33 +260,67 @@ export const volumeMount: StructSchema = struct('io.k8s.api.core.v1.VolumeMount'
   recursiveReadOnly: pointer(7, string),
 })
 
-export const container: StructSchema = struct('io.k8s.api.core.v1.Container', {
-  name: always(1, string, { required: true }),
-  image: field(2, string),
-  command: field(3, list(string)),
-  args: field(4, list(string)),
-  workingDir: field(5, string),
-  ports: field(6, keyed(containerPort, 'containerPort', 'protocol'), { mergeKey: 'containerPort' }),
-  env: field(7, keyed(envVar, 'name'), { mergeKey: 'name' }),
-  resources: field(8, resourceRequirements),
-  volumeMounts: field(9, keyed(volumeMount, 'mountPath'), { mergeKey: 'mountPath' }),
-  livenessProbe: pointer(10, probe),
-  readinessProbe: pointer(11, probe),
-  lifecycle: pointer(12, lifecycle),
-  terminationMessagePath: field(13, string),
-  imagePullPolicy: field(14, string),
-  securityContext: pointer(15, securityContext),
-  stdin: field(16, bool),
-  stdinOnce: field(17, bool),
-  tty: field(18, bool),
-  envFrom: field(19, list(envFromSource)),
-  terminationMessagePolicy: field(20, string),
-  volumeDevices: field(21, keyed(volumeDevice, 'devicePath'), { mergeKey: 'devicePath' }),
-  startupProbe: pointer(22, probe),
-  resizePolicy: field(23, list(containerResizePolicy)),
-  restartPolicy: pointer(24, string),
-  restartPolicyRules: field(25, list(containerRestartRule)),
-})
+export const container: StructSchema = struct(
+  'io.k8s.api.core.v1.Container',
+  {
+    name: always(1, string, {
+      required: true,
+      description: 'Unique among the containers of the pod.',
+    }),
+    image: field(2, string, { description: 'The image to run.' }),
+    command: field(3, list(string), {
+      description: 'The program to run in place of the entry point of the image.',
+    }),
+    args: field(4, list(string), { description: 'The arguments, in place of those of the image.' }),
+    workingDir: field(5, string, { description: 'The directory to start in.' }),
+    ports: field(6, keyed(containerPort, 'containerPort', 'protocol'), {
+      mergeKey: 'containerPort',
+      description: 'Ports that the container listens on.',
+    }),
+    env: field(7, keyed(envVar, 'name'), {
+      mergeKey: 'name',
+      description: 'Environment variables.',
+    }),
+    resources: field(8, resourceRequirements, {
+      description: 'How much of the node the container asks for, and may use at most.',
+    }),
+    volumeMounts: field(9, keyed(volumeMount, 'mountPath'), {
+      mergeKey: 'mountPath',
+      description: 'Which volumes appear where.',
+    }),
+    livenessProbe: pointer(10, probe, {
+      description: 'A container that fails it is started again.',
+    }),
+    readinessProbe: pointer(11, probe, {
+      description: 'A container that fails it gets no traffic.',
+    }),
+    lifecycle: pointer(12, lifecycle, {
+      description: 'What to do after the start and before the stop.',
+    }),
+    terminationMessagePath: field(13, string, {
+      description: 'The file that holds the last words of the container.',
+    }),
+    imagePullPolicy: field(14, string, {
+      description: 'Always, IfNotPresent or Never: when the image is fetched.',
+    }),
+    securityContext: pointer(15, securityContext, { description: 'Rights of the container.' }),
+    stdin: field(16, bool, { description: 'Keep the standard input open.' }),
+    stdinOnce: field(17, bool),
+    tty: field(18, bool, { description: 'Give the container a terminal.' }),
+    envFrom: field(19, list(envFromSource), {
+      description: 'Where more environment variables come from.',
+    }),
+    terminationMessagePolicy: field(20, string),
+    volumeDevices: field(21, keyed(volumeDevice, 'devicePath'), { mergeKey: 'devicePath' }),
+    startupProbe: pointer(22, probe, { description: 'Until it succeeds, the other probes wait.' }),
+    resizePolicy: field(23, list(containerResizePolicy)),
+    restartPolicy: pointer(24, string, {
+      description: 'Always makes an init container a sidecar.',
+    }),
+    restartPolicyRules: field(25, list(containerRestartRule)),
+  },
+  { description: 'One program in a pod, from an image.' },
+)
 
 /** Spread in JSON, a message of its own on the protobuf wire. */
 const ephemeralContainerCommonFields = {

@@ -37,15 +37,19 @@ export const nodeConfigSource: StructSchema = struct('io.k8s.api.core.v1.NodeCon
   configMap: pointer(2, configMapNodeConfigSource),
 })
 
-export const nodeSpec: StructSchema = struct('io.k8s.api.core.v1.NodeSpec', {
-  podCIDR: field(1, string),
-  externalID: field(2, string),
-  providerID: field(3, string),
-  unschedulable: field(4, bool),
-  taints: field(5, list(taint)),
-  configSource: pointer(6, nodeConfigSource),
-  podCIDRs: field(7, set(string), { merge: true }),
-})
+export const nodeSpec: StructSchema = struct(
+  'io.k8s.api.core.v1.NodeSpec',
+  {
+    podCIDR: field(1, string, { description: 'The addresses of its pods.' }),
+    externalID: field(2, string),
+    providerID: field(3, string),
+    unschedulable: field(4, bool, { description: 'The node takes no new pods.' }),
+    taints: field(5, list(taint), { description: 'What pods must put up with to run here.' }),
+    configSource: pointer(6, nodeConfigSource),
+    podCIDRs: field(7, set(string), { merge: true }),
+  },
+  { description: 'What a node is to be.' },
+)
 
 export const attachedVolume: StructSchema = struct('io.k8s.api.core.v1.AttachedVolume', {
   name: always(1, string, { required: true }),
@@ -121,26 +125,34 @@ export const nodeSystemInfo: StructSchema = struct('io.k8s.api.core.v1.NodeSyste
   swap: pointer(11, nodeSwapStatus),
 })
 
-export const nodeStatus: StructSchema = struct('io.k8s.api.core.v1.NodeStatus', {
-  capacity: field(1, map(quantity)),
-  allocatable: field(2, map(quantity)),
-  phase: field(3, string),
-  conditions: field(4, keyed(nodeCondition, 'type'), { mergeKey: 'type' }),
-  addresses: field(5, keyed(nodeAddress, 'type'), { mergeKey: 'type' }),
-  daemonEndpoints: field(6, nodeDaemonEndpoints),
-  nodeInfo: field(7, nodeSystemInfo),
-  images: field(8, list(containerImage)),
-  volumesInUse: field(9, list(string)),
-  volumesAttached: field(10, list(attachedVolume)),
-  config: pointer(11, nodeConfigStatus),
-  runtimeHandlers: field(12, list(nodeRuntimeHandler)),
-  features: pointer(13, nodeFeatures),
-  declaredFeatures: field(14, list(string)),
-})
+export const nodeStatus: StructSchema = struct(
+  'io.k8s.api.core.v1.NodeStatus',
+  {
+    capacity: field(1, map(quantity)),
+    allocatable: field(2, map(quantity)),
+    phase: field(3, string),
+    conditions: field(4, keyed(nodeCondition, 'type'), { mergeKey: 'type' }),
+    addresses: field(5, keyed(nodeAddress, 'type'), { mergeKey: 'type' }),
+    daemonEndpoints: field(6, nodeDaemonEndpoints),
+    nodeInfo: field(7, nodeSystemInfo),
+    images: field(8, list(containerImage)),
+    volumesInUse: field(9, list(string)),
+    volumesAttached: field(10, list(attachedVolume)),
+    config: pointer(11, nodeConfigStatus),
+    runtimeHandlers: field(12, list(nodeRuntimeHandler)),
+    features: pointer(13, nodeFeatures),
+    declaredFeatures: field(14, list(string)),
+  },
+  { description: 'What is known of a node.' },
+)
 
-export const node: StructSchema = struct('io.k8s.api.core.v1.Node', {
-  ...typeMeta,
-  metadata: field(1, objectMeta),
-  spec: field(2, nodeSpec),
-  status: field(3, nodeStatus),
-})
+export const node: StructSchema = struct(
+  'io.k8s.api.core.v1.Node',
+  {
+    ...typeMeta,
+    metadata: field(1, objectMeta),
+    spec: field(2, nodeSpec),
+    status: field(3, nodeStatus),
+  },
+  { description: 'A machine that pods run on.' },
+)

@@ -92,72 +92,137 @@ export const podSecurityContext: StructSchema = struct('io.k8s.api.core.v1.PodSe
   seLinuxChangePolicy: pointer(13, string),
 })
 
-export const podSpec: StructSchema = struct('io.k8s.api.core.v1.PodSpec', {
-  volumes: field(1, keyed(volume, 'name'), { mergeKey: 'name', retainKeys: true }),
-  containers: always(2, keyed(container, 'name'), { required: true, mergeKey: 'name' }),
-  restartPolicy: field(3, string),
-  terminationGracePeriodSeconds: pointer(4, int64),
-  activeDeadlineSeconds: pointer(5, int64),
-  dnsPolicy: field(6, string),
-  nodeSelector: field(7, atomicMap(string)),
-  serviceAccountName: field(8, string),
-  serviceAccount: field(9, string),
-  nodeName: field(10, string),
-  hostNetwork: field(11, bool),
-  hostPID: field(12, bool),
-  hostIPC: field(13, bool),
-  securityContext: pointer(14, podSecurityContext),
-  imagePullSecrets: field(15, keyed(localObjectReference, 'name'), { mergeKey: 'name' }),
-  hostname: field(16, string),
-  subdomain: field(17, string),
-  affinity: pointer(18, affinity),
-  schedulerName: field(19, string),
-  initContainers: field(20, keyed(container, 'name'), { mergeKey: 'name' }),
-  automountServiceAccountToken: pointer(21, bool),
-  tolerations: field(22, list(toleration)),
-  hostAliases: field(23, keyed(hostAlias, 'ip'), { mergeKey: 'ip' }),
-  priorityClassName: field(24, string),
-  priority: pointer(25, int32),
-  dnsConfig: pointer(26, podDNSConfig),
-  shareProcessNamespace: pointer(27, bool),
-  readinessGates: field(28, list(podReadinessGate)),
-  runtimeClassName: pointer(29, string),
-  enableServiceLinks: pointer(30, bool),
-  preemptionPolicy: pointer(31, string),
-  overhead: field(32, map(quantity)),
-  topologySpreadConstraints: field(
-    33,
-    keyed(topologySpreadConstraint, 'topologyKey', 'whenUnsatisfiable'),
-    { mergeKey: 'topologyKey' },
-  ),
-  ephemeralContainers: field(34, keyed(ephemeralContainer, 'name'), { mergeKey: 'name' }),
-  setHostnameAsFQDN: pointer(35, bool),
-  os: pointer(36, podOS),
-  hostUsers: pointer(37, bool),
-  schedulingGates: field(38, keyed(podSchedulingGate, 'name'), { mergeKey: 'name' }),
-  resourceClaims: field(39, keyed(podResourceClaim, 'name'), {
-    mergeKey: 'name',
-    retainKeys: true,
-  }),
-  resources: pointer(40, resourceRequirements),
-  hostnameOverride: pointer(41, string),
-  schedulingGroup: pointer(43, podSchedulingGroup),
-})
+export const podSpec: StructSchema = struct(
+  'io.k8s.api.core.v1.PodSpec',
+  {
+    volumes: field(1, keyed(volume, 'name'), {
+      mergeKey: 'name',
+      retainKeys: true,
+      description: 'Directories that the containers can mount.',
+    }),
+    containers: always(2, keyed(container, 'name'), {
+      required: true,
+      mergeKey: 'name',
+      description: 'The containers of the pod; at least one.',
+    }),
+    restartPolicy: field(3, string, {
+      description: 'Always, OnFailure or Never: when containers are started again.',
+    }),
+    terminationGracePeriodSeconds: pointer(4, int64, {
+      description: 'How long the containers have to stop before they are killed.',
+    }),
+    activeDeadlineSeconds: pointer(5, int64, { description: 'How long the pod may run at all.' }),
+    dnsPolicy: field(6, string, { description: 'Where the containers look names up.' }),
+    nodeSelector: field(7, atomicMap(string), { description: 'Labels that the node must have.' }),
+    serviceAccountName: field(8, string, { description: 'The identity that the pod acts under.' }),
+    serviceAccount: field(9, string, { description: 'An old name of serviceAccountName.' }),
+    nodeName: field(10, string, {
+      description: 'The node that the pod runs on; the scheduler sets it.',
+    }),
+    hostNetwork: field(11, bool, { description: 'Use the network of the node.' }),
+    hostPID: field(12, bool, { description: 'Use the process ids of the node.' }),
+    hostIPC: field(13, bool, { description: 'Use the interprocess communication of the node.' }),
+    securityContext: pointer(14, podSecurityContext, {
+      description: 'Rights that hold for all containers.',
+    }),
+    imagePullSecrets: field(15, keyed(localObjectReference, 'name'), {
+      mergeKey: 'name',
+      description: 'Secrets to fetch images with.',
+    }),
+    hostname: field(16, string, { description: 'The host name that the containers see.' }),
+    subdomain: field(17, string, {
+      description: 'With it the pod has the name <hostname>.<subdomain>.<namespace>.svc.',
+    }),
+    affinity: pointer(18, affinity, {
+      description: 'Which nodes and which neighbours the pod wants or avoids.',
+    }),
+    schedulerName: field(19, string, { description: 'Which scheduler places the pod.' }),
+    initContainers: field(20, keyed(container, 'name'), {
+      mergeKey: 'name',
+      description: 'Containers that run one after the other before the others start.',
+    }),
+    automountServiceAccountToken: pointer(21, bool),
+    tolerations: field(22, list(toleration), {
+      description: 'Taints of nodes that the pod puts up with.',
+    }),
+    hostAliases: field(23, keyed(hostAlias, 'ip'), {
+      mergeKey: 'ip',
+      description: 'Additional lines of /etc/hosts.',
+    }),
+    priorityClassName: field(24, string, {
+      description: 'The class that the priority comes from.',
+    }),
+    priority: pointer(25, int32, {
+      description: 'Pods of higher priority are placed first, and may displace others.',
+    }),
+    dnsConfig: pointer(26, podDNSConfig),
+    shareProcessNamespace: pointer(27, bool),
+    readinessGates: field(28, list(podReadinessGate), {
+      description: 'Conditions that must hold as well before the pod is ready.',
+    }),
+    runtimeClassName: pointer(29, string),
+    enableServiceLinks: pointer(30, bool, {
+      description: 'Tell the containers of services by environment variables.',
+    }),
+    preemptionPolicy: pointer(31, string),
+    overhead: field(32, map(quantity), {
+      description: 'Resources that running the pod costs by itself.',
+    }),
+    topologySpreadConstraints: field(
+      33,
+      keyed(topologySpreadConstraint, 'topologyKey', 'whenUnsatisfiable'),
+      { mergeKey: 'topologyKey', description: 'How pods are spread over zones and nodes.' },
+    ),
+    ephemeralContainers: field(34, keyed(ephemeralContainer, 'name'), {
+      mergeKey: 'name',
+      description: 'Containers added to a running pod, to look into it.',
+    }),
+    setHostnameAsFQDN: pointer(35, bool),
+    os: pointer(36, podOS),
+    hostUsers: pointer(37, bool),
+    schedulingGates: field(38, keyed(podSchedulingGate, 'name'), {
+      mergeKey: 'name',
+      description: 'While there is one, the scheduler leaves the pod alone.',
+    }),
+    resourceClaims: field(39, keyed(podResourceClaim, 'name'), {
+      mergeKey: 'name',
+      retainKeys: true,
+    }),
+    resources: pointer(40, resourceRequirements),
+    hostnameOverride: pointer(41, string),
+    schedulingGroup: pointer(43, podSchedulingGroup),
+  },
+  { description: 'What a pod is to be.' },
+)
 
-export const pod: StructSchema = struct('io.k8s.api.core.v1.Pod', {
-  ...typeMeta,
-  metadata: field(1, objectMeta),
-  spec: field(2, podSpec),
-  status: field(3, podStatus),
-})
+export const pod: StructSchema = struct(
+  'io.k8s.api.core.v1.Pod',
+  {
+    ...typeMeta,
+    metadata: field(1, objectMeta, { description: 'Identity, labels and owners.' }),
+    spec: field(2, podSpec, { description: 'What the pod is to be.' }),
+    status: field(3, podStatus, {
+      description: 'What is known of the pod; written by the system.',
+    }),
+  },
+  { description: 'Containers that run together on one node, share a network address and volumes.' },
+)
 
-export const binding: StructSchema = struct('io.k8s.api.core.v1.Binding', {
-  ...typeMeta,
-  metadata: field(1, objectMeta),
-  target: always(2, objectReference, { required: true }),
-})
+export const binding: StructSchema = struct(
+  'io.k8s.api.core.v1.Binding',
+  {
+    ...typeMeta,
+    metadata: field(1, objectMeta),
+    target: always(2, objectReference, { required: true }),
+  },
+  { description: 'Ties a pod to a node.' },
+)
 
-export const podTemplateSpec: StructSchema = struct('io.k8s.api.core.v1.PodTemplateSpec', {
-  metadata: field(1, objectMeta),
-  spec: field(2, podSpec),
-})
+export const podTemplateSpec: StructSchema = struct(
+  'io.k8s.api.core.v1.PodTemplateSpec',
+  {
+    metadata: field(1, objectMeta),
+    spec: field(2, podSpec),
+  },
+  { description: 'What the pods that are made from it look like.' },
+)

@@ -20,11 +20,11 @@ import {
 } from '../schema.js'
 
 export const servicePort: StructSchema = struct('io.k8s.api.core.v1.ServicePort', {
-  name: field(1, string),
-  protocol: field(2, string),
-  port: always(3, int32, { required: true }),
-  targetPort: field(4, intOrString),
-  nodePort: field(5, int32),
+  name: field(1, string, { description: 'A name; needed where there are several ports.' }),
+  protocol: field(2, string, { description: 'TCP, UDP or SCTP.' }),
+  port: always(3, int32, { required: true, description: 'The port of the service.' }),
+  targetPort: field(4, intOrString, { description: 'The port of the pods, by number or name.' }),
+  nodePort: field(5, int32, { description: 'The port of every node.' }),
   appProtocol: pointer(6, string),
 })
 
@@ -39,28 +39,43 @@ export const sessionAffinityConfig: StructSchema = struct(
   },
 )
 
-export const serviceSpec: StructSchema = struct('io.k8s.api.core.v1.ServiceSpec', {
-  ports: field(1, keyed(servicePort, 'port', 'protocol'), { mergeKey: 'port' }),
-  selector: field(2, atomicMap(string)),
-  clusterIP: field(3, string),
-  type: field(4, string),
-  externalIPs: field(5, list(string)),
-  sessionAffinity: field(7, string),
-  loadBalancerIP: field(8, string),
-  loadBalancerSourceRanges: field(9, list(string)),
-  externalName: field(10, string),
-  externalTrafficPolicy: field(11, string),
-  healthCheckNodePort: field(12, int32),
-  publishNotReadyAddresses: field(13, bool),
-  sessionAffinityConfig: pointer(14, sessionAffinityConfig),
-  ipFamilyPolicy: pointer(17, string),
-  clusterIPs: field(18, list(string)),
-  ipFamilies: field(19, list(string)),
-  allocateLoadBalancerNodePorts: pointer(20, bool),
-  loadBalancerClass: pointer(21, string),
-  internalTrafficPolicy: pointer(22, string),
-  trafficDistribution: pointer(23, string),
-})
+export const serviceSpec: StructSchema = struct(
+  'io.k8s.api.core.v1.ServiceSpec',
+  {
+    ports: field(1, keyed(servicePort, 'port', 'protocol'), {
+      mergeKey: 'port',
+      description: 'The ports of the service.',
+    }),
+    selector: field(2, atomicMap(string), { description: 'The labels of the pods behind it.' }),
+    clusterIP: field(3, string, {
+      description: 'Its address in the cluster; None for a headless service.',
+    }),
+    type: field(4, string, { description: 'ClusterIP, NodePort, LoadBalancer or ExternalName.' }),
+    externalIPs: field(5, list(string), { description: 'Further addresses that lead to it.' }),
+    sessionAffinity: field(7, string, {
+      description: 'ClientIP sends a client to the same pod each time.',
+    }),
+    loadBalancerIP: field(8, string),
+    loadBalancerSourceRanges: field(9, list(string)),
+    externalName: field(10, string, { description: 'The name that it stands for.' }),
+    externalTrafficPolicy: field(11, string, {
+      description: 'Cluster, or Local: only pods of the node that the traffic reached.',
+    }),
+    healthCheckNodePort: field(12, int32),
+    publishNotReadyAddresses: field(13, bool, { description: 'Count pods that are not ready.' }),
+    sessionAffinityConfig: pointer(14, sessionAffinityConfig),
+    ipFamilyPolicy: pointer(17, string),
+    clusterIPs: field(18, list(string)),
+    ipFamilies: field(19, list(string)),
+    allocateLoadBalancerNodePorts: pointer(20, bool),
+    loadBalancerClass: pointer(21, string),
+    internalTrafficPolicy: pointer(22, string, {
+      description: 'Cluster, or Local: only pods of the same node.',
+    }),
+    trafficDistribution: pointer(23, string),
+  },
+  { description: 'How a service is reached.' },
+)
 
 export const portStatus: StructSchema = struct('io.k8s.api.core.v1.PortStatus', {
   port: always(1, int32, { required: true }),
@@ -84,12 +99,16 @@ export const serviceStatus: StructSchema = struct('io.k8s.api.core.v1.ServiceSta
   conditions: field(2, keyed(condition, 'type'), { mergeKey: 'type' }),
 })
 
-export const service: StructSchema = struct('io.k8s.api.core.v1.Service', {
-  ...typeMeta,
-  metadata: field(1, objectMeta),
-  spec: field(2, serviceSpec),
-  status: field(3, serviceStatus),
-})
+export const service: StructSchema = struct(
+  'io.k8s.api.core.v1.Service',
+  {
+    ...typeMeta,
+    metadata: field(1, objectMeta),
+    spec: field(2, serviceSpec, { description: 'How the service is reached.' }),
+    status: field(3, serviceStatus, { description: 'What is known of it; written by the system.' }),
+  },
+  { description: 'One stable address and name for the pods that a selector finds.' },
+)
 
 export const endpointAddress: StructSchema = struct(
   'io.k8s.api.core.v1.EndpointAddress',
@@ -119,8 +138,12 @@ export const endpointSubset: StructSchema = struct('io.k8s.api.core.v1.EndpointS
   ports: field(3, list(endpointPort)),
 })
 
-export const endpoints: StructSchema = struct('io.k8s.api.core.v1.Endpoints', {
-  ...typeMeta,
-  metadata: field(1, objectMeta),
-  subsets: field(2, list(endpointSubset)),
-})
+export const endpoints: StructSchema = struct(
+  'io.k8s.api.core.v1.Endpoints',
+  {
+    ...typeMeta,
+    metadata: field(1, objectMeta),
+    subsets: field(2, list(endpointSubset)),
+  },
+  { description: 'The addresses behind a Service, as older clients read them.' },
+)

@@ -428,7 +428,11 @@ const volumeSourceFields = {
   image: pointer(30, imageVolumeSource),
 }
 
-export const volume: StructSchema = struct('io.k8s.api.core.v1.Volume', {
-  name: always(1, string, { required: true }),
-  ...inlined(2, volumeSourceFields),
-})
+export const volume: StructSchema = struct(
+  'io.k8s.api.core.v1.Volume',
+  {
+    name: always(1, string, { required: true }),
+    ...inlined(2, volumeSourceFields),
+  },
+  { description: 'A directory that the containers of a pod can mount.' },
+)

@@ -62,10 +62,14 @@ export const sliceEndpointPort: StructSchema = struct(
   { atomic: true },
 )
 
-export const endpointSlice: StructSchema = struct('io.k8s.api.discovery.v1.EndpointSlice', {
-  ...typeMeta,
-  metadata: field(1, objectMeta),
-  endpoints: always(2, list(endpoint)),
-  ports: always(3, list(sliceEndpointPort)),
-  addressType: always(4, string, { required: true }),
-})
+export const endpointSlice: StructSchema = struct(
+  'io.k8s.api.discovery.v1.EndpointSlice',
+  {
+    ...typeMeta,
+    metadata: field(1, objectMeta),
+    endpoints: always(2, list(endpoint)),
+    ports: always(3, list(sliceEndpointPort)),
+    addressType: always(4, string, { required: true }),
+  },
+  { description: 'A part of the addresses behind a Service.' },
+)

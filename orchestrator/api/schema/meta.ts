@@ -46,23 +46,45 @@ export const ownerReference: StructSchema = struct(
   { atomic: true },
 )
 
-export const objectMeta: StructSchema = struct('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta', {
-  name: field(1, string),
-  generateName: field(2, string),
-  namespace: field(3, string),
-  selfLink: field(4, string),
-  uid: field(5, string),
-  resourceVersion: field(6, string),
-  generation: field(7, int64),
-  creationTimestamp: field(8, time),
-  deletionTimestamp: pointer(9, time),
-  deletionGracePeriodSeconds: pointer(10, int64),
-  labels: field(11, map(string)),
-  annotations: field(12, map(string)),
-  ownerReferences: field(13, keyed(ownerReference, 'uid'), { mergeKey: 'uid' }),
-  finalizers: field(14, set(string), { merge: true }),
-  managedFields: field(17, list(managedFieldsEntry)),
-})
+export const objectMeta: StructSchema = struct(
+  'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta',
+  {
+    name: field(1, string, {
+      description: 'Unique among objects of its kind in its namespace; it never changes.',
+    }),
+    generateName: field(2, string, {
+      description: 'A prefix that the server makes a unique name from.',
+    }),
+    namespace: field(3, string, { description: 'The namespace that the object lies in.' }),
+    selfLink: field(4, string),
+    uid: field(5, string, { description: 'Unique over time and space; given by the server.' }),
+    resourceVersion: field(6, string, {
+      description: 'The version of the object in the store. Opaque: send back what you got.',
+    }),
+    generation: field(7, int64, { description: 'Counts the changes of what is wanted.' }),
+    creationTimestamp: field(8, time, { description: 'When the object was created.' }),
+    deletionTimestamp: pointer(9, time, {
+      description: 'When the object will be gone, once its deletion was asked for.',
+    }),
+    deletionGracePeriodSeconds: pointer(10, int64, {
+      description: 'How long the object has to end in order.',
+    }),
+    labels: field(11, map(string), { description: 'Keys and values to select by.' }),
+    annotations: field(12, map(string), { description: 'Keys and values that tools attach.' }),
+    ownerReferences: field(13, keyed(ownerReference, 'uid'), {
+      mergeKey: 'uid',
+      description: 'The objects that this one lives and dies with.',
+    }),
+    finalizers: field(14, set(string), {
+      merge: true,
+      description: 'Who must have their say before the object is gone.',
+    }),
+    managedFields: field(17, list(managedFieldsEntry), {
+      description: 'Which manager set which field.',
+    }),
+  },
+  { description: 'What every stored object has: identity, labels, owners.' },
+)
 
 export const labelSelectorRequirement: StructSchema = struct(
   'io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorRequirement',
@@ -76,10 +98,12 @@ export const labelSelectorRequirement: StructSchema = struct(
 export const labelSelector: StructSchema = struct(
   'io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector',
   {
-    matchLabels: field(1, map(string)),
-    matchExpressions: field(2, list(labelSelectorRequirement)),
+    matchLabels: field(1, map(string), { description: 'Labels and their values.' }),
+    matchExpressions: field(2, list(labelSelectorRequirement), {
+      description: 'Conditions on labels.',
+    }),
   },
-  { atomic: true },
+  { atomic: true, description: 'Selects by labels; all its parts must hold.' },
 )
 
 export const condition: StructSchema = struct('io.k8s.apimachinery.pkg.apis.meta.v1.Condition', {
