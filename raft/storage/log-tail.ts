@@ -15,7 +15,7 @@ import type { LoadedLog } from './segment-files.js'
 import { nameSegment, prepareSegment } from './segment-files.js'
 
 /** Room is reserved in steps of this size, ahead of the writer. */
-const allocationBytes = 8 * 1024 * 1024
+const allocationBytes = 1024 * 1024
 
 export interface TailOptions {
   readonly directory: string

@@ -29,6 +29,11 @@ export const segmentBytesUsual = 64 * 1024 * 1024
 /** A write takes no further task beyond this size, nor beyond a part of a segment. */
 const writeBytesMax = 8 * 1024 * 1024
 const writesPerSegment = 4
+/**
+ * Reserved room spares a lone small write the journal of the file system; a busy log has that cost
+ * once for many tasks anyway, and would write every byte twice. So no more than a step in this time.
+ */
+const reserveMsMin = 1000
 /** How long a writer without room waits before it tries again. */
 const fullRetryMs = 500
 /** A disk that answers nothing must not keep the process from ending. */
@@ -97,6 +102,7 @@ export class RaftLog {
   /** Bytes of the current file that are reserved. */
   private allocated: number
   private allocating = false
+  private reservedMs = Number.NEGATIVE_INFINITY
   private lastCrc: number
   private spare: DiskFile | null = null
   private preparingSpare = false
@@ -430,8 +436,11 @@ export class RaftLog {
     const { segmentBytes } = this.options
     const step = stepBytes(this.options)
     if (this.ended || this.allocating || this.preparingSpare) return
-    if (this.allocated < segmentBytes && this.position + step / 2 > this.allocated) {
+    const now = this.options.clock.monotonicMs()
+    const short = this.allocated < segmentBytes && this.position + step / 2 > this.allocated
+    if (short && now - this.reservedMs >= reserveMsMin) {
       this.allocating = true
+      this.reservedMs = now
       const target = Math.min(this.allocated + step, segmentBytes)
       this.file.preallocate(target, error => {
         this.allocating = false
