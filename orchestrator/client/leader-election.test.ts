@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { silentLogger } from '../../platform/logger.js'
 import type { Lease } from '../api/types/coordination.js'
 import { LeaderElection, type LeadershipTerm } from './leader-election.js'
+import { decideLease } from './lease-decision.js'
 import { pods } from './resources.js'
 import { ApiClient } from './rest-client.js'
 import { type Answer, ScriptedTransport, status } from './testing/scripted-transport.js'
@@ -196,4 +197,14 @@ test('a process that was frozen past its deadline sends nothing when it wakes', 
   clock.monotonicMs = () => monotonicMs() + 10_001
   expect(frozen.permitted()).toBe(false)
   expect(term.signal.aborted).toBe(false)
+})
+
+test('a lease of broken seconds is written in whole ones, and nobody follows sooner', async () => {
+  const clock = new VirtualClock()
+  const decision = decideLease(
+    { lease: null, changedAtMs: 0 },
+    { namespace: 'n', name: 'l', identity: 'a', leaseDurationMs: 1500 },
+    { monotonicMs: 0, wallMs: clock.wallMs() },
+  )
+  expect(decision).toMatchObject({ lease: { spec: { leaseDurationSeconds: 2 } } })
 })

@@ -7,6 +7,7 @@
 //   candidate --lease free or stale--> leader --renewals fail for 10 s, or another holds it--> candidate
 
 import type { Clock, Timer } from '../../platform/clock.js'
+import { RaftsmanError } from '../../platform/errors.js'
 import type { Logger } from '../../platform/logger.js'
 import type { Random } from '../../platform/random.js'
 import type { Lease } from '../api/types/coordination.js'
@@ -99,7 +100,7 @@ export class LeaderElection {
     try {
       await this.acquireOrRenew()
     } catch (error) {
-      this.options.logger.debug({ error: String(error) }, 'leader election turn failed')
+      this.report(error)
       // Whatever we held in mind may be old: read the lease before the next write.
       await this.refresh().catch(() => {})
     }
@@ -169,6 +170,14 @@ export class LeaderElection {
       signal: term.signal,
       permitted: () => this.term === term && this.beforeDeadline(),
     })
+  }
+
+  /** What waiting will not mend (forbidden, invalid) must be seen; the rest is daily life. */
+  private report(error: unknown): void {
+    const hopeless = error instanceof RaftsmanError && !error.retryable && !this.stopped
+    const fields = { lease: this.candidate.name, error: String(error) }
+    if (hopeless) this.options.logger.warn(fields, 'leader election is refused')
+    else this.options.logger.debug(fields, 'leader election turn failed')
   }
 
   private beforeDeadline(): boolean {

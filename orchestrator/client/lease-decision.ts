@@ -33,7 +33,9 @@ export function decideLease(
 ): LeaseDecision {
   const { namespace, name, identity, leaseDurationMs } = candidate
   const renewTime = formatMicroTime(now.wallMs)
-  const held = { holderIdentity: identity, leaseDurationSeconds: leaseDurationMs / 1000, renewTime }
+  // The field holds whole seconds; up, since followers must not come too soon.
+  const leaseDurationSeconds = Math.ceil(leaseDurationMs / 1000)
+  const held = { holderIdentity: identity, leaseDurationSeconds, renewTime }
   if (!seen.lease) {
     const spec = { ...held, acquireTime: renewTime, leaseTransitions: 0 }
     const metadata = { namespace, name }
@@ -46,7 +48,7 @@ export function decideLease(
     return { action: 'update', lease: { ...seen.lease, spec: { ...spec, ...held } } }
   }
   // The holder's own duration, which may differ from ours while versions are mixed.
-  const durationMs = (spec.leaseDurationSeconds ?? leaseDurationMs / 1000) * 1000
+  const durationMs = (spec.leaseDurationSeconds ?? leaseDurationSeconds) * 1000
   if (holder !== '' && now.monotonicMs < seen.changedAtMs + durationMs) {
     return { action: 'wait', holder }
   }

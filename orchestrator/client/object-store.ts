@@ -94,8 +94,7 @@ function remove<T extends KubeObject>(index: Index<T>, key: string, object: T): 
 }
 
 export const namespaceIndex = 'namespace'
-export const byNamespace: IndexFunction<KubeObject> = object =>
-  object.metadata.namespace === undefined ? [] : [object.metadata.namespace]
+export const byNamespace: IndexFunction<KubeObject> = object => [object.metadata.namespace ?? '']
 
 export const ownerUidIndex = 'ownerUid'
 /** By the uid of every owner, controlling or not. */

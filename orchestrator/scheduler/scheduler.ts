@@ -20,6 +20,7 @@ import type { Service } from '../api/types/core-service.js'
 import { isConflict, isNotFound } from '../client/api-error.js'
 import { EventRecorder } from '../client/event-recorder.js'
 import type { Informer } from '../client/informer.js'
+import { byNamespace, namespaceIndex } from '../client/object-store.js'
 import { keyOf, nodes, objectKey, pods, replicaSets, services } from '../client/resources.js'
 import type { ApiClient } from '../client/rest-client.js'
 import { SharedInformers } from '../client/shared-informers.js'
@@ -80,7 +81,7 @@ export class Scheduler {
     this.queue = new SchedulingQueue({ clock, onReady: () => this.wake() })
     const component = context.schedulerName
     this.recorder = new EventRecorder({ client, clock, random, logger, component })
-    this.services.addIndex('namespace', object => [object.metadata.namespace ?? ''])
+    this.services.addIndex(namespaceIndex, byNamespace)
   }
 
   start(): void {
@@ -231,7 +232,7 @@ export class Scheduler {
   private kinOf(pod: Pod): readonly LabelSelector[] {
     const { namespace = '', labels, ownerReferences = [] } = pod.metadata
     const kin: LabelSelector[] = []
-    for (const service of this.services.objects.byIndex('namespace', namespace)) {
+    for (const service of this.services.objects.byIndex(namespaceIndex, namespace)) {
       const map = service.spec?.selector ?? {}
       const selector = labelSelectorFromMap(map)
       if (selector.length > 0 && matchesLabels(selector, labels)) kin.push(selector)

@@ -5,7 +5,12 @@ import type { KubeObject } from '../../api/object.js'
 import { labelSelectorFromObject } from '../../api/selectors.js'
 import type { Deployment, ReplicaSet } from '../../api/types/apps.js'
 import { isAlreadyExists, isNamespaceTerminating, isNotFound } from '../../client/api-error.js'
-import { byOwnerUid, ownerUidIndex } from '../../client/object-store.js'
+import {
+  byNamespace,
+  byOwnerUid,
+  namespaceIndex,
+  ownerUidIndex,
+} from '../../client/object-store.js'
 import { deployments, objectKey, pods, replicaSets } from '../../client/resources.js'
 import { makeClaims } from '../claiming.js'
 import {
@@ -25,7 +30,7 @@ export function startDeploymentController(context: ControllerContext): Controlle
   const owners = informers.of(deployments)
   const sets = informers.of(replicaSets)
   const podInformer = informers.of(pods)
-  owners.addIndex('namespace', object => [object.metadata.namespace ?? ''])
+  owners.addIndex(namespaceIndex, byNamespace)
   sets.addIndex(ownerUidIndex, byOwnerUid)
   sets.addIndex(orphanIndex, byOrphanNamespace)
   podInformer.addIndex(ownerUidIndex, byOwnerUid)
@@ -152,7 +157,7 @@ export function startDeploymentController(context: ControllerContext): Controlle
       if (owner.kind === 'Deployment') queue.add(`${set.metadata.namespace}/${owner.name}`)
       return
     }
-    for (const deployment of owners.objects.byIndex('namespace', set.metadata.namespace ?? '')) {
+    for (const deployment of owners.objects.byIndex(namespaceIndex, set.metadata.namespace ?? '')) {
       const selector = labelSelectorFromObject(deployment.spec.selector)
       if (selector && claim(deployment, selector, [set]).adopt.length > 0) {
         queue.add(objectKey(deployment))

@@ -6,7 +6,7 @@ import type { Pod } from '../../api/types/core-pod.js'
 import type { Endpoints, Service } from '../../api/types/core-service.js'
 import type { EndpointSlice } from '../../api/types/discovery.js'
 import { isAlreadyExists, isNamespaceTerminating, isNotFound } from '../../client/api-error.js'
-import { byLabel, labelIndex } from '../../client/object-store.js'
+import { byLabel, byNamespace, labelIndex, namespaceIndex } from '../../client/object-store.js'
 import {
   endpointSlices,
   endpoints,
@@ -34,8 +34,8 @@ export function startEndpointSliceController(context: ControllerContext): Contro
   const sliceInformer = informers.of(endpointSlices)
   const endpointsInformer = informers.of(endpoints)
   const nodeInformer = informers.of(nodes)
-  serviceInformer.addIndex('namespace', object => [object.metadata.namespace ?? ''])
-  podInformer.addIndex('namespace', object => [object.metadata.namespace ?? ''])
+  serviceInformer.addIndex(namespaceIndex, byNamespace)
+  podInformer.addIndex(namespaceIndex, byNamespace)
   const serviceIndex = labelIndex(serviceNameLabel)
   sliceInformer.addIndex(serviceIndex, byLabel(serviceNameLabel))
   const written = new WrittenVersions()
@@ -60,7 +60,7 @@ export function startEndpointSliceController(context: ControllerContext): Contro
       return
     }
     const matching = podInformer.objects
-      .byIndex('namespace', service.metadata.namespace ?? '')
+      .byIndex(namespaceIndex, service.metadata.namespace ?? '')
       .filter(pod => matchesLabels(labelSelectorFromMap(selector), pod.metadata.labels))
     const zoneOfNode = zones()
     const plan = planEndpointSlices({ service, pods: matching, slices, zoneOfNode })
@@ -125,7 +125,10 @@ export function startEndpointSliceController(context: ControllerContext): Contro
   }
 
   function addServicesOf(pod: Pod): void {
-    const inNamespace = serviceInformer.objects.byIndex('namespace', pod.metadata.namespace ?? '')
+    const inNamespace = serviceInformer.objects.byIndex(
+      namespaceIndex,
+      pod.metadata.namespace ?? '',
+    )
     for (const service of inNamespace) {
       const selector = Object.entries(service.spec?.selector ?? {})
       const labels = pod.metadata.labels ?? {}

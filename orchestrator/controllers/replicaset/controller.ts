@@ -8,7 +8,12 @@ import type { ReplicaSet } from '../../api/types/apps.js'
 import type { Pod } from '../../api/types/core-pod.js'
 import { isNamespaceTerminating, isNotFound } from '../../client/api-error.js'
 import { Expectations } from '../../client/expectations.js'
-import { byOwnerUid, ownerUidIndex } from '../../client/object-store.js'
+import {
+  byNamespace,
+  byOwnerUid,
+  namespaceIndex,
+  ownerUidIndex,
+} from '../../client/object-store.js'
 import { objectKey, pods, replicaSets } from '../../client/resources.js'
 import { sameJson } from '../canonical-json.js'
 import { makeClaims } from '../claiming.js'
@@ -38,7 +43,7 @@ export function startReplicaSetController(context: ControllerContext): Controlle
   sets.addIndex(ownerUidIndex, byOwnerUid)
   podInformer.addIndex(ownerUidIndex, byOwnerUid)
   podInformer.addIndex(orphanIndex, byOrphanNamespace)
-  sets.addIndex('namespace', object => [object.metadata.namespace ?? ''])
+  sets.addIndex(namespaceIndex, byNamespace)
   const expectations = new Expectations(clock)
   const recorder = recorderOf(context, 'replicaset-controller')
   const { queue, start } = reconcilerQueue(context, {
@@ -164,7 +169,7 @@ export function startReplicaSetController(context: ControllerContext): Controlle
   }
 
   function addMatching(pod: KubeObject): void {
-    for (const set of sets.objects.byIndex('namespace', pod.metadata.namespace ?? '')) {
+    for (const set of sets.objects.byIndex(namespaceIndex, pod.metadata.namespace ?? '')) {
       if (matchesLabels(selectorOf(set), pod.metadata.labels)) queue.add(objectKey(set))
     }
   }
