@@ -98,6 +98,13 @@ export class Endpoints {
     else if (!wasInUse) return
     this.lastReason = `${connection.address}: ${reason}`
     this.#defer(this.#endpointOf(connection))
+    const candidate = this.#candidate
+    if (wasInUse && candidate !== null) {
+      // It may be a member that never answers, and now somebody waits: try the others first.
+      this.#candidate = null
+      this.#defer(this.#endpointOf(candidate))
+      candidate.close('another member is tried first')
+    }
     this.#options.logger.debug(
       { address: connection.address, reason, wasInUse },
       'connection to a store member ended',

@@ -316,6 +316,9 @@ export class StoreService {
         this.leases.timeToLive(request.id, request.lease, request.withKeys, done)
         return
       case 'moveLeader':
+        if (!this.#parts.options.members.some(({ id }) => id === request.target)) {
+          throw memberNotFound(request.target)
+        }
         raft.transferLeadership(nodeId(request.target), error => {
           if (error !== null) done(error)
           else {
@@ -352,6 +355,14 @@ function noLeader(): RaftsmanError {
   return new RaftsmanError('the cluster has no leader at the moment; try again in a moment', {
     code: 'no-leader',
     retryable: true,
+    outcome: 'not-applied',
+  })
+}
+
+function memberNotFound(id: number): RaftsmanError {
+  return new RaftsmanError(`the cluster has no member ${id}`, {
+    code: 'member-not-found',
+    retryable: false,
     outcome: 'not-applied',
   })
 }
