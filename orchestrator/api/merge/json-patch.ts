@@ -168,8 +168,8 @@ function countValues(value: Json): number {
 
 /**
  * `original` after all operations, in order.
- * @throws ApiError BadRequest for a malformed patch, Invalid (422) for one that does not apply;
- * RequestEntityTooLarge in spirit, as BadRequest, past the limits
+ * @throws ApiError BadRequest for a patch that is malformed or past the limits, Invalid (422) for one
+ * that does not apply
  */
 export function jsonPatch(original: Json, patch: Json): Json {
   if (!Array.isArray(patch)) throw badRequest('a JSON patch must be a list of operations')

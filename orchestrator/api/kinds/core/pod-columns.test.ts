@@ -112,6 +112,29 @@ test.each<readonly [string, PodSpec, PodStatus, string, string]>([
     'Init:1/2',
   ],
   [
+    'an init container at work while the others wait for it',
+    withInit,
+    {
+      phase: 'Pending',
+      initContainerStatuses: [container({ running: {} })],
+      containerStatuses: [container({ waiting: { reason: 'PodInitializing' } })],
+    },
+    '0/1',
+    'Init:0/2',
+  ],
+  [
+    'an init container that runs again after the pod was initialized',
+    withInit,
+    {
+      phase: 'Running',
+      initContainerStatuses: [container({ running: {} })],
+      containerStatuses: [container({ waiting: { reason: 'CrashLoopBackOff' } })],
+      conditions: [{ type: 'Initialized', status: 'True' }],
+    },
+    '0/1',
+    'CrashLoopBackOff',
+  ],
+  [
     'a failing init container',
     withInit,
     {
@@ -170,6 +193,21 @@ test('restarts say how long ago the last one was', () => {
   }
   const row = cells(always, { phase: 'Running', containerStatuses: [restarted] })
   expect(row.slice(3, 5)).toEqual(['3 (5m ago)', '60m'])
+})
+
+test('restarts of init containers count until the pod is initialized, those of sidecars always', () => {
+  const first = { ...done, name: 'i', restartCount: 2 }
+  const starting = { phase: 'Pending', initContainerStatuses: [first, container({ waiting: {} })] }
+  expect(cells(withInit, starting)[3]).toBe('2')
+  const started = {
+    phase: 'Running',
+    initContainerStatuses: [first, done],
+    containerStatuses: [running],
+  }
+  expect(cells(withInit, started)[3]).toBe('0')
+  const beside = { ...running, name: 's', started: true, restartCount: 4 }
+  const both = { phase: 'Running', initContainerStatuses: [beside], containerStatuses: [running] }
+  expect(cells(withSidecar, both)[3]).toBe('4')
 })
 
 test('the wide columns show addresses, nodes and gates', () => {
