@@ -11,14 +11,19 @@ import type { Connection } from './connection.js'
 
 const backoffMsMin = 50
 const backoffMsMax = 2_000
-/** How often a preferred member that is up but not in use is tried again. */
-const returnMs = 1_000
+/** Until a preferred member is tried again while another one serves. */
+const returnMsMin = 1_000
+/** It doubles to this while the preferred one greets well and then fails soon after. */
+const returnMsMax = 60_000
+const soonMs = 10_000
 
 interface Endpoint {
   readonly address: Address
   readonly rank: number
   failures: number
   notBeforeMs: number
+  returnMs: number
+  returnNotBeforeMs: number
 }
 
 export interface EndpointsOptions {
@@ -40,6 +45,8 @@ export class Endpoints {
   readonly #options: EndpointsOptions
   readonly #endpoints: readonly Endpoint[]
   #candidate: Connection | null = null
+  /** When the present one came into use. */
+  #sinceMs = 0
   #stopped = false
 
   constructor(options: EndpointsOptions) {
@@ -49,6 +56,8 @@ export class Endpoints {
       rank,
       failures: 0,
       notBeforeMs: 0,
+      returnMs: returnMsMin,
+      returnNotBeforeMs: 0,
     }))
     if (!options.preferFirst) {
       // Spread over the members, and go on in their order from there.
@@ -83,6 +92,7 @@ export class Endpoints {
     else this.#defer(endpoint)
     const old = this.current
     this.current = connection
+    this.#sinceMs = this.#options.clock.monotonicMs()
     this.#options.logger.info(
       { member: connection.welcome?.name, address: connection.address, rank: connection.rank },
       'connected to a store member',
@@ -97,7 +107,9 @@ export class Endpoints {
     if (connection === this.#candidate) this.#candidate = null
     else if (!wasInUse) return
     this.lastReason = `${connection.address}: ${reason}`
-    this.#defer(this.#endpointOf(connection))
+    const endpoint = this.#endpointOf(connection)
+    this.#defer(endpoint)
+    if (wasInUse) this.#deferReturn(endpoint)
     const candidate = this.#candidate
     if (wasInUse && candidate !== null) {
       // It may be a member that never answers, and now somebody waits: try the others first.
@@ -129,8 +141,8 @@ export class Endpoints {
     if (!current.healthy) return ready.find(endpoint => endpoint.rank !== current.rank) ?? null
     if (!this.#options.preferFirst || current.rank === 0) return null
     const first = ready.find(endpoint => endpoint.rank === 0)
-    if (first === undefined) return null
-    first.notBeforeMs = nowMs + returnMs
+    if (first === undefined || first.returnNotBeforeMs > nowMs) return null
+    first.returnNotBeforeMs = nowMs + first.returnMs
     return first
   }
 
@@ -144,6 +156,14 @@ export class Endpoints {
     const fullMs = Math.min(backoffMsMax, backoffMsMin * 2 ** Math.min(endpoint.failures, 16))
     endpoint.failures += 1
     endpoint.notBeforeMs = clock.monotonicMs() + fullMs * (0.5 + random.next() / 2)
+  }
+
+  /** A member that hangs after every greeting must not draw its clients to it again and again. */
+  #deferReturn(endpoint: Endpoint): void {
+    const nowMs = this.#options.clock.monotonicMs()
+    const failedSoon = nowMs - this.#sinceMs < soonMs
+    endpoint.returnMs = failedSoon ? Math.min(returnMsMax, endpoint.returnMs * 2) : returnMsMin
+    endpoint.returnNotBeforeMs = nowMs + endpoint.returnMs
   }
 
   #endpointOf(connection: Connection): Endpoint {
