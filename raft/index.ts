@@ -3,11 +3,8 @@
 export { RaftNode } from './node.js'
 export type {
   ProposalDone,
-  RaftNodeErrorCode,
-  RaftNodeOptions,
   RaftNodeStatus,
-  RaftPeer,
   ReadIndexDone,
   Replica,
 } from './node-types.js'
-export { RaftNodeError, raftNodeError } from './node-types.js'
+export { raftNodeError } from './node-types.js'
