@@ -28,6 +28,7 @@ import { defaultServerLimits, startServer } from './server.js'
 import type { ServerLimits } from './server.js'
 import { gitVersion, versionDocument } from './server-version.js'
 import type { BuildVersion } from './server-version.js'
+import { releaseLeakedAllocations } from './allocation-repair.js'
 import { firstAddress, parseCidr } from './service-allocation.js'
 import { tokenSigner } from './service-account-tokens.js'
 import type { TokenSigner, UidLookup } from './service-account-tokens.js'
@@ -147,6 +148,9 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     cache,
     advertise,
   })
+  background.later(allocationRepairMs, 'allocations', () =>
+    releaseLeakedAllocations({ store, reader, cache, logger }),
+  )
   const ready = new Promise<void>(resolve => {
     background.until('system objects', async () => {
       await ensureSystemObjects({ endpoints, reader, cache, serviceIp, caPem })
@@ -174,6 +178,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
 
 const retryMs = 500
 const repairMs = 10_000
+const allocationRepairMs = 10 * 60_000
 
 /** Work that is tried until it succeeds: the store may come up after us. */
 class Background {

@@ -69,5 +69,5 @@ export function withMetadata(
 ): KubeObject {
   const merged: Record<string, unknown> = { ...object.metadata, ...changes }
   for (const key of Object.keys(merged)) if (merged[key] === undefined) delete merged[key]
-  return { ...object, metadata: merged as ObjectMeta }
+  return { ...object, metadata: merged }
 }

@@ -8,7 +8,6 @@ import type { Store } from '../../store/client/types.js'
 import type {
   Compare,
   KeyValue,
-  RangeResponse,
   RequestOp,
   TxnRequest,
   TxnResponse,
@@ -129,7 +128,7 @@ function transaction(write: Write): TxnRequest {
 
 function failed(write: Write, answer: TxnResponse, ambiguous: boolean): Commit {
   const ranges = answer.responses.map(response =>
-    response.kind === 'range' ? (response.response as RangeResponse).kvs[0] : undefined,
+    response.kind === 'range' ? response.response.kvs[0] : undefined,
   )
   const current = ranges[0]
   const asExpected = (current?.modRevision ?? 0) === write.expected

@@ -1,6 +1,7 @@
 // PATCH: which of the patch languages, and the object that comes of it. Pure. Counterpart:
 // endpoints/handlers/patch.go. Server-side apply is refused with 415 until field ownership exists.
 
+import { unreachable } from '../../platform/errors.js'
 import { parseBody } from '../api/decode.js'
 import { jsonPatch } from '../api/merge/json-patch.js'
 import { mergePatch } from '../api/merge/merge-patch.js'
@@ -51,5 +52,7 @@ function patchedJson(type: WireType, current: KubeObject, patchType: PatchType, 
       return mergePatch(original, patch)
     case 'strategic':
       return strategicMergePatch(type.schema, original, patch)
+    default:
+      return unreachable(patchType)
   }
 }

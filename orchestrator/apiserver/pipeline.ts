@@ -3,7 +3,7 @@
 // apiserver/pkg/server. `accept` is pure but for counting; only `run` waits for anything.
 
 import type { Clock } from '../../platform/clock.js'
-import { InvariantViolation, RaftsmanError } from '../../platform/errors.js'
+import { InvariantViolation, RaftsmanError, unreachable } from '../../platform/errors.js'
 import type { Logger } from '../../platform/logger.js'
 import type { Counter, Gauge, Histogram, Metrics } from '../../platform/metrics.js'
 import type { JsonObject } from '../api/object.js'
@@ -222,6 +222,8 @@ export class Pipeline {
         return endpoints.delete(call)
       case 'deletecollection':
         return endpoints.deleteCollection(call)
+      default:
+        return unreachable(info.verb)
     }
   }
 
@@ -269,7 +271,8 @@ export class Pipeline {
     return new Promise((resolve, reject) => {
       const { clock, limits } = this.#options
       const timer = clock.setTimer(limits.requestMs, () =>
-        reject(timeout('request did not complete within the allotted time', overloadRetrySeconds)),
+        // No Retry-After: a write may have been done, and clients would do it again unasked.
+        reject(timeout('request did not complete within the allotted time')),
       )
       work.then(
         response => {

@@ -157,7 +157,7 @@ export function parseDeleteOptions(query: URLSearchParams, body: JsonObject | nu
       {
         reason: 'FieldValueInvalid',
         field: 'propagationPolicy',
-        message: `Invalid value: "${String(policy)}": orphanDependents and deletionPropagation cannot be both set`,
+        message: `Invalid value: ${JSON.stringify(policy)}: orphanDependents and deletionPropagation cannot be both set`,
       },
     ])
   }
@@ -179,7 +179,7 @@ function propagation(policy: unknown, orphan: unknown): PropagationPolicy | null
       {
         reason: 'FieldValueNotSupported',
         field: 'propagationPolicy',
-        message: `Unsupported value: "${String(policy)}": supported values: "Background", "Foreground", "Orphan"`,
+        message: `Unsupported value: ${JSON.stringify(policy)}: supported values: "Background", "Foreground", "Orphan"`,
       },
     ])
   }

@@ -227,7 +227,7 @@ export class RegistryCache {
     this.#loadRevision = revision
     this.#revision = revision
     for (const listeners of this.#listeners.values()) {
-      for (const listener of [...listeners]) listener.onReset()
+      for (const listener of listeners) listener.onReset()
     }
   }
 
@@ -255,7 +255,7 @@ export class RegistryCache {
     const changed = this.#changed
     this.#changed = new Set()
     for (const id of changed) {
-      for (const listener of [...(this.#listeners.get(id) ?? [])]) listener.onChange()
+      for (const listener of this.#listeners.get(id) ?? []) listener.onChange()
     }
   }
 

@@ -2,6 +2,7 @@
 // the client wants plain JSON. Pure.
 
 import { stringify } from 'yaml'
+import { unreachable } from '../../platform/errors.js'
 import type { Kind } from '../api/kind.js'
 import type { Json, JsonObject, KubeObject, ListMeta } from '../api/object.js'
 import type { Status } from '../api/status.js'
@@ -75,6 +76,8 @@ export function shapeObject(
     }
     case 'partial':
       return partialObject(object, shape.version)
+    default:
+      return unreachable(shape)
   }
 }
 

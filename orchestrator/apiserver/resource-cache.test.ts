@@ -1,5 +1,6 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { KubeObject } from '../api/object.js'
 import { ResourceCache } from './resource-cache.js'
 import { encodeObject, StoredObject } from './stored-object.js'
 
@@ -11,8 +12,8 @@ const stored = (name: string, revision: number, size = 0) =>
       apiVersion: 'v1',
       kind: 'ConfigMap',
       metadata: { name },
-      ...{ data: { x: 'a'.repeat(size) } },
-    }),
+      data: { x: 'a'.repeat(size) },
+    } as KubeObject),
   )
 
 type Step = { readonly name: string; readonly remove: boolean }

@@ -3,7 +3,7 @@
 // the one window instead of a queue each, so memory does not depend on slow watchers. Pure.
 
 import type { ResourceId } from './keys.js'
-import { StoredObject } from './stored-object.js'
+import type { StoredObject } from './stored-object.js'
 
 export interface CacheEvent {
   readonly sequence: number

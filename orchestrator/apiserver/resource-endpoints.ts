@@ -3,6 +3,7 @@
 // pure functions of the neighbouring files; this is the thread through them.
 
 import type { Clock } from '../../platform/clock.js'
+import { unreachable } from '../../platform/errors.js'
 import type { Random } from '../../platform/random.js'
 import type { Kind } from '../api/kind.js'
 import type { KubeObject } from '../api/object.js'
@@ -40,7 +41,7 @@ import {
 } from './rendering.js'
 import type { ResourceRequest } from './request-info.js'
 import { prepareCreate, prepareStatusUpdate, prepareUpdate } from './strategy.js'
-import { StoredObject } from './stored-object.js'
+import type { StoredObject } from './stored-object.js'
 import type { WatchGate } from './watch-gate.js'
 import { WatchStream } from './watch-stream.js'
 
@@ -352,6 +353,8 @@ export class ResourceEndpoints {
             return { kind: 'put', object: plan.object }
           case 'pending':
             return { kind: 'none' }
+          default:
+            return unreachable(plan)
         }
       },
       options.dryRun,

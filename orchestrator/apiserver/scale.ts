@@ -8,7 +8,6 @@ import {
   labelSelectorFromMap,
   labelSelectorFromObject,
 } from '../api/selectors.js'
-import type { LabelSelectorObject } from '../api/selectors.js'
 import { invalid } from '../api/status.js'
 import { fieldAt, isJsonObject, withField } from './object-fields.js'
 
@@ -56,7 +55,7 @@ function selectorText(object: KubeObject, path: string): string {
   const labelled = 'matchLabels' in selector || 'matchExpressions' in selector
   // ReplicationController writes its selector as a plain map.
   const parsed = labelled
-    ? labelSelectorFromObject(selector as LabelSelectorObject)
+    ? labelSelectorFromObject(selector)
     : labelSelectorFromMap(selector as Readonly<Record<string, string>>)
   return parsed === null ? '' : formatLabelSelector(parsed)
 }

@@ -14,7 +14,7 @@ import { bindingType, evictionType, scaleType } from '../api/wire-types.js'
 import { checkName, decodeObject, warningHeaders } from './decoding.js'
 import { timestamp } from './deletion.js'
 import type { ApiResponse } from './exchange.js'
-import { fieldAt, isJsonObject, listAt, textAt } from './object-fields.js'
+import { asJson, fieldAt, isJsonObject, listAt, textAt } from './object-fields.js'
 import { applyPatch, patchTypeOf } from './patching.js'
 import { bind } from './pod-binding.js'
 import { parseDeleteOptions, parseWriteOptions } from './query-options.js'
@@ -133,7 +133,7 @@ export class SubresourceEndpoints {
       },
       options.dryRun,
     )
-    return jsonResponse(200, result.object.object as never, call.negotiated.format)
+    return jsonResponse(200, asJson(result.object.object), call.negotiated.format)
   }
 
   async #scale(call: Call): Promise<ApiResponse> {
@@ -143,7 +143,7 @@ export class SubresourceEndpoints {
     const answer = (object: KubeObject, warnings: readonly string[] = []) =>
       jsonResponse(
         200,
-        scaleOf(description, object) as never,
+        asJson(scaleOf(description, object)),
         negotiated.format,
         warningHeaders(warnings),
       )

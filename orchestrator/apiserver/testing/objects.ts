@@ -15,5 +15,6 @@ export function objectOf(
   rest: JsonObject = {},
   apiVersion = 'v1',
 ): KubeObject {
-  return { apiVersion, kind, metadata, ...rest } as KubeObject
+  const object = { apiVersion, kind, metadata }
+  return { ...rest, ...object }
 }

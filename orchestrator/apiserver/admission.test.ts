@@ -1,0 +1,172 @@
+import { describe, expect, test } from 'vitest'
+import type { JsonObject, KubeObject } from '../api/object.js'
+import { admitNamespace, mutate, podRefersTo, restrictNode } from './admission.js'
+import type { AdmissionRequest, AdmissionView } from './admission.js'
+import type { User } from './authentication.js'
+import { fieldAt } from './object-fields.js'
+import { kindOf, objectOf } from './testing/objects.js'
+
+const user = (name: string, ...groups: string[]): User => ({ name, uid: '', groups, extra: {} })
+const admin = user('admin', 'system:masters')
+const node = user('system:node:n1', 'system:nodes')
+
+const view: AdmissionView = {
+  namespace: name => (name === 'none' ? null : objectOf('Namespace', { name })),
+  serviceAccountExists: (_, name) => name === 'robot',
+}
+
+const pod = (spec: JsonObject = {}, metadata: object = {}) =>
+  objectOf('Pod', { name: 'p', ...metadata }, { spec })
+
+const request = (changes: Partial<AdmissionRequest>): AdmissionRequest => ({
+  kind: kindOf('pods'),
+  subresource: '',
+  operation: 'create',
+  namespace: 'a',
+  name: 'p',
+  object: null,
+  old: null,
+  user: admin,
+  ...changes,
+})
+
+const created = (object: KubeObject) => mutate(request({ object }), view) ?? object
+
+describe('filling in pods', () => {
+  test('an account, priority and tolerations are stated where the client left them out', () => {
+    const spec = fieldAt(created(pod()), 'spec')
+    expect(spec).toMatchObject({
+      serviceAccountName: 'default',
+      priority: 0,
+      preemptionPolicy: 'PreemptLowerPriority',
+      tolerations: [
+        { key: 'node.kubernetes.io/not-ready', tolerationSeconds: 300 },
+        { key: 'node.kubernetes.io/unreachable', tolerationSeconds: 300 },
+      ],
+    })
+    expect(created(created(pod()))).toEqual(created(pod()))
+  })
+
+  test('one who tolerates everything, or one of the two, gets no more than is missing', () => {
+    const tolerations = (given: JsonObject) => {
+      const made = fieldAt(created(pod({ tolerations: [given] })), 'spec.tolerations')
+      return Array.isArray(made) ? made.length : 0
+    }
+    expect(tolerations({ operator: 'Exists' })).toBe(1)
+    expect(tolerations({ key: 'node.kubernetes.io/not-ready', operator: 'Exists' })).toBe(2)
+    expect(tolerations({ key: 'other', operator: 'Exists' })).toBe(3)
+  })
+
+  test('an account that is not there is refused, one that is there is not', () => {
+    expect(() => created(pod({ serviceAccountName: 'ghost' }))).toThrow(
+      'pods "p" is forbidden: error looking up service account a/ghost: serviceaccount "ghost" not found',
+    )
+    expect(fieldAt(created(pod({ serviceAccountName: 'robot' })), 'spec.serviceAccount')).toBe(
+      'robot',
+    )
+  })
+})
+
+describe('namespaces', () => {
+  test('the ones of the cluster itself cannot be deleted', () => {
+    const remove = (name: string) => () =>
+      admitNamespace(
+        request({ kind: kindOf('namespaces'), operation: 'delete', name, namespace: name }),
+        view,
+      )
+    expect(remove('kube-system')).toThrow('this namespace may not be deleted')
+    expect(remove('mine')).not.toThrow()
+  })
+
+  test('one that is going takes changes and deletions, but nothing new', () => {
+    const going: AdmissionView = {
+      ...view,
+      namespace: name => objectOf('Namespace', { name, deletionTimestamp: 'x' }),
+    }
+    const admit = (operation: AdmissionRequest['operation']) => () =>
+      admitNamespace(request({ operation }), going)
+    expect(admit('create')).toThrow('because it is being terminated')
+    expect(admit('update')).not.toThrow()
+    expect(admit('delete')).not.toThrow()
+  })
+})
+
+describe('what a node may touch', () => {
+  const may = (changes: Partial<AdmissionRequest>) => {
+    try {
+      restrictNode(request({ user: node, ...changes }))
+      return true
+    } catch {
+      return false
+    }
+  }
+  const nodes = kindOf('nodes')
+  const leases = kindOf('leases', 'coordination.k8s.io')
+  const self = objectOf('Node', { name: 'n1' })
+  const tainted = objectOf('Node', { name: 'n1' }, { spec: { taints: [{ key: 'x' }] } })
+  const mirror = { annotations: { 'kubernetes.io/config.mirror': 'x' } }
+  const status = { operation: 'update', subresource: 'status' } as const
+
+  test.each<readonly [string, Partial<AdmissionRequest>, boolean]>([
+    ['create itself', { kind: nodes, object: self }, true],
+    ['create another', { kind: nodes, object: objectOf('Node', { name: 'n2' }) }, false],
+    ['write its own status', { kind: nodes, name: 'n1', ...status }, true],
+    ['write the status of another', { kind: nodes, name: 'n2', ...status }, false],
+    [
+      'take its own taints off',
+      { kind: nodes, name: 'n1', operation: 'update', object: self, old: tainted },
+      false,
+    ],
+    [
+      'renew its lease',
+      { kind: leases, namespace: 'kube-node-lease', name: 'n1', operation: 'update' },
+      true,
+    ],
+    [
+      'renew another lease',
+      { kind: leases, namespace: 'kube-node-lease', name: 'n2', operation: 'update' },
+      false,
+    ],
+    ['write the status of its pod', { ...status, old: pod({ nodeName: 'n1' }) }, true],
+    ['write the status of a pod elsewhere', { ...status, old: pod({ nodeName: 'n2' }) }, false],
+    ['write the status of a pod without a node', { ...status, old: pod() }, false],
+    ['delete its pod', { operation: 'delete', old: pod({ nodeName: 'n1' }) }, true],
+    ['delete a pod elsewhere', { operation: 'delete', old: pod({ nodeName: 'n2' }) }, false],
+    ['create a mirror of its own', { object: pod({ nodeName: 'n1' }, mirror) }, true],
+    ['create a mirror elsewhere', { object: pod({ nodeName: 'n2' }, mirror) }, false],
+    ['create a pod', { object: pod({ nodeName: 'n1' }) }, false],
+  ])('%s', (_, changes, expected) => {
+    expect(may(changes)).toBe(expected)
+  })
+})
+
+describe('what a pod refers to', () => {
+  const spec: JsonObject = {
+    serviceAccountName: 'robot',
+    imagePullSecrets: [{ name: 'pull' }],
+    containers: [
+      {
+        name: 'secret-like-name',
+        envFrom: [{ secretRef: { name: 'from' } }, { configMapRef: { name: 'cm-from' } }],
+        env: [{ name: 'x', valueFrom: { secretKeyRef: { name: 'key', key: 'k' } } }],
+      },
+    ],
+    volumes: [
+      { name: 'v', secret: { secretName: 'vol' } },
+      { name: 'w', projected: { sources: [{ secret: { name: 'proj' } }] } },
+      { name: 'c', configMap: { name: 'cm-vol' } },
+      { name: 'd', persistentVolumeClaim: { claimName: 'claim' } },
+    ],
+  }
+
+  test.each([
+    ['secrets', ['pull', 'from', 'key', 'vol', 'proj'], ['secret-like-name', 'cm-vol', 'v', 'x']],
+    ['configmaps', ['cm-from', 'cm-vol'], ['vol', 'c']],
+    ['persistentvolumeclaims', ['claim'], ['d']],
+    ['serviceaccounts', ['robot'], ['default']],
+  ])('%s', (resource, yes, no) => {
+    const refers = (name: string) => podRefersTo(pod(spec), resource, name)
+    expect(yes.filter(refers)).toEqual(yes)
+    expect(no.filter(refers)).toEqual([])
+  })
+})
