@@ -60,6 +60,11 @@ describe('packed arrays', () => {
     ['a timestamp', [0x91, 0xd6, 0xff, 0, 0, 0, 0]],
     ['an extension of 8 bits', [0x91, 0xc7, 1, 0x72, 0]],
     ['the byte that is never used', [0x91, 0xc1]],
+  ])('with %s are refused before the decoder sees them', (_what, bytes) => {
+    expect(() => unpackArray(Uint8Array.from(bytes), limits)).toThrow('is not accepted')
+  })
+
+  test.each([
     ['an array that claims four billion values', [0xdd, 0xff, 0xff, 0xff, 0xff]],
     ['a text that claims four billion bytes', [0x91, 0xdb, 0xff, 0xff, 0xff, 0xff]],
     ['no array', [0x01]],
@@ -69,7 +74,7 @@ describe('packed arrays', () => {
 
   test('cannot teach the decoder a record', () => {
     const record = new Packr({ useRecords: true }).pack([{ a: 1 }])
-    expect(() => unpackArray(record, limits)).toThrow(MalformedFrame)
+    expect(() => unpackArray(record, limits)).toThrow('is not accepted')
   })
 
   test('are held to their limits of depth and number', () => {
