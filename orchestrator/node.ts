@@ -77,6 +77,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     capacity: options.capacity ?? {},
     logger,
     services: () => serviceInformer.objects.list(),
+    whenServicesKnown: () => serviceInformer.whenSynced(),
   })
   const proxy =
     options.proxy === null

@@ -3,7 +3,7 @@
 // addresses and port.
 
 import type { Clock } from '../../platform/clock.js'
-import { RaftsmanError } from '../../platform/errors.js'
+import { InvariantViolation, RaftsmanError } from '../../platform/errors.js'
 import type { Files } from '../../platform/files.js'
 import type { Logger } from '../../platform/logger.js'
 import type { Metrics } from '../../platform/metrics.js'
@@ -52,6 +52,8 @@ export interface KubeletOptions {
   readonly metricsText: () => Promise<string>
   /** Services known to this process, for the variables that point to them. */
   readonly services: () => readonly Service[]
+  /** Resolves when `services` is complete; no container starts before. */
+  readonly whenServicesKnown: () => Promise<void>
 }
 
 const workers = 8
@@ -112,7 +114,7 @@ export class Kubelet {
   }
 
   async stop(): Promise<void> {
-    const { stopPodsOnExit, runtime, client } = this.options
+    const { stopPodsOnExit, runtime } = this.options
     this.stopping = true
     if (stopPodsOnExit) await this.stopPods()
     this.registration?.close()
@@ -121,7 +123,6 @@ export class Kubelet {
     this.environment?.prober.close()
     await this.server.close()
     await runtime.close()
-    void client
   }
 
   /** Once the node has addresses for pods. */
@@ -199,10 +200,13 @@ export class Kubelet {
         running.set(this.podWorkers.size)
       },
       onError: (podUid, error) => {
+        if (error instanceof InvariantViolation) throw error
         failed.add()
         logger.warn({ podUid, error }, 'pod not synced')
       },
     })
+    await this.options.whenServicesKnown()
+    if (this.stopping) return
     this.informer.start()
     await this.informer.whenSynced()
     if (!this.stopping) this.endOrphans()

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -9,6 +9,7 @@ import { nodeProcesses } from '../../../../platform/node/processes.js'
 import { nodeRandom } from '../../../../platform/node/random.js'
 import type { ContainerRecord, ContainerSpec, LogQuery } from '../../runtime.js'
 import { ProcessRuntime } from './process-runtime.js'
+import { reapPods } from './reap.js'
 
 const everything: LogQuery = {
   follow: false,
@@ -280,6 +281,48 @@ describe('the log of a container', () => {
     expect(kept.at(-1)).toBe(20_999)
     expect(kept.length).toBeLessThan(20_000)
     expect(kept).toEqual(kept.map((_, at) => (kept[0] ?? 0) + at))
+  })
+})
+
+describe('what a container wrote', () => {
+  it('is given back to the disk once it is in the log', async () => {
+    const runtime = await withSandbox()
+    const megabytes = 10
+    const { id } = await runtime.startContainer(
+      shell(`yes ${'x'.repeat(999)} | head -c ${megabytes}000000; sleep 600`),
+    )
+    const output = join(runtime.podDirectory(podUid), 'containers/main/0/io/stdout')
+    await eventually(() => statSync(output).size === megabytes * 1_000_000)
+    await eventually(async () => {
+      await runtime.exec(id, ['true'], 5000)
+      return statSync(output).blocks * 512 < 7_000_000 ? true : null
+    })
+    expect(statSync(output).size).toBe(megabytes * 1_000_000)
+  })
+})
+
+describe('pods whose node is dead', () => {
+  it('are reaped by their notes, gently or not', async () => {
+    const runtime = await withSandbox()
+    const gentle = await runtime.startContainer(
+      shell('trap "exit 0" TERM; while :; do sleep 0.05; done'),
+    )
+    const stubborn = await runtime.startContainer(
+      shell('trap "" TERM; while :; do sleep 0.05; done', { name: 'stubborn' }),
+    )
+    await runtime.close()
+    const reaped = await reapPods({
+      dataDirectory: directory,
+      files: nodeFiles,
+      processes: nodeProcesses(),
+      clock: nodeClock(),
+      graceMs: 300,
+    })
+    expect(reaped).toBe(2)
+    expect([gentle, stubborn].map(({ pid }) => alive(pid ?? 0))).toEqual([false, false])
+    const next = await runtimeOf()
+    expect((await ended(next, gentle.id)).exit?.code).toBe(0)
+    expect((await ended(next, stubborn.id)).exit?.code).toBe(137)
   })
 })
 
