@@ -80,8 +80,9 @@ export class HttpConnection {
     })
   }
 
+  /** Breaks everything under way: as an error, or streams that are cut short would look whole. */
   close(): void {
-    this.session?.destroy()
+    this.session?.destroy(new Error('the connection was closed'), http2.constants.NGHTTP2_CANCEL)
     this.session = null
   }
 

@@ -281,3 +281,20 @@ test('an answer that is cut short is not taken for a whole one', async () => {
     code: 'api-connection-lost',
   })
 })
+
+test('a server that answers nothing but 503 is left, and its streams are broken', async () => {
+  let healthy = true
+  const sick = await serve((stream, headers) => {
+    stream.respond({ ':status': headers[':path'] === '/watch' || healthy ? 200 : 503 })
+    if (headers[':path'] === '/watch') stream.write('x')
+    else stream.end('sick')
+  })
+  const other = await serve(say('other'))
+  const transport = transportTo([sick.url, other.url], { sickMsMax: 20 })
+  const watch = collect(transport, '/watch')
+  expect((await transport.request(get('/'))).body).toBe('sick')
+  healthy = false
+  let answer = ''
+  while (answer !== 'other') answer = (await transport.request(get('/'))).body
+  expect(await watch.ended).toMatchObject({ code: 'api-connection-lost' })
+})

@@ -30,6 +30,8 @@ export interface HttpTransportOptions {
   readonly pingIdleMs?: number
   readonly pingTimeoutMs?: number
   readonly responseBytesMax?: number
+  /** How long a server may answer nothing but 503 before another is tried. */
+  readonly sickMsMax?: number
 }
 
 interface Exchange {
@@ -41,6 +43,8 @@ export class HttpTransport implements ApiTransport {
   private readonly options: HttpTransportOptions
   private readonly connections: readonly HttpConnection[]
   private readonly responseBytesMax: number
+  private readonly sickMsMax: number
+  private readonly sickSinceMs = new Map<HttpConnection, number>()
   private current = 0
   private closed = false
 
@@ -48,6 +52,7 @@ export class HttpTransport implements ApiTransport {
     if (options.servers.length === 0) throw new Error('at least one apiserver address is needed')
     this.options = options
     this.responseBytesMax = options.responseBytesMax ?? 256 * 1024 * 1024
+    this.sickMsMax = options.sickMsMax ?? 2000
     this.connections = options.servers.map(
       server =>
         new HttpConnection({
@@ -143,6 +148,24 @@ export class HttpTransport implements ApiTransport {
     if (this.current === index) this.current = (index + 1) % this.connections.length
   }
 
+  /**
+   * A server that only answers "unavailable" has lost its store: its watches are as dead as its
+   * writes, so after a while both are taken to the next server.
+   */
+  private judge(connection: HttpConnection, status: number): void {
+    if (status !== 503) {
+      this.sickSinceMs.delete(connection)
+      return
+    }
+    const nowMs = this.options.clock.monotonicMs()
+    const sinceMs = this.sickSinceMs.get(connection) ?? nowMs
+    this.sickSinceMs.set(connection, sinceMs)
+    if (this.connections.length === 1 || nowMs - sinceMs < this.sickMsMax) return
+    this.sickSinceMs.delete(connection)
+    this.moveFrom(this.connections.indexOf(connection))
+    connection.close()
+  }
+
   private lost(exchange: Exchange): void {
     this.moveFrom(this.connections.indexOf(exchange.connection))
   }
@@ -154,6 +177,10 @@ export class HttpTransport implements ApiTransport {
     signal?: AbortSignal,
   ): Promise<ApiResponse> {
     const { stream, connection } = exchange
+    const settle = (response: ApiResponse) => {
+      this.judge(connection, response.status)
+      return response
+    }
     return new Promise((resolve, reject) => {
       let head: ApiResponse | null = null
       let failure: TransportError | null = null
@@ -193,7 +220,7 @@ export class HttpTransport implements ApiTransport {
         signal?.removeEventListener('abort', onAbort)
         connection.streamClosed()
         if (!failure && head && ended && isWhole(stream)) {
-          resolve({ ...head, body: Buffer.concat(chunks).toString('utf8') })
+          resolve(settle({ ...head, body: Buffer.concat(chunks).toString('utf8') }))
           return
         }
         const error = failure ?? connectionLost(request, null, stream.rstCode)

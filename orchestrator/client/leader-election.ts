@@ -190,7 +190,9 @@ export class LeaderElection {
     this.term = null
     this.deadline?.cancel()
     this.deadline = null
-    this.options.logger.warn({ lease: this.candidate.name, reason }, 'no longer leading')
+    const fields = { lease: this.candidate.name, reason }
+    if (this.stopped) this.options.logger.info(fields, 'no longer leading')
+    else this.options.logger.warn(fields, 'no longer leading')
     term.abort()
     this.options.onStoppedLeading()
   }

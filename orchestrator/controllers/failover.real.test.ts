@@ -8,6 +8,7 @@ import type { TlsFiles } from '../../platform/network.js'
 import { nodeClock } from '../../platform/node/clock.js'
 import { nodeMetrics } from '../../platform/node/metrics.js'
 import { nodeRandom } from '../../platform/node/random.js'
+import { LocalStore } from '../../store/local-store.js'
 import { startTestApiserver, type TestApiserver } from '../apiserver/testing/start-apiserver.js'
 import { HttpTransport } from '../client/http-transport.js'
 import { Informer } from '../client/informer.js'
@@ -39,9 +40,12 @@ function configMap(name: string) {
 }
 
 test('an informer whose apiserver dies goes on at the next one and misses nothing', async () => {
-  const first = await startTestApiserver()
-  const second = await startTestApiserver({ store: first.store, authority: first.authority })
+  // The store outlives the servers, as the store of a cluster does.
+  const store = new LocalStore({ clock: nodeClock() })
+  closers.push(() => store.close())
+  const second = await startTestApiserver({ store })
   closers.push(() => second.close())
+  const first = await startTestApiserver({ store, authority: second.authority })
   const client = new ApiClient({ transport: transportTo([first, second], first.admin) })
   const direct = new ApiClient({ transport: transportTo([second], first.admin) })
   const informer = new Informer({
@@ -58,12 +62,7 @@ test('an informer whose apiserver dies goes on at the next one and misses nothin
   await direct.create(configMaps, configMap('before'))
   informer.start()
   await informer.whenSynced()
-  const dying = (first as { close(): Promise<void> }).close
-  // The store outlives the server that was started with it, as the store of a cluster does.
-  const storeClose = first.store.close.bind(first.store)
-  Object.assign(first.store, { close() {} })
-  closers.push(() => storeClose())
-  await dying()
+  await first.close()
   await direct.create(configMaps, configMap('while-away'))
   await eventually(
     async () => seen,
