@@ -177,6 +177,31 @@ describe('a proxied connection', () => {
     expect(await eventually(() => ask('127.96.77.1', port, big))).toBe('a:3000000')
   })
 
+  it('goes on towards a backend that has said its last word first', async () => {
+    const port = await freePort()
+    let tellHeard = (_text: string): void => {}
+    const heard = new Promise<string>(resolve => {
+      tellHeard = resolve
+    })
+    const backend = await listen('127.64.77.2', 0, socket => {
+      socket.end('bye')
+      socket.setEncoding('utf8')
+      socket.once('data', (chunk: string) => tellHeard(chunk))
+    })
+    startProxy(apiOf(port, [backend]))
+    const socket = await eventually(
+      () =>
+        new Promise<net.Socket>((resolve, reject) => {
+          const opened = net.connect({ host: '127.96.77.1', port, allowHalfOpen: true })
+          opened.resume()
+          opened.once('end', () => resolve(opened))
+          opened.once('error', reject)
+        }),
+    )
+    socket.end('still speaking')
+    expect(await heard).toBe('still speaking')
+  })
+
   it('goes to another backend when one does not answer', async () => {
     const port = await freePort()
     const alive = await listen('127.64.77.2', 0, echoAtEnd('alive'))
