@@ -340,6 +340,27 @@ describe('objects through their life', () => {
     expect((await first.get(`${maps}/odd`)).status).toBe(404)
   })
 
+  test('an Event is kept for an hour and no longer, also when it is counted up', async () => {
+    const events = '/api/v1/namespaces/default/events'
+    const event = {
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: { name: 'e' },
+      involvedObject: { kind: 'Pod', name: 'p', namespace: 'default' },
+      reason: 'R',
+      type: 'Normal',
+    }
+    expect((await first.request('POST', events, event)).status).toBe(201)
+    const type = { 'content-type': 'application/merge-patch+json' }
+    expect((await second.request('PATCH', `${events}/e`, { count: 2 }, type)).status).toBe(200)
+    const key = new TextEncoder().encode('/registry/core/events/default/e')
+    const lease = (await store.range({ key })).kvs[0]?.lease ?? 0
+    const { grantedTtlSeconds } = await store.leaseTimeToLive(lease, false)
+    expect(grantedTtlSeconds).toBeGreaterThanOrEqual(3_600)
+    await store.leaseRevoke(lease)
+    expect((await first.get(`${events}/e`)).status).toBe(404)
+  })
+
   test('PUT that changes nothing makes no new version', async () => {
     const made = (await first.request('POST', maps, configMap('same'))).json<{
       metadata: { resourceVersion: string }

@@ -1,0 +1,148 @@
+// A master whose watch on the store lags behind: its cache is old, its answers must not be.
+
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { silentLogger } from '../../platform/logger.js'
+import { nodeClock } from '../../platform/node/clock.js'
+import { nodeRandom } from '../../platform/node/random.js'
+import type { Store, WatchHandlers } from '../../store/client/types.js'
+import type { WatchBatch, WatchRequest } from '../../store/core/types.js'
+import { LocalStore } from '../../store/local-store.js'
+import type { KubeObject } from '../api/object.js'
+import { EventLease } from './event-lease.js'
+import { keyBytes } from './keys.js'
+import { ObjectReader } from './object-reader.js'
+import { ObjectStorage } from './object-storage.js'
+import { ObjectWriter } from './object-writer.js'
+import { parseListOptions } from './query-options.js'
+import { RegistryCache } from './registry-cache.js'
+import { checkVersion } from './resource-endpoints.js'
+import { parseCidr } from './service-allocation.js'
+import { encodeObject } from './stored-object.js'
+import { kindOf } from './testing/objects.js'
+
+const kind = kindOf('configmaps')
+const key = keyBytes('/registry/core/configmaps/default/a')
+const object = (data: string): KubeObject =>
+  ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' }, data: { data } }) as KubeObject
+
+let store: LocalStore
+let cache: RegistryCache
+let reader: ObjectReader
+let writer: ObjectWriter
+let release: () => void
+
+/** The store, whose watches deliver nothing until released. */
+function lagging(inner: LocalStore): Store {
+  let held: (() => void)[] | null = []
+  release = () => {
+    const waiting = held ?? []
+    held = null
+    for (const deliver of waiting) deliver()
+  }
+  return new Proxy<Store>(inner, {
+    get: (target, name) => {
+      const member = Reflect.get(target, name) as unknown
+      if (typeof member !== 'function') return member
+      if (name !== 'watch') return member.bind(target) as unknown
+      return (request: WatchRequest, handlers: WatchHandlers) =>
+        target.watch(request, {
+          ...handlers,
+          onBatch: (batch: WatchBatch) => {
+            if (held === null) handlers.onBatch(batch)
+            else held.push(() => handlers.onBatch(batch))
+          },
+        })
+    },
+  })
+}
+
+beforeEach(async () => {
+  store = new LocalStore()
+  const clock = nodeClock()
+  const slow = lagging(store)
+  cache = new RegistryCache({ store: slow, clock, logger: silentLogger })
+  reader = new ObjectReader(slow, cache)
+  writer = new ObjectWriter({
+    storage: new ObjectStorage(slow, clock),
+    reader,
+    eventLease: new EventLease(slow, clock),
+    clock,
+    random: nodeRandom(),
+    serviceCidr: parseCidr('10.96.0.0/16'),
+  })
+  await store.put({ key, value: encodeObject(object('old')) })
+  cache.start()
+  await cache.waitFor(0, 10_000)
+})
+
+afterEach(() => {
+  cache.close()
+  store.close()
+})
+
+const list = async (query: string) => {
+  const options = parseListOptions(new URLSearchParams(query), false)
+  const { items } = await reader.list(kind, 'default', options)
+  return items.map(item => (item.object as unknown as { data: { data: string } }).data.data)
+}
+
+test('lists and gets wait for what others have confirmed', async () => {
+  await store.put({ key, value: encodeObject(object('new')) })
+  const listing = list('')
+  const getting = reader.get(kind, 'default', 'a', '')
+  // Whoever does not mind gets the old one meanwhile.
+  expect(await list('resourceVersion=0')).toEqual(['old'])
+  release()
+  expect(await listing).toEqual(['new'])
+  expect((await getting).object).toMatchObject({ data: { data: 'new' } })
+})
+
+test('a list not older than a revision waits for that one', async () => {
+  const { header } = await store.put({ key, value: encodeObject(object('new')) })
+  const listing = list(`resourceVersion=${header.revision}&resourceVersionMatch=NotOlderThan`)
+  release()
+  expect(await listing).toEqual(['new'])
+})
+
+test('a write is judged by the newest state, not by the old one at hand', async () => {
+  const { header } = await store.put({ key, value: encodeObject(object('new')) })
+  const wanted = object('newer')
+  const versioned = {
+    ...wanted,
+    metadata: { ...wanted.metadata, resourceVersion: String(header.revision) },
+  }
+  const put = (next: KubeObject) =>
+    writer.change(
+      kind,
+      'default',
+      'a',
+      current => {
+        checkVersion(kind, next, current)
+        return { kind: 'put', object: next }
+      },
+      false,
+    )
+  const { object: written } = await put(versioned)
+  expect(written.revision).toBe(header.revision + 1)
+  await expect(put(versioned)).rejects.toThrow('the object has been modified')
+})
+
+test('a change that seems to change nothing is compared with the newest state', async () => {
+  await store.put({ key, value: encodeObject(object('new')) })
+  const back = await writer.change(
+    kind,
+    'default',
+    'a',
+    () => ({ kind: 'put', object: object('old') }),
+    false,
+  )
+  expect(back.object.object).toMatchObject({ data: { data: 'old' } })
+  const now = await store.range({ key })
+  expect(new TextDecoder().decode(now.kvs[0]?.value)).toContain('"data":"old"')
+})
+
+test('an object that is gone is not found, though the cache still has it', async () => {
+  await store.deleteRange({ key })
+  const change = writer.change(kind, 'default', 'a', () => ({ kind: 'remove' }), false)
+  await expect(change).rejects.toThrow('configmaps "a" not found')
+})
