@@ -4,6 +4,7 @@
 import { pino } from 'pino'
 import type { DestinationStream } from 'pino'
 import type { Logger } from '../logger.js'
+import { LogSink } from './log-sink.js'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
 
@@ -35,8 +36,7 @@ const secretNames = [
 ]
 
 export function nodeLogger(options: LoggerOptions): Logger {
-  const destination: DestinationStream =
-    options.destination ?? pino.destination({ dest: 2, sync: false })
+  const destination: DestinationStream = options.destination ?? standardError()
   return pino(
     {
       level: options.level,
@@ -51,4 +51,10 @@ export function nodeLogger(options: LoggerOptions): Logger {
     },
     destination,
   )
+}
+
+function standardError(): LogSink {
+  const sink = new LogSink({ fd: 2 })
+  process.on('exit', () => sink.flushAtExit())
+  return sink
 }
