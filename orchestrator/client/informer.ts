@@ -114,19 +114,22 @@ export class Informer<T extends KubeObject> {
 
   private async list(): Promise<void> {
     const { client, resource, selection } = this.options
+    let listed: Awaited<ReturnType<typeof client.listAll<T>>>
     try {
-      const { items, resourceVersion } = await client.listAll(resource, selection)
-      if (this.state !== 'running') return
-      this.replace(items)
-      this.version = resourceVersion
-      this.synced = true
-      for (const wake of this.syncWaiters.splice(0)) wake()
-      this.startWatch()
+      listed = await client.listAll(resource, selection)
     } catch (error) {
       if (this.state !== 'running') return
       this.logger.warn({ error: String(error) }, 'list failed')
       this.later(() => void this.list())
+      return
     }
+    if (this.state !== 'running') return
+    // Outside of the try: what a handler throws is a bug and must end the process.
+    this.replace(listed.items)
+    this.version = listed.resourceVersion
+    this.synced = true
+    for (const wake of this.syncWaiters.splice(0)) wake()
+    this.startWatch()
   }
 
   private startWatch(): void {

@@ -113,6 +113,18 @@ describe('Garbage collector: the graph tells where to look', () => {
     expect(graph.remove('a').check).toContain('set')
     expect(graph.blockingDependentsOf('set')).toEqual([])
   })
+  for (const [how, owners] of [
+    ['lets go of', []],
+    ['no longer blocks', [ref('set', { blockOwnerDeletion: false })]],
+  ] as const) {
+    test(`a dependent that ${how} its owner sends us to the owner that waits for it`, () => {
+      const graph = new OwnerGraph()
+      graph.upsert(thing('set', [], dying('foregroundDeletion')))
+      graph.upsert(thing('a', [ref('set', { blockOwnerDeletion: true })]))
+      expect(graph.upsert(thing('a', owners)).check).toContain('set')
+      expect(graph.blockingDependentsOf('set')).toEqual([])
+    })
+  }
   test('an orphaning deletion is told once', () => {
     const graph = new OwnerGraph()
     graph.upsert(thing('set'))
