@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { JsonTextError } from './json-text.js'
-import { parseYamlText } from './yaml-text.js'
+import { parseYamlText, yamlCharactersMax } from './yaml-text.js'
 
 test.each([
   ['a: yes', { a: true }],
@@ -59,5 +59,26 @@ test('random text never crashes the parser', () => {
       },
     ),
     { numRuns: 1000 },
+  )
+})
+
+test('large bodies must be JSON, which may call itself YAML', () => {
+  const items = Array.from({ length: yamlCharactersMax / 4 }, () => 1)
+  expect(parseYamlText(JSON.stringify({ items })).value).toEqual({ items })
+  expect(() => parseYamlText(`items:\n${'- 1\n'.repeat(items.length)}`)).toThrow(JsonTextError)
+})
+
+test.each(['[', '{a: ', '- ', '? ', 'a: ', '! ', '&a ', '- "a": ', '[a: '])(
+  'nesting by %j without end is refused before anything recurses over it',
+  piece => {
+    expect(() => parseYamlText(piece.repeat(20_000))).toThrow('exceeded max depth')
+    expect(() => parseYamlText(`{a: ${piece.repeat(20_000)}`)).toThrow(JsonTextError)
+  },
+)
+
+test('as much nesting as JSON may have is read', () => {
+  const lines = Array.from({ length: 120 }, (_, depth) => `${' '.repeat(depth)}a:`)
+  expect(JSON.stringify(parseYamlText(lines.join('\n')).value)).toMatch(
+    /^(\{"a":){120}null\}{120}$/,
   )
 })

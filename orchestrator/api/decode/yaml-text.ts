@@ -1,11 +1,17 @@
 // Reads YAML bodies with the rules that Kubernetes users rely on: the booleans of YAML 1.1 (yes, no,
 // on, off), merge keys, and times left as text. Counterpart: sigs.k8s.io/yaml.
 
-import { isMap, isScalar, isSeq, parseAllDocuments } from 'yaml'
-import type { Document, Node } from 'yaml'
+import { Composer, isMap, isScalar, isSeq, Lexer, Parser } from 'yaml'
+import type { CST, Document, Node } from 'yaml'
 import type { Json } from '../object.js'
 import { put } from '../record.js'
-import { duplicateFieldsMax, exactNumber, JsonTextError, nestingMax } from './json-text.js'
+import {
+  duplicateFieldsMax,
+  exactNumber,
+  JsonTextError,
+  nestingMax,
+  parseJsonText,
+} from './json-text.js'
 import type { ParsedText } from './json-text.js'
 
 /** More would let a short text stand for a huge object. */
@@ -14,9 +20,75 @@ const aliasesMax = 100
 /** Tags of YAML 1.1 that JSON has nothing for, and base-60 numbers, which bite ports ("22:22"). */
 const unwanted = ['timestamp', 'binary', 'omap', 'pairs', 'set']
 
+/**
+ * YAML is some twenty times slower to read than JSON, and this much must not hold the server up.
+ * Clients that send more send JSON, also where they call it YAML.
+ */
+export const yamlCharactersMax = 128 * 1024
+
 /** @throws JsonTextError */
 export function parseYamlText(text: string): ParsedText {
-  const documents = parseAllDocuments(text, {
+  const json = /^\s*\{/.test(text) ? jsonIfAny(text) : null
+  if (json !== null) return json
+  if (text.length > yamlCharactersMax) {
+    throw new JsonTextError(
+      `a YAML body may have ${yamlCharactersMax} characters; send JSON instead`,
+    )
+  }
+  try {
+    return parseDocument(text)
+  } catch (error) {
+    // The parser recurses, so deep nesting ends in a RangeError of the engine.
+    if (error instanceof RangeError) throw new JsonTextError('exceeded max depth')
+    throw error
+  }
+}
+
+/** JSON is YAML too; server-side apply sends it under YAML's media type. */
+function jsonIfAny(text: string): ParsedText | null {
+  try {
+    return parseJsonText(text)
+  } catch (error) {
+    if (error instanceof JsonTextError) return null
+    throw error
+  }
+}
+
+/** Tokens that stand open at one time: a level of nesting is up to two. */
+const openTokensMax = 2 * nestingMax
+
+/** Indicators that stack up in one line; the lexer recurses on each. */
+const indicatorsMax = 256
+
+/**
+ * The library recurses once a level, and running out of stack inside it can end the process (the
+ * engine gives up when it cannot compile a regular expression there). So nesting is limited while
+ * the tokens come, before anything recurses over them.
+ */
+function* limitedTokens(text: string): Generator<CST.Token, void> {
+  const parser = new Parser()
+  for (const lexeme of new Lexer().lex(text)) {
+    yield* parser.next(lexeme)
+    if (parser.stack.length > openTokensMax) throw new JsonTextError('exceeded max depth')
+  }
+  yield* parser.end()
+}
+
+function limitIndicators(text: string): void {
+  let count = 0
+  let atWordStart = true
+  for (let index = 0; index < text.length; index++) {
+    const char = text[index] ?? ''
+    if (char === '\n' || char === '\r') count = 0
+    else if (atWordStart && '-?:!&'.includes(char)) count += 1
+    if (count > indicatorsMax) throw new JsonTextError('exceeded max depth')
+    atWordStart = char === ' ' || char === '\t' || char === '\n' || char === '\r'
+  }
+}
+
+function parseDocument(text: string): ParsedText {
+  limitIndicators(text)
+  const composer = new Composer({
     version: '1.1',
     intAsBigInt: true,
     uniqueKeys: false,
@@ -28,8 +100,9 @@ export function parseYamlText(text: string): ParsedText {
         return !unwanted.includes(name) && !('format' in tag && tag.format === 'TIME')
       }),
   })
+  const documents = composer.compose(limitedTokens(text), true, text.length)
   const [document, second] = documents
-  if (document === undefined || !('contents' in document)) {
+  if (document === undefined || text.trim() === '') {
     throw new JsonTextError('the YAML body is empty')
   }
   if (second !== undefined) throw new JsonTextError('the YAML body holds more than one document')

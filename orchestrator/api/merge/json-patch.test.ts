@@ -57,6 +57,11 @@ describe('a malformed patch is a 400', () => {
   })
 })
 
+test('changing a long list again and again is refused in good time', () => {
+  const patch = Array.from({ length: 10_000 }, () => ({ op: 'add', path: '/a/0', value: 1 }))
+  expect(codeOf({ a: Array.from({ length: 10_000 }, () => 0) }, patch)).toBe(400)
+})
+
 function codeOf(original: Json, patch: Json): number | undefined {
   try {
     jsonPatch(original, patch)

@@ -16,6 +16,21 @@ const copiedValuesMax = 100_000
 
 const pointerDepthMax = 200
 
+/** Every step copies the lists and objects along its path: their sizes are limited in sum. */
+const copiedFieldsMax = 50_000_000
+
+/** What a patch may still cost. */
+interface Budget {
+  values: number
+  fields: number
+}
+
+function spend(budget: Budget, container: Json): void {
+  const size = Array.isArray(container) ? container.length : Object.keys(container ?? {}).length
+  budget.fields -= size
+  if (budget.fields < 0) throw badRequest('a JSON patch changes too much of a large object')
+}
+
 /** A patch that is well formed but does not fit the object: a 422 without causes. */
 function doesNotApply(message: string): ApiErrorType {
   return new ApiError({
@@ -95,13 +110,20 @@ function childOf(value: Json, step: string): Json | undefined {
 type Change = (parent: Json, last: string) => Json
 
 /** `value` with the container at the end of the path changed. */
-function changeAt(value: Json, steps: readonly string[], pointer: string, change: Change): Json {
+function changeAt(
+  value: Json,
+  steps: readonly string[],
+  pointer: string,
+  budget: Budget,
+  change: Change,
+): Json {
   const [step, ...rest] = steps
   if (step === undefined) throw missing(pointer)
+  spend(budget, value)
   if (rest.length === 0) return change(value, step)
   const inner = childOf(value, step)
   if (inner === undefined) throw missing(pointer)
-  const changed = changeAt(inner, rest, pointer, change)
+  const changed = changeAt(inner, rest, pointer, budget, change)
   return withChild(value, step, changed)
 }
 
@@ -116,10 +138,10 @@ function withoutChild(value: JsonObject, step: string): JsonObject {
   return Object.fromEntries(Object.entries(value).filter(([key]) => key !== step))
 }
 
-function add(document: Json, pointer: string, value: Json): Json {
+function add(document: Json, pointer: string, value: Json, budget: Budget): Json {
   const steps = stepsOf(pointer)
   if (steps.length === 0) return value
-  return changeAt(document, steps, pointer, (parent, last) => {
+  return changeAt(document, steps, pointer, budget, (parent, last) => {
     if (Array.isArray(parent)) {
       const list = parent as readonly Json[]
       const index = last === '-' ? list.length : indexOf(last, list.length + 1)
@@ -131,18 +153,18 @@ function add(document: Json, pointer: string, value: Json): Json {
   })
 }
 
-function remove(document: Json, pointer: string): Json {
-  return changeAt(document, stepsOf(pointer), pointer, (parent, last) => {
+function remove(document: Json, pointer: string, budget: Budget): Json {
+  return changeAt(document, stepsOf(pointer), pointer, budget, (parent, last) => {
     if (childOf(parent, last) === undefined) throw missing(pointer)
     if (Array.isArray(parent)) return (parent as readonly Json[]).toSpliced(Number(last), 1)
     return withoutChild(parent as JsonObject, last)
   })
 }
 
-function replace(document: Json, pointer: string, value: Json): Json {
+function replace(document: Json, pointer: string, value: Json, budget: Budget): Json {
   const steps = stepsOf(pointer)
   if (steps.length === 0) return value
-  return changeAt(document, steps, pointer, (parent, last) => {
+  return changeAt(document, steps, pointer, budget, (parent, last) => {
     if (childOf(parent, last) === undefined) throw missing(pointer)
     return withChild(parent, last, value)
   })
@@ -177,18 +199,18 @@ export function jsonPatch(original: Json, patch: Json): Json {
     const text = `the allowed maximum operations in a JSON patch is ${jsonPatchOperationsMax}`
     throw badRequest(`${text}, got ${patch.length}`)
   }
-  let copied = 0
+  const budget: Budget = { values: copiedValuesMax, fields: copiedFieldsMax }
   let document = original
   for (const operation of (patch as readonly Json[]).map(operationOf)) {
     switch (operation.op) {
       case 'add':
-        document = add(document, operation.path, operation.value)
+        document = add(document, operation.path, operation.value, budget)
         break
       case 'replace':
-        document = replace(document, operation.path, operation.value)
+        document = replace(document, operation.path, operation.value, budget)
         break
       case 'remove':
-        document = remove(document, operation.path)
+        document = remove(document, operation.path, budget)
         break
       case 'test': {
         const actual = read(document, stepsOf(operation.path), operation.path)
@@ -202,14 +224,14 @@ export function jsonPatch(original: Json, patch: Json): Json {
           throw badRequest('a JSON patch cannot move a value into itself')
         }
         const moved = read(document, stepsOf(operation.from), operation.from)
-        document = add(remove(document, operation.from), operation.path, moved)
+        document = add(remove(document, operation.from, budget), operation.path, moved, budget)
         break
       }
       case 'copy': {
         const source = read(document, stepsOf(operation.from), operation.from)
-        copied += countValues(source)
-        if (copied > copiedValuesMax) throw badRequest('a JSON patch copies too much')
-        document = add(document, operation.path, source)
+        budget.values -= countValues(source)
+        if (budget.values < 0) throw badRequest('a JSON patch copies too much')
+        document = add(document, operation.path, source, budget)
         break
       }
       default:
