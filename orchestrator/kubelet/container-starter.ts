@@ -121,6 +121,8 @@ export class ContainerStarter {
       secrets: await fetchNamed(client, secrets, namespace, names.secrets),
     })
     const mounts = await volumes.mounts(pod, container, env, runtime.podDirectory(podUid))
+    const own = container.securityContext
+    const shared = pod.spec.securityContext
     const record = await runtime.startContainer({
       podUid,
       name: container.name,
@@ -131,6 +133,8 @@ export class ContainerStarter {
       env,
       workingDirectory: container.workingDir ?? '',
       mounts,
+      runAsUser: own?.runAsUser ?? shared?.runAsUser ?? null,
+      runAsNonRoot: own?.runAsNonRoot ?? shared?.runAsNonRoot ?? false,
     })
     const { name } = container
     events.ofContainer(pod, container, 'Normal', 'Created', `Created container: ${name}`)

@@ -40,6 +40,10 @@ export interface ContainerSpec {
   /** '' for the image's own. */
   readonly workingDirectory: string
   readonly mounts: readonly Mount[]
+  /** Whom the pod wants it to run as; null where it does not say. */
+  readonly runAsUser: number | null
+  /** The pod refuses to run as user 0. */
+  readonly runAsNonRoot: boolean
 }
 
 export interface ContainerExit {

@@ -167,7 +167,7 @@ export class Proxy {
     if (!this.unbindable.has(key)) {
       const reason =
         failure === 'denied'
-          ? 'this user may not bind the port'
+          ? 'this user may not bind it: ports below net.ipv4.ip_unprivileged_port_start need root'
           : 'the address is not one of this machine'
       logger.warn({ service, address: key, reason }, 'service address not bound')
     }

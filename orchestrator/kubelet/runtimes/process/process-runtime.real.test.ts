@@ -58,6 +58,8 @@ function container(command: readonly string[], more: Partial<ContainerSpec> = {}
     env: [],
     workingDirectory: '',
     mounts: [],
+    runAsUser: null,
+    runAsNonRoot: false,
     ...more,
   }
 }
@@ -218,6 +220,17 @@ describe('a container of the process runtime', () => {
     expect(slow.timedOut).toBe(true)
   })
 
+  it('does not start as another user than it was asked to run as', async () => {
+    const runtime = await withSandbox()
+    const ours = process.getuid?.() ?? 0
+    const other = container(['true'], { runAsUser: ours + 1 })
+    await expect(runtime.startContainer(other)).rejects.toThrow(
+      `cannot run a container as user ${ours + 1}`,
+    )
+    const same = await runtime.startContainer(container(['true'], { runAsUser: ours }))
+    expect((await ended(runtime, same.id)).exit?.code).toBe(0)
+  })
+
   it('knows no image but the machine itself', async () => {
     const runtime = await withSandbox()
     expect(await runtime.findImage('host')).toBe('process://host')
@@ -305,11 +318,14 @@ describe('pods whose node is dead', () => {
   it('are reaped by their notes, gently or not', async () => {
     const runtime = await withSandbox()
     const gentle = await runtime.startContainer(
-      shell('trap "exit 0" TERM; while :; do sleep 0.05; done'),
+      shell('trap "exit 0" TERM; echo ready; while :; do sleep 0.05; done'),
     )
     const stubborn = await runtime.startContainer(
-      shell('trap "" TERM; while :; do sleep 0.05; done', { name: 'stubborn' }),
+      shell('trap "" TERM; echo ready; while :; do sleep 0.05; done', { name: 'stubborn' }),
     )
+    for (const { id } of [gentle, stubborn]) {
+      await eventually(async () => ((await logOf(runtime, id)) === 'ready\n' ? true : null))
+    }
     await runtime.close()
     const reaped = await reapPods({
       dataDirectory: directory,

@@ -153,6 +153,7 @@ export class ProcessRuntime implements Runtime {
   async startContainer(spec: ContainerSpec): Promise<ContainerRecord> {
     const sandbox = must(this.pods.get(spec.podUid), 'a sandbox comes before its containers')
     const { files, clock, random } = this.options
+    checkUser(spec)
     const directory = this.runDirectory(spec.podUid, spec.name, spec.attempt)
     await files.removeTree(directory)
     const state = {
@@ -396,6 +397,24 @@ export class ProcessRuntime implements Runtime {
           logger.warn({ path }, 'consumed output was not given back to the disk')
       },
       error => logger.warn({ path, error }, 'consumed output was not given back to the disk'),
+    )
+  }
+}
+
+/** To run as somebody else than was asked for would be worse than not to run. */
+function checkUser({ runAsUser, runAsNonRoot }: ContainerSpec): void {
+  const ourUser = process.getuid?.() ?? 0
+  if (runAsUser !== null && runAsUser !== ourUser) {
+    throw new RuntimeError(
+      'container-not-started',
+      `the embedded process runtime runs everything as its own user ${ourUser}, ` +
+        `and cannot run a container as user ${runAsUser}`,
+    )
+  }
+  if (runAsNonRoot && ourUser === 0) {
+    throw new RuntimeError(
+      'container-not-started',
+      'container has runAsNonRoot, and the embedded process runtime runs as root here',
     )
   }
 }
