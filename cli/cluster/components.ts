@@ -1,14 +1,7 @@
 // The processes of a local cluster as command lines. The same commands run under systemd on
 // several machines; nothing here is known to the components themselves.
 
-import {
-  type ClusterPlan,
-  clusterCidr,
-  type Layout,
-  type MasterPlan,
-  type NodePlan,
-  serviceCidr,
-} from './layout.js'
+import { type ClusterPlan, type Layout, type MasterPlan, type NodePlan } from './layout.js'
 import type { ClusterPki } from '../pki/cluster-pki.js'
 import type { TlsFiles } from '../../platform/network.js'
 import { must } from '../../platform/errors.js'
@@ -69,7 +62,7 @@ function apiserverArgs(plan: ClusterPlan, pki: ClusterPki, master: MasterPlan): 
     `--name=${master.name}`,
     `--listen=${master.apiserver}`,
     `--store=${endpoints.join(',')}`,
-    `--service-cidr=${serviceCidr}`,
+    `--service-cidr=${plan.addresses.serviceCidr}`,
     `--advertise=${master.apiserver}`,
     ...tlsFlags('', identity.apiserver),
     ...tlsFlags('kubelet-client-', identity.kubeletClient),
@@ -87,7 +80,7 @@ function controllersArgs(
     'controllers',
     `--name=${master.name}`,
     `--apiserver=${apiservers(ownFirst(master.name, plan.masters))}`,
-    `--cluster-cidr=${clusterCidr}`,
+    `--cluster-cidr=${plan.addresses.clusterCidr}`,
     ...tlsFlags('controller-manager-', identity.controllerManager),
     ...tlsFlags('scheduler-', identity.scheduler),
   ]

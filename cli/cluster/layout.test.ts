@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { addressesOf, mastersMax, nodesMax, planCluster } from './layout.js'
+import { addressesOf, mastersMax, nodesMax, planAddresses, planCluster } from './layout.js'
 
 describe('the plan of a local cluster', () => {
   it('gives master i the ports that scripts rely on', () => {
@@ -30,5 +30,14 @@ describe('the plan of a local cluster', () => {
     )
     expect(new Set(all.map(({ address }) => address)).size).toBe(all.length)
     for (const { address } of all) expect(Number(address.split(':')[1])).toBeLessThan(65_536)
+  })
+
+  it('gives clusters with different offsets addresses of their own', () => {
+    expect(planAddresses(0).clusterCidr).toBe('127.64.0.0/12')
+    const all = Array.from({ length: 511 }, (_, position) => planAddresses(position + 1))
+    const cidrs = all.flatMap(({ clusterCidr, serviceCidr }) => [clusterCidr, serviceCidr])
+    expect(new Set(cidrs).size).toBe(cidrs.length)
+    for (const cidr of cidrs)
+      expect(cidr).toMatch(/^127\.(12[89]|1[3-9]\d|2[0-4]\d|25[0-5])\.\d+\.0\/19$/)
   })
 })

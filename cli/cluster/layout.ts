@@ -39,12 +39,37 @@ export interface ClusterPlan {
   readonly nodes: readonly NodePlan[]
   /** Address of the balancer over all API servers: the one that kubeconfigs name. */
   readonly balancer: string
+  readonly addresses: AddressPlan
 }
 
-export const clusterCidr = '127.64.0.0/12'
-export const serviceCidr = '127.96.0.0/16'
-/** First address of the service CIDR: the `kubernetes` Service. */
-export const apiServiceAddress = '127.96.0.1'
+export interface AddressPlan {
+  /** Pod addresses, given out to nodes in /24s. */
+  readonly clusterCidr: string
+  readonly serviceCidr: string
+  /** First address of the service CIDR: the `kubernetes` Service. */
+  readonly apiService: string
+}
+
+/** Offset clusters have a /18 each in 127.128.0.0/9: one half for pods, the other for Services. */
+const sliceCount = 512
+
+/**
+ * Every 127/8 address is bindable on Linux without root. Clusters on one machine share it, so one
+ * with a port offset takes addresses of its own too; offsets 512 apart would take the same.
+ */
+export function planAddresses(portOffset: number): AddressPlan {
+  if (portOffset === 0) {
+    return { clusterCidr: '127.64.0.0/12', serviceCidr: '127.96.0.0/16', apiService: '127.96.0.1' }
+  }
+  const slice = portOffset % sliceCount
+  const second = 128 + (slice >> 2)
+  const third = (slice & 3) * 64
+  return {
+    clusterCidr: `127.${second}.${third}.0/19`,
+    serviceCidr: `127.${second}.${third + 32}.0/19`,
+    apiService: `127.${second}.${third + 32}.1`,
+  }
+}
 
 function addressOf(port: number, options: ClusterOptions): string {
   return `${loopback}:${port + options.portOffset}`
@@ -65,7 +90,13 @@ export function planCluster(options: ClusterOptions): ClusterPlan {
     const ordinal = position + 1
     return { name: `node-${ordinal}`, ordinal, kubelet: addressOf(10_240 + ordinal * 10, options) }
   })
-  return { options, masters, nodes, balancer: addressOf(6443, options) }
+  return {
+    options,
+    masters,
+    nodes,
+    balancer: addressOf(6443, options),
+    addresses: planAddresses(options.portOffset),
+  }
 }
 
 /** Every address that must be free before a start, with what it is for. */

@@ -4,7 +4,7 @@
 
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import type { TlsFiles } from '../../platform/network.js'
-import { apiServiceAddress, type ClusterPlan, type Layout } from '../cluster/layout.js'
+import type { ClusterPlan, Layout } from '../cluster/layout.js'
 import {
   type Authority,
   type CertificateRequest,
@@ -44,7 +44,6 @@ const apiHosts = [
   'kubernetes.default',
   'kubernetes.default.svc',
   'kubernetes.default.svc.cluster.local',
-  apiServiceAddress,
 ]
 
 async function issue(
@@ -60,6 +59,7 @@ async function issue(
 async function masterPki(
   name: string,
   folder: string,
+  apiService: string,
   authorities: { peers: Authority; store: Authority; cluster: Authority },
 ): Promise<MasterPki> {
   const { peers, store, cluster } = authorities
@@ -81,7 +81,7 @@ async function masterPki(
     }),
     apiserver: await issue(cluster, folder, `${name}-apiserver`, {
       commonName: 'kube-apiserver',
-      hosts: apiHosts,
+      hosts: [...apiHosts, apiService],
       usages: ['server'],
     }),
     kubeletClient: await issue(cluster, folder, `${name}-kubelet-client`, {
@@ -107,7 +107,10 @@ export async function openClusterPki(layout: Layout, plan: ClusterPlan): Promise
   const cluster = await openAuthority(folder, 'ca')
   const masters = new Map<string, MasterPki>()
   for (const { name } of plan.masters) {
-    masters.set(name, await masterPki(name, folder, { peers, store, cluster }))
+    masters.set(
+      name,
+      await masterPki(name, folder, plan.addresses.apiService, { peers, store, cluster }),
+    )
   }
   const nodes = new Map<string, NodePki>()
   for (const { name } of plan.nodes) {
