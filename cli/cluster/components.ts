@@ -64,6 +64,7 @@ function apiserverArgs(plan: ClusterPlan, pki: ClusterPki, master: MasterPlan): 
     `--store=${endpoints.join(',')}`,
     `--service-cidr=${plan.addresses.serviceCidr}`,
     `--advertise=${master.apiserver}`,
+    `--service-account-key-file=${pki.serviceAccountKeyFile}`,
     ...tlsFlags('', identity.apiserver),
     ...tlsFlags('kubelet-client-', identity.kubeletClient),
     ...(plan.options.storeTls ? tlsFlags('store-', identity.storeClient) : []),

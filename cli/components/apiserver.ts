@@ -22,6 +22,7 @@ interface Flags extends ComponentFlags {
   readonly store: string
   readonly serviceCidr: string
   readonly advertise?: string
+  readonly serviceAccountKeyFile?: string
 }
 
 export function define(command: Command): void {
@@ -30,6 +31,10 @@ export function define(command: Command): void {
     .requiredOption('--store <addresses>', 'client ports of store members, the own one first')
     .option('--service-cidr <cidr>', 'addresses of Services', '10.96.0.0/16')
     .option('--advertise <address>', 'host:port under which pods and others reach this server')
+  command.option(
+    '--service-account-key-file <file>',
+    'signs tokens of service accounts; the same on every master, PEM',
+  )
   tlsFlags(command, '', 'of the API; the authority also verifies client certificates')
   tlsFlags(command, 'store-', 'towards the store; plain when absent')
   tlsFlags(command, 'kubelet-client-', 'towards kubelets, for logs')
@@ -61,6 +66,9 @@ async function start(flags: Flags, parts: ComponentParts): Promise<Running> {
     store,
     serviceCidr: flags.serviceCidr,
     advertise: flags.advertise ?? null,
+    ...(flags.serviceAccountKeyFile === undefined
+      ? {}
+      : { serviceAccountKeyFile: flags.serviceAccountKeyFile }),
     version: buildVersion,
     clock,
     random,

@@ -159,3 +159,10 @@ export async function issueCertificate(
   writeFile(files.certFile, `${certificate.toString('pem')}\n`, 0o644)
   return files
 }
+
+/** A key of its own for signing service account tokens, apart from every certificate. */
+export async function openSigningKey(folder: string, name: string): Promise<string> {
+  const keyFile = join(folder, `${name}.key`)
+  if (!existsSync(keyFile)) writeFile(keyFile, await exportKey((await newKeys()).privateKey), 0o600)
+  return keyFile
+}

@@ -10,6 +10,7 @@ import {
   type CertificateRequest,
   issueCertificate,
   openAuthority,
+  openSigningKey,
 } from './authority.js'
 
 export interface MasterPki {
@@ -31,6 +32,7 @@ export interface NodePki {
 }
 
 export interface ClusterPki {
+  readonly serviceAccountKeyFile: string
   readonly admin: TlsFiles
   readonly storeAdmin: TlsFiles
   readonly masters: ReadonlyMap<string, MasterPki>
@@ -129,6 +131,7 @@ export async function openClusterPki(layout: Layout, plan: ClusterPlan): Promise
     })
   }
   return {
+    serviceAccountKeyFile: await openSigningKey(folder, 'service-account'),
     admin: await issue(cluster, folder, 'admin', {
       commonName: 'kubernetes-admin',
       organizations: ['system:masters'],
