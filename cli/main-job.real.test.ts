@@ -73,7 +73,7 @@ function request(url: string): Promise<string> {
 
 const serviceUrl = async (): Promise<string> => {
   const service = await cluster.json<{ spec: { clusterIP: string } }>('get', 'service', 'hello')
-  return `http://${service.spec.clusterIP}/`
+  return `http://${service.spec.clusterIP}:8080/`
 }
 
 /** Asks the Service until each of these pods has answered. */

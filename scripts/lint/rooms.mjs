@@ -55,6 +55,16 @@ const rooms = [
       'store/core/types.ts',
     ],
   },
+  {
+    room: 'orchestrator/node.ts',
+    may: [
+      'platform',
+      'orchestrator/api',
+      'orchestrator/client',
+      'orchestrator/kubelet',
+      'orchestrator/proxy',
+    ],
+  },
   ...['controllers', 'scheduler', 'cloud', 'kubelet', 'proxy'].map(name => ({
     room: `orchestrator/${name}`,
     may: ['platform', 'orchestrator/api', 'orchestrator/client'],
