@@ -127,7 +127,7 @@ class Writer {
     network: nodeNetwork(silentLogger),
     logger: silentLogger,
   })
-  #running = true
+  readonly #stopped = new AbortController()
   #done: Promise<void> = Promise.resolve()
 
   start(): void {
@@ -135,7 +135,7 @@ class Writer {
   }
 
   async #run(): Promise<void> {
-    for (let number = 0; this.#running; number += 1) {
+    for (let number = 0; !this.#stopped.signal.aborted; number += 1) {
       const key = `written/${number}`
       try {
         await this.store.put({ key: Buffer.from(key), value: Buffer.from(String(number)) })
@@ -147,7 +147,7 @@ class Writer {
   }
 
   async stop(): Promise<void> {
-    this.#running = false
+    this.#stopped.abort()
     await this.#done
   }
 

@@ -78,15 +78,15 @@ async function memberStatus(
 }
 
 async function readyNodes(layout: Layout, plan: ClusterPlan): Promise<ReadonlySet<string>> {
-  const { api, close } = openApi(layout, plan, nodeClock())
+  const access = openApi(layout, plan, nodeClock())
   try {
-    const list = await within(api.list(nodeResource))
+    const list = await within(access.api.list(nodeResource))
     const ready = (list?.items ?? []).filter(node =>
       node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True'),
     )
     return new Set(ready.map(({ metadata }) => metadata.name ?? ''))
   } finally {
-    close()
+    access.close()
   }
 }
 

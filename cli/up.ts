@@ -87,5 +87,5 @@ async function up(flags: Flags): Promise<void> {
 
 /** The process behind --detach: its parent prints what it tells, as long as there is a parent. */
 function reportToParent(progress: Progress): void {
-  if (process.connected === true) process.send?.(progress)
+  if (process.connected) process.send?.(progress)
 }

@@ -5,14 +5,14 @@ import { join } from 'node:path'
 import { root } from './setup.mjs'
 
 const checks = [
-  ['types', 'tsc', ['-p', 'tsconfig.json']],
-  ['lint', 'oxlint', ['--type-aware', '--quiet']],
-  ['dead code', 'knip', ['--no-progress']],
-  ['format', 'biome', ['format', '.']],
+  { name: 'types', command: 'tsc', args: ['-p', 'tsconfig.json'] },
+  { name: 'lint', command: 'oxlint', args: ['--type-aware', '--quiet'] },
+  { name: 'dead code', command: 'knip', args: ['--no-progress'] },
+  { name: 'format', command: 'biome', args: ['format', '.'] },
 ]
 
 let failed = 0
-for (const [name, command, args] of checks) {
+for (const { name, command, args } of checks) {
   const startedAt = performance.now()
   const binary = join(root, 'node_modules', '.bin', command)
   const result = spawnSync(binary, args, { cwd: root, encoding: 'utf8' })

@@ -56,7 +56,7 @@ export function checkDirectory(layout: Layout): void {
     )
   }
   const { bavail, bsize } = statfsSync(layout.directory)
-  const freeBytes = Number(bavail) * Number(bsize)
+  const freeBytes = bavail * bsize
   if (freeBytes < freeBytesMin) {
     const mebibytes = Math.floor(freeBytes / 1024 / 1024)
     throw new UserError(

@@ -70,10 +70,10 @@ export async function awaitReadiness(
   clock: Clock,
   step: (text: string) => void,
 ): Promise<void> {
-  const { api, close } = openApi(layout, plan, clock)
+  const access = openApi(layout, plan, clock)
   const deadlineMs = clock.monotonicMs() + readyMsMax
   try {
-    for (const { text, holds } of conditionsOf(api, plan)) {
+    for (const { text, holds } of conditionsOf(access.api, plan)) {
       while (!(await falseOnError(holds()))) {
         const { failing } = supervisor
         if (failing !== null) {
@@ -91,6 +91,6 @@ export async function awaitReadiness(
       step(text)
     }
   } finally {
-    close()
+    access.close()
   }
 }

@@ -135,6 +135,7 @@ export function parseOperation(line: string): RequestOp {
       return { kind: 'range', request: range() }
     case 'del':
       return { kind: 'deleteRange', request: range() }
+    case undefined:
     default:
       throw new UserError(`"${verb}" is not an operation: there are get, put and del.`)
   }

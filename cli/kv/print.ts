@@ -1,5 +1,6 @@
 // Answers of the store as etcdctl prints them: plain lines, or JSON with base64 keys and values.
 
+import { unreachable } from '../../platform/errors.js'
 import type {
   KeyValue,
   RangeResponse,
@@ -8,8 +9,6 @@ import type {
   TxnResponse,
   WatchBatch,
 } from '../../store/core/types.js'
-
-export type Format = 'simple' | 'json'
 
 const text = (value: Uint8Array): string => Buffer.from(value).toString('utf8')
 const base64 = (value: Uint8Array): string => Buffer.from(value).toString('base64')
@@ -64,6 +63,8 @@ function opLines(op: ResponseOp): readonly string[] {
       return [String(op.response.deleted)]
     case 'txn':
       return txnLines(op.response)
+    default:
+      return unreachable(op)
   }
 }
 
@@ -86,6 +87,8 @@ function opJson(op: ResponseOp): object {
       }
     case 'txn':
       return { response_txn: txnJson(op.response) }
+    default:
+      return unreachable(op)
   }
 }
 
