@@ -1,10 +1,17 @@
 import * as fc from 'fast-check'
 import { Packr } from 'msgpackr'
 import { describe, expect, test } from 'vitest'
-import type { PackedValue } from './msgpack.js'
+import type { PackedValue, UnpackRules } from './msgpack.js'
 import { FieldReader, MalformedFrame, packArray, unpackArray } from './msgpack.js'
 
-const limits = { itemsMax: 10_000, depthMax: 8 }
+const rules: UnpackRules = {
+  itemsMax: 10_000,
+  depthMax: 8,
+  textBytesMax: 1_000,
+  numbers: 'any',
+  binaries: 'views',
+  error: detail => new MalformedFrame(detail),
+}
 
 const leaf: fc.Arbitrary<PackedValue> = fc.oneof(
   fc.maxSafeInteger(),
@@ -28,7 +35,7 @@ describe('packed arrays', () => {
   test('come back as they were', () => {
     fc.assert(
       fc.property(packed, value => {
-        const back = unpackArray(packArray(value), { itemsMax: 1e6, depthMax: 8 })
+        const back = unpackArray(packArray(value), { ...rules, itemsMax: 1e6 })
         expect(plain(back)).toEqual(plain(value))
       }),
     )
@@ -38,7 +45,7 @@ describe('packed arrays', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), bytes => {
         try {
-          expect(Array.isArray(unpackArray(bytes, limits))).toBe(true)
+          expect(Array.isArray(unpackArray(bytes, rules))).toBe(true)
         } catch (error) {
           expect(error).toBeInstanceOf(MalformedFrame)
         }
@@ -50,8 +57,8 @@ describe('packed arrays', () => {
   test('are refused when they are cut or have something behind them', () => {
     const bytes = packArray([1, 'text', Uint8Array.of(1, 2, 3), [300, 70_000, 2 ** 40, -5, 1.5]])
     for (let length = 0; length < bytes.length; length += 1)
-      expect(() => unpackArray(bytes.subarray(0, length), limits)).toThrow(MalformedFrame)
-    expect(() => unpackArray(Buffer.concat([bytes, bytes]), limits)).toThrow('bytes follow')
+      expect(() => unpackArray(bytes.subarray(0, length), rules)).toThrow(MalformedFrame)
+    expect(() => unpackArray(Buffer.concat([bytes, bytes]), rules)).toThrow('bytes follow')
   })
 
   test.each([
@@ -62,7 +69,7 @@ describe('packed arrays', () => {
     ['an extension of 8 bits', [0x91, 0xc7, 1, 0x72, 0]],
     ['the byte that is never used', [0x91, 0xc1]],
   ])('with %s are refused before the decoder sees them', (_what, bytes) => {
-    expect(() => unpackArray(Uint8Array.from(bytes), limits)).toThrow('is not accepted')
+    expect(() => unpackArray(Uint8Array.from(bytes), rules)).toThrow('is not accepted')
   })
 
   test.each([
@@ -70,18 +77,56 @@ describe('packed arrays', () => {
     ['a text that claims four billion bytes', [0x91, 0xdb, 0xff, 0xff, 0xff, 0xff]],
     ['no array', [0x01]],
   ])('with %s are refused', (_what, bytes) => {
-    expect(() => unpackArray(Uint8Array.from(bytes), limits)).toThrow(MalformedFrame)
+    expect(() => unpackArray(Uint8Array.from(bytes), rules)).toThrow(MalformedFrame)
   })
 
   test('cannot teach the decoder a record', () => {
     const record = new Packr({ useRecords: true }).pack([{ a: 1 }])
-    expect(() => unpackArray(record, limits)).toThrow('is not accepted')
+    expect(() => unpackArray(record, rules)).toThrow('is not accepted')
   })
 
-  test('are held to their limits of depth and number', () => {
-    const deep = Uint8Array.from([...Array<number>(9).fill(0x91), 0xc0])
-    expect(() => unpackArray(deep, limits)).toThrow('nested')
-    expect(() => unpackArray(packArray(Array<number>(10_000).fill(1)), limits)).toThrow('values')
+  test('are held to their limits of depth, number and text, and reach each of them', () => {
+    const deep = (depth: number) => Uint8Array.from([...Array<number>(depth).fill(0x91), 0xc0])
+    expect(() => unpackArray(deep(9), rules)).toThrow('nested deeper than 8')
+    expect(unpackArray(deep(8), rules)).toHaveLength(1)
+    const many = (count: number) => packArray(Array<number>(count).fill(1))
+    expect(() => unpackArray(many(10_000), rules)).toThrow('more than 10000 items')
+    expect(unpackArray(many(9_999), rules)).toHaveLength(9_999)
+    const inner = packArray([Array<number>(9_998).fill(1), 1])
+    expect(() => unpackArray(inner, rules)).toThrow('items')
+    expect(() => unpackArray(packArray(['a'.repeat(1_001)]), rules)).toThrow('a text is longer')
+    expect(unpackArray(packArray(['a'.repeat(1_000)]), rules)).toHaveLength(1)
+    const short = { ...rules, textBytesMax: 3 }
+    expect(() => unpackArray(packArray(['four']), short)).toThrow('a text is longer')
+    expect(unpackArray(packArray(['abc', Buffer.alloc(5_000)]), short)).toHaveLength(2)
+  })
+
+  test.each([
+    ['a float of 32 bits', [0x91, 0xca, 0x3f, 0xc0, 0, 0], 1.5],
+    ['an integer of 64 bits', [0x91, 0xcf, 0, 0, 0, 1, 0, 0, 0, 0], 2 ** 32],
+    ['a negative integer of 64 bits', [0x91, 0xd3, ...Array<number>(8).fill(255)], -1],
+  ])('with %s are taken from other libraries only', (_what, bytes, value) => {
+    expect(unpackArray(Uint8Array.from(bytes), rules)).toEqual([value])
+    const own = { ...rules, numbers: 'own' as const }
+    expect(() => unpackArray(Uint8Array.from(bytes), own)).toThrow('is not accepted')
+  })
+
+  test('are refused with the error of their reader', () => {
+    const error = (detail: string) => new RangeError(`mine: ${detail}`)
+    expect(() => unpackArray(Uint8Array.of(0xc1), { ...rules, error })).toThrow(RangeError)
+    expect(() => unpackArray(Uint8Array.of(0x01), { ...rules, error })).toThrow(
+      'mine: it is not an array',
+    )
+  })
+
+  test('hand out binaries as views or as copies, as their reader wants', () => {
+    const bytes = packArray([Uint8Array.of(1, 2, 3)]).slice()
+    const [view] = unpackArray(bytes, rules)
+    const [copy] = unpackArray(bytes, { ...rules, binaries: 'copies' })
+    bytes.fill(9)
+    expect([...(view as Uint8Array)]).toEqual([9, 9, 9])
+    expect([...(copy as Uint8Array)]).toEqual([1, 2, 3])
+    expect((copy as Uint8Array).buffer.byteLength).toBe(3)
   })
 })
 

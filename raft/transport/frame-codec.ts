@@ -2,6 +2,7 @@
 // snapshot in chunks. One frame is one MessagePack array whose first field is its kind.
 
 import { unreachable } from '../../platform/errors.js'
+import type { UnpackRules } from '../../platform/msgpack.js'
 import { FieldReader, MalformedFrame, packArray, unpackArray } from '../../platform/msgpack.js'
 import type { Message, NodeId } from '../core/types.js'
 import { nodeId } from '../core/types.js'
@@ -12,8 +13,16 @@ export const protocolVersion = 1
 export const linkPath = '/raft'
 /** A message holds entries of about 1 MiB, or one entry of any permitted size. */
 export const frameBytesMax = 32 * 1024 * 1024
-const limits = { itemsMax: 4_000_000, depthMax: 8 }
 const textMax = 256
+const rules: UnpackRules = {
+  itemsMax: 4_000_000,
+  depthMax: 8,
+  // A unit of UTF-16 takes three bytes of UTF-8 at most.
+  textBytesMax: 3 * textMax,
+  numbers: 'own',
+  binaries: 'views',
+  error: (detail, cause) => new MalformedFrame(detail, cause),
+}
 
 export type Channel = 'messages' | 'snapshot'
 
@@ -97,7 +106,7 @@ export function encodeFrame(frame: Frame): Uint8Array {
 
 /** Throws MalformedFrame, and nothing else, whatever the bytes are. */
 export function decodeFrame(bytes: Uint8Array): Frame {
-  const fields = new FieldReader(unpackArray(bytes, limits), 'frame')
+  const fields = new FieldReader(unpackArray(bytes, rules), 'frame')
   const frame = readFrame(fields.natural(), fields)
   fields.end()
   return frame

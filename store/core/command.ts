@@ -2,8 +2,9 @@
 // it is one per entry; a batch shares the entry's cost. Fixed positional MessagePack arrays behind a
 // version byte. Reads, authentication and membership are not commands.
 
-import { Packr, Unpackr } from 'msgpackr'
 import { assert, must, unreachable } from '../../platform/errors.js'
+import type { PackedValue, UnpackRules } from '../../platform/msgpack.js'
+import { packArray, unpackArray } from '../../platform/msgpack.js'
 import { StoreError } from './errors.js'
 import {
   commandsPerEntryMax,
@@ -12,7 +13,6 @@ import {
   txnOperationsMax,
   txnOperationsTotalMax,
 } from './limits.js'
-import { guardMessagePack } from './msgpack-guard.js'
 import type {
   Bytes,
   CompactionRequest,
@@ -73,10 +73,15 @@ export type CommandResult =
   | { readonly ok: false; readonly error: StoreError }
 
 const formatVersion = 1
-const guardLimits = { depthMax: 2 * txnOperationsMax + 8, itemsMax: 8_000_000 }
-
-const packr = new Packr({ useRecords: false })
-const unpackr = new Unpackr({ useRecords: false, copyBuffers: true, int64AsType: 'number' })
+const rules: UnpackRules = {
+  itemsMax: 8_000_000,
+  depthMax: 2 * txnOperationsMax + 8,
+  textBytesMax: 0,
+  numbers: 'own',
+  // Keys and values outlive the entry.
+  binaries: 'copies',
+  error: detail => new StoreError('malformed', detail),
+}
 
 const code = { range: 0, put: 1, deleteRange: 2, txn: 3 } as const
 const commandCode = { compact: 4, leaseGrant: 5, leaseRevoke: 6, leaseCheckpoint: 7 } as const
@@ -90,7 +95,7 @@ const compareTargets = ['version', 'create', 'mod', 'value', 'lease'] as const
 /** The data of one log entry. The caller keeps to `commandsPerEntryMax` and `entryBytesMax`. */
 export function encodeCommands(commands: readonly Command[]): Uint8Array {
   assert(commands.length <= commandsPerEntryMax, 'too many commands for one entry')
-  const body = packr.pack(commands.map(encodeCommand))
+  const body = packArray(commands.map(encodeCommand))
   assert(body.length < entryBytesMax, 'the commands are too large for one entry')
   const data = new Uint8Array(body.length + 1)
   data[0] = formatVersion
@@ -102,18 +107,10 @@ export function encodeCommands(commands: readonly Command[]): Uint8Array {
 export function decodeCommands(data: Uint8Array): Command[] {
   if (data.length < 2 || data.length > entryBytesMax) malformed('of a wrong size')
   if (data[0] !== formatVersion) malformed(`format version ${data[0]} is not known`)
-  const body = data.subarray(1)
-  guardMessagePack(body, guardLimits)
-  let decoded: unknown
-  try {
-    decoded = unpackr.unpack(body)
-  } catch {
-    malformed('not MessagePack')
-  }
-  return list(decoded, commandsPerEntryMax).map(decodeCommand)
+  return list(unpackArray(data.subarray(1), rules), commandsPerEntryMax).map(decodeCommand)
 }
 
-function encodeCommand(command: Command): unknown[] {
+function encodeCommand(command: Command): PackedValue[] {
   switch (command.kind) {
     case 'put':
       return encodePut(command.request)
@@ -138,7 +135,7 @@ function encodeCommand(command: Command): unknown[] {
   }
 }
 
-function encodePut(put: PutRequest): unknown[] {
+function encodePut(put: PutRequest): PackedValue[] {
   const flags =
     (put.prevKv === true ? flag.prevKv : 0) |
     (put.ignoreValue === true ? flag.ignoreValue : 0) |
@@ -146,11 +143,11 @@ function encodePut(put: PutRequest): unknown[] {
   return [code.put, put.key, put.value, put.lease ?? 0, flags]
 }
 
-function encodeDelete(request: DeleteRangeRequest): unknown[] {
+function encodeDelete(request: DeleteRangeRequest): PackedValue[] {
   return [code.deleteRange, request.key, request.end ?? null, request.prevKv === true]
 }
 
-function encodeTxn(txn: TxnRequest): unknown[] {
+function encodeTxn(txn: TxnRequest): PackedValue[] {
   return [
     code.txn,
     txn.compare.map(encodeCompare),
@@ -159,7 +156,7 @@ function encodeTxn(txn: TxnRequest): unknown[] {
   ]
 }
 
-function encodeOp(op: RequestOp): unknown[] {
+function encodeOp(op: RequestOp): PackedValue[] {
   switch (op.kind) {
     case 'range':
       return encodeRange(op.request)
@@ -174,7 +171,7 @@ function encodeOp(op: RequestOp): unknown[] {
   }
 }
 
-function encodeRange(range: RangeRequest): unknown[] {
+function encodeRange(range: RangeRequest): PackedValue[] {
   const flags =
     (range.serializable === true ? rangeFlag.serializable : 0) |
     (range.keysOnly === true ? rangeFlag.keysOnly : 0) |
@@ -195,7 +192,7 @@ function encodeRange(range: RangeRequest): unknown[] {
   ]
 }
 
-function encodeCompare(compare: Compare): unknown[] {
+function encodeCompare(compare: Compare): PackedValue[] {
   const target = compareTargets.indexOf(compare.target)
   const result = compareResults.indexOf(compare.result)
   return [compare.key, compare.end ?? null, target, result, operand(compare)]

@@ -13,13 +13,13 @@
 // Rows never change once made, so the picture is "rows up to lastOrdinal": it needs no lock, only
 // that compaction deletes nothing until it has been read.
 
-import { Packr, Unpackr } from 'msgpackr'
 import { must } from '../../platform/errors.js'
+import type { PackedValue, UnpackRules } from '../../platform/msgpack.js'
+import { packArray, unpackArray } from '../../platform/msgpack.js'
 import type { LeaseRow, Ordinal, Row, StateMeta } from './backend.js'
 import { StoreError } from './errors.js'
 import { RunningHash } from './hash.js'
 import { requestBytesMax } from './limits.js'
-import { guardMessagePack } from './msgpack-guard.js'
 
 const magic = 'raftsman-state'
 const formatVersion = 1
@@ -29,10 +29,15 @@ const leasesPerFrameMax = 4096
 const frameRowsBytesMax = 256 * 1024
 /** A frame holds little, or one row of the largest size and what came before it. */
 const frameBytesMax = frameRowsBytesMax + 2 * requestBytesMax
-const guardLimits = { depthMax: 4, itemsMax: 100_000 }
-
-const packr = new Packr({ useRecords: false })
-const unpackr = new Unpackr({ useRecords: false, copyBuffers: true, int64AsType: 'number' })
+const rules: UnpackRules = {
+  itemsMax: 100_000,
+  depthMax: 4,
+  textBytesMax: 64,
+  numbers: 'own',
+  // Rows outlive the frame.
+  binaries: 'copies',
+  error: detail => new StoreError('snapshot-corrupt', detail),
+}
 
 export type ReadRows = (from: Ordinal, rowsMax: number, bytesMax: number) => readonly Row[]
 
@@ -114,8 +119,8 @@ export class SnapshotWriter {
     this.#frame(['rows', rows.map(encodeRow)])
   }
 
-  #frame(payload: readonly unknown[]): void {
-    const body = packr.pack(payload)
+  #frame(payload: readonly PackedValue[]): void {
+    const body = packArray(payload)
     const framed = new Uint8Array(headerBytes + body.length)
     const digest = this.#hash.bytes(body).digest()
     const view = new DataView(framed.buffer)
@@ -189,15 +194,8 @@ export class SnapshotReader {
 
   #frame(body: Uint8Array): void {
     if (this.#ended) corrupt('frames follow the end')
-    let fields: unknown
-    try {
-      guardMessagePack(body, guardLimits)
-      fields = unpackr.unpack(body)
-    } catch {
-      corrupt('a frame cannot be read')
-    }
-    if (!Array.isArray(fields)) corrupt('a frame is no array')
-    const [kind] = fields as unknown[]
+    const fields = unpackArray(body, rules)
+    const [kind] = fields
     if (this.#meta === null) {
       this.#meta = decodeMeta(fields)
       this.#handlers.onMeta(this.#meta)
@@ -208,7 +206,7 @@ export class SnapshotReader {
     } else if (kind === 'rows') {
       this.#takeRows(list(fields[1]).map(decodeRow), this.#meta)
     } else if (kind === 'end') {
-      const [, rows, leases] = fields as unknown[]
+      const [, rows, leases] = fields
       if (rows !== this.#rows || leases !== this.#leases) corrupt('parts are missing')
       this.#ended = true
     } else {
@@ -246,7 +244,7 @@ function bytes(value: unknown): Uint8Array {
   return value
 }
 
-function encodeRow({ ordinal, kv }: Row): unknown[] {
+function encodeRow({ ordinal, kv }: Row): PackedValue[] {
   return [ordinal, kv.key, kv.value, kv.createRevision, kv.modRevision, kv.version, kv.lease]
 }
 
@@ -272,7 +270,7 @@ function decodeLease(value: unknown): LeaseRow {
   }
 }
 
-function decodeMeta(fields: unknown[]): StateMeta {
+function decodeMeta(fields: readonly unknown[]): StateMeta {
   if (fields[0] !== magic) corrupt('it is no snapshot')
   if (fields[1] !== formatVersion) corrupt(`format version ${String(fields[1])} is not known`)
   const stateHash = fields[8]

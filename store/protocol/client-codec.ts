@@ -2,6 +2,8 @@
 // views of the frame; a member encodes writes into the log in the same turn and copies the rest.
 
 import { unreachable } from '../../platform/errors.js'
+import type { PackedValue } from '../../platform/msgpack.js'
+import { packArray } from '../../platform/msgpack.js'
 import type { WatchRequest } from '../core/types.js'
 import { ProtocolError, clientCode, protocolLimits } from './messages.js'
 import type { ClientMessage } from './messages.js'
@@ -23,19 +25,19 @@ import {
   asInt,
   asText,
   asUint,
-  pack,
+  frameRules,
   unpackFrame,
 } from './wire.js'
-import type { WireValue } from './wire.js'
 
+const rules = frameRules(protocolLimits.clientItemsMax)
 const watchBit = { prevKv: 1, progressNotify: 2, noPut: 4, noDelete: 8 } as const
 
 /** One packed message, to be put into a frame by FrameWriter. */
 export function encodeClientMessage(message: ClientMessage): Uint8Array {
-  return pack(clientFields(message))
+  return packArray(clientFields(message))
 }
 
-function clientFields(message: ClientMessage): readonly WireValue[] {
+function clientFields(message: ClientMessage): readonly PackedValue[] {
   const code = clientCode[message.kind]
   switch (message.kind) {
     case 'hello':
@@ -79,7 +81,7 @@ function clientFields(message: ClientMessage): readonly WireValue[] {
 
 /** @throws ProtocolError, and nothing else, whatever the bytes. */
 export function decodeClientFrame(frame: Uint8Array): readonly ClientMessage[] {
-  return unpackFrame(frame, protocolLimits.clientItemsMax).map(decodeClientMessage)
+  return unpackFrame(frame, rules).map(decodeClientMessage)
 }
 
 const kindByCode = new Map<number, ClientMessage['kind']>(
@@ -180,7 +182,7 @@ function asCredit(value: unknown): number {
   return creditBytes
 }
 
-function encodeWatch(request: WatchRequest): WireValue {
+function encodeWatch(request: WatchRequest): PackedValue {
   return [
     request.key,
     request.end ?? null,

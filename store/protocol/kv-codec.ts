@@ -2,6 +2,7 @@
 // that nests. Bodies inside a transaction are the same arrays as outside, without ids.
 
 import { unreachable } from '../../platform/errors.js'
+import type { PackedValue } from '../../platform/msgpack.js'
 import type {
   Compare,
   DeleteRangeRequest,
@@ -15,7 +16,6 @@ import type {
   TxnRequest,
 } from '../core/types.js'
 import { asBits, asBytes, asFields, asFlag, asList, asName, asUint } from './wire.js'
-import type { WireValue } from './wire.js'
 
 const sortOrders = ['none', 'ascend', 'descend'] as const
 const sortTargets = ['key', 'version', 'create', 'mod', 'value'] as const
@@ -34,7 +34,7 @@ const keyRange = (key: unknown, end: unknown, what: string): KeyRange =>
     ? { key: asBytes(key, `${what} key`) }
     : { key: asBytes(key, `${what} key`), end: asBytes(end, `${what} end`) }
 
-export function encodeRange(request: RangeRequest): WireValue {
+export function encodeRange(request: RangeRequest): PackedValue {
   return [
     request.key,
     request.end ?? null,
@@ -71,7 +71,7 @@ export function decodeRange(body: unknown): RangeRequest {
   }
 }
 
-export function encodePut(request: PutRequest): WireValue {
+export function encodePut(request: PutRequest): PackedValue {
   return [
     request.key,
     request.value,
@@ -95,7 +95,7 @@ export function decodePut(body: unknown): PutRequest {
   }
 }
 
-export function encodeDeleteRange(request: DeleteRangeRequest): WireValue {
+export function encodeDeleteRange(request: DeleteRangeRequest): PackedValue {
   return [request.key, request.end ?? null, request.prevKv === true]
 }
 
@@ -107,7 +107,7 @@ export function decodeDeleteRange(body: unknown): DeleteRangeRequest {
   }
 }
 
-export function encodeTxn(request: TxnRequest): WireValue {
+export function encodeTxn(request: TxnRequest): PackedValue {
   return [
     request.compare.map(encodeCompare),
     request.success.map(encodeRequestOp),
@@ -124,7 +124,7 @@ export function decodeTxn(body: unknown): TxnRequest {
   }
 }
 
-function encodeCompare(compare: Compare): WireValue {
+function encodeCompare(compare: Compare): PackedValue {
   const operand =
     compare.target === 'version'
       ? compare.version
@@ -167,7 +167,7 @@ function decodeCompare(value: unknown): Compare {
   }
 }
 
-function encodeRequestOp(op: RequestOp): WireValue {
+function encodeRequestOp(op: RequestOp): PackedValue {
   switch (op.kind) {
     case 'range':
       return [0, encodeRange(op.request)]
@@ -199,7 +199,7 @@ function decodeRequestOp(value: unknown): RequestOp {
   }
 }
 
-export function encodeKeyValue(kv: KeyValue): WireValue {
+export function encodeKeyValue(kv: KeyValue): PackedValue {
   return [kv.key, kv.value, kv.createRevision, kv.modRevision, kv.version, kv.lease]
 }
 
@@ -216,7 +216,7 @@ export function decodeKeyValue(value: unknown): KeyValue {
   }
 }
 
-export function encodeOptionalKeyValue(kv: KeyValue | null): WireValue {
+export function encodeOptionalKeyValue(kv: KeyValue | null): PackedValue {
   return kv === null ? null : encodeKeyValue(kv)
 }
 
@@ -225,7 +225,7 @@ export function decodeOptionalKeyValue(value: unknown): KeyValue | null {
 }
 
 /** The body of an answer to a range, put, deleteRange or txn; the header stands outside. */
-export function encodeResponseBody(op: ResponseOp): WireValue {
+export function encodeResponseBody(op: ResponseOp): PackedValue {
   switch (op.kind) {
     case 'range':
       return [op.response.kvs.map(encodeKeyValue), op.response.more, op.response.count]
@@ -240,7 +240,7 @@ export function encodeResponseBody(op: ResponseOp): WireValue {
   }
 }
 
-function encodeResponseOp(op: ResponseOp): WireValue {
+function encodeResponseOp(op: ResponseOp): PackedValue {
   return [indexIn(opKinds, op.kind), encodeResponseBody(op)]
 }
 

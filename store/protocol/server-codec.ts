@@ -2,6 +2,8 @@
 // and shared between watchers; a decoded answer copies keys and values, since users keep them.
 
 import { unreachable } from '../../platform/errors.js'
+import type { PackedValue } from '../../platform/msgpack.js'
+import { packArray } from '../../platform/msgpack.js'
 import type {
   KeyValue,
   Member,
@@ -30,11 +32,11 @@ import {
   asName,
   asText,
   asUint,
-  pack,
+  frameRules,
   unpackFrame,
 } from './wire.js'
-import type { WireValue } from './wire.js'
 
+const rules = frameRules(protocolLimits.serverItemsMax)
 const outcomes = ['not-applied', 'unknown'] as const
 const roles = ['follower', 'preCandidate', 'candidate', 'leader'] as const
 const eventKinds = ['put', 'delete'] as const
@@ -44,10 +46,10 @@ type PlainServerMessage = Exclude<ServerMessage, { kind: 'watchEvents' }>
 
 /** One packed message, to be put into a frame by FrameWriter. */
 export function encodeServerMessage(message: PlainServerMessage): Uint8Array {
-  return pack(serverFields(message))
+  return packArray(serverFields(message))
 }
 
-function serverFields(message: PlainServerMessage): readonly WireValue[] {
+function serverFields(message: PlainServerMessage): readonly PackedValue[] {
   switch (message.kind) {
     case 'welcome':
       return [serverCode.welcome, ...welcomeFields(message.welcome)]
@@ -75,7 +77,7 @@ function serverFields(message: PlainServerMessage): readonly WireValue[] {
   }
 }
 
-function welcomeFields(welcome: Welcome): readonly WireValue[] {
+function welcomeFields(welcome: Welcome): readonly PackedValue[] {
   return [
     welcome.version,
     welcome.clusterId,
@@ -88,11 +90,11 @@ function welcomeFields(welcome: Welcome): readonly WireValue[] {
   ]
 }
 
-function errorFields(error: WireError): readonly WireValue[] {
+function errorFields(error: WireError): readonly PackedValue[] {
   return [error.code, error.message, error.retryable, outcomes.indexOf(error.outcome)]
 }
 
-function answerBody(answer: Answer): WireValue {
+function answerBody(answer: Answer): PackedValue {
   switch (answer.kind) {
     case 'range':
     case 'put':
@@ -121,7 +123,7 @@ function answerBody(answer: Answer): WireValue {
   }
 }
 
-function statusFields(status: MemberStatus): WireValue {
+function statusFields(status: MemberStatus): PackedValue {
   return [
     status.version,
     status.name,
@@ -135,13 +137,13 @@ function statusFields(status: MemberStatus): WireValue {
   ]
 }
 
-function memberFields(member: Member): WireValue {
+function memberFields(member: Member): PackedValue {
   return [member.id, member.name, member.peerAddress, member.clientAddress, member.learner]
 }
 
 /** One packed event, for `watchEventsChunks` of any number of watches. */
 export function encodeWatchEvent(event: WatchEvent): Uint8Array {
-  return pack([
+  return packArray([
     eventKinds.indexOf(event.kind),
     encodeKeyValue(event.kv),
     encodeOptionalKeyValue(event.prevKv),
@@ -156,7 +158,7 @@ export function watchEventsChunks(
   events: readonly Uint8Array[],
 ): readonly Uint8Array[] {
   // An array of five whose last item follows: the head is packed as four and its count raised.
-  const head = pack([serverCode.watchEvents, watch, revision, more])
+  const head = packArray([serverCode.watchEvents, watch, revision, more])
   return [arrayHeader(5), head.subarray(1), arrayHeader(events.length), ...events]
 }
 
@@ -175,9 +177,7 @@ export function decodeServerFrame(
   frame: Uint8Array,
   member: AnsweringMember | null,
 ): readonly ServerMessage[] {
-  return unpackFrame(frame, protocolLimits.serverItemsMax).map(message =>
-    decodeServerMessage(message, member),
-  )
+  return unpackFrame(frame, rules).map(message => decodeServerMessage(message, member))
 }
 
 const answerKindByCode = new Map<number, RequestKind>(

@@ -1,20 +1,9 @@
-// Bytes to positional arrays and back: msgpackr behind the guard, one array per message, and the
-// frames that carry many messages. Messages are packed one by one, so that a message encoded once
-// (a watch event for a thousand watchers) can be put into many frames.
+// Frames of many messages, and the fields of one. Messages are packed one by one, so that a message
+// encoded once (a watch event for a thousand watchers) can be put into many frames.
 
-import { Packr } from 'msgpackr'
-
+import type { UnpackRules } from '../../platform/msgpack.js'
+import { unpackArray } from '../../platform/msgpack.js'
 import { ProtocolError, protocolLimits } from './messages.js'
-import { checkFrame } from './guard.js'
-
-const packr = new Packr({ useRecords: false, mapsAsObjects: false, int64AsType: 'number' })
-
-/** What a message is made of on the wire. */
-export type WireValue = number | boolean | null | string | Uint8Array | readonly WireValue[]
-
-export function pack(value: readonly WireValue[]): Uint8Array {
-  return packr.pack(value)
-}
 
 /** Head of an array whose items are already packed. */
 export function arrayHeader(count: number): Uint8Array {
@@ -29,21 +18,26 @@ export function arrayHeader(count: number): Uint8Array {
   )
 }
 
+/** What a frame is held to. Any MessagePack library may have written it. */
+export function frameRules(itemsMax: number): UnpackRules {
+  return {
+    itemsMax,
+    depthMax: protocolLimits.depthMax,
+    textBytesMax: protocolLimits.textBytesMax,
+    numbers: 'any',
+    binaries: 'views',
+    error: (detail, cause) => new ProtocolError(detail, cause),
+  }
+}
+
 /**
  * The messages of a frame. Binaries are views into it: what outlives the turn is copied by the
  * codec that knows so.
  *
  * @throws ProtocolError
  */
-export function unpackFrame(frame: Uint8Array, itemsMax: number): readonly unknown[] {
-  checkFrame(frame, itemsMax)
-  let value: unknown
-  try {
-    value = packr.unpack(frame)
-  } catch (error) {
-    throw new ProtocolError('it is not MessagePack', error)
-  }
-  if (!Array.isArray(value)) throw new ProtocolError('it is not an array of messages')
+export function unpackFrame(frame: Uint8Array, rules: UnpackRules): readonly unknown[] {
+  const value = unpackArray(frame, rules)
   if (value.length > protocolLimits.messagesMax) {
     throw new ProtocolError(`more than ${protocolLimits.messagesMax} messages`)
   }
