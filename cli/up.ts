@@ -51,8 +51,8 @@ export function define(command: Command): void {
     .addHelpText(
       'after',
       `
-Flags that are not given keep the values with which the data directory was started before.
-Stop it with Ctrl-C, or with \`raftsman down\` when detached.`,
+Flags that are not given keep the values of the last start in this data
+directory. Stop it with Ctrl-C, or with \`raftsman down\` when detached.`,
     )
     .option('--background', 'how --detach starts the process behind it')
     .action(up)
