@@ -58,7 +58,7 @@ export function checkPacked(bytes: Uint8Array, rules: PackedRules): void {
     const tag = bytes[at] as number
     const form = forms[tag] as number
     if (form <= fixedMax) {
-      if (form === 0) throw rules.error(`value type 0x${tag.toString(16)} is not accepted`)
+      if (form === 0) throw rules.error(refusal(tag))
       at += form
     } else {
       const width = form < binary ? 0 : form & 7
@@ -88,6 +88,11 @@ export function checkPacked(bytes: Uint8Array, rules: PackedRules): void {
     while (pending === 0 && open.length > 0) pending = open.pop() as number
   }
   if (at !== length) throw rules.error('bytes follow it')
+}
+
+function refusal(tag: number): string {
+  const what = anyForms[tag] === 0 ? 'maps and extensions' : 'short floats and long integers'
+  return `${what} are refused (byte 0x${tag.toString(16)})`
 }
 
 function bigEndian(bytes: Uint8Array, at: number, width: number): number {
