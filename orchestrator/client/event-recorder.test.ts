@@ -3,8 +3,8 @@ import { silentLogger } from '../../platform/logger.js'
 import { EventRecorder } from './event-recorder.js'
 import { ApiClient } from './rest-client.js'
 import { ScriptedTransport, status } from './testing/scripted-transport.js'
-import { seededRandom } from './testing/seeded-random.js'
-import { settle, VirtualClock } from './testing/virtual-clock.js'
+import { seededRandom } from '../../platform/seeded-random.js'
+import { settle, VirtualClock } from '../../platform/testing/virtual-clock.js'
 
 const web = {
   apiVersion: 'v1',
@@ -47,7 +47,7 @@ test('an event names its object exactly, and lies in its namespace', async () =>
 test('a repeat raises the count of the event that is there', async () => {
   const { recorder, bodies, transport, clock } = setUp()
   recorder.record(web, 'Warning', 'FailedScheduling', 'no')
-  await clock.advance(3000)
+  await clock.pass(3000)
   recorder.record(web, 'Warning', 'FailedScheduling', 'no')
   await settle()
   expect(transport.requests[1]?.method).toBe('PATCH')
@@ -68,10 +68,10 @@ test('a repeat of an event that has expired makes a new one', async () => {
 test('an object that talks too much is cut off, and heard again after a while', async () => {
   const { recorder, transport, clock } = setUp()
   for (let n = 0; n < 60; n++) recorder.record(web, 'Normal', 'Pulled', `image ${n}`)
-  await clock.advance(10)
+  await clock.pass(10)
   expect(transport.requests).toHaveLength(25)
   expect(recorder.droppedEvents).toBe(35)
-  await clock.advance(300_000)
+  await clock.pass(300_000)
   recorder.record(web, 'Normal', 'Pulled', 'later')
   await settle()
   expect(transport.requests).toHaveLength(26)

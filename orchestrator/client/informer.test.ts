@@ -6,8 +6,8 @@ import { Informer } from './informer.js'
 import { pods } from './resources.js'
 import { ApiClient } from './rest-client.js'
 import { type Answer, ScriptedTransport, status } from './testing/scripted-transport.js'
-import { seededRandom } from './testing/seeded-random.js'
-import { settle, VirtualClock } from './testing/virtual-clock.js'
+import { seededRandom } from '../../platform/seeded-random.js'
+import { settle, VirtualClock } from '../../platform/testing/virtual-clock.js'
 
 function pod(name: string, resourceVersion: number, uid = `uid-${name}`): Pod {
   const metadata = { namespace: 'n', name, uid, resourceVersion: String(resourceVersion) }
@@ -71,7 +71,7 @@ test('a watch that breaks is resumed from the last version seen, a bookmark incl
   transport.stream0.event('BOOKMARK', { kind: 'Pod', metadata: { resourceVersion: '57' } })
   transport.stream0.breakOff()
   expect(transport.streams).toHaveLength(1)
-  await clock.advance(1000)
+  await clock.pass(1000)
   expect(transport.streams).toHaveLength(2)
   expect(versionOf(transport.stream0.request.path)).toBe('57')
   expect(transport.requests).toHaveLength(1)
@@ -80,7 +80,7 @@ test('a watch that breaks is resumed from the last version seen, a bookmark incl
 test('a watch that ended in order after its time is resumed at once', async () => {
   const { clock, transport, informer } = setUp(() => list(10, []))
   informer.start()
-  await clock.advance(300_000)
+  await clock.pass(300_000)
   transport.stream0.end()
   expect(transport.streams).toHaveLength(2)
 })
@@ -96,7 +96,7 @@ for (const how of ['as an ERROR event', 'as the answer']) {
     const gone = { kind: 'Status', code: 410, reason: 'Expired', message: 'too old' }
     if (how === 'as the answer') transport.stream0.refuse(410, gone)
     else transport.stream0.event('ERROR', gone)
-    await clock.advance(1000)
+    await clock.pass(1000)
     expect(seen).toEqual(['update a 50', 'add c', 'delete d', 'add d', 'delete b'])
     expect(versionOf(transport.stream0.request.path)).toBe('90')
   })
@@ -108,10 +108,10 @@ test('a list that fails is tried again, later and later, until it works', async 
     failures-- > 0 ? status(503, 'ServiceUnavailable') : list(1, []),
   )
   informer.start()
-  await clock.advance(1000)
+  await clock.pass(1000)
   const early = transport.requests.length
   expect(early).toBeLessThan(4)
-  await clock.advance(60_000)
+  await clock.pass(60_000)
   expect(informer.hasSynced).toBe(true)
   expect(transport.requests).toHaveLength(7)
 })
@@ -133,7 +133,7 @@ test('a line that is no event breaks the watch and not the informer', async () =
   informer.start()
   await settle()
   transport.stream0.send('{"type": "ADDED", oops\n')
-  await clock.advance(1000)
+  await clock.pass(1000)
   expect(transport.streams).toHaveLength(2)
   transport.stream0.event('ADDED', pod('a', 11))
   expect(informer.objects.size).toBe(1)
@@ -167,7 +167,7 @@ test('a stopped informer calls nobody, and asks nothing more', async () => {
   stream.event('ADDED', pod('a', 11))
   expect(stream.cancelled).toBe(true)
   expect(seen).toEqual([])
-  await clock.advance(600_000)
+  await clock.pass(600_000)
   expect(transport.requests).toHaveLength(1)
   expect(clock.pending).toBe(0)
 })

@@ -6,8 +6,8 @@ import { decideLease } from './lease-decision.js'
 import { pods } from './resources.js'
 import { ApiClient } from './rest-client.js'
 import { type Answer, ScriptedTransport, status } from './testing/scripted-transport.js'
-import { seededRandom } from './testing/seeded-random.js'
-import { VirtualClock } from './testing/virtual-clock.js'
+import { seededRandom } from '../../platform/seeded-random.js'
+import { VirtualClock } from '../../platform/testing/virtual-clock.js'
 import type { ApiRequest } from './transport.js'
 
 /** One Lease with optimistic locking, as an apiserver keeps it. */
@@ -60,10 +60,10 @@ test('the first candidate leads at once and renews every two seconds', async () 
   const server = new LeaseServer()
   const { election, transport } = candidate(clock, server, 'a')
   election.start()
-  await clock.advance(0)
+  await clock.pass(0)
   expect(election.leading).toBe(true)
   const before = transport.requests.length
-  await clock.advance(20_000)
+  await clock.pass(20_000)
   expect(transport.requests.slice(before).map(one => one.method)).toEqual(Array(10).fill('PUT'))
   expect(server.lease?.spec).toMatchObject({
     holderIdentity: 'a',
@@ -80,9 +80,9 @@ test('a second candidate waits while the leader renews', async () => {
   const a = candidate(clock, server, 'a')
   const b = candidate(clock, server, 'b')
   a.election.start()
-  await clock.advance(0)
+  await clock.pass(0)
   b.election.start()
-  await clock.advance(120_000)
+  await clock.pass(120_000)
   expect(a.election.leading).toBe(true)
   expect(b.log).toEqual([])
 })
@@ -93,15 +93,15 @@ test('a leader that falls silent is followed 15 s after its last renewal was see
   const a = candidate(clock, server, 'a')
   const b = candidate(clock, server, 'b')
   a.election.start()
-  await clock.advance(0)
+  await clock.pass(0)
   b.election.start()
-  await clock.advance(10_000)
+  await clock.pass(10_000)
   a.transport.answer = () => 'lost'
-  await clock.advance(10_000)
+  await clock.pass(10_000)
   expect(a.election.leading).toBe(false)
-  await clock.advance(4_999)
+  await clock.pass(4_999)
   expect(b.election.leading).toBe(false)
-  await clock.advance(5_000)
+  await clock.pass(5_000)
   expect(b.election.leading).toBe(true)
   expect(server.lease?.spec?.leaseTransitions).toBe(1)
 })
@@ -124,7 +124,7 @@ test('two never lead at one time, and the old one stops before the new one start
       const cut = cuts[index]
       one.transport.answer = request => (cut ? lose(request) : server.answer(request))
     }
-    await clock.advance(random.integer(4000))
+    await clock.pass(random.integer(4000))
     expect(all.filter(one => one.election.leading).length).toBeLessThanOrEqual(1)
     expect(all.filter(one => one.state.term?.permitted()).length).toBeLessThanOrEqual(1)
   }
@@ -136,11 +136,11 @@ test('after 10 s without a renewal the term is over, though requests still hang'
   const server = new LeaseServer()
   const a = candidate(clock, server, 'a')
   a.election.start()
-  await clock.advance(1000)
+  await clock.pass(1000)
   a.transport.answer = () => 'no answer'
-  await clock.advance(8_999)
+  await clock.pass(8_999)
   expect(a.log).toEqual(['0 started'])
-  await clock.advance(1)
+  await clock.pass(1)
   expect(a.log).toEqual(['0 started', '10000 stopped'])
 })
 
@@ -149,10 +149,10 @@ test('a lease that somebody else took ends the term at the next renewal', async 
   const server = new LeaseServer()
   const a = candidate(clock, server, 'a')
   a.election.start()
-  await clock.advance(0)
+  await clock.pass(0)
   const metadata = { ...server.lease?.metadata, resourceVersion: '99' }
   server.lease = { ...(server.lease as Lease), metadata, spec: { holderIdentity: 'thief' } }
-  await clock.advance(2000)
+  await clock.pass(2000)
   expect(a.log).toEqual(['0 started', '2000 stopped'])
 })
 
@@ -162,12 +162,12 @@ test('an orderly stop hands the lease over, so that the next leads within its ne
   const a = candidate(clock, server, 'a')
   const b = candidate(clock, server, 'b')
   a.election.start()
-  await clock.advance(0)
+  await clock.pass(0)
   b.election.start()
-  await clock.advance(5000)
+  await clock.pass(5000)
   await a.election.stop()
   expect(server.lease?.spec?.holderIdentity).toBe('')
-  await clock.advance(2400)
+  await clock.pass(2400)
   expect(b.election.leading).toBe(true)
 })
 
@@ -176,7 +176,7 @@ test('calls of a lost term are refused, those under way are broken', async () =>
   const server = new LeaseServer()
   const a = candidate(clock, server, 'a')
   a.election.start()
-  await clock.advance(0)
+  await clock.pass(0)
   const term = a.state.term as LeadershipTerm
   const work = new ScriptedTransport(() => 'no answer')
   const client = new ApiClient({ transport: work }).forTerm(term)
@@ -194,7 +194,7 @@ test('a process that was frozen past its deadline sends nothing when it wakes', 
   const server = new LeaseServer()
   const a = candidate(clock, server, 'a')
   a.election.start()
-  await clock.advance(0)
+  await clock.pass(0)
   const term = a.state.term as LeadershipTerm
   const frozen = { ...term, permitted: term.permitted }
   // The clock has moved on and no timer of ours has run yet.

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { settle, VirtualClock } from './testing/virtual-clock.js'
+import { settle, VirtualClock } from '../../platform/testing/virtual-clock.js'
 import { runWorkers, WorkQueue } from './work-queue.js'
 
 function setUp() {
@@ -34,12 +34,12 @@ test('a delayed key comes when its time has come, at the soonest of several dela
   queue.addAfter('a', 100)
   queue.addAfter('a', 50)
   queue.addAfter('a', 200)
-  await clock.advance(49)
+  await clock.pass(49)
   expect(queue.take()).toBeNull()
-  await clock.advance(1)
+  await clock.pass(1)
   expect(queue.take()).toBe('a')
   queue.done('a')
-  await clock.advance(1000)
+  await clock.pass(1000)
   expect(queue.take()).toBeNull()
 })
 
@@ -49,18 +49,18 @@ test('failures of one key wait twice as long each time, up to the limit, and not
   for (let failure = 0; failure < 6; failure++) {
     const fromMs = clock.monotonicMs()
     queue.addRateLimited('a')
-    while (queue.length === 0) await clock.advance(1)
+    while (queue.length === 0) await clock.pass(1)
     waits.push(clock.monotonicMs() - fromMs)
     expect(queue.take()).toBe('a')
     queue.done('a')
   }
   expect(waits).toEqual([5, 10, 20, 40, 40, 40])
   queue.addRateLimited('b')
-  await clock.advance(5)
+  await clock.pass(5)
   expect(queue.take()).toBe('b')
   queue.forget('a')
   queue.addRateLimited('a')
-  await clock.advance(5)
+  await clock.pass(5)
   expect(queue.take()).toBe('a')
 })
 
@@ -70,7 +70,7 @@ test('a stopped queue takes nothing more and holds no timers', async () => {
   queue.addAfter('b', 10)
   queue.stop()
   queue.add('c')
-  await clock.advance(100)
+  await clock.pass(100)
   expect(queue.take()).toBeNull()
   expect(clock.pending).toBe(0)
 })
@@ -99,7 +99,7 @@ test('workers never hold one key twice, hold no more keys than they are, and rep
   for (let turn = 0; turn < 20; turn++) {
     release.shift()?.()
     await settle()
-    await clock.advance(5)
+    await clock.pass(5)
   }
   expect(most).toBe(2)
   expect(errors).toEqual(['c'])

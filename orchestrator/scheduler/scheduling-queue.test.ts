@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { VirtualClock } from '../client/testing/virtual-clock.js'
+import { VirtualClock } from '../../platform/testing/virtual-clock.js'
 import type { FilterName } from './filters/filter.js'
 import { type ClusterEvent, mayHelp } from './queueing-hints.js'
 import { SchedulingQueue } from './scheduling-queue.js'
@@ -17,7 +17,7 @@ const resources = new Set<FilterName>(['NodeResourcesFit'])
 test('the higher priority goes first, then the one that has waited longer', async () => {
   const { queue, take, clock } = setUp()
   queue.addOrUpdate(pod('old'), false)
-  await clock.advance(10)
+  await clock.pass(10)
   queue.addOrUpdate(pod('new'), false)
   queue.addOrUpdate(pod('urgent', { priority: 5 }), false)
   expect([take(), take(), take(), take()]).toEqual(['urgent', 'old', 'new', null])
@@ -28,7 +28,7 @@ test('an unschedulable pod waits for an event that can help it', async () => {
   queue.addOrUpdate(pod('p'), false)
   take()
   queue.reject(uid('p'), resources)
-  await clock.advance(20_000)
+  await clock.pass(20_000)
   queue.notify('node-labels')
   queue.notify('node-taints')
   expect(take()).toBeNull()
@@ -46,7 +46,7 @@ test('it backs off 1 s, doubling to 10 s, however many events come', async () =>
     const fromMs = clock.monotonicMs()
     queue.notify('node-added')
     queue.notify('node-added')
-    while (queue.lengths.active === 0) await clock.advance(100)
+    while (queue.lengths.active === 0) await clock.pass(100)
     waits.push(clock.monotonicMs() - fromMs)
   }
   expect(waits).toEqual([1000, 2000, 4000, 8000, 10_000, 10_000])
@@ -57,9 +57,9 @@ test('without any event it is tried again after five minutes', async () => {
   queue.addOrUpdate(pod('p'), false)
   take()
   queue.reject(uid('p'), resources)
-  await clock.advance(299_999)
+  await clock.pass(299_999)
   expect(take()).toBeNull()
-  await clock.advance(1)
+  await clock.pass(1)
   expect(take()).toBe('p')
 })
 
@@ -69,7 +69,7 @@ test('a bind that failed is tried again after the back-off', async () => {
   take()
   queue.retry(uid('p'))
   expect(take()).toBeNull()
-  await clock.advance(1000)
+  await clock.pass(1000)
   expect(take()).toBe('p')
 })
 
@@ -78,7 +78,7 @@ test('a pod that changed what it asks for is tried again, one that only got a co
   queue.addOrUpdate(pod('p', { cpu: '9' }), false)
   take()
   queue.reject(uid('p'), resources)
-  await clock.advance(5000)
+  await clock.pass(5000)
   queue.addOrUpdate(pod('p', { cpu: '9' }), false)
   expect(take()).toBeNull()
   const smaller = pod('p', { cpu: '1' })
@@ -101,7 +101,7 @@ test('a removed pod is nowhere any more', async () => {
   queue.retry(uid('backoff'))
   queue.reject(uid('waiting'), resources)
   for (const name of ['active', 'backoff', 'waiting']) queue.remove(uid(name))
-  await clock.advance(600_000)
+  await clock.pass(600_000)
   expect(take()).toBeNull()
   expect(clock.pending).toBe(0)
 })

@@ -9,7 +9,7 @@ import type { Metrics } from '../../platform/metrics.js'
 import type { ProcessIdentity, Processes } from '../../platform/processes.js'
 import { seededRandom } from '../../platform/seeded-random.js'
 import { MemoryDisk } from '../../platform/testing/memory-disk.js'
-import { StepClock } from '../../platform/testing/step-clock.js'
+import { VirtualClock } from '../../platform/testing/virtual-clock.js'
 import type { Entry, HardState, SnapshotMeta } from '../core/types.js'
 import { logIndex, nodeId, term } from '../core/types.js'
 import { LogCorrupt } from './log-errors.js'
@@ -35,7 +35,7 @@ function processesOf(self: ProcessIdentity, alive: readonly ProcessIdentity[]): 
 
 /** One machine: a disk, a clock, and a log that may come and go. */
 class Bench {
-  readonly clock = new StepClock()
+  readonly clock = new VirtualClock()
   readonly disk: MemoryDisk
   readonly fatal: RaftsmanError[] = []
   /** A new process after each start, as after a real crash. */

@@ -6,7 +6,7 @@ import { silentLogger } from '../../platform/logger.js'
 import type { Metrics } from '../../platform/metrics.js'
 import type { Link, LinkHandlers, Network } from '../../platform/network.js'
 import { seededRandom } from '../../platform/seeded-random.js'
-import { StepClock } from '../../platform/testing/step-clock.js'
+import { VirtualClock } from '../../platform/testing/virtual-clock.js'
 import type { Message } from '../core/types.js'
 import { logIndex, nodeId, term } from '../core/types.js'
 import type { SnapshotSink, SnapshotSource } from '../state-machine.js'
@@ -21,14 +21,14 @@ const metrics: Metrics = {
 
 /** Links that may lose frames without a word, as a machine that vanished does. */
 class Wires {
-  readonly clock: StepClock
+  readonly clock: VirtualClock
   silent = false
   /** Changes a frame on its way. */
   tamper: (frame: Uint8Array) => Uint8Array = frame => frame
   made = 0
   private readonly listeners = new Map<string, LinkHandlers>()
 
-  constructor(clock: StepClock) {
+  constructor(clock: VirtualClock) {
     this.clock = clock
   }
 
@@ -93,11 +93,11 @@ class Wires {
   }
 }
 
-let clock: StepClock
+let clock: VirtualClock
 let wires: Wires
 
 beforeEach(() => {
-  clock = new StepClock()
+  clock = new VirtualClock()
   wires = new Wires(clock)
 })
 
