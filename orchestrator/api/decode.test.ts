@@ -70,6 +70,27 @@ describe('bodies', () => {
 })
 
 describe('shape', () => {
+  test('what Go leaves out when it is empty is left out, and what it keeps is kept', () => {
+    const { object } = checkShape(pod, {
+      metadata: { name: 'a', labels: {}, finalizers: [], deletionGracePeriodSeconds: 0 },
+      spec: {
+        hostNetwork: false,
+        nodeName: '',
+        volumes: [{ name: 'v', emptyDir: {} }],
+        containers: [{ name: 'c', args: [], env: [{ name: 'X', value: '' }], command: [''] }],
+        terminationGracePeriodSeconds: 0,
+      },
+    })
+    expect(object).toEqual({
+      metadata: { name: 'a', deletionGracePeriodSeconds: 0 },
+      spec: {
+        volumes: [{ name: 'v', emptyDir: {} }],
+        containers: [{ name: 'c', env: [{ name: 'X' }], command: [''] }],
+        terminationGracePeriodSeconds: 0,
+      },
+    })
+  })
+
   test('unknown fields are dropped and named by their paths', () => {
     const { object, unknownFields } = checkShape(pod, {
       apiVersion: 'v1',

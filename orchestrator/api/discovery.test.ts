@@ -29,6 +29,7 @@ test('all other groups are listed with their preferred versions', () => {
     'apps',
     'coordination.k8s.io',
     'discovery.k8s.io',
+    'apiextensions.k8s.io',
   ])
   const version = { groupVersion: 'apps/v1', version: 'v1' }
   expect(apiGroup(kinds, 'apps')).toEqual({

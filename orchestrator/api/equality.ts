@@ -1,25 +1,25 @@
-// Whether two JSON values say the same. A field that is absent, null or empty counts as equal, as it
-// does to the original: none of these can be told apart once decoded there.
+// Whether two JSON values say the same. Values are compared as decoding leaves them: what the
+// original cannot tell from absence is absent by then, so `{}` here means something (emptyDir: {}).
+// Counterpart: apiequality.Semantic.
 
 import type { Json } from './object.js'
 
-function isNothing(value: unknown): boolean {
-  if (value === undefined || value === null) return true
-  return typeof value === 'object' && Object.keys(value).length === 0
-}
-
-/** Semantic equality; key order does not matter, list order does. */
+/** Key order does not matter, list order does; an absent key and an undefined one are the same. */
 export function sameJson(a: unknown, b: unknown): boolean {
   if (a === b) return true
-  if (isNothing(a) || isNothing(b)) return isNothing(a) && isNothing(b)
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
   if (Array.isArray(a) || Array.isArray(b)) {
     if (!Array.isArray(a) || !Array.isArray(b) || a.length !== b.length) return false
     return a.every((item: Json, index) => sameJson(item, b[index]))
   }
-  const left = new Map(Object.entries(a))
-  const right = new Map(Object.entries(b))
-  return [...new Set([...left.keys(), ...right.keys()])].every(key =>
-    sameJson(left.get(key), right.get(key)),
+  const left = entriesOf(a)
+  const right = new Map(entriesOf(b))
+  return (
+    left.length === right.size &&
+    left.every(([key, value]) => right.has(key) && sameJson(value, right.get(key)))
   )
+}
+
+function entriesOf(value: object): readonly (readonly [string, Json])[] {
+  return Object.entries(value).filter(([, inner]) => inner !== undefined)
 }

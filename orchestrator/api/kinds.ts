@@ -1,6 +1,7 @@
 // The kinds that the apiserver serves. Adding one is writing its description and a line here.
 
 import type { Kind } from './kind.js'
+import { customResourceDefinition } from './kinds/apiextensions/custom-resource-definition.js'
 import { deployment } from './kinds/apps/deployment.js'
 import { replicaSet } from './kinds/apps/replica-set.js'
 import { lease } from './kinds/coordination/lease.js'
@@ -29,6 +30,7 @@ export const kinds: readonly Kind[] = [
   replicaSet,
   lease,
   endpointSlice,
+  customResourceDefinition,
 ]
 
 const byPlural = new Map(kinds.map(k => [`${k.group}/${k.version}/${k.plural}`, k]))

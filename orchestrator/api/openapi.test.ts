@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { kinds } from './kinds.js'
-import { openApiGroupVersions, openApiV2, openApiV3 } from './openapi.js'
+import { openApiGroupVersions, openApiV3 } from './openapi.js'
 
 interface Document {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Record<string, unknown>>>>>
@@ -20,6 +20,7 @@ test('every group and version has a document', () => {
     'apis/apps/v1',
     'apis/coordination.k8s.io/v1',
     'apis/discovery.k8s.io/v1',
+    'apis/apiextensions.k8s.io/v1',
   ])
 })
 
@@ -67,10 +68,4 @@ test('kinds, merge keys and list types are marked', () => {
   expect(spec.properties['volumes']).toMatchObject({
     'x-kubernetes-patch-strategy': 'merge,retainKeys',
   })
-})
-
-test('the empty OpenAPI v2 document is protobuf that says version 2.0', () => {
-  const text = new TextDecoder().decode(openApiV2())
-  expect([...openApiV2()].slice(0, 2)).toEqual([0x0a, 3])
-  expect(text.slice(2, 5)).toBe('2.0')
 })

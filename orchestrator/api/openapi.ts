@@ -240,20 +240,3 @@ export function openApiV3(group: string, version: string, kinds: readonly Kind[]
     components: { schemas: components.toJson() },
   }
 }
-
-/** What /openapi/v2 answers with. Clients ask for it with an "@" in it, which no header may carry. */
-export const openApiV2MediaType = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf'
-
-/**
- * The OpenAPI v2 document, with a title and nothing in it. kubectl before 1.28 fails without one
- * (404 and 406 are final), but takes all it needs from v3 or from its own types.
- */
-export function openApiV2(): Uint8Array {
-  const encoder = new TextEncoder()
-  // Texts here are shorter than 128 bytes, so every length is one byte.
-  const field = (number: number, content: Uint8Array): number[] => {
-    return [(number << 3) | 2, content.length, ...content]
-  }
-  const info = [...field(1, encoder.encode('Raftsman')), ...field(2, encoder.encode('unversioned'))]
-  return Uint8Array.from([...field(1, encoder.encode('2.0')), ...field(2, Uint8Array.from(info))])
-}

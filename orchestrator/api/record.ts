@@ -1,6 +1,12 @@
 // Writing to plain objects under keys that users choose. Assigning to `__proto__` would change what
 // the object inherits; here every key becomes an own, ordinary field, as JSON.parse does it.
 
+import type { Json, JsonObject } from './object.js'
+
+export function isJsonObject(value: Json | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 export function put<T>(record: { [key: string]: T }, key: string, value: T): void {
   if (key === '__proto__') {
     Object.defineProperty(record, key, {

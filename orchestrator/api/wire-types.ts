@@ -2,6 +2,12 @@
 
 import type { GroupVersionKind } from './kind.js'
 import type { StructSchema } from './schema.js'
+import { selfSubjectReview, tokenRequest } from './schema/authentication.js'
+import {
+  selfSubjectAccessReview,
+  selfSubjectRulesReview,
+  subjectAccessReview,
+} from './schema/authorization.js'
 import { scale } from './schema/autoscaling.js'
 import { binding } from './schema/core-pod.js'
 import { deleteOptions, status } from './schema/meta.js'
@@ -40,10 +46,43 @@ export const evictionType: WireType = {
   schema: eviction,
 }
 
+/** Of serviceaccounts/token. */
+export const tokenRequestType: WireType = {
+  group: 'authentication.k8s.io',
+  version: 'v1',
+  kind: 'TokenRequest',
+  schema: tokenRequest,
+}
+
+const selfSubjectReviewType: WireType = {
+  group: 'authentication.k8s.io',
+  version: 'v1',
+  kind: 'SelfSubjectReview',
+  schema: selfSubjectReview,
+}
+
+function accessReview(kind: string, schema: StructSchema): WireType {
+  return { group: 'authorization.k8s.io', version: 'v1', kind, schema }
+}
+
+export const selfSubjectAccessReviewType = accessReview(
+  'SelfSubjectAccessReview',
+  selfSubjectAccessReview,
+)
+
+export const subjectAccessReviewType = accessReview('SubjectAccessReview', subjectAccessReview)
+
+const selfSubjectRulesReviewType = accessReview('SelfSubjectRulesReview', selfSubjectRulesReview)
+
 export const wireTypes: readonly WireType[] = [
   deleteOptionsType,
   statusType,
   scaleType,
   bindingType,
   evictionType,
+  tokenRequestType,
+  selfSubjectReviewType,
+  selfSubjectAccessReviewType,
+  selfSubjectRulesReviewType,
+  subjectAccessReviewType,
 ]

@@ -6,10 +6,11 @@
 import type { Kind } from '../api/kind.js'
 import type { Json, JsonObject, KubeObject } from '../api/object.js'
 import { ApiError, forbidden, notFound } from '../api/status.js'
+import { isJsonObject } from '../api/record.js'
 
 import type { User } from './authentication.js'
 import { nodeOf } from './authorization.js'
-import { fieldAt, isJsonObject, listAt, textAt, withField } from './object-fields.js'
+import { fieldAt, listAt, textAt, withField } from './object-fields.js'
 
 export interface AdmissionView {
   /** Null when there is none. */

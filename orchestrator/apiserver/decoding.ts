@@ -6,7 +6,8 @@ import type { Kind } from '../api/kind.js'
 import type { Json, JsonObject, KubeObject } from '../api/object.js'
 import { badRequest } from '../api/status.js'
 import type { WireType } from '../api/wire-types.js'
-import { asObject, isJsonObject } from './object-fields.js'
+import { isJsonObject } from '../api/record.js'
+import { asObject } from './object-fields.js'
 import type { FieldValidation } from './query-options.js'
 
 export interface Decoded {
@@ -45,10 +46,7 @@ export function shapeChecked(
   const warnings = fieldWarnings(checked.unknownFields, duplicateFields)
   if (validation === 'Strict' && warnings.length > 0) throw strictError(type, warnings)
   const { metadata } = checked.object
-  const object = asObject({
-    ...checked.object,
-    metadata: isJsonObject(metadata) ? withoutEmptyMaps(metadata) : {},
-  })
+  const object = asObject({ ...checked.object, metadata: metadata ?? {} })
   return { object, warnings: validation === 'Warn' ? warnings : [] }
 }
 
@@ -60,15 +58,6 @@ export function decodeOptions(type: WireType, body: Uint8Array, contentType: str
   const checked = checkShape(type, parseBody(body, contentType).value)
   if (checked.typeErrors.length > 0) throw typeError(type, checked.typeErrors)
   return checked.object
-}
-
-/** kubectl leaves empty maps behind when it takes the last label away. */
-function withoutEmptyMaps(metadata: JsonObject): JsonObject {
-  const kept = Object.entries(metadata).filter(([, value]) => {
-    if (Array.isArray(value)) return value.length > 0
-    return !isJsonObject(value) || Object.keys(value).length > 0
-  })
-  return Object.fromEntries(kept)
 }
 
 function withTypeMeta(type: WireType, value: JsonObject): JsonObject {

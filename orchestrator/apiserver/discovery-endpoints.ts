@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto'
 import {
   aggregatedDiscovery,
+  aggregatedMediaType,
   apiGroup,
   apiGroupList,
   apiResourceList,
@@ -81,8 +82,7 @@ export class DiscoveryEndpoints {
       const document = this.#document(`${root}:${version}`, () =>
         aggregatedDiscovery(this.#kinds, root, version),
       )
-      const contentType = `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`
-      return tagged(head, document, contentType, { vary: 'Accept' })
+      return tagged(head, document, aggregatedMediaType(version), { vary: 'Accept' })
     }
     const body = root === 'api' ? apiVersions(this.#serverAddress) : apiGroupList(this.#kinds)
     return this.#legacy(head, body)

@@ -8,8 +8,9 @@ import type { IncomingMessage } from 'node:http'
 import type { TlsFiles } from '../../platform/network.js'
 import type { KubeObject } from '../api/object.js'
 import { ApiError, badRequest, internalError, notFound, serviceUnavailable } from '../api/status.js'
+import { isJsonObject } from '../api/record.js'
 import type { AbandonSignal, BodySink } from './exchange.js'
-import { fieldAt, isJsonObject, listAt } from './object-fields.js'
+import { fieldAt, listAt } from './object-fields.js'
 import type { KubeletGateway } from './subresource-endpoints.js'
 
 const connectMs = 10_000

@@ -2,6 +2,7 @@
 // change is a new object. Paths are fixed by our own code, never by users.
 
 import type { Json, JsonObject, KubeObject, ObjectMeta } from '../api/object.js'
+import { isJsonObject } from '../api/record.js'
 
 export function asJson(object: KubeObject): JsonObject {
   return object as unknown as JsonObject
@@ -9,10 +10,6 @@ export function asJson(object: KubeObject): JsonObject {
 
 export function asObject(json: JsonObject): KubeObject {
   return json as unknown as KubeObject
-}
-
-export function isJsonObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** The value at `a.b.c`; undefined where a step is missing. */

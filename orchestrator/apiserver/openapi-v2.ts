@@ -3,7 +3,7 @@
 // at: the query parameters of PATCH. Message shapes: gnostic's openapiv2. Pure.
 
 import type { Json, JsonObject } from '../api/object.js'
-import { isJsonObject } from './object-fields.js'
+import { isJsonObject } from '../api/record.js'
 import { ProtoWriter } from './proto-writer.js'
 
 export const openApiV2Type = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf'

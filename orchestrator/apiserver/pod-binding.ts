@@ -2,7 +2,8 @@
 
 import type { Json, JsonObject, KubeObject } from '../api/object.js'
 import { conflict, invalid } from '../api/status.js'
-import { isJsonObject, listAt, textAt, withField, withMetadata } from './object-fields.js'
+import { isJsonObject } from '../api/record.js'
+import { listAt, textAt, withField, withMetadata } from './object-fields.js'
 
 const pods = { group: '', plural: 'pods' }
 

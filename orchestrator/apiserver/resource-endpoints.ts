@@ -7,7 +7,9 @@ import { unreachable } from '../../platform/errors.js'
 import type { Random } from '../../platform/random.js'
 import type { Kind } from '../api/kind.js'
 import type { KubeObject } from '../api/object.js'
-import { ApiError, badRequest, conflict, deleted, invalid, success } from '../api/status.js'
+import { ApiError, badRequest, conflict, deleted, invalid } from '../api/status.js'
+import { resourceVersionRequired } from '../api/validation/metadata.js'
+import { validateObject } from '../api/validation/object.js'
 import { deleteOptionsType } from '../api/wire-types.js'
 import { admitNamespace, mutate, restrictNode } from './admission.js'
 import type { AdmissionRequest, AdmissionView } from './admission.js'
@@ -23,7 +25,6 @@ import type { Decoded } from './decoding.js'
 import { checkPreconditions, planDelete, timestamp } from './deletion.js'
 import type { ApiRequest, ApiResponse } from './exchange.js'
 import { collectionPrefix, resourceId } from './keys.js'
-import { validateMetadata, validateMetadataUpdate } from './metadata-validation.js'
 import type { Negotiated } from './negotiation.js'
 import { compileFilter } from './object-filter.js'
 import type { ObjectReader } from './object-reader.js'
@@ -32,13 +33,7 @@ import { applyPatch, patchTypeOf } from './patching.js'
 import { parseDeleteOptions, parseListOptions, parseWriteOptions } from './query-options.js'
 import type { DeleteOptions, WriteOptions } from './query-options.js'
 import type { RegistryCache } from './registry-cache.js'
-import {
-  eventEncoder,
-  jsonResponse,
-  listResponse,
-  objectResponse,
-  statusResponse,
-} from './rendering.js'
+import { eventEncoder, jsonResponse, listResponse, objectResponse } from './rendering.js'
 import type { ResourceRequest } from './request-info.js'
 import { prepareCreate, prepareStatusUpdate, prepareUpdate } from './strategy.js'
 import type { StoredObject } from './stored-object.js'
@@ -204,7 +199,7 @@ export class ResourceEndpoints {
     restrictNode(admission)
     await this.#admitNamespace(admission)
     const object = mutate(admission, this.#view) ?? prepared
-    const errors = [...validateMetadata(kind, object), ...kind.validate(object, null)]
+    const errors = validateObject(kind, object, null)
     if (errors.length > 0) throw invalid(kind, object.metadata.name ?? '', errors)
     return this.#services.writer.create(kind, object, options.dryRun)
   }
@@ -216,7 +211,13 @@ export class ResourceEndpoints {
     const decoded = this.#decode(call, options)
     checkNamespace(call.kind, decoded.object, info.namespace)
     checkName(decoded.object, info.name)
-    const stored = await this.modify(call, options, () => decoded.object)
+    const blind = (decoded.object.metadata.resourceVersion ?? '') === ''
+    const stored = await this.modify(call, options, () => {
+      if (blind && neverBlindly.has(`${call.kind.group}/${call.kind.plural}`)) {
+        throw invalid(call.kind, info.name, [resourceVersionRequired])
+      }
+      return decoded.object
+    })
     return this.#object(call, 200, stored, decoded)
   }
 
@@ -247,7 +248,8 @@ export class ResourceEndpoints {
       info.namespace,
       info.name,
       current => {
-        const wanted = next(current)
+        // Before anything is compared: what a client leaves out is no change.
+        const wanted = kind.withDefaults(next(current))
         checkVersion(kind, wanted, current)
         const status = info.subresource === 'status'
         const prepared = status
@@ -259,16 +261,13 @@ export class ResourceEndpoints {
           operation: 'update',
           namespace: info.namespace,
           name: info.name,
-          object: kind.withDefaults(prepared),
+          object: prepared,
           old: current,
           user,
         }
         restrictNode(admission)
         const object = mutate(admission, this.#view) ?? prepared
-        const errors = [
-          ...validateMetadataUpdate(object, current),
-          ...kind.validate(object, current),
-        ]
+        const errors = validateObject(kind, object, current)
         if (errors.length > 0) throw invalid(kind, info.name, errors)
         return { kind: 'put', object }
       },
@@ -405,6 +404,9 @@ export class ResourceEndpoints {
   }
 }
 
+/** Kinds that nobody may replace without saying which version was read. */
+const neverBlindly = new Set(['coordination.k8s.io/leases'])
+
 const freshNamespaceMs = 5_000
 
 /** Kinds whose DELETE answers with the object even when it is gone at once. */
@@ -446,8 +448,4 @@ export function uuid(bytes: Uint8Array): string {
     hex.slice(16, 20),
     hex.slice(20, 32),
   ].join('-')
-}
-
-export function createdStatus(): ApiResponse {
-  return statusResponse({ ...success(), code: 201 })
 }

@@ -1,19 +1,19 @@
 // Who am I, may I: the reviews that are answered and never stored. Counterpart: registry/
 // authentication and registry/authorization. `kubectl auth whoami` and `auth can-i` ask these.
 
-import { checkShape, parseBody, typeError } from '../api/decode.js'
-import { decodeProtobuf, ProtobufError } from '../api/decode/protobuf.js'
 import type { Json, JsonObject } from '../api/object.js'
 import { badRequest } from '../api/status.js'
 import type { WireType } from '../api/wire-types.js'
+import { selfSubjectAccessReviewType, subjectAccessReviewType } from '../api/wire-types.js'
+import { isJsonObject } from '../api/record.js'
 import type { User } from './authentication.js'
 import { authorize, rulesOf } from './authorization.js'
+import { decodeObject } from './decoding.js'
 import type { ApiRequest, ApiResponse } from './exchange.js'
-import { negotiate, parseMediaType } from './negotiation.js'
-import { isJsonObject } from './object-fields.js'
+import { negotiate } from './negotiation.js'
+import { asJson } from './object-fields.js'
 import { jsonResponse } from './rendering.js'
 import type { RequestInfo, RequestVerb, ResourceRequest } from './request-info.js'
-import { selfSubjectAccessReviewType, subjectAccessReviewType } from './review-types.js'
 
 export class ReviewEndpoints {
   /** Null when the request is no review. Throws ApiError BadRequest. */
@@ -51,26 +51,9 @@ function reviewOf(info: ResourceRequest, request: ApiRequest, user: User): JsonO
   }
 }
 
-/** A body of a type that is not stored, in any format. Throws ApiError BadRequest. */
-export function decodeReview(type: WireType, request: ApiRequest): JsonObject {
+function decodeReview(type: WireType, request: ApiRequest): JsonObject {
   const contentType = request.headers.get('content-type') ?? ''
-  const checked = checkShape(type, reviewValue(type, request.body, contentType))
-  if (checked.typeErrors.length > 0) throw typeError(type, checked.typeErrors)
-  return checked.object
-}
-
-function reviewValue(type: WireType, body: Uint8Array, contentType: string): Json {
-  if (parseMediaType(contentType).type !== 'application/vnd.kubernetes.protobuf') {
-    return parseBody(body, contentType).value
-  }
-  try {
-    return decodeProtobuf(body, (group, version, kind) =>
-      kind === type.kind && group === type.group && version === type.version ? type : null,
-    )
-  } catch (error) {
-    if (error instanceof ProtobufError) throw badRequest(error.message)
-    throw error
-  }
+  return asJson(decodeObject(type, request.body, contentType, 'Ignore').object)
 }
 
 function selfSubjectReview(user: User): JsonObject {

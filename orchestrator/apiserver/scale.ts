@@ -9,7 +9,8 @@ import {
   labelSelectorFromObject,
 } from '../api/selectors.js'
 import { invalid } from '../api/status.js'
-import { fieldAt, isJsonObject, withField } from './object-fields.js'
+import { isJsonObject } from '../api/record.js'
+import { fieldAt, withField } from './object-fields.js'
 
 export function scaleOf(description: ScaleDescription, object: KubeObject): KubeObject {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata

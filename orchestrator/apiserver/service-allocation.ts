@@ -5,9 +5,10 @@
 
 import type { FieldError } from '../api/kind.js'
 import type { Json, JsonObject, KubeObject } from '../api/object.js'
+import { isJsonObject } from '../api/record.js'
 import { RaftsmanError } from '../../platform/errors.js'
 import type { Random } from '../../platform/random.js'
-import { fieldAt, isJsonObject, listAt, textAt, withField } from './object-fields.js'
+import { fieldAt, listAt, textAt, withField } from './object-fields.js'
 
 export const clusterIpPrefix = '/allocations/clusterip/'
 export const nodePortPrefix = '/allocations/nodeport/'

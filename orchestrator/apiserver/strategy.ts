@@ -4,7 +4,7 @@
 
 import type { Kind } from '../api/kind.js'
 import type { Json, JsonObject, KubeObject } from '../api/object.js'
-import { sameJson } from './equality.js'
+import { sameJson } from '../api/equality.js'
 import { asJson, fieldAt, withField, withMetadata } from './object-fields.js'
 
 export interface CreateContext {

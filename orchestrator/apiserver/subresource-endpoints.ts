@@ -11,10 +11,11 @@ import {
   success,
 } from '../api/status.js'
 import { bindingType, evictionType, scaleType } from '../api/wire-types.js'
+import { isJsonObject } from '../api/record.js'
 import { checkName, decodeObject, warningHeaders } from './decoding.js'
 import { timestamp } from './deletion.js'
 import type { ApiResponse } from './exchange.js'
-import { asJson, fieldAt, isJsonObject, listAt, textAt } from './object-fields.js'
+import { asJson, fieldAt, listAt, textAt } from './object-fields.js'
 import { applyPatch, patchTypeOf } from './patching.js'
 import { bind } from './pod-binding.js'
 import { parseDeleteOptions, parseWriteOptions } from './query-options.js'

@@ -10,17 +10,18 @@ import {
   serviceUnavailable,
 } from '../api/status.js'
 import { nodeOf } from './authorization.js'
-import { decodeReview } from './review-endpoints.js'
+import { decodeObject } from './decoding.js'
 import { timestamp } from './deletion.js'
 import type { ApiResponse } from './exchange.js'
-import { isJsonObject, textAt } from './object-fields.js'
+import { fieldAt, textAt } from './object-fields.js'
 import { jsonResponse } from './rendering.js'
 import { uuid } from './resource-endpoints.js'
 import type { Call, EndpointServices } from './resource-endpoints.js'
-import { tokenRequestType } from './review-types.js'
 import { tokenIssuer } from './service-account-tokens.js'
 import type { BoundReference, TokenSigner } from './service-account-tokens.js'
 import { findKind } from '../api/kinds.js'
+import { isJsonObject } from '../api/record.js'
+import { tokenRequestType } from '../api/wire-types.js'
 import { must } from '../../platform/errors.js'
 
 const secondsDefault = 3_600
@@ -37,8 +38,10 @@ export async function createToken(
   const { info, kind, request } = call
   if (info.verb !== 'create') throw methodNotAllowed(kind, request.method)
   if (signer === null) throw serviceUnavailable('this API server has no key to sign tokens with')
-  const review = decodeReview(tokenRequestType, request)
-  const spec = isJsonObject(review['spec']) ? review['spec'] : {}
+  const contentType = request.headers.get('content-type') ?? ''
+  const review = decodeObject(tokenRequestType, request.body, contentType, 'Ignore').object
+  const given = fieldAt(review, 'spec')
+  const spec = isJsonObject(given) ? given : {}
   const account = (await services.reader.get(kind, info.namespace, info.name, '')).object
   const pod = await boundPod(services, call, spec)
   const seconds = secondsOf(spec)

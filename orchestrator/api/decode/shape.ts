@@ -7,13 +7,23 @@ import { isBase64 } from '../base64.js'
 import type { FieldError } from '../kind.js'
 import type { Json, JsonObject } from '../object.js'
 import { canonicalQuantity, quantityPattern } from '../quantity.js'
-import { put } from '../record.js'
-import type { ListSchema, MapSchema, ScalarSchema, StructSchema, TypeSchema } from '../schema.js'
+import { isJsonObject, put } from '../record.js'
+import type {
+  FieldSchema,
+  ListSchema,
+  MapSchema,
+  ScalarSchema,
+  StructSchema,
+  TypeSchema,
+} from '../schema.js'
 import { formatMicroTime, formatTime, parseTime } from '../time.js'
 import { typeInvalid } from '../validation/field-errors.js'
 
 export interface CheckedShape {
-  /** Without unknown fields and nulls; quantities and times in canonical form. */
+  /**
+   * Without unknown fields, nulls, and the empty values that JSON leaves out; quantities and times
+   * in canonical form.
+   */
   readonly object: JsonObject
   /** As in `spec.containers[0].foo`. */
   readonly unknownFields: readonly string[]
@@ -59,7 +69,7 @@ class ShapeChecker {
   }
 
   struct(value: Json, type: StructSchema, place: Place): JsonObject | undefined {
-    if (!isObject(value)) return this.#mismatch(value, type, place)
+    if (!isJsonObject(value)) return this.#mismatch(value, type, place)
     const result: { [key: string]: Json } = {}
     for (const key of Object.keys(value)) {
       const path = place.path === '' ? key : `${place.path}.${key}`
@@ -69,7 +79,7 @@ class ShapeChecker {
         if (this.unknownFields.length < findingsMax) this.unknownFields.push(path)
       } else if (inner !== null && inner !== undefined) {
         const checked = this.check(inner, field.type, { struct: shortName(type), path })
-        if (checked !== undefined) put(result, key, checked)
+        if (checked !== undefined && !isLeftOut(checked, field)) put(result, key, checked)
       }
     }
     for (const [name, field] of type.guaranteed) {
@@ -94,7 +104,7 @@ class ShapeChecker {
   }
 
   #map(value: Json, type: MapSchema, place: Place): Json | undefined {
-    if (!isObject(value)) return this.#mismatch(value, type, place)
+    if (!isJsonObject(value)) return this.#mismatch(value, type, place)
     const result: { [key: string]: Json } = {}
     for (const key of Object.keys(value)) {
       const at = { struct: place.struct, path: `${place.path}.${key}` }
@@ -130,7 +140,7 @@ class ShapeChecker {
         return this.#time(value, type, place)
       case 'fields-v1':
       case 'raw':
-        return isObject(value) ? value : this.#mismatch(value, type, place)
+        return isJsonObject(value) ? value : this.#mismatch(value, type, place)
       default:
         return unreachable(type.type)
     }
@@ -162,8 +172,34 @@ function isInt32(value: Json): value is number {
   return Number.isInteger(value) && Math.abs(value as number) <= int32Max
 }
 
-export function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+/** Go's omitempty: such a value was never told apart from an absent one. Structs are never empty. */
+function isLeftOut(value: Json, { type, presence }: FieldSchema): boolean {
+  if (presence !== 'omitempty') return false
+  switch (type.type) {
+    case 'string':
+    case 'bytes':
+      return value === ''
+    case 'bool':
+      return value === false
+    case 'int32':
+    case 'int64':
+    case 'double':
+      return value === 0
+    case 'list':
+      return Array.isArray(value) && value.length === 0
+    case 'map':
+      return isJsonObject(value) && Object.keys(value).length === 0
+    case 'struct':
+    case 'quantity':
+    case 'int-or-string':
+    case 'time':
+    case 'micro-time':
+    case 'raw':
+    case 'fields-v1':
+      return false
+    default:
+      return unreachable(type)
+  }
 }
 
 /** What null means inside a list or map: the type's empty value. */

@@ -2,9 +2,8 @@
 // Counterpart: evanphx/json-patch as the original uses it, with its limits. Every step returns a new
 // value along the path it touches; the original is never changed.
 
-import { isObject } from '../decode/shape.js'
 import type { Json, JsonObject } from '../object.js'
-import { own, put } from '../record.js'
+import { isJsonObject, own, put } from '../record.js'
 import { ApiError, badRequest } from '../status.js'
 import type { ApiError as ApiErrorType } from '../status.js'
 
@@ -51,7 +50,7 @@ type Operation =
   | { readonly op: 'move' | 'copy'; readonly path: string; readonly from: string }
 
 function operationOf(entry: Json): Operation {
-  if (!isObject(entry)) throw badRequest('a JSON patch holds objects only')
+  if (!isJsonObject(entry)) throw badRequest('a JSON patch holds objects only')
   const { op, path, from, value } = entry
   if (typeof op !== 'string') throw badRequest('a JSON patch operation has no "op"')
   if (typeof path !== 'string') throw badRequest(`JSON patch operation ${op} has no "path"`)
@@ -104,7 +103,7 @@ function childOf(value: Json, step: string): Json | undefined {
     const index = indexOf(step, list.length)
     return index === null ? undefined : list[index]
   }
-  return isObject(value) ? own(value, step) : undefined
+  return isJsonObject(value) ? own(value, step) : undefined
 }
 
 type Change = (parent: Json, last: string) => Json
@@ -148,7 +147,7 @@ function add(document: Json, pointer: string, value: Json, budget: Budget): Json
       if (index === null) throw doesNotApply(`the index of "${pointer}" is out of bounds`)
       return list.toSpliced(index, 0, value)
     }
-    if (!isObject(parent)) throw missing(pointer)
+    if (!isJsonObject(parent)) throw missing(pointer)
     return withChild(parent, last, value)
   })
 }
@@ -177,7 +176,7 @@ function equal(a: Json | undefined, b: Json | undefined): boolean {
     const right = b as readonly Json[]
     return a.length === b.length && a.every((item, index) => equal(item as Json, right[index]))
   }
-  if (!isObject(a) || !isObject(b)) return false
+  if (!isJsonObject(a) || !isJsonObject(b)) return false
   const keys = Object.keys(a)
   if (keys.length !== Object.keys(b).length) return false
   return keys.every(key => Object.hasOwn(b, key) && equal(own(a, key), own(b, key)))

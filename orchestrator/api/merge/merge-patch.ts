@@ -1,13 +1,12 @@
 // JSON merge patch (RFC 7386): objects merge, null deletes, everything else replaces.
 
-import { isObject } from '../decode/shape.js'
 import type { Json, JsonObject } from '../object.js'
-import { own, put } from '../record.js'
+import { isJsonObject, own, put } from '../record.js'
 
 /** Pure: parts that the patch does not touch are shared with `original`. */
 export function mergePatch(original: Json, patch: Json): Json {
-  if (!isObject(patch)) return patch
-  const base: JsonObject = isObject(original) ? original : {}
+  if (!isJsonObject(patch)) return patch
+  const base: JsonObject = isJsonObject(original) ? original : {}
   const result: { [key: string]: Json } = {}
   for (const [key, value] of Object.entries(base)) {
     if (value !== undefined && own(patch, key) !== null) put(result, key, value)

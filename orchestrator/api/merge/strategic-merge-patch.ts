@@ -2,9 +2,8 @@
 // Counterpart: util/strategicpatch of k8s.io/apimachinery. Directives: $patch (replace, delete, merge),
 // $retainKeys, $setElementOrder/<list>, $deleteFromPrimitiveList/<list>.
 
-import { isObject } from '../decode/shape.js'
 import type { Json, JsonObject } from '../object.js'
-import { own, put } from '../record.js'
+import { isJsonObject, own, put } from '../record.js'
 import type { FieldSchema, StructSchema, TypeSchema } from '../schema.js'
 import { badRequest } from '../status.js'
 
@@ -39,7 +38,7 @@ export function strategicMergePatch(
   original: JsonObject,
   patch: Json,
 ): JsonObject {
-  if (!isObject(patch)) throw badRequest('a strategic merge patch must be an object')
+  if (!isJsonObject(patch)) throw badRequest('a strategic merge patch must be an object')
   return mergeObjects(original, patch, schema) ?? {}
 }
 
@@ -132,11 +131,11 @@ function mergeField(
     return
   }
   if (value === undefined) return
-  if (!isObject(value)) {
+  if (!isJsonObject(value)) {
     put(result, name, value)
     return
   }
-  const merged = mergeObjects(isObject(before) ? before : {}, value, innerType(type, name))
+  const merged = mergeObjects(isJsonObject(before) ? before : {}, value, innerType(type, name))
   if (merged === null) delete result[name]
   else put(result, name, merged)
 }
@@ -160,7 +159,7 @@ function mergeSets(current: List, added: List, deleted: List, order: List | null
 }
 
 function keyOf(item: Json, mergeKey: string): Json {
-  const key = isObject(item) ? own(item, mergeKey) : undefined
+  const key = isJsonObject(item) ? own(item, mergeKey) : undefined
   if (key === undefined) {
     throw badRequest(
       `map: ${JSON.stringify(item).slice(0, 200)} does not contain declared merge key: ${mergeKey}`,
@@ -179,7 +178,9 @@ function mergeKeyed(
 ): List {
   const replaces = patches.some(
     item =>
-      isObject(item) && own(item, patchDirective) === 'replace' && !Object.hasOwn(item, mergeKey),
+      isJsonObject(item) &&
+      own(item, patchDirective) === 'replace' &&
+      !Object.hasOwn(item, mergeKey),
   )
   const slots: (Json | undefined)[] = replaces ? [] : [...current]
   // Where elements with a key stand. Stored elements may lack the key; they never match.
@@ -188,10 +189,11 @@ function mergeKeyed(
     if (key !== undefined) places.set(key, [...(places.get(key) ?? []), index])
   }
   for (const [index, item] of slots.entries()) {
-    if (isObject(item)) remember(own(item, mergeKey), index)
+    if (isJsonObject(item)) remember(own(item, mergeKey), index)
   }
   for (const patch of patches) {
-    if (!isObject(patch)) throw badRequest('a list of objects cannot be patched with plain values')
+    if (!isJsonObject(patch))
+      throw badRequest('a list of objects cannot be patched with plain values')
     const directive = own(patch, patchDirective)
     if (directive === 'replace' && !Object.hasOwn(patch, mergeKey)) continue
     const key = keyOf(patch, mergeKey)
@@ -202,7 +204,7 @@ function mergeKeyed(
       continue
     }
     const before = index === undefined ? undefined : slots[index]
-    const element = mergeObjects(isObject(before) ? before : {}, patch, type)
+    const element = mergeObjects(isJsonObject(before) ? before : {}, patch, type)
     if (element === null) continue
     if (index === undefined) remember(key, slots.push(element) - 1)
     else slots[index] = element
@@ -210,7 +212,7 @@ function mergeKeyed(
   const merged = slots.filter(item => item !== undefined)
   if (order === null) return merged
   const keys = order.map(item => keyOf(item, mergeKey))
-  return inOrder(merged, keys, item => (isObject(item) ? (own(item, mergeKey) ?? null) : null))
+  return inOrder(merged, keys, item => (isJsonObject(item) ? (own(item, mergeKey) ?? null) : null))
 }
 
 /**
@@ -242,11 +244,11 @@ function inOrder(items: List, order: List, keyOfItem: (item: Json) => Json): Lis
 function cleaned(value: Json): Json {
   if (isList(value)) {
     return value
-      .filter(item => !(isObject(item) && isDeletion(item)))
-      .filter(item => !(isObject(item) && isBareReplace(item)))
+      .filter(item => !(isJsonObject(item) && isDeletion(item)))
+      .filter(item => !(isJsonObject(item) && isBareReplace(item)))
       .map(cleaned)
   }
-  return isObject(value) ? withoutDirectives(value) : value
+  return isJsonObject(value) ? withoutDirectives(value) : value
 }
 
 function isDeletion(item: JsonObject): boolean {

@@ -2,7 +2,10 @@
 // A new schema file is one more line here.
 
 import type { StructSchema } from '../schema.js'
+import * as apiextensions from './apiextensions.js'
 import * as apps from './apps.js'
+import * as authentication from './authentication.js'
+import * as authorization from './authorization.js'
 import * as autoscaling from './autoscaling.js'
 import * as coordination from './coordination.js'
 import * as coreConfig from './core-config.js'
@@ -31,7 +34,10 @@ function schemaFile(file: string, module: Readonly<Record<string, StructSchema>>
 }
 
 export const schemaFiles: readonly SchemaFile[] = [
+  schemaFile('apiextensions', apiextensions),
   schemaFile('apps', apps),
+  schemaFile('authentication', authentication),
+  schemaFile('authorization', authorization),
   schemaFile('autoscaling', autoscaling),
   schemaFile('coordination', coordination),
   schemaFile('core-config', coreConfig),

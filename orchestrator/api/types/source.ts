@@ -85,7 +85,8 @@ function interfaceSource(
       const mark = field.required || struct.guaranteed.has(name) ? '' : '?'
       return `  readonly ${name}${mark}: ${render(field.type)}\n`
     })
-  return `export interface ${typeName(struct)}${base} {\n${lines.join('')}}\n`
+  const body = lines.length === 0 ? '{}' : `{\n${lines.join('')}}`
+  return `export interface ${typeName(struct)}${base} ${body}\n`
 }
 
 function metadataName(struct: StructSchema): string | null {
