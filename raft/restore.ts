@@ -43,9 +43,12 @@ export class Restore {
     this.environment = environment
   }
 
-  /** The state machine is being replaced. */
+  /**
+   * The state machine is being replaced, or is about to be: from the moment that the core has the
+   * snapshot its log starts behind it, and what the old state amounts to says nothing of that log.
+   */
   get active(): boolean {
-    return this.phase.kind === 'committing'
+    return this.phase.kind === 'staged' || this.phase.kind === 'committing'
   }
 
   /** Opens a sink for the chunks of `request`; one snapshot at a time. */
