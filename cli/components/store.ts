@@ -26,6 +26,8 @@ interface Flags extends ComponentFlags {
   readonly listenPeer?: string
   readonly heartbeatInterval: number
   readonly electionTimeout: number
+  readonly entriesKept: number
+  readonly segmentMib: number
   readonly tls: boolean
 }
 
@@ -33,6 +35,13 @@ function milliseconds(text: string): number {
   const value = Number(text)
   if (!Number.isInteger(value) || value < 1)
     throw new UserError(`"${text}" is not a number of milliseconds.`)
+  return value
+}
+
+function count(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1)
+    throw new UserError(`"${text}" is not a whole number above zero.`)
   return value
 }
 
@@ -47,6 +56,8 @@ export function define(command: Command): void {
     .option('--listen-peer <address>', 'peer port; the one in the list when absent')
     .option('--heartbeat-interval <ms>', 'between heartbeats of the leader', milliseconds, 100)
     .option('--election-timeout <ms>', 'without a heartbeat, until an election', milliseconds, 1000)
+    .option('--entries-kept <n>', 'of the log, for members that lag', count, 5000)
+    .option('--segment-mib <n>', 'size of a file of the log, in MiB', count, 64)
     .option('--no-tls', 'a plain client port')
   tlsFlags(command, '', 'of the client port')
   tlsFlags(command, 'peer-', 'towards peers')
@@ -89,6 +100,8 @@ function start(flags: Flags, parts: ComponentParts): Promise<Running> {
         peerTls: requiredTls(flags, 'peer'),
         tickMs: flags.heartbeatInterval,
         electionTicks: Math.round(flags.electionTimeout / flags.heartbeatInterval),
+        entriesKept: flags.entriesKept,
+        segmentBytes: flags.segmentMib * 1024 * 1024,
         version,
         clock,
         random,

@@ -53,6 +53,8 @@ export interface StoreServerOptions {
   readonly watchProgressMs?: number
   /** Log entries kept behind the state for slow followers; 5,000 when absent. */
   readonly entriesKept?: number
+  /** After which the log goes on in the next file; 64 MiB when absent. */
+  readonly segmentBytes?: number
   /** Links of clients at a time; 4,096 when absent. */
   readonly clientLinksMax?: number
   /** Of this program, for `status` and `GET /version`. */

@@ -106,6 +106,7 @@ function startRaft(
       logger,
       metrics,
       entriesKept: options.entriesKept ?? 5_000,
+      ...(options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes }),
       onFatal: options.onFatal,
     },
     (error, raft) => {
