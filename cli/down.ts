@@ -5,6 +5,7 @@ import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
 import { nodeClock } from '../platform/node/clock.js'
 import { nodeProcesses } from '../platform/node/processes.js'
 import { Layout } from './cluster/layout.js'
+import { reapAllPods } from './cluster/pods.js'
 import { readSupervisor, removeRecord } from './cluster/process-files.js'
 import { shortPath } from './cluster/progress.js'
 import { isAlive, sweep, waitUntilGone } from './cluster/sweep.js'
@@ -37,9 +38,12 @@ async function down(flags: { readonly dataDir: string; readonly purge?: boolean 
   }
   removeRecord(layout.supervisorFile)
   const left = await sweep(layout, processes, clock)
+  const pods = await reapAllPods(layout, processes, clock)
   if (flags.purge === true) purge(layout)
   const what =
-    running || left > 0 ? 'Stopped.' : `No cluster is running from ${shortPath(layout.directory)}.`
+    running || left + pods > 0
+      ? 'Stopped.'
+      : `No cluster is running from ${shortPath(layout.directory)}.`
   const data = flags.purge === true ? ' The data is removed.' : ''
   process.stderr.write(`${what}${data}\n`)
 }

@@ -220,6 +220,22 @@ describe('the death of the supervisor', () => {
     await cluster.must('rollout', 'status', 'deployment/hello', '--timeout=60s')
   })
 
+  it('together with that of a node leaves pods, which `down` ends', {
+    timeout: 120_000,
+  }, async () => {
+    const { nodes } = await cluster.status()
+    const supervisor = JSON.parse(
+      readFileSync(join(cluster.directory, 'run', 'supervisor.json'), 'utf8'),
+    ) as { pid: number }
+    // The node first: the supervisor would start it again.
+    process.kill(supervisor.pid, 'SIGSTOP')
+    process.kill(nodes[0]?.pid ?? 0, 'SIGKILL')
+    process.kill(supervisor.pid, 'SIGKILL')
+    await cluster.down()
+    expect(processesOfCluster()).toEqual([])
+    expect((await cluster.up()).code).toBe(0)
+  })
+
   it('in the foreground, Ctrl-C ends everything in order', { timeout: 120_000 }, async () => {
     await cluster.down()
     const foreground = cluster.spawnRaftsman(['up'])

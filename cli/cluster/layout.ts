@@ -162,7 +162,11 @@ export class Layout {
     return join(this.directory, 'masters', name)
   }
 
+  get nodes(): string {
+    return join(this.directory, 'nodes')
+  }
+
   nodeDirectory(name: string): string {
-    return join(this.directory, 'nodes', name)
+    return join(this.nodes, name)
   }
 }

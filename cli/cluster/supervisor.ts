@@ -8,6 +8,7 @@ import type { Logger } from '../../platform/logger.js'
 import type { ChildProcess, ProcessIdentity, Processes } from '../../platform/processes.js'
 import type { ComponentSpec } from './components.js'
 import type { Layout } from './layout.js'
+import { rotateLog } from './log-file.js'
 import { removeRecord, writeRecord } from './process-files.js'
 
 /** A component that lived at least this long starts its next life without a pause. */
@@ -127,6 +128,7 @@ export class Supervisor {
     if (this.#stopping || slot.child !== null || slot.restart !== null || this.#isHeld(slot)) return
     const { layout, processes, clock, logger, command, env } = this.#parts
     const log = { appendTo: layout.logFile(slot.spec.name) }
+    rotateLog(log.appendTo)
     slot.startedAtMs = clock.monotonicMs()
     slot.child = processes.spawn(
       {
