@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { silentLogger } from '../../platform/logger.js'
 import { nodeClock } from '../../platform/node/clock.js'
-import { testAuthority } from '../apiserver/testing/certificates.js'
+import { testAuthority } from '../../platform/testing/certificates.js'
 import { HttpTransport, type HttpTransportOptions } from './http-transport.js'
 import type { ApiRequest } from './transport.js'
 

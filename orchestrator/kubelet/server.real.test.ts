@@ -9,7 +9,7 @@ import type { TlsFiles } from '../../platform/network.js'
 import { nodeClock } from '../../platform/node/clock.js'
 import type { LogQuery, Runtime } from './runtime.js'
 import { KubeletServer } from './server.js'
-import { testAuthority, type TestAuthority } from '../apiserver/testing/certificates.js'
+import { testAuthority, type TestAuthority } from '../../platform/testing/certificates.js'
 import { podOf, runOf } from './testing/observation.js'
 
 let directory = ''

@@ -14,8 +14,8 @@ import type { Store } from '../../../store/client/types.js'
 import { LocalStore } from '../../../store/local-store.js'
 import { startApiserver } from '../apiserver.js'
 import type { ApiserverOptions } from '../apiserver.js'
-import { testAuthority } from './certificates.js'
-import type { TestAuthority } from './certificates.js'
+import { testAuthority } from '../../../platform/testing/certificates.js'
+import type { TestAuthority } from '../../../platform/testing/certificates.js'
 
 export interface TestApiserverOptions {
   /** Default: a LocalStore of its own, closed with the server. */
