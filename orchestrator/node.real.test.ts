@@ -85,7 +85,7 @@ async function start(stopPodsOnExit = false): Promise<RunningNode> {
     random: nodeRandom(),
     processes: nodeProcesses(),
     files: nodeFiles,
-    logger: verbose ? nodeLogger({ component: 'node', level: 'debug' }) : silentLogger,
+    logger: verbose ? nodeLogger({ process: 'node', level: 'debug' }) : silentLogger,
     metrics,
     metricsText: () => metrics.text(),
     searchPath: process.env['PATH'] ?? '',

@@ -98,7 +98,7 @@ export class RaftNode implements Replica {
     const { clock, random, stateMachine, id, electionTicks, tickMs } = options
     const { state } = initial
     this.options = options
-    this.logger = options.logger.child({ node: options.name })
+    this.logger = options.logger
     this.log = log
     const timeoutMs = 5000 + 2 * electionTicks * tickMs
     this.proposals = new ProposalBook(

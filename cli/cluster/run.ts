@@ -68,7 +68,7 @@ async function startAll(
   step: (text: string) => void,
 ): Promise<Started> {
   const logger = nodeLogger({
-    component: 'supervisor',
+    process: 'supervisor',
     level: 'info',
     destination: openLog(layout.logFile('supervisor')),
   })

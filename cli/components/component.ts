@@ -107,7 +107,7 @@ export async function runComponent(
   start: (parts: ComponentParts) => Promise<Running>,
 ): Promise<never> {
   const logger = nodeLogger({
-    component,
+    process: component,
     level: flags.logLevel,
     bindings: { name: flags.name },
   })

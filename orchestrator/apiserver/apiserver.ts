@@ -87,9 +87,8 @@ export interface Apiserver {
 
 /** Rejects when the certificates cannot be read or the address not be bound. */
 export async function startApiserver(options: ApiserverOptions): Promise<Apiserver> {
-  const { store, clock, random, metrics } = options
+  const { store, clock, random, logger, metrics } = options
   const limits = { ...defaultLimits, ...options.limits }
-  const logger = options.logger.child({ component: 'apiserver', master: options.name })
   const serviceCidr = parseCidr(options.serviceCidr)
   const caPem = readFileSync(options.tls.caFile, 'utf8')
   const cache = new RegistryCache({ store, clock, logger })

@@ -2,15 +2,15 @@
 // blocking the event loop and flushed at exit; secrets are cut out by name before they are written.
 
 import { pino } from 'pino'
-import type { DestinationStream } from 'pino'
-import type { Logger } from '../logger.js'
+import type { Logger as PinoLogger } from 'pino'
+import type { LogFields, Logger } from '../logger.js'
 import { LogSink } from './log-sink.js'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
 
 export interface LoggerOptions {
-  /** What is speaking: "store", "apiserver". */
-  readonly component: string
+  /** What is running: "store", "apiserver". Its parts name themselves as `component`. */
+  readonly process: string
   readonly level: LogLevel
   /** Fields on every line, as node or master. */
   readonly bindings?: Readonly<Record<string, unknown>>
@@ -36,11 +36,10 @@ const secretNames = [
 ]
 
 export function nodeLogger(options: LoggerOptions): Logger {
-  const destination: DestinationStream = options.destination ?? standardError()
-  return pino(
+  const lines = pino(
     {
       level: options.level,
-      base: { component: options.component, pid: process.pid, ...options.bindings },
+      base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: label => ({ level: label }) },
       serializers: { error: pino.stdSerializers.err },
@@ -49,8 +48,27 @@ export function nodeLogger(options: LoggerOptions): Logger {
         censor: '[redacted]',
       },
     },
-    destination,
+    options.destination ?? standardError(),
   )
+  return bound(lines, { process: options.process, pid: process.pid, ...options.bindings })
+}
+
+/**
+ * With `bindings` on every line. They are merged here, and the innermost wins, because pino writes
+ * a field once for each child that binds it and readers of JSON then disagree on which one counts.
+ */
+function bound(lines: PinoLogger, bindings: LogFields): Logger {
+  const at =
+    (level: 'debug' | 'info' | 'warn' | 'error') => (fields: LogFields, message: string) => {
+      if (lines.isLevelEnabled(level)) lines[level]({ ...bindings, ...fields }, message)
+    }
+  return {
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    child: more => bound(lines, { ...bindings, ...more }),
+  }
 }
 
 function standardError(): LogSink {

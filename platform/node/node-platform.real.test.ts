@@ -186,7 +186,7 @@ describe('nodeLogger', () => {
   test('writes JSON lines with its bindings, below its level nothing, and no secrets', () => {
     const lines: string[] = []
     const log = nodeLogger({
-      component: 'store',
+      process: 'store',
       level: 'info',
       destination: { write: line => lines.push(line) },
     })
@@ -196,7 +196,7 @@ describe('nodeLogger', () => {
     expect(lines.map(line => JSON.parse(line) as unknown)).toMatchObject([
       {
         level: 'warn',
-        component: 'store',
+        process: 'store',
         node: 3,
         token: '[redacted]',
         user: { password: '[redacted]', name: 'a' },
@@ -204,6 +204,27 @@ describe('nodeLogger', () => {
       },
       { level: 'error', error: { message: 'broken' } },
     ])
+  })
+
+  test('writes each field once, the innermost binding of it', () => {
+    const lines: string[] = []
+    const log = nodeLogger({
+      process: 'store',
+      level: 'info',
+      bindings: { name: 'master-1' },
+      destination: { write: line => lines.push(line) },
+    })
+    const child = log.child({ component: 'a', password: 'hush' }).child({ component: 'b' })
+    child.info({ pid: 7, name: 'other' }, 'seen')
+    log.info({}, 'apart')
+    const fields = (line: string | undefined) =>
+      [...(line ?? '').matchAll(/"(\w+)":/g)].map(m => m[1])
+    for (const line of lines) expect(fields(line)).toEqual([...new Set(fields(line))])
+    expect(lines.map(line => JSON.parse(line) as unknown)).toMatchObject([
+      { process: 'store', name: 'other', component: 'b', pid: 7, password: '[redacted]' },
+      { process: 'store', name: 'master-1', pid: process.pid, msg: 'apart' },
+    ])
+    expect(fields(lines[1])).not.toContain('component')
   })
 })
 
