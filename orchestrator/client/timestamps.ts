@@ -1,19 +1,14 @@
-// Instants as the API spells them: RFC 3339 in UTC, in whole seconds (Time) or microseconds
-// (MicroTime). Counterpart: apimachinery's metav1.Time and MicroTime.
+// Instants of the API for those who reckon in milliseconds of wall time since the Unix epoch.
+
+import { microTimeOfMs, msOfTime, timeOfMs } from '../api/time.js'
 
 /** "2026-11-23T17:52:28Z". */
-export function formatTime(wallMs: number): string {
-  return `${new Date(Math.floor(wallMs / 1000) * 1000).toISOString().slice(0, 19)}Z`
-}
+export const formatTime = (wallMs: number): string => timeOfMs(wallMs)
 
 /** "2026-11-23T17:52:28.123000Z". */
-export function formatMicroTime(wallMs: number): string {
-  return `${new Date(wallMs).toISOString().slice(0, 23)}000Z`
-}
+export const formatMicroTime = (wallMs: number): string => microTimeOfMs(wallMs)
 
-/** Milliseconds since the Unix epoch; null for what is missing or no instant. */
+/** null for what is missing or no instant. */
 export function parseTimeMs(text: string | undefined | null): number | null {
-  if (text === undefined || text === null) return null
-  const ms = Date.parse(text)
-  return Number.isNaN(ms) ? null : ms
+  return text === undefined || text === null ? null : msOfTime(text)
 }

@@ -1,7 +1,7 @@
 // The numbers of a rollout: how many more and how many fewer pods than wanted there may be, and
 // each revision's share. Pure. Counterpart: pkg/controller/deployment/util.
 
-import { resolveIntOrPercent } from './int-or-percent.js'
+import { scaledValue } from '../../api/int-or-string.js'
 import type { Deployment } from '../../api/types/apps.js'
 
 export interface RollingLimits {
@@ -20,8 +20,8 @@ export function rollingLimits(deployment: Deployment): RollingLimits {
   const replicas = wantedReplicas(deployment)
   if (!isRollingUpdate(deployment)) return { maxSurge: 0, maxUnavailable: 0 }
   const { maxSurge, maxUnavailable } = deployment.spec.strategy?.rollingUpdate ?? {}
-  const surge = resolveIntOrPercent(maxSurge ?? '25%', replicas, 'up')
-  const unavailable = resolveIntOrPercent(maxUnavailable ?? '25%', replicas, 'down')
+  const surge = scaledValue(maxSurge ?? '25%', replicas, 'up') ?? 0
+  const unavailable = scaledValue(maxUnavailable ?? '25%', replicas, 'down') ?? 0
   if (surge === 0 && unavailable === 0) return { maxSurge: 0, maxUnavailable: 1 }
   return { maxSurge: surge, maxUnavailable: Math.min(unavailable, replicas) }
 }

@@ -2,16 +2,9 @@
 // pkg/controller/tainteviction. Beyond the original, time runs from the taint's own timeAdded, so
 // a new leader does not start the toleration over again.
 
+import { tolerates } from '../../api/tolerations.js'
 import type { Taint, Toleration } from '../../api/types/core-scheduling.js'
 import { parseTimeMs } from '../../client/timestamps.js'
-
-export function tolerates(toleration: Toleration, taint: Taint): boolean {
-  if (toleration.effect && toleration.effect !== taint.effect) return false
-  const operator = toleration.operator || 'Equal'
-  if (!toleration.key) return operator === 'Exists'
-  if (toleration.key !== taint.key) return false
-  return operator === 'Exists' || (toleration.value ?? '') === (taint.value ?? '')
-}
 
 /** Wall time of the eviction; null when the pod may stay for ever. */
 export function evictionTimeMs(

@@ -1,6 +1,8 @@
 // nodeSelector and node affinity. Counterpart: plugin nodeaffinity and
 // component-helpers/scheduling/corev1/nodeaffinity.
 
+import type { LabelOperator, Labels } from '../../api/selectors.js'
+import { matchesRequirement } from '../../api/selectors.js'
 import type { Node } from '../../api/types/core-node.js'
 import type { Pod } from '../../api/types/core-pod.js'
 import type { NodeSelectorRequirement, NodeSelectorTerm } from '../../api/types/core-scheduling.js'
@@ -31,35 +33,19 @@ export function matchesNodeAffinity(pod: Pod, node: Node): boolean {
 export function matchesTerm(term: NodeSelectorTerm, node: Node): boolean {
   const { matchExpressions = [], matchFields = [] } = term
   if (matchExpressions.length === 0 && matchFields.length === 0) return false
-  const labels = node.metadata.labels ?? {}
-  const valueOf = (key: string) => (Object.hasOwn(labels, key) ? labels[key] : undefined)
+  const { labels = {}, name = '' } = node.metadata
   return (
-    matchExpressions.every(requirement => matches(requirement, valueOf(requirement.key))) &&
+    matchExpressions.every(requirement => matches(requirement, labels)) &&
     matchFields.every(
       requirement =>
-        requirement.key === 'metadata.name' && matches(requirement, node.metadata.name),
+        requirement.key === 'metadata.name' && matches(requirement, { 'metadata.name': name }),
     )
   )
 }
 
-function matches(requirement: NodeSelectorRequirement, value: string | undefined): boolean {
-  const values = requirement.values ?? []
-  switch (requirement.operator) {
-    case 'In':
-      return value !== undefined && values.includes(value)
-    case 'NotIn':
-      return value === undefined || !values.includes(value)
-    case 'Exists':
-      return value !== undefined
-    case 'DoesNotExist':
-      return value === undefined
-    case 'Gt':
-    case 'Lt': {
-      if (value === undefined || !/^[-+]?\d+$/.test(value)) return false
-      const bound = Number(values[0])
-      return requirement.operator === 'Gt' ? Number(value) > bound : Number(value) < bound
-    }
-    default:
-      return false
-  }
+const operators: readonly string[] = ['In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt', 'Lt']
+const isOperator = (text: string): text is LabelOperator => operators.includes(text)
+
+function matches({ key, operator, values = [] }: NodeSelectorRequirement, labels: Labels): boolean {
+  return isOperator(operator) && matchesRequirement({ key, operator, values }, labels)
 }

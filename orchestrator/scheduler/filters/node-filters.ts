@@ -2,7 +2,7 @@
 // Counterpart: plugins nodename, nodeunschedulable and tainttoleration.
 
 import type { Filter } from './filter.js'
-import { toleratesAny } from './tolerations.js'
+import { toleratesAny } from '../../api/tolerations.js'
 
 export const nodeName: Filter = {
   name: 'NodeName',

@@ -7,7 +7,7 @@ import type { TopologySpreadConstraint } from '../../api/types/core-scheduling.j
 import type { NodeInfo } from '../node-info.js'
 import type { Filter, NodeCheck, Rejection } from './filter.js'
 import { matchesNodeAffinity } from './node-affinity.js'
-import { toleratesAny } from './tolerations.js'
+import { toleratesAny } from '../../api/tolerations.js'
 
 export const podTopologySpread: Filter = {
   name: 'PodTopologySpread',

@@ -1,7 +1,7 @@
 // Scores by what pod and node prefer. Counterpart: plugins tainttoleration and nodeaffinity.
 
 import { matchesTerm } from '../filters/node-affinity.js'
-import { toleratesAny } from '../filters/tolerations.js'
+import { toleratesAny } from '../../api/tolerations.js'
 import { normalized, type Score } from './score.js'
 
 /** Fewer PreferNoSchedule taints that the pod does not tolerate. */

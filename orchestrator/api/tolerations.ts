@@ -1,6 +1,6 @@
 // Whether a pod puts up with a taint. Counterpart: ToleratesTaint of k8s.io/component-helpers.
 
-import type { Taint, Toleration } from '../../api/types/core-scheduling.js'
+import type { Taint, Toleration } from './types/core-scheduling.js'
 
 export function tolerates(toleration: Toleration, taint: Taint): boolean {
   if (toleration.effect && toleration.effect !== taint.effect) return false
