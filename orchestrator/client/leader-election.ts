@@ -38,9 +38,9 @@ export interface LeaderElectionOptions {
   readonly name: string
   /** Unique in the cluster and over restarts: host name and a random part. */
   readonly identity: string
-  readonly leaseDurationMs?: number
-  readonly renewDeadlineMs?: number
-  readonly retryPeriodMs?: number
+  readonly leaseDurationMs?: number | undefined
+  readonly renewDeadlineMs?: number | undefined
+  readonly retryPeriodMs?: number | undefined
   readonly onStartedLeading: (term: LeadershipTerm) => void
   /** After the term's signal was aborted. */
   readonly onStoppedLeading: () => void

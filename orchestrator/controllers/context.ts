@@ -78,6 +78,25 @@ export function reconcilerQueue(
   return { queue, start: () => runWorkers(queue, reconciler.concurrency, { work, onError }) }
 }
 
+/** A controller whose workers begin once every informer knows its objects. */
+export function runningController(
+  context: ControllerContext,
+  parts: {
+    readonly queue: WorkQueue
+    readonly start: () => void
+    /** Take the handlers off the informers. */
+    readonly unsubscribe: readonly (() => void)[]
+  },
+): Controller {
+  void context.informers.whenSynced().then(parts.start)
+  return {
+    stop() {
+      for (const off of parts.unsubscribe) off()
+      parts.queue.stop()
+    },
+  }
+}
+
 export function recorderOf(context: ControllerContext, component: string): EventRecorder {
   const { client, clock, random, logger } = context
   return new EventRecorder({ client, clock, random, logger, component })

@@ -2,10 +2,25 @@
 
 import type { Pod } from '../api/types/core-pod.js'
 import type { PodCondition } from '../api/types/core-pod-status.js'
-import { parseTimeMs } from '../client/timestamps.js'
+import { formatTime, parseTimeMs } from '../client/timestamps.js'
 
 export function podCondition(pod: Pod, type: string): PodCondition | undefined {
   return pod.status?.conditions?.find(condition => condition.type === type)
+}
+
+/** Its conditions, of which DisruptionTarget says who takes the pod down and why. */
+export function disruptedConditions(
+  pod: Pod,
+  reason: string,
+  message: string,
+  wallMs: number,
+): readonly PodCondition[] {
+  const others = (pod.status?.conditions ?? []).filter(({ type }) => type !== 'DisruptionTarget')
+  const lastTransitionTime = formatTime(wallMs)
+  return [
+    ...others,
+    { type: 'DisruptionTarget', status: 'True', reason, message, lastTransitionTime },
+  ]
 }
 
 /** Succeeded or Failed: its containers run no more and never will. */

@@ -74,9 +74,9 @@ export async function startControllers(options: ControllersOptions): Promise<Run
     namespace: 'kube-system',
     name: 'kube-controller-manager',
     identity,
-    ...pick(options, 'leaseDurationMs'),
-    ...pick(options, 'renewDeadlineMs'),
-    ...pick(options, 'retryPeriodMs'),
+    leaseDurationMs: options.leaseDurationMs,
+    renewDeadlineMs: options.renewDeadlineMs,
+    retryPeriodMs: options.retryPeriodMs,
     onStartedLeading: term => {
       leader.set(1, lease)
       running = startTerm({ ...options, logger }, client, controllerMetrics, term)
@@ -97,13 +97,6 @@ export async function startControllers(options: ControllersOptions): Promise<Run
 }
 
 const defaultClusterCidr = '127.64.0.0/12'
-
-function pick<K extends keyof ControllersOptions>(
-  options: ControllersOptions,
-  key: K,
-): Partial<Pick<ControllersOptions, K>> {
-  return options[key] === undefined ? {} : ({ [key]: options[key] } as Pick<ControllersOptions, K>)
-}
 
 function metricsOf(metrics: Metrics): ControllerMetrics {
   return {

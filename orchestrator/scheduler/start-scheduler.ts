@@ -59,7 +59,6 @@ export async function startScheduler(options: SchedulerOptions): Promise<Running
     scheduler.start()
   }
   leader.set(0, lease)
-  const { leaseDurationMs, renewDeadlineMs, retryPeriodMs } = options
   const election = new LeaderElection({
     client,
     clock,
@@ -68,9 +67,9 @@ export async function startScheduler(options: SchedulerOptions): Promise<Running
     namespace: 'kube-system',
     name: 'kube-scheduler',
     identity,
-    ...(leaseDurationMs === undefined ? {} : { leaseDurationMs }),
-    ...(renewDeadlineMs === undefined ? {} : { renewDeadlineMs }),
-    ...(retryPeriodMs === undefined ? {} : { retryPeriodMs }),
+    leaseDurationMs: options.leaseDurationMs,
+    renewDeadlineMs: options.renewDeadlineMs,
+    retryPeriodMs: options.retryPeriodMs,
     onStartedLeading: begin,
     onStoppedLeading: () => {
       leader.set(0, lease)

@@ -19,6 +19,7 @@ import {
   errorText,
   reconcilerQueue,
   recorderOf,
+  runningController,
 } from '../context.js'
 import { byOrphanNamespace, claim, controllerOf, orphanIndex } from '../ownership.js'
 import { revisionAnnotation } from './annotations.js'
@@ -188,11 +189,5 @@ export function startDeploymentController(context: ControllerContext): Controlle
     }),
     podInformer.addHandlers({ onDelete: podGone }),
   ]
-  void informers.whenSynced().then(start)
-  return {
-    stop() {
-      for (const off of unsubscribe) off()
-      queue.stop()
-    },
-  }
+  return runningController(context, { queue, start, unsubscribe })
 }

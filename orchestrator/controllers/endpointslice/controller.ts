@@ -17,7 +17,12 @@ import {
   splitKey,
 } from '../../client/resources.js'
 import { sameJson } from '../canonical-json.js'
-import { type Controller, type ControllerContext, reconcilerQueue } from '../context.js'
+import {
+  type Controller,
+  type ControllerContext,
+  reconcilerQueue,
+  runningController,
+} from '../context.js'
 import { isDeleting } from '../ownership.js'
 import { isPodReady } from '../pod-state.js'
 import { WrittenVersions } from '../written-versions.js'
@@ -159,13 +164,7 @@ export function startEndpointSliceController(context: ControllerContext): Contro
       onDelete: object => queue.add(objectKey(object)),
     }),
   ]
-  void informers.whenSynced().then(start)
-  return {
-    stop() {
-      for (const off of unsubscribe) off()
-      queue.stop()
-    },
-  }
+  return runningController(context, { queue, start, unsubscribe })
 }
 
 /** Nothing changed that a slice shows. */

@@ -8,7 +8,13 @@ import { ApiError, isNotFound } from '../../client/api-error.js'
 import { type DiscoveredResource, discover } from '../../client/discovery.js'
 import { namespaces, pods } from '../../client/resources.js'
 import { sameJson } from '../canonical-json.js'
-import { type Controller, type ControllerContext, errorText, reconcilerQueue } from '../context.js'
+import {
+  type Controller,
+  type ControllerContext,
+  errorText,
+  reconcilerQueue,
+  runningController,
+} from '../context.js'
 import { isDeleting } from '../ownership.js'
 import {
   type DeletionFindings,
@@ -145,13 +151,7 @@ export function startNamespaceController(context: ControllerContext): Controller
       },
     }),
   ]
-  void informers.whenSynced().then(start)
-  return {
-    stop() {
-      for (const off of unsubscribe) off()
-      queue.stop()
-    },
-  }
+  return runningController(context, { queue, start, unsubscribe })
 }
 
 function resourceName({ plural, group }: DiscoveredResource): string {

@@ -2,7 +2,13 @@
 // it has just given as used before its informer shows it, so no two nodes get the same.
 
 import { nodes } from '../../client/resources.js'
-import { type Controller, type ControllerContext, reconcilerQueue, recorderOf } from '../context.js'
+import {
+  type Controller,
+  type ControllerContext,
+  reconcilerQueue,
+  recorderOf,
+  runningController,
+} from '../context.js'
 import { allocateCidr, CidrError } from './reconcile.js'
 
 export interface NodeIpamOptions {
@@ -65,11 +71,5 @@ export function startNodeIpamController(
     },
     onDelete: node => queue.add(node.metadata.name ?? ''),
   })
-  void informers.whenSynced().then(start)
-  return {
-    stop() {
-      unsubscribe()
-      queue.stop()
-    },
-  }
+  return runningController(context, { queue, start, unsubscribe: [unsubscribe] })
 }

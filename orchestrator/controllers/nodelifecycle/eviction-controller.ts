@@ -5,11 +5,16 @@ import type { Pod } from '../../api/types/core-pod.js'
 import { isNotFound } from '../../client/api-error.js'
 import { nodeNameIndex } from '../../client/object-store.js'
 import { nodes, objectKey, pods, splitKey } from '../../client/resources.js'
-import { formatTime } from '../../client/timestamps.js'
 import { sameJson } from '../canonical-json.js'
-import { type Controller, type ControllerContext, reconcilerQueue, recorderOf } from '../context.js'
+import {
+  type Controller,
+  type ControllerContext,
+  reconcilerQueue,
+  recorderOf,
+  runningController,
+} from '../context.js'
 import { isDeleting } from '../ownership.js'
-import { isPodTerminal } from '../pod-state.js'
+import { disruptedConditions, isPodTerminal } from '../pod-state.js'
 import { evictionTimeMs } from './eviction.js'
 
 export function startTaintEvictionController(context: ControllerContext): Controller {
@@ -71,23 +76,11 @@ export function startTaintEvictionController(context: ControllerContext): Contro
       },
     }),
   ]
-  void informers.whenSynced().then(start)
-  return {
-    stop() {
-      for (const off of unsubscribe) off()
-      queue.stop()
-    },
-  }
+  return runningController(context, { queue, start, unsubscribe })
 }
 
 function disrupted(pod: Pod, wallMs: number): Pod {
-  const others = (pod.status?.conditions ?? []).filter(c => c.type !== 'DisruptionTarget')
-  const condition = {
-    type: 'DisruptionTarget',
-    status: 'True',
-    reason: 'DeletionByTaintManager',
-    message: 'Taint manager: deleting due to NoExecute taint',
-    lastTransitionTime: formatTime(wallMs),
-  }
-  return { ...pod, status: { ...pod.status, conditions: [...others, condition] } }
+  const message = 'Taint manager: deleting due to NoExecute taint'
+  const conditions = disruptedConditions(pod, 'DeletionByTaintManager', message, wallMs)
+  return { ...pod, status: { ...pod.status, conditions } }
 }

@@ -3,9 +3,8 @@
 import type { Pod } from '../../api/types/core-pod.js'
 import { isNotFound } from '../../client/api-error.js'
 import { nodes, pods } from '../../client/resources.js'
-import { formatTime } from '../../client/timestamps.js'
 import { type Controller, type ControllerContext, errorText } from '../context.js'
-import { isPodTerminal } from '../pod-state.js'
+import { disruptedConditions, isPodTerminal } from '../pod-state.js'
 import { planPodGc } from './reconcile.js'
 
 export interface PodGcOptions {
@@ -69,15 +68,10 @@ export function startPodGcController(
 
   /** A pod that vanishes while "Running" would confuse those who count its end. */
   function failed(pod: Pod, disruption: string | null): Pod {
-    const others = (pod.status?.conditions ?? []).filter(c => c.type !== 'DisruptionTarget')
-    const condition = {
-      type: 'DisruptionTarget',
-      status: 'True',
-      reason: 'DeletionByPodGC',
-      message: disruption ?? '',
-      lastTransitionTime: formatTime(clock.wallMs()),
-    }
-    const conditions = disruption === null ? (pod.status?.conditions ?? []) : [...others, condition]
+    const conditions =
+      disruption === null
+        ? (pod.status?.conditions ?? [])
+        : disruptedConditions(pod, 'DeletionByPodGC', disruption, clock.wallMs())
     return { ...pod, status: { ...pod.status, phase: 'Failed', conditions } }
   }
 

@@ -23,6 +23,7 @@ import {
   errorText,
   reconcilerQueue,
   recorderOf,
+  runningController,
 } from '../context.js'
 import { byOrphanNamespace, controllerOf, isDeleting, orphanIndex } from '../ownership.js'
 import { isPodActive } from '../pod-state.js'
@@ -214,11 +215,5 @@ export function startReplicaSetController(context: ControllerContext): Controlle
     }),
     podInformer.addHandlers({ onAdd: podAdded, onUpdate: podUpdated, onDelete: podDeleted }),
   ]
-  void informers.whenSynced().then(start)
-  return {
-    stop() {
-      for (const off of unsubscribe) off()
-      queue.stop()
-    },
-  }
+  return runningController(context, { queue, start, unsubscribe })
 }
