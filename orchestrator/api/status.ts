@@ -121,8 +121,10 @@ export function notFound(resource: ResourceName, name: string): ApiError {
 }
 
 /** A path that names no resource at all. */
-export function pathNotFound(): ApiError {
-  return failure(404, 'NotFound', 'the server could not find the requested resource', {})
+/** `what` says more where the bare sentence would leave users guessing: "pods/exec is not served". */
+export function pathNotFound(what = ''): ApiError {
+  const sentence = 'the server could not find the requested resource'
+  return failure(404, 'NotFound', what === '' ? sentence : `${sentence}: ${what}`, {})
 }
 
 export function alreadyExists(resource: ResourceName, name: string): ApiError {

@@ -194,16 +194,16 @@ export class Pipeline {
   }
 
   #resource(call: Call): Promise<ApiResponse> {
-    const { info, kind, request } = call
+    const { info, kind } = call
     const { endpoints, subresources } = this.#options
     if (!kind.namespaced && info.namespace !== '' && info.resource !== 'namespaces') {
       throw pathNotFound()
     }
     if (info.subresource !== '') return subresources.handle(call)
-    if (!kind.verbs.includes(info.verb)) throw methodNotAllowed(kind, request.method)
+    if (!kind.verbs.includes(info.verb)) throw methodNotAllowed(kind, info.verb)
     const needsNamespace =
       kind.namespaced && info.namespace === '' && info.verb !== 'list' && info.verb !== 'watch'
-    if (needsNamespace) throw methodNotAllowed(kind, request.method)
+    if (needsNamespace) throw methodNotAllowed(kind, info.verb)
     switch (info.verb) {
       case 'get':
         return endpoints.get(call)
@@ -212,11 +212,11 @@ export class Pipeline {
       case 'watch':
         return endpoints.watch(call)
       case 'create':
-        if (info.name !== '') throw methodNotAllowed(kind, request.method)
+        if (info.name !== '') throw methodNotAllowed(kind, info.verb)
         return endpoints.create(call)
       case 'update':
       case 'patch':
-        if (info.name === '') throw methodNotAllowed(kind, request.method)
+        if (info.name === '') throw methodNotAllowed(kind, info.verb)
         return info.verb === 'update' ? endpoints.update(call) : endpoints.patch(call)
       case 'delete':
         return endpoints.delete(call)

@@ -75,16 +75,16 @@ export class SubresourceEndpoints {
       if (info.verb === 'get') return endpoints.get(call)
       if (info.verb === 'update') return endpoints.update(call)
       if (info.verb === 'patch') return endpoints.patch(call)
-      throw methodNotAllowed(kind, call.request.method)
+      throw methodNotAllowed(kind, info.verb)
     }
     if (info.subresource === 'scale' && kind.scale !== null) return this.#scale(call)
-    throw pathNotFound()
+    throw pathNotFound(`${kind.plural}/${info.subresource} is not served`)
   }
 
   /** POST pods/<name>/binding. Throws ApiError. */
   async #binding(call: Call): Promise<ApiResponse> {
     const { info, request, kind } = call
-    if (info.verb !== 'create') throw methodNotAllowed(kind, request.method)
+    if (info.verb !== 'create') throw methodNotAllowed(kind, info.verb)
     const options = parseWriteOptions(info.query)
     const contentType = request.headers.get('content-type') ?? ''
     const { object } = decodeObject(bindingType, request.body, contentType, options.fieldValidation)
@@ -102,7 +102,7 @@ export class SubresourceEndpoints {
   /** POST pods/<name>/eviction: a delete, as long as there are no disruption budgets. */
   async #eviction(call: Call): Promise<ApiResponse> {
     const { info, request, kind } = call
-    if (info.verb !== 'create') throw methodNotAllowed(kind, request.method)
+    if (info.verb !== 'create') throw methodNotAllowed(kind, info.verb)
     const write = parseWriteOptions(info.query)
     const contentType = request.headers.get('content-type') ?? ''
     const { object } = decodeObject(evictionType, request.body, contentType, 'Ignore')
@@ -119,7 +119,7 @@ export class SubresourceEndpoints {
   /** PUT namespaces/<name>/finalize. */
   async #finalize(call: Call): Promise<ApiResponse> {
     const { info, request, kind } = call
-    if (info.verb !== 'update') throw methodNotAllowed(kind, request.method)
+    if (info.verb !== 'update') throw methodNotAllowed(kind, info.verb)
     const options = parseWriteOptions(info.query)
     const contentType = request.headers.get('content-type') ?? ''
     const { object } = decodeObject(kind, request.body, contentType, options.fieldValidation)
@@ -170,7 +170,7 @@ export class SubresourceEndpoints {
         return patched.object
       }
     } else {
-      throw methodNotAllowed(kind, request.method)
+      throw methodNotAllowed(kind, info.verb)
     }
     const main = { ...call, info: { ...info, subresource: '' } }
     const stored = await this.#services.endpoints.modify(main, options, current => {
@@ -183,8 +183,8 @@ export class SubresourceEndpoints {
 
   /** GET pods/<name>/log: streamed from the kubelet of the pod's node. */
   async #log(call: Call): Promise<ApiResponse> {
-    const { info, kind, request } = call
-    if (info.verb !== 'get') throw methodNotAllowed(kind, request.method)
+    const { info, kind } = call
+    if (info.verb !== 'get') throw methodNotAllowed(kind, info.verb)
     const { reader, kubelet } = this.#services
     const pod = (await reader.get(kind, info.namespace, info.name, '')).object
     const container = logContainer(pod, info.query.get('container') ?? '')

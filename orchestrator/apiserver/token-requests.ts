@@ -36,7 +36,7 @@ export async function createToken(
   call: Call,
 ): Promise<ApiResponse> {
   const { info, kind, request } = call
-  if (info.verb !== 'create') throw methodNotAllowed(kind, request.method)
+  if (info.verb !== 'create') throw methodNotAllowed(kind, info.verb)
   if (signer === null) throw serviceUnavailable('this API server has no key to sign tokens with')
   const contentType = request.headers.get('content-type') ?? ''
   const review = decodeObject(tokenRequestType, request.body, contentType, 'Ignore').object

@@ -41,10 +41,16 @@ export function kubectlBinaries(wanted: readonly string[]): readonly (readonly [
   return byVersion.size === 0 ? [['on PATH', onPath]] : [...byVersion]
 }
 
-export function kubectlWith(binary: string, kubeconfig: string): Kubectl {
+/** `variables` join the environment, as EDITOR. */
+export function kubectlWith(
+  binary: string,
+  kubeconfig: string,
+  variables: Readonly<Record<string, string>> = {},
+): Kubectl {
   // A home of its own: no cached discovery of another server.
   const home = mkdtempSync(join(tmpdir(), 'raftsman-kubectl-'))
-  const env = { ...process.env, HOME: home, KUBECONFIG: kubeconfig, KUBECTL_EXTERNAL_DIFF: '' }
+  const own = { HOME: home, KUBECONFIG: kubeconfig, KUBECTL_EXTERNAL_DIFF: '' }
+  const env = { ...process.env, ...own, ...variables }
   const run = (...args: readonly string[]) =>
     new Promise<KubectlResult>(resolve => {
       execFile(binary, args, { env, cwd: home, timeout: 30_000 }, (error, stdout, stderr) => {
