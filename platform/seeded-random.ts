@@ -3,6 +3,7 @@
 
 import { assert } from './errors.js'
 import type { Random } from './random.js'
+import { integerBelow } from './random.js'
 
 /** `seed`: any integer below 2^53; both its halves count. */
 export function seededRandom(seed: number): Random {
@@ -36,13 +37,7 @@ export function seededRandom(seed: number): Random {
 
   return {
     next: () => draw() / 2 ** 53,
-    integer(bound) {
-      assert(Number.isSafeInteger(bound) && bound >= 1, 'bound must be an integer in 1..2^53-1')
-      const limit = 2 ** 53 - (2 ** 53 % bound)
-      let value = draw()
-      while (value >= limit) value = draw()
-      return value % bound
-    },
+    integer: bound => integerBelow(bound, draw),
     bytes(length) {
       const bytes = new Uint8Array(length)
       for (let at = 0; at < length; at += 1) bytes[at] = word() & 0xff

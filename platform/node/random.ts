@@ -1,8 +1,8 @@
 // Randomness of the operating system: fit for jitter and for names that nobody may guess.
 
 import { randomBytes, randomFillSync } from 'node:crypto'
-import { assert } from '../errors.js'
 import type { Random } from '../random.js'
+import { integerBelow } from '../random.js'
 
 const poolBytes = 4096
 
@@ -25,14 +25,7 @@ export function nodeRandom(): Random {
 
   return {
     next: () => draw() / 2 ** 53,
-    integer(bound) {
-      assert(Number.isSafeInteger(bound) && bound >= 1, 'bound must be an integer in 1..2^53-1')
-      // Draws above the last whole multiple of the bound would favour small results.
-      const limit = 2 ** 53 - (2 ** 53 % bound)
-      let value = draw()
-      while (value >= limit) value = draw()
-      return value % bound
-    },
+    integer: bound => integerBelow(bound, draw),
     bytes: length => new Uint8Array(randomBytes(length)),
   }
 }
