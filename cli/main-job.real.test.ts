@@ -5,11 +5,6 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { get as httpGet } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { RaftsmanError } from '../platform/errors.js'
-import { silentLogger } from '../platform/logger.js'
-import { nodeClock } from '../platform/node/clock.js'
-import { nodeNetwork } from '../platform/node/network.js'
-import { nodeRandom } from '../platform/node/random.js'
-import { StoreClient } from '../store/client/store-client.js'
 import { eventually, LocalCluster, type Status } from './testing/local-cluster.js'
 
 interface PodList {
@@ -115,18 +110,7 @@ function pidOfPod(name: string): number {
 /** Puts keys one after another through every failure, and remembers which were acknowledged. */
 class Writer {
   readonly acknowledged: string[] = []
-  readonly store = new StoreClient({
-    endpoints: [1, 2, 3].map(master => cluster.address(master * 10_000 + 2379)),
-    tls: {
-      certFile: cluster.pki('store-admin.crt'),
-      keyFile: cluster.pki('store-admin.key'),
-      caFile: cluster.pki('store-ca.crt'),
-    },
-    clock: nodeClock(),
-    random: nodeRandom(),
-    network: nodeNetwork(silentLogger),
-    logger: silentLogger,
-  })
+  readonly store = cluster.storeClient(3)
   readonly #stopped = new AbortController()
   #done: Promise<void> = Promise.resolve()
 

@@ -15,11 +15,6 @@ import {
   projectRoot,
   type Status,
 } from '../../cli/testing/local-cluster.js'
-import { silentLogger } from '../../platform/logger.js'
-import { nodeClock } from '../../platform/node/clock.js'
-import { nodeNetwork } from '../../platform/node/network.js'
-import { nodeRandom } from '../../platform/node/random.js'
-import { StoreClient } from '../../store/client/store-client.js'
 
 interface Scenario {
   readonly name: string
@@ -109,20 +104,7 @@ async function idleCost(cluster: LocalCluster): Promise<readonly Scenario[]> {
 
 /** SIGKILL of all processes of the leading master, to the next write that a client gets acknowledged. */
 async function failover(cluster: LocalCluster): Promise<readonly Scenario[]> {
-  const masters = Number(flags.masters)
-  const store = new StoreClient({
-    endpoints: Array.from({ length: masters }, (_, i) => cluster.address((i + 1) * 10_000 + 2379)),
-    tls: {
-      certFile: cluster.pki('store-admin.crt'),
-      keyFile: cluster.pki('store-admin.key'),
-      caFile: cluster.pki('store-ca.crt'),
-    },
-    clock: nodeClock(),
-    random: nodeRandom(),
-    network: nodeNetwork(silentLogger),
-    logger: silentLogger,
-    requestTimeoutMs: 30_000,
-  })
+  const store = cluster.storeClient(Number(flags.masters), { requestTimeoutMs: 30_000 })
   const key = Buffer.from('bench/failover')
   const gaps: number[] = []
   for (let round = 0; round < Number(flags.failovers); round += 1) {

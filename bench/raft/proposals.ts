@@ -4,17 +4,12 @@
 //   node dist/bench/raft/proposals.js [seconds] [inFlight] [payloadBytes] [directory]
 
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { must } from '../../platform/errors.js'
-import { silentLogger } from '../../platform/logger.js'
-import { nodeClock } from '../../platform/node/clock.js'
-import { nodeDisk } from '../../platform/node/disk.js'
-import { nodeMetrics } from '../../platform/node/metrics.js'
-import { nodeNetwork } from '../../platform/node/network.js'
 import { nodeProcesses } from '../../platform/node/processes.js'
-import { nodeRandom } from '../../platform/node/random.js'
+import { freePort } from '../../platform/testing/free-port.js'
+import { quietPlatform } from '../../platform/testing/quiet-platform.js'
 import type { Entry, LogIndex } from '../../raft/core/types.js'
 import { logIndex, nodeId } from '../../raft/core/types.js'
 import { RaftNode } from '../../raft/node.js'
@@ -118,7 +113,7 @@ function runNode(id: number, plan: Plan): void {
     name: `n${at + 1}`,
     address: `127.0.0.1:${port}`,
   }))
-  const metrics = nodeMetrics()
+  const platform = quietPlatform()
   const self = must(peers[id - 1], 'a member')
   RaftNode.start(
     {
@@ -131,13 +126,7 @@ function runNode(id: number, plan: Plan): void {
       tickMs: 100,
       electionTicks: 10,
       stateMachine: new CountingMachine(),
-      clock: nodeClock(),
-      random: nodeRandom(),
-      disk: nodeDisk(),
-      network: nodeNetwork(silentLogger),
-      processes: nodeProcesses(),
-      logger: silentLogger,
-      metrics,
+      ...platform,
       entriesKept: 5000,
       onFatal: error => {
         throw error
@@ -191,14 +180,6 @@ function load(node: RaftNode, plan: Plan): void {
     },
     (warmUpSeconds + plan.seconds) * 1000 + 200,
   )
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
-  const address = server.address()
-  await new Promise<void>(done => server.close(() => done()))
-  return typeof address === 'object' && address !== null ? address.port : 0
 }
 
 await main()

@@ -1,13 +1,7 @@
 // One store member in a process of its own, for load generators: takes its place in the cluster as
 // JSON, says "ready" on standard output, and ends when its standard input does.
 
-import { silentLogger } from '../../platform/logger.js'
-import { nodeClock } from '../../platform/node/clock.js'
-import { nodeDisk } from '../../platform/node/disk.js'
-import { nodeMetrics } from '../../platform/node/metrics.js'
-import { nodeNetwork } from '../../platform/node/network.js'
-import { nodeProcesses } from '../../platform/node/processes.js'
-import { nodeRandom } from '../../platform/node/random.js'
+import { quietPlatform } from '../../platform/testing/quiet-platform.js'
 import { startStoreServer, type StoreMember } from '../../store/index.js'
 
 export interface MemberPlan {
@@ -36,13 +30,7 @@ startStoreServer(
     clientTls: null,
     peerTls: null,
     version: 'bench',
-    clock: nodeClock(),
-    random: nodeRandom(),
-    disk: nodeDisk(),
-    network: nodeNetwork(silentLogger),
-    processes: nodeProcesses(),
-    logger: silentLogger,
-    metrics: nodeMetrics(),
+    ...quietPlatform(),
     onFatal: fail,
   },
   (error, server) => {

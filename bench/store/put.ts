@@ -5,16 +5,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { silentLogger } from '../../platform/logger.js'
-import { nodeClock } from '../../platform/node/clock.js'
-import { nodeNetwork } from '../../platform/node/network.js'
-import { nodeRandom } from '../../platform/node/random.js'
-import { StoreClient, type StoreMember } from '../../store/index.js'
+import { freePort } from '../../platform/testing/free-port.js'
+import type { StoreClient, StoreMember } from '../../store/index.js'
+import { clientOf } from '../../store/server/testing/clients.js'
 
 interface Scenario {
   readonly name: string
@@ -28,21 +24,14 @@ const scenarios: readonly Scenario[] = [
   { name: 'put, 1 connection x 1 in flight', connections: 1, inFlight: 1 },
 ]
 
-async function freeAddress(): Promise<string> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return `127.0.0.1:${port}`
-}
+const patient = { requestTimeoutMs: 30_000 }
 
 async function startMembers(directory: string) {
   const members: StoreMember[] = []
   for (const id of [1, 2, 3]) {
-    const peerAddress = await freeAddress()
-    members.push({ id, name: `m${id}`, peerAddress, clientAddress: await freeAddress() })
+    const peerAddress = `127.0.0.1:${await freePort()}`
+    const clientAddress = `127.0.0.1:${await freePort()}`
+    members.push({ id, name: `m${id}`, peerAddress, clientAddress })
   }
   const children = members.map(({ id, name }) => {
     const plan = { id, members, dataDirectory: join(directory, name) }
@@ -54,21 +43,12 @@ async function startMembers(directory: string) {
   return { members, children }
 }
 
-function clientOf(endpoints: readonly string[]): StoreClient {
-  return new StoreClient({
-    endpoints,
-    tls: null,
-    clock: nodeClock(),
-    random: nodeRandom(),
-    network: nodeNetwork(silentLogger),
-    logger: silentLogger,
-    requestTimeoutMs: 30_000,
-  })
-}
-
 /** Member ids, the leader first. */
 async function leaderFirst(members: readonly StoreMember[]): Promise<readonly string[]> {
-  const asking = clientOf(members.map(({ clientAddress }) => clientAddress))
+  const asking = clientOf(
+    members.map(({ clientAddress }) => clientAddress),
+    patient,
+  )
   await asking.put({ key: Buffer.from('warm'), value: Buffer.from('up') })
   const { leader } = await asking.status()
   asking.close()
@@ -87,7 +67,7 @@ async function measure(
   // Connections are spread over the members; a single one goes to the leader.
   const clients = Array.from({ length: scenario.connections }, (_, at) => {
     const from = at % endpoints.length
-    return clientOf([...endpoints.slice(from), ...endpoints.slice(0, from)])
+    return clientOf([...endpoints.slice(from), ...endpoints.slice(0, from)], patient)
   })
   await Promise.all(clients.map(client => client.status()))
   const latencies: number[] = []

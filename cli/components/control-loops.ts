@@ -3,6 +3,7 @@
 
 import type { Command } from 'commander'
 import { readFileSync } from 'node:fs'
+import type { HttpTransport } from '../../orchestrator/client/http-transport.js'
 import { startControllers } from '../../orchestrator/controllers/start-controllers.js'
 import { startScheduler } from '../../orchestrator/scheduler/start-scheduler.js'
 import { apiserverFlag, newIdentity, openTransport } from './api-client.js'
@@ -30,6 +31,14 @@ export const controllerFlags = (command: Command): Command =>
 const fatalWith = (parts: ComponentParts) => (error: unknown) =>
   parts.fatal(error instanceof Error ? error : new Error(String(error)))
 
+/** What runs says its last words before the connection closes. */
+const overTransport = (transport: HttpTransport, running: Running): Running => ({
+  async stop() {
+    await running.stop()
+    transport.close()
+  },
+})
+
 /** `prefix` names the flags of the identity: '' or 'controllerManager'. */
 export async function runControllers(
   flags: ControllerFlags,
@@ -50,12 +59,7 @@ export async function runControllers(
     clusterCidr: flags.clusterCidr,
     onFatal: fatalWith(parts),
   })
-  return {
-    async stop() {
-      await running.stop()
-      transport.close()
-    },
-  }
+  return overTransport(transport, running)
 }
 
 /** `prefix` names the flags of the identity: '' or 'scheduler'. */
@@ -75,10 +79,5 @@ export async function runScheduler(
     metrics,
     onFatal: fatalWith(parts),
   })
-  return {
-    async stop() {
-      await running.stop()
-      transport.close()
-    },
-  }
+  return overTransport(transport, running)
 }

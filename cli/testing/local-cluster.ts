@@ -5,6 +5,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, delimiter, dirname, join, resolve } from 'node:path'
+import type { StoreClient, StoreClientOptions } from '../../store/client/store-client.js'
+import { clientOf } from '../../store/server/testing/clients.js'
 
 const above = resolve(import.meta.dirname, '../..')
 /** Whether this runs from sources or from dist/. */
@@ -105,6 +107,19 @@ export class LocalCluster {
 
   pki(name: string): string {
     return join(this.directory, 'pki', name)
+  }
+
+  /** A client of the store's first `masters` members, as its administrator. */
+  storeClient(masters: number, options: Partial<StoreClientOptions> = {}): StoreClient {
+    const endpoints = Array.from({ length: masters }, (_, at) =>
+      this.address((at + 1) * 10_000 + 2379),
+    )
+    const tls = {
+      certFile: this.pki('store-admin.crt'),
+      keyFile: this.pki('store-admin.key'),
+      caFile: this.pki('store-ca.crt'),
+    }
+    return clientOf(endpoints, { tls, ...options })
   }
 
   raftsman(args: readonly string[], input?: string): Promise<Outcome> {

@@ -5,9 +5,9 @@ import { describe, expect, test } from 'vitest'
 import type { RaftsmanError } from '../../platform/errors.js'
 import { must } from '../../platform/errors.js'
 import { silentLogger } from '../../platform/logger.js'
-import type { Metrics } from '../../platform/metrics.js'
 import type { ProcessIdentity, Processes } from '../../platform/processes.js'
 import { seededRandom } from '../../platform/seeded-random.js'
+import { deafMetrics } from '../../platform/testing/deaf-metrics.js'
 import { MemoryDisk } from '../../platform/testing/memory-disk.js'
 import { VirtualClock } from '../../platform/testing/virtual-clock.js'
 import type { Entry, HardState, SnapshotMeta } from '../core/types.js'
@@ -16,12 +16,6 @@ import { LogCorrupt } from './log-errors.js'
 import type { LogWrite, Recovered } from './log.js'
 import { RaftLog } from './log.js'
 import type { LogState } from './replay.js'
-
-const silentMetrics: Metrics = {
-  counter: () => ({ add() {} }),
-  gauge: () => ({ set() {} }),
-  histogram: () => ({ observe() {} }),
-}
 
 function processesOf(self: ProcessIdentity, alive: readonly ProcessIdentity[]): Processes {
   return {
@@ -64,7 +58,7 @@ class Bench {
         random: seededRandom(this.seed + this.pid),
         processes: processesOf(self, [self]),
         logger: silentLogger,
-        metrics: silentMetrics,
+        metrics: deafMetrics,
         onFatal: error => this.fatal.push(error),
         ...overrides,
       },

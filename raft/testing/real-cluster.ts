@@ -1,15 +1,9 @@
 // Nodes of one cluster in one process, over real loopback sockets and real files, for tests.
 
-import { createServer } from 'node:net'
 import { must } from '../../platform/errors.js'
-import { silentLogger } from '../../platform/logger.js'
 import type { TlsFiles } from '../../platform/network.js'
-import { nodeClock } from '../../platform/node/clock.js'
-import { nodeDisk } from '../../platform/node/disk.js'
-import { nodeMetrics } from '../../platform/node/metrics.js'
-import { nodeNetwork } from '../../platform/node/network.js'
-import { nodeProcesses } from '../../platform/node/processes.js'
-import { nodeRandom } from '../../platform/node/random.js'
+import { freePort } from '../../platform/testing/free-port.js'
+import { quietPlatform } from '../../platform/testing/quiet-platform.js'
 import type { LogIndex, NodeId } from '../core/types.js'
 import { nodeId } from '../core/types.js'
 import { RaftNode } from '../node.js'
@@ -91,13 +85,7 @@ export class RealCluster {
       tickMs: 20,
       electionTicks: 10,
       stateMachine: member.machine,
-      clock: nodeClock(),
-      random: nodeRandom(),
-      disk: nodeDisk(),
-      network: nodeNetwork(silentLogger),
-      processes: nodeProcesses(),
-      logger: silentLogger,
-      metrics: nodeMetrics(),
+      ...quietPlatform(),
       entriesKept: 100,
       segmentBytes: 256 * 1024,
       onFatal: error => member.fatal.push(error),
@@ -190,12 +178,4 @@ export async function readIndex(node: RaftNode): Promise<LogIndex> {
       else resolve(index)
     })
   })
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
-  const address = server.address()
-  await new Promise<void>(done => server.close(() => done()))
-  return typeof address === 'object' && address !== null ? address.port : 0
 }

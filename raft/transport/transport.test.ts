@@ -3,21 +3,15 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { must } from '../../platform/errors.js'
 import { silentLogger } from '../../platform/logger.js'
-import type { Metrics } from '../../platform/metrics.js'
 import type { Link, LinkHandlers, Network } from '../../platform/network.js'
 import { seededRandom } from '../../platform/seeded-random.js'
+import { deafMetrics } from '../../platform/testing/deaf-metrics.js'
 import { VirtualClock } from '../../platform/testing/virtual-clock.js'
 import type { Message } from '../core/types.js'
 import { logIndex, nodeId, term } from '../core/types.js'
 import type { SnapshotSink, SnapshotSource } from '../state-machine.js'
 import { Transport } from './transport.js'
 import type { SnapshotRequest, TransportOptions } from './transport-options.js'
-
-const metrics: Metrics = {
-  counter: () => ({ add() {} }),
-  gauge: () => ({ set() {} }),
-  histogram: () => ({ observe() {} }),
-}
 
 /** Links that may lose frames without a word, as a machine that vanished does. */
 class Wires {
@@ -128,7 +122,7 @@ function start(id: number, overrides: Partial<TransportOptions> = {}): Side {
       random: seededRandom(id),
       network: wires.network,
       logger: silentLogger,
-      metrics,
+      metrics: deafMetrics,
       onMessages: messages => received.push(...messages),
       onDropped: message => dropped.push(message),
       beginRestore(_request, done) {

@@ -2,13 +2,7 @@
 // applied in the order in which they are proposed, and a test may take the leader away.
 
 import type { Clock } from '../../../platform/clock.js'
-import { silentLogger } from '../../../platform/logger.js'
-import { nodeClock } from '../../../platform/node/clock.js'
-import { nodeDisk } from '../../../platform/node/disk.js'
-import { nodeMetrics } from '../../../platform/node/metrics.js'
-import { nodeNetwork } from '../../../platform/node/network.js'
-import { nodeProcesses } from '../../../platform/node/processes.js'
-import { nodeRandom } from '../../../platform/node/random.js'
+import { quietPlatform } from '../../../platform/testing/quiet-platform.js'
 import type { SoftState } from '../../../raft/core/types.js'
 import { logIndex, nodeId, term } from '../../../raft/core/types.js'
 import type { ProposalDone, RaftNodeStatus, ReadIndexDone, Replica } from '../../../raft/index.js'
@@ -112,8 +106,8 @@ export async function startLoneMember(
   overrides: Partial<StoreServerOptions> = {},
   core = new StoreCore(new MemoryBackend(), { clusterId: 7, memberId: 1, leaseTtlSecondsMin: 1 }),
 ): Promise<LoneMember> {
-  const clock = nodeClock()
-  const replica = new LoneReplica(core, clock)
+  const platform = quietPlatform()
+  const replica = new LoneReplica(core, platform.clock)
   const options: StoreServerOptions = {
     id: 1,
     name: 'lone',
@@ -124,13 +118,7 @@ export async function startLoneMember(
     clientTls: null,
     peerTls: null,
     version: '0.0.0',
-    clock,
-    random: nodeRandom(),
-    disk: nodeDisk(),
-    network: nodeNetwork(silentLogger),
-    processes: nodeProcesses(),
-    logger: silentLogger,
-    metrics: nodeMetrics(),
+    ...platform,
     onFatal: error => {
       throw error
     },

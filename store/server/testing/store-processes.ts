@@ -4,14 +4,13 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 
 import { must } from '../../../platform/errors.js'
 import type { TlsFiles } from '../../../platform/network.js'
 import { testAuthority } from '../../../platform/testing/certificates.js'
+import { freePort } from '../../../platform/testing/free-port.js'
 import type { StoreClientOptions } from '../../client/store-client.js'
 import type { StoreClient } from '../../client/store-client.js'
 import type { MemberStatus } from '../../core/types.js'
@@ -29,18 +28,6 @@ export const pause = (ms = pauseMs): Promise<void> =>
   new Promise(done => {
     setTimeout(done, ms)
   })
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(done => {
-    server.listen(0, '127.0.0.1', done)
-  })
-  const { port } = server.address() as AddressInfo
-  await new Promise(done => {
-    server.close(done)
-  })
-  return port
-}
 
 interface Member {
   readonly id: number

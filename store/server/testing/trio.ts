@@ -2,36 +2,17 @@
 // can be stopped, halted as by a crash, and started again on its directory.
 
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { must } from '../../../platform/errors.js'
-import { silentLogger } from '../../../platform/logger.js'
-import { nodeClock } from '../../../platform/node/clock.js'
-import { nodeDisk } from '../../../platform/node/disk.js'
-import { nodeMetrics } from '../../../platform/node/metrics.js'
-import { nodeNetwork } from '../../../platform/node/network.js'
-import { nodeProcesses } from '../../../platform/node/processes.js'
-import { nodeRandom } from '../../../platform/node/random.js'
+import { freePort } from '../../../platform/testing/free-port.js'
+import { quietPlatform } from '../../../platform/testing/quiet-platform.js'
 import type { StoreMember, StoreServerOptions } from '../options.js'
 import { startStoreServer } from '../server.js'
 import type { StoreServer } from '../server.js'
 
 const pauseMs = 20
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => {
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => {
-    server.close(resolve)
-  })
-  return port
-}
 
 const pause = (): Promise<void> =>
   new Promise(resolve => {
@@ -99,13 +80,7 @@ export class Trio {
           clientTls: null,
           peerTls: null,
           version: '0.0.0',
-          clock: nodeClock(),
-          random: nodeRandom(),
-          disk: nodeDisk(),
-          network: nodeNetwork(silentLogger),
-          processes: nodeProcesses(),
-          logger: silentLogger,
-          metrics: nodeMetrics(),
+          ...quietPlatform(),
           onFatal: error => this.fatal.push(error),
           ...this.#overrides(self),
         },
