@@ -203,11 +203,19 @@ class JsonReader {
  */
 export function exactNumber(literal: string): number {
   const value = Number(literal)
-  if (!Number.isFinite(value)) throw new JsonTextError(`number ${literal} is out of range`)
+  if (!Number.isFinite(value))
+    throw new JsonTextError(`number ${shortened(literal)} is out of range`)
   if (/^-?[0-9]+$/.test(literal) && !Number.isSafeInteger(value) && String(value) !== literal) {
-    throw new JsonTextError(`number ${literal} cannot be kept exactly`)
+    throw new JsonTextError(`number ${shortened(literal)} cannot be kept exactly`)
   }
   return Object.is(value, -0) ? 0 : value
+}
+
+const shownDigitsMax = 40
+
+/** An error must not carry a megabyte of digits back. */
+function shortened(literal: string): string {
+  return literal.length <= shownDigitsMax ? literal : `${literal.slice(0, shownDigitsMax)}...`
 }
 
 /** @throws JsonTextError */

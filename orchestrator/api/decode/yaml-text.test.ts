@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { JsonTextError } from './json-text.js'
-import { parseYamlText, yamlCharactersMax } from './yaml-text.js'
+import { parseYamlText, yamlCharactersMax, yamlLexemesMax } from './yaml-text.js'
 
 test.each([
   ['a: yes', { a: true }],
@@ -62,10 +62,29 @@ test('random text never crashes the parser', () => {
   )
 })
 
-test('large bodies must be JSON, which may call itself YAML', () => {
-  const items = Array.from({ length: yamlCharactersMax / 4 }, () => 1)
+test('a body of many parts must be JSON, which may call itself YAML', () => {
+  const items = Array.from({ length: yamlLexemesMax / 2 }, () => 1)
   expect(parseYamlText(JSON.stringify({ items })).value).toEqual({ items })
-  expect(() => parseYamlText(`items:\n${'- 1\n'.repeat(items.length)}`)).toThrow(JsonTextError)
+  expect(() => parseYamlText(`items:\n${'- 1\n'.repeat(items.length)}`)).toThrow('too many parts')
+  expect(() => parseYamlText(`${'%a b\n'.repeat(100)}---\na: 1\n`)).toThrow('too many parts')
+})
+
+test('a megabyte of text in a few values is read', () => {
+  const line = 'some words of a text\n'
+  const count = 1024 * 50
+  const { value } = parseYamlText(`data:\n  file: |\n${`    ${line}`.repeat(count)}`)
+  expect(value).toEqual({ data: { file: line.repeat(count) } })
+  expect(() => parseYamlText(`a: ${'x'.repeat(yamlCharactersMax)}`)).toThrow(JsonTextError)
+})
+
+test.each(['1', '0x1f', '-9', '1_'])('a number of %j over and over is refused at once', digits => {
+  const text = `a: ${digits}${digits.replace(/^0x|-/, '').repeat(100_000)}`
+  expect(() => parseYamlText(text)).toThrow('too many digits')
+})
+
+test('what is refused is not sent back whole', () => {
+  const digits = '1'.repeat(900)
+  expect(() => parseYamlText(`a: ${digits}`)).toThrow(/^number 1{40}\.\.\. (is|cannot)/)
 })
 
 test.each(['[', '{a: ', '- ', '? ', 'a: ', '! ', '&a ', '- "a": ', '[a: '])(
