@@ -559,7 +559,7 @@ describe('any transaction', () => {
           request: fc.record({ key: bytes, ...constants(plainRange), limit: number }),
         }),
         fc.record({ kind: fc.constant('txn' as const), request: tie('txn') }),
-      ) as fc.Arbitrary<TxnRequest['success'][number]>,
+      ),
       txn: fc.record({
         compare: fc.array(
           fc.record({
@@ -572,7 +572,7 @@ describe('any transaction', () => {
         ),
         success: fc.array(tie('op'), { maxLength: 3 }),
         failure: fc.array(tie('op'), { maxLength: 3 }),
-      }) as fc.Arbitrary<TxnRequest>,
+      }),
     }),
   )
 
