@@ -146,6 +146,13 @@ const cases: readonly Case[] = [
     [],
   ],
   [
+    'affinity Gt of numbers that a float cannot tell apart',
+    'NodeAffinity',
+    pod('p', affinity({ key: 'cores', operator: 'Gt', values: ['9007199254740992'] })),
+    [place('n', { labels: { cores: '9007199254740993' } })],
+    [],
+  ],
+  [
     'affinity Lt',
     'NodeAffinity',
     pod('p', affinity({ key: 'cores', operator: 'Lt', values: ['8'] })),
