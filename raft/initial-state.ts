@@ -2,7 +2,7 @@
 // which must fit together. Counterpart: the bootstrap of etcd's server. A log and a state that do not
 // fit are refused with the reason; guessing here would break what was promised before.
 
-import type { RaftState } from './core/index.js'
+import type { RaftState } from './core/config.js'
 import type { ConfState, LogIndex, NodeId, SnapshotMeta } from './core/types.js'
 import { logIndex, noNode, term } from './core/types.js'
 import type { RaftNodeError } from './node-types.js'

@@ -14,7 +14,7 @@ import type { Logger } from '../platform/logger.js'
 import type { Timer } from '../platform/clock.js'
 import { Applier } from './applier.js'
 import { Compactor } from './compactor.js'
-import { Raft } from './core/index.js'
+import { Raft } from './core/raft.js'
 import type {
   AppendTask,
   Message,

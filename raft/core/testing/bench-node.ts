@@ -159,19 +159,6 @@ export function ack(fields: From & { index: number }): Message {
   }
 }
 
-export function rejection(
-  fields: From & { index: number; hint: number; hintTerm: number },
-): Message {
-  return {
-    ...envelope(fields),
-    kind: 'appendResponse',
-    rejected: true,
-    index: logIndex(fields.index),
-    hintIndex: logIndex(fields.hint),
-    hintTerm: term(fields.hintTerm),
-  }
-}
-
 export function heartbeat(fields: From & { commit?: number; readRound?: number }): Message {
   return {
     ...envelope(fields),
