@@ -1,0 +1,126 @@
+// One machine for tests of the log: a disk that fails, a clock, and a log that may come and go.
+
+import { expect } from 'vitest'
+import type { RaftsmanError } from '../../../platform/errors.js'
+import { must } from '../../../platform/errors.js'
+import { silentLogger } from '../../../platform/logger.js'
+import type { ProcessIdentity, Processes } from '../../../platform/processes.js'
+import { seededRandom } from '../../../platform/seeded-random.js'
+import { deafMetrics } from '../../../platform/testing/deaf-metrics.js'
+import { MemoryDisk } from '../../../platform/testing/memory-disk.js'
+import { VirtualClock } from '../../../platform/testing/virtual-clock.js'
+import type { Entry, HardState, SnapshotMeta } from '../../core/types.js'
+import { logIndex, nodeId, term } from '../../core/types.js'
+import type { LogWrite, Recovered } from '../log.js'
+import { RaftLog } from '../log.js'
+
+export function processesOf(self: ProcessIdentity, alive: readonly ProcessIdentity[]): Processes {
+  return {
+    self: () => self,
+    spawn: () => null,
+    identify: pid => alive.find(other => other.pid === pid) ?? null,
+    signal: () => false,
+    signalGroup: () => false,
+  }
+}
+
+/** One machine: a disk, a clock, and a log that may come and go. */
+export class Bench {
+  readonly clock = new VirtualClock()
+  readonly disk: MemoryDisk
+  readonly fatal: RaftsmanError[] = []
+  /** A new process after each start, as after a real crash. */
+  private pid = 100
+  private readonly seed: number
+  private readonly segmentBytes: number
+
+  constructor(seed = 1, segmentBytes = 4096) {
+    this.seed = seed
+    this.segmentBytes = segmentBytes
+    this.disk = new MemoryDisk({ random: seededRandom(seed), schedule: this.clock.defer })
+  }
+
+  open(overrides: { clusterId?: number; processes?: Processes } = {}) {
+    this.pid += 1
+    const self = { pid: this.pid, startTicks: 1 }
+    let answer: { error: RaftsmanError | null; log?: RaftLog; recovered?: Recovered } | null = null
+    RaftLog.open(
+      {
+        directory: '/log',
+        clusterId: 7,
+        nodeId: nodeId(1),
+        segmentBytes: this.segmentBytes,
+        disk: this.disk,
+        clock: this.clock,
+        random: seededRandom(this.seed + this.pid),
+        processes: processesOf(self, [self]),
+        logger: silentLogger,
+        metrics: deafMetrics,
+        onFatal: error => this.fatal.push(error),
+        ...overrides,
+      },
+      (error, log, recovered) => {
+        answer = {
+          error,
+          ...(log === undefined ? {} : { log }),
+          ...(recovered === undefined ? {} : { recovered }),
+        }
+      },
+    )
+    this.clock.advance(1000)
+    return must<{ error: RaftsmanError | null; log?: RaftLog; recovered?: Recovered }>(
+      answer,
+      'an opening answers',
+    )
+  }
+
+  /** Opens where it must succeed. */
+  opened(): { log: RaftLog; recovered: Recovered } {
+    const { error, log, recovered } = this.open()
+    expect(error).toBeNull()
+    return { log: must(log, 'a log'), recovered: must(recovered, 'a recovery') }
+  }
+
+  crash(): void {
+    this.disk.crash()
+    this.clock.forget()
+  }
+
+  recover(): Recovered {
+    this.crash()
+    return this.opened().recovered
+  }
+}
+
+export const confState = { voters: [nodeId(1)], votersOutgoing: [], learners: [], learnersNext: [] }
+
+export function entry(index: number, entryTerm: number, bytes = 10): Entry {
+  return {
+    term: term(entryTerm),
+    index: logIndex(index),
+    kind: 'normal',
+    origin: nodeId(1),
+    sequence: index * 1000 + entryTerm,
+    data: new Uint8Array(bytes).fill(index + entryTerm),
+  }
+}
+
+export const hard = (hardTerm: number, commit: number): HardState => ({
+  term: term(hardTerm),
+  vote: nodeId(1),
+  commit: logIndex(commit),
+})
+
+export const meta = (index: number, metaTerm: number): SnapshotMeta => ({
+  index: logIndex(index),
+  term: term(metaTerm),
+  confState,
+})
+
+export const write = (parts: Partial<LogWrite>): LogWrite => ({
+  entries: [],
+  hardState: null,
+  snapshot: null,
+  mustSync: true,
+  ...parts,
+})
