@@ -248,6 +248,3 @@ export class ContainerLog {
     for (const waiter of waiters) waiter()
   }
 }
-
-/** No entry of a log is longer, with its head and newline. */
-export const entryBytesMax = linePartBytesMax + 64
