@@ -2,13 +2,15 @@
 // keeps the node from its heartbeats. Counterpart: the apply scheduler of etcd's server.
 
 import type { Clock } from '../platform/clock.js'
-import { assert, must } from '../platform/errors.js'
+import { assert, must, RaftsmanError } from '../platform/errors.js'
 import type { Entry, LogIndex, NodeId } from './core/types.js'
 import type { StateMachine } from './state-machine.js'
 
 const sliceMsMax = 5
 /** Between two looks at the clock. */
 const entriesPerLook = 64
+/** How long a machine that has no room is left alone. */
+const refusedRetryMs = 1000
 
 export class Applier {
   private readonly clock: Clock
@@ -20,6 +22,8 @@ export class Applier {
   private at = 0
   private waiting = 0
   private paused = false
+  /** The machine refused an entry; it is asked again from then on. */
+  private notBeforeMs = Number.NEGATIVE_INFINITY
 
   constructor(
     clock: Clock,
@@ -45,7 +49,7 @@ export class Applier {
   }
 
   get hasWork(): boolean {
-    return !this.paused && this.queue.length > 0
+    return !this.paused && this.queue.length > 0 && this.clock.monotonicMs() >= this.notBeforeMs
   }
 
   /** The state is about to be replaced: what waits is part of what replaces it. */
@@ -60,6 +64,7 @@ export class Applier {
 
   resume(): void {
     this.paused = false
+    this.notBeforeMs = Number.NEGATIVE_INFINITY
   }
 
   /** Applies for a few milliseconds; `onApplied` for every entry. True when there was one. */
@@ -67,11 +72,20 @@ export class Applier {
     if (!this.hasWork) return false
     const endMs = this.clock.monotonicMs() + sliceMsMax
     let untilLook = entriesPerLook
+    let applied = false
     while (this.queue.length > 0) {
       const entries = must(this.queue[0], 'a list of the queue')
       const entry = must(entries[this.at], 'no list is empty')
       assert(entry.index === this.machine.appliedIndex + 1, 'entries are applied in order')
-      const result = this.machine.apply(entry)
+      let result: unknown
+      try {
+        result = this.machine.apply(entry)
+      } catch (error) {
+        if (!isRefusal(error)) throw error
+        this.notBeforeMs = this.clock.monotonicMs() + refusedRetryMs
+        break
+      }
+      applied = true
       assert(this.machine.appliedIndex === entry.index, 'an applied entry moves the index')
       this.waiting -= 1
       onApplied(entry)
@@ -87,7 +101,12 @@ export class Applier {
       if (this.clock.monotonicMs() >= endMs) break
       untilLook = entriesPerLook
     }
-    this.machine.applied()
-    return true
+    if (applied) this.machine.applied()
+    return applied
   }
+}
+
+/** Nothing of the entry was applied, and it will be one day. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof RaftsmanError && error.retryable && error.outcome === 'not-applied'
 }

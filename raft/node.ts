@@ -51,6 +51,9 @@ const proposalsPendingBytesMax = 128 * 1024 * 1024
 /** Committed and not applied here; beyond it nothing new is taken, as in etcd. */
 const applyLagMax = 5000
 const readyRoundsMax = 16
+/** Before a peer that could not take a snapshot gets the next; twice as long after each failure. */
+const snapshotRetryMsMin = 100
+const snapshotRetryMsMax = 5000
 /** How long closing waits for the log before it lets go. */
 const closeMsMax = 2000
 
@@ -87,6 +90,9 @@ export class RaftNode implements Replica {
   /** Tasks given to the log, oldest first, with the time at which they were. */
   private readonly writing: { readonly id: number; readonly sinceMs: number }[] = []
   private state: 'running' | 'stopping' | 'ended' = 'running'
+  /** Snapshots that one peer after another did not take. */
+  private readonly snapshotFailures = new Map<NodeId, number>()
+  private stalled = false
   private readonly runBound = (): void => this.run()
 
   private constructor(
@@ -416,12 +422,7 @@ export class RaftNode implements Replica {
 
   private sendSnapshot(message: SnapshotRequest): void {
     const { to } = message
-    const failed = (reason: string) => {
-      if (this.state === 'ended') return
-      this.logger.warn({ to, reason }, 'snapshot not sent')
-      this.raft.snapshotDone(to, false)
-      this.schedule()
-    }
+    const failed = (reason: string) => this.snapshotFailed(to, reason)
     this.options.stateMachine.openSnapshot((error, source) => {
       const { transport } = this
       if (error !== null || source === undefined || transport === null) {
@@ -440,10 +441,25 @@ export class RaftNode implements Replica {
       transport.sendSnapshot(request, source, (ok, reason) => {
         if (!ok) failed(reason)
         else if (this.state !== 'ended') {
+          this.snapshotFailures.delete(to)
           this.raft.snapshotDone(to, true)
           this.schedule()
         }
       })
+    })
+  }
+
+  /** The core, once told, asks for the next one at once: a peer without room would get no rest. */
+  private snapshotFailed(to: NodeId, reason: string): void {
+    if (this.state === 'ended') return
+    const failures = this.snapshotFailures.get(to) ?? 0
+    this.snapshotFailures.set(to, failures + 1)
+    const retryMs = Math.min(snapshotRetryMsMax, snapshotRetryMsMin * 2 ** Math.min(failures, 16))
+    this.logger.warn({ to, reason, retryMs }, 'snapshot not sent')
+    this.options.clock.setTimer(retryMs, () => {
+      if (this.state === 'ended') return
+      this.raft.snapshotDone(to, false)
+      this.schedule()
     })
   }
 
@@ -476,11 +492,17 @@ export class RaftNode implements Replica {
   private yieldIfStalled(nowMs: number): void {
     const { electionTicks, tickMs } = this.options
     const oldest = this.writing[0]
-    if (oldest === undefined || nowMs - oldest.sinceMs < electionTicks * tickMs) return
+    if (oldest === undefined || nowMs - oldest.sinceMs < electionTicks * tickMs) {
+      this.stalled = false
+      return
+    }
     const { transferee } = this.raft.status()
     const target = this.successor()
     if (target === null || transferee !== 0) return
-    this.logger.warn({ target, waitedMs: nowMs - oldest.sinceMs }, 'disk stalls, handing over')
+    // It is tried again and again while the target cannot take over, and told once.
+    if (!this.stalled)
+      this.logger.warn({ target, waitedMs: nowMs - oldest.sinceMs }, 'disk stalls, handing over')
+    this.stalled = true
     this.raft.transferLeadership(target)
   }
 

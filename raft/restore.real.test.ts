@@ -4,8 +4,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Clock } from '../platform/clock.js'
+import type { Logger } from '../platform/logger.js'
+import { silentLogger } from '../platform/logger.js'
 import { nodeClock } from '../platform/node/clock.js'
 import { logIndex } from './core/types.js'
+import { raftNodeError } from './node-types.js'
 import { propose, RealCluster, until } from './testing/real-cluster.js'
 import type { StateMachine } from './state-machine.js'
 
@@ -57,6 +60,44 @@ function durableFrom(machine: StateMachine, from: () => boolean): StateMachine {
     beginRestore: (index, done) => machine.beginRestore(index, done),
   }
 }
+
+test('a node that cannot take snapshots is asked ever less often, and served when it can', async () => {
+  const retries: number[] = []
+  const logger: Logger = {
+    ...silentLogger,
+    warn: fields => {
+      const { retryMs } = fields as { retryMs?: number }
+      if (retryMs !== undefined) retries.push(retryMs)
+    },
+    child: () => logger,
+  }
+  for (const id of [1, 2, 3]) await cluster.start(id, { entriesKept: 20, logger })
+  const leader = await cluster.leader()
+  const lagging = (leader % 3) + 1
+  await cluster.kill(lagging)
+  const items = Array.from({ length: 200 }, (_, at) => `item ${at}`)
+  for (const item of items) await propose(cluster.node(leader), item)
+  const { machine } = cluster.member(lagging)
+  let full = true
+  const stateMachine: StateMachine = {
+    ...durableFrom(machine, () => true),
+    get appliedIndex() {
+      return machine.appliedIndex
+    },
+    get durableIndex() {
+      return machine.durableIndex
+    },
+    beginRestore: (index, done) => {
+      if (full) done(raftNodeError('disk-full'))
+      else machine.beginRestore(index, done)
+    },
+  }
+  await cluster.start(lagging, { stateMachine })
+  await until('three were refused', () => retries.length >= 3)
+  expect(retries.slice(0, 3)).toEqual([100, 200, 400])
+  full = false
+  await until('it has caught up', () => machine.items.length === items.length)
+}, 60_000)
 
 test('a tick between the arrival of a snapshot and its installation cuts nothing', async () => {
   const lagging = 3

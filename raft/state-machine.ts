@@ -32,7 +32,9 @@ export interface StateMachine {
   /**
    * Applies the next entry: `entry.index === appliedIndex + 1`. The result goes to the proposer
    * if it is this node. Never throws for what a client sent: such errors are results. `noop` and
-   * `confChange` entries only move the index.
+   * `confChange` entries only move the index. A retryable RaftsmanError with the outcome
+   * `not-applied` says that there is no room for it now: nothing has changed, and the same entry
+   * comes again later.
    */
   apply(entry: Entry): unknown
   /** Called once after a run of `apply` calls of one turn: publish to watchers, schedule a flush. */

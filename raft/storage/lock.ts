@@ -112,7 +112,10 @@ function create(
     }
     const opened = must(file, 'an open without error has a file')
     opened.write([new TextEncoder().encode(JSON.stringify(self))], 0, writeError => {
-      opened.close(() => done(writeError))
+      opened.close(() => {
+        if (writeError === null) done(null)
+        else disk.remove(path, () => done(writeError))
+      })
     })
   })
 }
