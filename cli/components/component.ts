@@ -127,13 +127,21 @@ export async function runComponent(
   const told = untilTold(flags.lifeline === true)
   const clock = nodeClock()
   const startedAtMs = clock.monotonicMs()
-  const running = await start({
+  const starting = start({
     clock,
     random: nodeRandom(),
     logger,
     metrics: nodeMetrics(),
     fatal,
   })
+  // A start may wait for long, for room on a disk for one, and can be told to end all the same.
+  const early = await Promise.race([starting.then(() => null), told])
+  if (early !== null) {
+    logger.info({ reason: early }, 'stopped before it had started')
+    setImmediate(() => process.exit(0))
+    return new Promise<never>(() => {})
+  }
+  const running = await starting
   logger.info({ elapsedMs: Math.round(clock.monotonicMs() - startedAtMs) }, 'started')
   const reason = await told
   logger.info({ reason }, 'stopping')

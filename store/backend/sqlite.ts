@@ -146,6 +146,8 @@ export class SqliteBackend implements Backend {
   }
 
   checkpoint(): void {
+    const nothingNew = this.#durableIndex === (this.#meta?.appliedIndex ?? 0)
+    if (nothingNew && this.#stale.length === 0 && !this.#restoring) return
     attempt('checkpoint', () => {
       if (!this.#restoring) this.#deleteStale()
       this.#checkpoint('PASSIVE')
@@ -202,6 +204,8 @@ export class SqliteBackend implements Backend {
 
   #prepare(options: SqliteOptions): Tables {
     const db = this.#db
+    // Also spares the shared index of the WAL, a file that a full disk would keep from growing.
+    db.pragma('locking_mode = EXCLUSIVE')
     db.pragma(`page_size = ${pageBytes}`)
     db.pragma('journal_mode = WAL')
     db.pragma('synchronous = NORMAL')
@@ -221,9 +225,22 @@ export class SqliteBackend implements Backend {
     this.#readMeta()
     const tables = this.#createTables(this.#generation)
     this.#stale = this.#otherGenerations()
-    // What was found may sit in the operating system's cache only.
-    this.#checkpoint('TRUNCATE')
+    this.#settle()
     return tables
+  }
+
+  /**
+   * What was found may sit in the operating system's cache only. On a full disk it stays there, for
+   * it can be read all the same, and the log still has it. But where a restore has just replaced the
+   * state, the log may be about to forget what came before: then there must be room first.
+   */
+  #settle(): void {
+    try {
+      this.#checkpoint('TRUNCATE')
+    } catch (error) {
+      const full = error instanceof Database.SqliteError && error.code === 'SQLITE_FULL'
+      if (!full || this.#stale.length > 0) throw error
+    }
   }
 
   #readMeta(): void {
@@ -477,6 +494,9 @@ function backendError(
   error: InstanceType<typeof Database.SqliteError>,
 ): BackendError {
   const message = `cannot ${doing} applied state: ${error.message} (${error.code})`
+  if (error.code.startsWith('SQLITE_BUSY')) {
+    return new BackendError('backend-io', `${message}; another process has it open`, error)
+  }
   if (error.code === 'SQLITE_FULL') return new BackendError('backend-full', message, error)
   if (error.code.startsWith('SQLITE_CORRUPT') || error.code === 'SQLITE_NOTADB') {
     return new BackendError('backend-corrupt', message, error)

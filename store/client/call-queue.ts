@@ -43,6 +43,11 @@ export class CallQueue {
     this.#options = options
   }
 
+  /** Nothing waits for an answer, nor for its last one. */
+  get idle(): boolean {
+    return this.#calls.size === 0 && this.#draining.size === 0
+  }
+
   submit(
     request: NewRequest,
     resolve: (answer: Answer) => void,

@@ -66,6 +66,11 @@ export class Endpoints {
     }
   }
 
+  /** A member is in use, it can serve, and no other is being tried. */
+  get settled(): boolean {
+    return this.current !== null && this.current.healthy && this.#candidate === null
+  }
+
   /** To be called a few times a second, and whenever a connection came, went or lost its leader. */
   tick(): void {
     if (this.#stopped) return

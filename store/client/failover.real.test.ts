@@ -109,3 +109,43 @@ it('a member that hangs after its greeting is left: reads and watches go on, wri
   await client.put({ ...put, value: utf8('2') })
   await seen.until(() => seen.values.includes('a=2'))
 })
+
+it('leaves a member whose disk is full for one that has room, and comes back', async () => {
+  const other = await startLoneMember()
+  const store = clientOf([member.address, other.address])
+  client = store
+  const seen = new Seen(store, { ...everyKey })
+  await seen.until(() => seen.created.length === 1)
+  await store.put(put)
+  member.replica.full = true
+  await seen.until(() => seen.created.length === 2)
+  const before = other.replica.proposals
+  await store.put(put)
+  expect(other.replica.proposals).toBe(before + 1)
+  member.replica.full = false
+  await seen.until(() => seen.created.length === 3)
+  await store.put(put)
+  expect(other.replica.proposals).toBe(before + 1)
+  await other.stop()
+})
+
+it('says that disks are full, and goes on reading and watching, where all of them are', async () => {
+  const other = await startLoneMember()
+  const store = clientOf([member.address, other.address])
+  client = store
+  const seen = new Seen(store, { ...everyKey })
+  await store.put(put)
+  await seen.until(() => seen.values.length === 1)
+  member.replica.full = true
+  other.replica.full = true
+  for (let attempt = 0; attempt < 20; attempt += 1) {
+    await expect(store.put(put)).rejects.toMatchObject({
+      code: 'disk-full',
+      retryable: true,
+      outcome: 'not-applied',
+    })
+    expect((await store.range({ ...everyKey })).count).toBe(1)
+  }
+  expect(seen.end).toBeNull()
+  await other.stop()
+})

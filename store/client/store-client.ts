@@ -63,6 +63,8 @@ export interface StoreClientOptions {
 }
 
 const tickMs = 50
+/** While nothing is under way that could be late. */
+const idleTickMs = 250
 const handshakeMsMax = 2_000
 const silenceMsMax = 2_000
 
@@ -74,7 +76,10 @@ export class StoreClient implements Store {
   readonly #calls: CallQueue
   readonly #watches: WatchSet
   readonly #keepings = new Set<LeaseKeeping>()
-  readonly #ticker: Timer
+  #timer: Timer | null = null
+  /** The timer under way is the short one. */
+  #awake = false
+  #closed = false
 
   constructor(options: StoreClientOptions) {
     if (options.endpoints.length === 0) throw new TypeError('endpoints must name a member at least')
@@ -104,12 +109,8 @@ export class StoreClient implements Store {
         if (old !== null) this.#calls.drain(old)
       },
     })
-    this.#ticker = clock.setTicker(tickMs, () => {
-      this.#endpoints.tick()
-      this.#calls.tick()
-      this.#watches.tick(this.#endpoints.current)
-    })
     this.#endpoints.tick()
+    this.#wake()
   }
 
   range(request: RangeRequest): Promise<RangeResponse> {
@@ -192,7 +193,8 @@ export class StoreClient implements Store {
   close(): void {
     for (const keeping of this.#keepings) keeping.stop()
     this.#keepings.clear()
-    this.#ticker.cancel()
+    this.#closed = true
+    this.#timer?.cancel()
     this.#watches.clear()
     this.#calls.close()
     this.#endpoints.stop()
@@ -202,6 +204,25 @@ export class StoreClient implements Store {
   #call(request: NewRequest): Promise<Answer['response']> {
     return new Promise((resolve, reject) => {
       this.#calls.submit(request, answer => resolve(answer.response), reject)
+      this.#wake()
+    })
+  }
+
+  /** Something is under way that has to be looked after. */
+  #wake(): void {
+    if (!this.#awake) this.#tickIn(tickMs)
+  }
+
+  #tickIn(delayMs: number): void {
+    this.#timer?.cancel()
+    if (this.#closed) return
+    this.#awake = delayMs === tickMs
+    this.#timer = this.#options.clock.setTimer(delayMs, () => {
+      this.#endpoints.tick()
+      this.#calls.tick()
+      this.#watches.tick(this.#endpoints.current)
+      const settled = this.#endpoints.settled && this.#calls.idle && this.#watches.settled
+      this.#tickIn(settled ? idleTickMs : tickMs)
     })
   }
 
@@ -226,6 +247,7 @@ export class StoreClient implements Store {
           this.#watches.detach(connection)
           this.#calls.lost(connection, reason)
           this.#endpoints.closed(connection, reason)
+          this.#wake()
         },
       },
     )
@@ -238,11 +260,13 @@ export class StoreClient implements Store {
         return
       case 'leader':
         if (message.leader === 0) this.#endpoints.tick()
+        this.#wake()
         return
       case 'watchCreated':
       case 'watchEvents':
       case 'watchEnd':
         this.#watches.take(connection, message)
+        if (message.kind === 'watchEnd') this.#wake()
         return
       case 'rangePart':
         this.#calls.part(connection, message.id, message.kvs)

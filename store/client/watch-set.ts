@@ -49,6 +49,12 @@ export class WatchSet {
     return this.#entries.size
   }
 
+  /** Every watch is with a member. */
+  get settled(): boolean {
+    for (const { connection } of this.#entries.values()) if (connection === null) return false
+    return true
+  }
+
   open(request: WatchRequest, handlers: WatchHandlers, current: Connection | null): Watch {
     this.#ids += 1
     const entry: Entry = {

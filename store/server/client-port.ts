@@ -27,6 +27,7 @@ export class ClientPort {
   readonly #sessions = new Map<Link, Session>()
   #timers: Timer[] = []
   #listener: Listener | null = null
+  #toldLeader = 0
 
   constructor(parts: ClientPortParts) {
     this.#parts = parts
@@ -83,9 +84,7 @@ export class ClientPort {
         this.#listener = listener
         raft.onSoftState(softState => {
           service.leaderChanged(softState)
-          for (const session of this.#sessions.values()) {
-            session.leaderChanged(softState.leader, softState.term)
-          }
+          this.#tellLeader()
         })
         this.#startTimers()
         ready(null)
@@ -98,7 +97,7 @@ export class ClientPort {
     this.#service.stopping = true
     for (const timer of this.#timers) timer.cancel()
     this.#timers = []
-    for (const session of this.#sessions.values()) session.leaderChanged(0, 0)
+    this.#tellLeader()
   }
 
   /** Not another word to anybody. */
@@ -119,6 +118,14 @@ export class ClientPort {
     this.#sessions.clear()
     if (this.#listener === null) done()
     else this.#listener.close(done)
+  }
+
+  #tellLeader(): void {
+    const { leaderToTell, softState } = this.#service
+    this.#toldLeader = leaderToTell
+    for (const session of this.#sessions.values()) {
+      session.leaderChanged(leaderToTell, softState.term)
+    }
   }
 
   #session(link: Link): Session {
@@ -159,7 +166,10 @@ export class ClientPort {
       }
     })
     this.#timers = [
-      clock.setTicker(leaseTickMs, () => service.leases.tick(service.softState)),
+      clock.setTicker(leaseTickMs, () => {
+        service.leases.tick(service.softState)
+        if (service.leaderToTell !== this.#toldLeader) this.#tellLeader()
+      }),
       clock.setTicker(sessionTickMs, () => {
         const nowMs = clock.monotonicMs()
         let watchCount = 0

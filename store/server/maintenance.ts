@@ -10,10 +10,16 @@ import type { Revision } from '../core/types.js'
 import type { AutoCompaction } from './options.js'
 
 const lookMs = 25
+/** Between two looks while nothing is written. */
+const idleLookMs = 100
 /** What has gathered is written after this time, or sooner when it has become much. */
 const flushMs = 75
+/** After a flush failed: each try costs as much as the buffer is long, and the loop must stay free. */
+const flushRetryMs = 1_000
 const checkpointMs = 2_000
 const compactionSliceKeys = 1_000
+/** Between two slices: an open snapshot may hold the next one up for long. */
+const compactionPauseMs = 2
 /** How often the revision is noted for periodic compaction, as a part of what is kept. */
 const periodicSamples = 10
 
@@ -32,8 +38,10 @@ export class Maintenance {
   #waiters: (() => void)[] = []
   #samples: { readonly atMs: number; readonly revision: Revision }[] = []
   #stopped = false
-  #flushFailed = false
+  /** Of the last flush and the last checkpoint; null when it went well. */
+  readonly #failures = new Map<'written' | 'made durable', RaftsmanError | null>()
   #flushedMs = 0
+  #nextLook: Timer | null = null
 
   constructor(options: MaintenanceOptions) {
     this.#options = options
@@ -43,10 +51,8 @@ export class Maintenance {
   start(propose: (revision: Revision) => void): void {
     const { clock, autoCompaction } = this.#options
     this.#propose = propose
-    this.#timers.push(
-      clock.setTicker(lookMs, () => this.#look()),
-      clock.setTicker(checkpointMs, () => this.#checkpoint()),
-    )
+    this.#lookIn(lookMs)
+    this.#timers.push(clock.setTicker(checkpointMs, () => this.#checkpoint()))
     if (autoCompaction.mode === 'revision') {
       this.#timers.push(
         clock.setTicker(60_000, () => this.#compactByRevision(autoCompaction.retain)),
@@ -60,7 +66,14 @@ export class Maintenance {
 
   stop(): void {
     this.#stopped = true
+    this.#nextLook?.cancel()
     for (const timer of this.#timers) timer.cancel()
+  }
+
+  /** State cannot be written, or not be made durable, for want of room. */
+  get full(): boolean {
+    for (const failure of this.#failures.values()) if (failure?.code === 'backend-full') return true
+    return false
   }
 
   /** Calls back when no compacted row is left to delete. */
@@ -73,36 +86,50 @@ export class Maintenance {
     this.#slice()
   }
 
+  #lookIn(delayMs: number): void {
+    this.#nextLook = this.#options.clock.setTimer(delayMs, () => {
+      if (this.#stopped) return
+      const { machine } = this.#options
+      const busy = machine.pendingRows > 0
+      this.#look()
+      this.#lookIn(busy ? lookMs : idleLookMs)
+    })
+  }
+
   #look(): void {
     const { machine, clock } = this.#options
     const nowMs = clock.monotonicMs()
-    if (!machine.needsFlush && nowMs - this.#flushedMs < flushMs) return
+    const sinceMs = nowMs - this.#flushedMs
+    const failed = (this.#failures.get('written') ?? null) !== null
+    if (sinceMs < (failed ? flushRetryMs : flushMs) && (failed || !machine.needsFlush)) return
     this.#flushedMs = nowMs
     this.#flush()
     this.#slice()
   }
 
   #flush(): void {
-    const { machine, logger } = this.#options
-    try {
-      machine.flush()
-      if (this.#flushFailed) logger.info({}, 'state can be written again')
-      this.#flushFailed = false
-    } catch (error) {
-      if (!(error instanceof RaftsmanError)) throw error
-      // Nothing is lost: the log has it, and the machine holds it until the next attempt.
-      if (!this.#flushFailed) logger.error({ error }, 'state cannot be written')
-      this.#flushFailed = true
-    }
+    this.#store('written', () => this.#options.machine.flush())
   }
 
   #checkpoint(): void {
-    const { machine, logger } = this.#options
+    this.#store('made durable', () => this.#options.machine.checkpoint())
+  }
+
+  /** Nothing is lost when it fails: the log has it, and the machine holds it until the next try. */
+  #store(what: 'written' | 'made durable', work: () => void): void {
+    const { logger } = this.#options
+    const before = this.#failures.get(what) ?? null
     try {
-      machine.checkpoint()
+      work()
+      this.#failures.set(what, null)
+      if (before !== null) logger.info({}, `state can be ${what} again`)
     } catch (error) {
       if (!(error instanceof RaftsmanError)) throw error
-      logger.error({ error }, 'state cannot be made durable')
+      this.#failures.set(what, error)
+      if (before?.code === error.code) return
+      // The sentence says all there is to a full disk; anything else is worth its stack.
+      if (error.retryable) logger.error({ reason: error.message }, `state cannot be ${what} now`)
+      else logger.error({ error }, `state cannot be ${what}`)
     }
   }
 
@@ -116,7 +143,7 @@ export class Maintenance {
       return
     }
     this.#slicing = true
-    clock.defer(() => {
+    clock.setTimer(compactionPauseMs, () => {
       this.#slicing = false
       if (this.#stopped) return
       machine.compactSlice(compactionSliceKeys)

@@ -1,7 +1,7 @@
 // One member of the store: state machine over SQLite, Raft node below it, client port above it. It
 // only puts them together, in an order that serves nobody too early and loses nothing at the end.
 
-import { assert } from '../../platform/errors.js'
+import { RaftsmanError, assert } from '../../platform/errors.js'
 import { nodeId } from '../../raft/core/types.js'
 import { RaftNode } from '../../raft/index.js'
 import type { Backend } from '../core/backend.js'
@@ -25,6 +25,9 @@ export interface StoreServer {
   halt(done: () => void): void
 }
 
+/** Before a start is tried again that found no room on the disk. */
+const roomRetryMs = 1_000
+
 export type StoreServerReady = (error: Error | null, server?: StoreServer) => void
 
 /** Answers once: with a member that serves (not: that has a leader), or with why it cannot. */
@@ -43,7 +46,48 @@ export function startStoreServer(options: StoreServerOptions, ready: StoreServer
       return
     }
     const clusterId = options.clusterId ?? deriveClusterId(options.members)
-    const { electionMs } = timing(options)
+    startState(options, clusterId, new Patience(options), ready)
+  })
+}
+
+/**
+ * A start that lacks room is not given up but waited out: a supervisor would only try again, and
+ * from the log it is easier seen what is missing.
+ */
+class Patience {
+  readonly #options: StoreServerOptions
+  #told = false
+
+  constructor(options: StoreServerOptions) {
+    this.#options = options
+  }
+
+  /** True when `again` will be called; false when the error is another one. */
+  waits(error: Error, again: () => void): boolean {
+    const full =
+      error instanceof RaftsmanError &&
+      (error.code === 'backend-full' || error.code === 'disk-full')
+    if (!full) return false
+    const { logger, clock, dataDirectory } = this.#options
+    if (!this.#told) {
+      const fields = { dataDirectory, reason: error.message }
+      logger.error(fields, 'the disk is full; the member starts as soon as there is room')
+    }
+    this.#told = true
+    clock.setTimer(roomRetryMs, again)
+    return true
+  }
+}
+
+function startState(
+  options: StoreServerOptions,
+  clusterId: number,
+  patience: Patience,
+  ready: StoreServerReady,
+): void {
+  const { disk, dataDirectory } = options
+  const { electionMs } = timing(options)
+  const start = () => {
     openState(
       {
         path: `${dataDirectory}/state.db`,
@@ -57,13 +101,15 @@ export function startStoreServer(options: StoreServerOptions, ready: StoreServer
       },
       (stateError, state) => {
         if (stateError !== null || state === undefined) {
-          ready(stateError ?? new StoreServerError('no state was opened'))
+          const error = stateError ?? new StoreServerError('no state was opened')
+          if (!patience.waits(error, start)) ready(error)
           return
         }
-        startRaft(options, clusterId, state, ready)
+        startRaft(options, clusterId, state, patience, ready)
       },
     )
-  })
+  }
+  start()
 }
 
 function timing(options: StoreServerOptions) {
@@ -77,9 +123,11 @@ function timing(options: StoreServerOptions) {
 function startRaft(
   options: StoreServerOptions,
   clusterId: number,
-  { core, backend }: OpenState,
+  state: OpenState,
+  patience: Patience,
   ready: StoreServerReady,
 ): void {
+  const { core, backend } = state
   const { tickMs, electionTicks, requestTimeoutMs } = timing(options)
   const { clock, random, disk, network, processes, logger, metrics } = options
   RaftNode.start(
@@ -111,18 +159,21 @@ function startRaft(
     },
     (error, raft) => {
       if (error !== null || raft === undefined) {
-        core.close()
-        ready(error ?? new StoreServerError('the Raft node gave no answer'))
+        const failure = error ?? new StoreServerError('the Raft node gave no answer')
+        const again = () => startRaft(options, clusterId, state, patience, ready)
+        if (patience.waits(failure, again)) return
+        closeState(options, state)
+        ready(failure)
         return
       }
       const port = new ClientPort({ options, clusterId, requestTimeoutMs, raft, machine: core })
       port.start(portError => {
         if (portError === null) {
-          ready(null, serverOf({ raft, core, backend, port, clusterId }))
+          ready(null, serverOf({ options, raft, core, backend, port, clusterId }))
           return
         }
         raft.stop(() => {
-          core.close()
+          closeState(options, state)
           ready(
             new StoreServerError(
               `${options.listenClient} cannot be listened on: ${portError.message}`,
@@ -135,7 +186,19 @@ function startRaft(
   )
 }
 
+/** What cannot be written now is in the log, and is applied again at the next start. */
+function closeState({ logger }: StoreServerOptions, { core, backend }: OpenState): void {
+  try {
+    core.close()
+  } catch (error) {
+    if (!(error instanceof RaftsmanError)) throw error
+    logger.warn({ reason: error.message }, 'state not written at the end; the log has it')
+    backend.close()
+  }
+}
+
 interface Parts {
+  readonly options: StoreServerOptions
   readonly backend: Backend
   readonly raft: RaftNode
   readonly core: StoreCore
@@ -143,7 +206,7 @@ interface Parts {
   readonly clusterId: number
 }
 
-function serverOf({ raft, core, backend, port, clusterId }: Parts): StoreServer {
+function serverOf({ options, raft, core, backend, port, clusterId }: Parts): StoreServer {
   const peerAddress = raft.status().address
   let stopped = false
   return {
@@ -157,7 +220,7 @@ function serverOf({ raft, core, backend, port, clusterId }: Parts): StoreServer 
       port.drain()
       raft.stop(() => {
         port.stop(() => {
-          core.close()
+          closeState(options, { core, backend })
           done()
         })
       })

@@ -22,7 +22,7 @@ import type { Maintenance } from './maintenance.js'
 import type { StoreServerOptions } from './options.js'
 import { ReadBatcher } from './read-batcher.js'
 import type { Session } from './session.js'
-import { WriteBatcher, tooManyRequests } from './write-batcher.js'
+import { WriteBatcher, diskFull, tooManyRequests } from './write-batcher.js'
 
 /** Committed entries that this member has still to apply, above which it takes no more work. */
 const applyLagMax = 5_000
@@ -71,6 +71,16 @@ export class StoreService {
     return this.#softState
   }
 
+  /**
+   * The leader, or 0 while clients are better served elsewhere: they leave a member that knows no
+   * leader where there is another, and stay where there is none.
+   */
+  get leaderToTell(): number {
+    const { raft, machine, maintenance } = this.#parts
+    if (this.stopping || machine.saturated || maintenance.full) return 0
+    return raft.status().diskFull ? 0 : this.#softState.leader
+  }
+
   leaderChanged(softState: SoftState): void {
     this.#softState = softState
     if (this.#leaderLink !== null && this.#leaderLink.memberId !== softState.leader) {
@@ -92,7 +102,7 @@ export class StoreService {
       memberId: options.id,
       name: options.name,
       serverVersion: options.version,
-      leader: this.stopping ? 0 : this.#softState.leader,
+      leader: this.leaderToTell,
       requestBytesMax: protocolLimits.requestBytesMax,
       inFlightMax: protocolLimits.inFlightMax,
     }
@@ -186,11 +196,12 @@ export class StoreService {
 
   /** Null when this member can serve reads and writes, as far as it knows. */
   unhealthyReason(): string | null {
-    const { raft, machine } = this.#parts
+    const { raft, machine, maintenance } = this.#parts
     const status = raft.status()
     if (this.stopping) return 'the member is stopping'
     if (status.leader === 0) return 'the cluster has no leader'
     if (status.diskFull) return 'the disk of the log has no room'
+    if (maintenance.full) return 'the disk of the state has no room'
     if (machine.saturated) return 'the state cannot be written'
     if (status.commitIndex - status.appliedIndex > applyLagMax) return 'the member lags behind'
     return null
@@ -281,7 +292,7 @@ export class StoreService {
       const { commitIndex, appliedIndex } = raft.status()
       this.#pressed = machine.saturated || commitIndex - appliedIndex > applyLagMax
     }
-    if (this.#pressed) throw tooManyRequests()
+    if (this.#pressed) throw this.#parts.maintenance.full ? diskFull() : tooManyRequests()
   }
 
   #leaderOnly(session: Session, request: Forwarded): void {

@@ -26,6 +26,7 @@ export interface OpenState {
   readonly backend: Backend
 }
 
+/** Errors: BackendError `backend-full`, when a later try may succeed; StoreServerError. */
 export function openState(
   options: StateFilesOptions,
   done: (error: Error | null, state?: OpenState) => void,
@@ -34,6 +35,10 @@ export function openState(
   const first = attempt(options)
   if (!(first instanceof BackendError)) {
     done(null, first)
+    return
+  }
+  if (first.code === 'backend-full') {
+    done(first)
     return
   }
   if (first.code !== 'backend-corrupt') {
@@ -47,7 +52,8 @@ export function openState(
       return
     }
     const second = attempt(options)
-    if (second instanceof BackendError) {
+    if (second instanceof BackendError && second.code === 'backend-full') done(second)
+    else if (second instanceof BackendError) {
       done(new StoreServerError(`no state can be written to ${path}: ${second.message}`, second))
     } else done(null, second)
   })

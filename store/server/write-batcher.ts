@@ -117,6 +117,14 @@ export function tooManyRequests(): RaftsmanError {
   )
 }
 
+export function diskFull(): RaftsmanError {
+  return new RaftsmanError('the disk of this member is full; make room and it goes on by itself', {
+    code: 'disk-full',
+    retryable: true,
+    outcome: 'not-applied',
+  })
+}
+
 /** About the length of its encoding; exact enough to bound memory and entries. */
 function commandBytes(command: Command): number {
   switch (command.kind) {

@@ -21,6 +21,8 @@ export class LoneReplica implements Replica {
   /** Requests are taken and never answered. */
   stuck = false
   leads = true
+  /** Nothing can be written to its log. */
+  full = false
 
   constructor(core: StoreCore, clock: Clock) {
     this.#core = core
@@ -30,8 +32,8 @@ export class LoneReplica implements Replica {
   propose(payload: Uint8Array, done: ProposalDone): void {
     this.#clock.defer(() => {
       if (this.stuck) return
-      if (!this.leads) {
-        done(raftNodeError('no-leader'))
+      if (!this.leads || this.full) {
+        done(raftNodeError(this.full ? 'disk-full' : 'no-leader'))
         return
       }
       this.proposals += 1
@@ -85,7 +87,7 @@ export class LoneReplica implements Replica {
       confState: { voters: [nodeId(1)], votersOutgoing: [], learners: [], learnersNext: [] },
       address: '127.0.0.1:0',
       pendingProposals: 0,
-      diskFull: false,
+      diskFull: this.full,
     }
   }
 

@@ -1,0 +1,105 @@
+// What a member does about its state in the background, by a clock of the test's own.
+
+import { expect, test } from 'vitest'
+import type { Clock } from '../../platform/clock.js'
+import { silentLogger } from '../../platform/logger.js'
+import { BackendError } from '../core/backend.js'
+import { StoreCore } from '../core/store-core.js'
+import { MemoryBackend } from '../backend/memory.js'
+import { encodeCommands } from '../core/command.js'
+import { logIndex, nodeId, term } from '../../raft/core/types.js'
+import { Maintenance } from './maintenance.js'
+
+/** Timers fire in the order of their times when time is let go. */
+class Hand {
+  nowMs = 0
+  #timers: { readonly atMs: number; readonly run: () => void }[] = []
+  readonly clock: Clock = {
+    monotonicMs: () => this.nowMs,
+    wallMs: () => this.nowMs,
+    setTimer: (delayMs, run) => {
+      const timer = { atMs: this.nowMs + delayMs, run }
+      this.#timers.push(timer)
+      return {
+        cancel: () => {
+          this.#timers = this.#timers.filter(other => other !== timer)
+        },
+      }
+    },
+    setTicker: (periodMs, run) => {
+      const tick = () => {
+        run()
+        this.clock.setTimer(periodMs, tick)
+      }
+      return this.clock.setTimer(periodMs, tick)
+    },
+    defer: run => void this.clock.setTimer(0, run),
+  }
+
+  pass(ms: number): void {
+    const endMs = this.nowMs + ms
+    for (;;) {
+      const next = this.#timers.toSorted((a, b) => a.atMs - b.atMs)[0]
+      if (next === undefined || next.atMs > endMs) break
+      this.#timers = this.#timers.filter(timer => timer !== next)
+      this.nowMs = Math.max(this.nowMs, next.atMs)
+      next.run()
+    }
+    this.nowMs = endMs
+  }
+}
+
+function setUp() {
+  const hand = new Hand()
+  const backend = new MemoryBackend()
+  const disk = { full: false, commits: 0 }
+  const commit = backend.commit.bind(backend)
+  backend.commit = batch => {
+    disk.commits += 1
+    if (disk.full) throw new BackendError('backend-full', 'no room, for a test')
+    commit(batch)
+  }
+  const core = new StoreCore(backend, { clusterId: 1, memberId: 1 })
+  const maintenance = new Maintenance({
+    machine: core,
+    clock: hand.clock,
+    logger: silentLogger,
+    autoCompaction: { mode: 'off' },
+  })
+  maintenance.start(() => {})
+  const put = () => {
+    const request = { key: Buffer.from('k'), value: Buffer.from('v') }
+    const index = logIndex(core.appliedIndex + 1)
+    const data = encodeCommands([{ kind: 'put', request }])
+    const envelope = { term: term(1), kind: 'normal', origin: nodeId(1), sequence: 1 } as const
+    core.apply({ ...envelope, index, data })
+    core.applied()
+  }
+  return { hand, core, maintenance, disk, put }
+}
+
+test('state is written within a fifth of a second, also after a long rest', () => {
+  const { hand, core, put } = setUp()
+  hand.pass(60_000)
+  put()
+  hand.pass(200)
+  expect(core.pendingRows).toBe(0)
+})
+
+test('a full disk is tried once a second, told, and nothing of what waits is lost', () => {
+  const { hand, core, maintenance, disk, put } = setUp()
+  disk.full = true
+  hand.pass(1_000)
+  put()
+  for (let turn = 0; turn < 100; turn += 1) {
+    hand.pass(100)
+    put()
+  }
+  expect(disk.commits).toBeGreaterThan(5)
+  expect(disk.commits).toBeLessThan(15)
+  expect([maintenance.full, core.pendingRows]).toEqual([true, 101])
+  disk.full = false
+  hand.pass(1_200)
+  expect([maintenance.full, core.pendingRows]).toEqual([false, 0])
+  maintenance.stop()
+})
