@@ -287,6 +287,9 @@ function readBody(incoming: Incoming, options: ServerOptions): Promise<Body> {
     const done = (body: Body) => {
       timer.cancel()
       incoming.off('data', onData)
+      // Every request closes in the end: an error made then is made for nobody.
+      incoming.off('aborted', cut)
+      incoming.off('close', cut)
       resolve(body)
     }
     const onData = (chunk: Buffer) => {

@@ -53,7 +53,7 @@ export class StoredObject {
     const comma = next === 0x7d ? '' : ','
     return [
       this.raw.subarray(0, this.#split),
-      encoder.encode(`"resourceVersion":"${this.revision}"${comma}`),
+      Buffer.from(`"resourceVersion":"${this.revision}"${comma}`, 'latin1'),
       this.raw.subarray(this.#split),
     ]
   }
