@@ -215,3 +215,31 @@ test('nothing acknowledged is lost and all see one order while members are kille
   expect(snapshotsTaken(cluster)).toBeGreaterThan(0)
   await judge(cluster, load)
 }, 900_000)
+
+test('a leader that was paused for three seconds answers nothing old, and follows', async () => {
+  const cluster = await StoreProcesses.start({ flags })
+  processes = cluster
+  const paused = await cluster.leader()
+  const key = utf8('k')
+  const own = cluster.client([cluster.endpoint(paused)])
+  const others = cluster.client(cluster.endpoints((paused % 3) + 1))
+  await own.put({ key, value: utf8('old') })
+  await others.range({ key })
+  cluster.suspend(paused)
+  const sinceMs = performance.now()
+  // What is handed to a leader that is gone has no answer for long.
+  await cluster.leader()
+  const { header } = await others.put({ key, value: utf8('new') })
+  // They wait in its sockets, and are the first thing that it finds.
+  const reads = Array.from({ length: 20 }, () => own.range({ key }))
+  await pause(3_000 - (performance.now() - sinceMs))
+  cluster.resume(paused)
+  for (const { kvs, header: read } of await Promise.all(reads)) {
+    expect(read.revision).toBeGreaterThanOrEqual(header.revision)
+    expect(kvs.map(({ value }) => text(value))).toEqual(['new'])
+  }
+  const status = await own.status()
+  expect([status.role, status.raftTerm]).toEqual(['follower', header.raftTerm])
+  expect(status.leader).not.toBe(paused)
+  expect(cluster.surprises).toEqual([])
+}, 60_000)
