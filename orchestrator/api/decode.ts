@@ -19,7 +19,6 @@ import { wireTypes } from './wire-types.js'
 
 export type { CheckedShape } from './decode/shape.js'
 export type { WireType } from './wire-types.js'
-export type { ParsedText as ParsedBody } from './decode/json-text.js'
 
 /** As the original: 3 MiB. */
 export const bodyBytesMax = 3 * 1024 * 1024

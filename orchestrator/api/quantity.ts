@@ -124,10 +124,6 @@ export function addQuantities(a: Quantity, b: Quantity): Quantity {
   return { nanos: a.nanos + b.nanos, format: a.nanos === 0n ? b.format : a.format }
 }
 
-export function subtractQuantities(a: Quantity, b: Quantity): Quantity {
-  return { nanos: a.nanos - b.nanos, format: a.nanos === 0n ? b.format : a.format }
-}
-
 export const zeroQuantity: Quantity = { nanos: 0n, format: 'DecimalSI' }
 
 /** Whole units, rounded up: bytes of memory, numbers of pods. */

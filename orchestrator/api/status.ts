@@ -230,18 +230,6 @@ export function timeout(message: string, retryAfterSeconds = 0): ApiError {
   return failure(504, 'Timeout', `Timeout: ${message}`, retryDetails(retryAfterSeconds))
 }
 
-/** The server asks to try `verb` again; nothing happened. */
-export function serverTimeout(
-  resource: ResourceName,
-  verb: string,
-  retryAfterSeconds: number,
-): ApiError {
-  const what = qualifiedResource(resource)
-  const message = `The ${verb} operation against ${what} could not be completed at this time, please try again.`
-  const details = { ...detailsOf(resource, ''), ...retryDetails(retryAfterSeconds) }
-  return failure(500, 'ServerTimeout', message, details)
-}
-
 /** `causes` explain a refused eviction, among others. */
 export function tooManyRequests(
   message: string,
