@@ -2,15 +2,18 @@
 // unmodified kubectl. Every cluster has its own data directory and its own ports.
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, delimiter, dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
+import { kubectlBinaries } from '../../orchestrator/apiserver/testing/kubectl.js'
 import type { StoreClient, StoreClientOptions } from '../../store/client/store-client.js'
 import { clientOf } from '../../store/server/testing/clients.js'
 
 const above = resolve(import.meta.dirname, '../..')
 /** Whether this runs from sources or from dist/. */
 export const projectRoot = basename(above) === 'dist' ? dirname(above) : above
+/** The newest that is installed is used. */
+const kubectlVersions = ['1.27', '1.28', '1.29', '1.30', '1.31', '1.32', '1.33']
 const program = join(projectRoot, 'dist', 'cli', 'main.js')
 
 export interface Outcome {
@@ -58,32 +61,6 @@ function collect(child: ChildProcess, input: string | undefined): Promise<Outcom
   })
 }
 
-/** Folders on PATH, and those where the kubectl on PATH really is (it may be a link). */
-function kubectlFolders(): ReadonlySet<string> {
-  const folders = (process.env['PATH'] ?? '').split(delimiter).filter(folder => existsSync(folder))
-  const real = folders
-    .map(folder => join(folder, 'kubectl'))
-    .filter(path => existsSync(path))
-    .map(path => dirname(realpathSync(path)))
-  return new Set([...folders, ...real])
-}
-
-/** kubectl by version ("1.32") where versioned binaries are installed, else the one on PATH. */
-export function findKubectls(): ReadonlyMap<string, string> {
-  const found = new Map<string, string>()
-  for (const folder of kubectlFolders()) {
-    for (const name of readdirSync(folder)) {
-      const version = /^kubectl\.(\d+\.\d+)$/.exec(name)?.[1]
-      if (version !== undefined && !found.has(version)) found.set(version, join(folder, name))
-    }
-  }
-  if (found.size === 0) found.set('any', 'kubectl')
-  return found
-}
-
-const compareVersions = (a: string, b: string): number =>
-  a.localeCompare(b, 'en', { numeric: true })
-
 export class LocalCluster {
   readonly directory: string
   readonly #portOffset: number
@@ -92,8 +69,10 @@ export class LocalCluster {
   constructor(portOffset: number) {
     this.#portOffset = portOffset
     this.directory = mkdtempSync(join(tmpdir(), 'raftsman-cluster-'))
-    const versions = [...findKubectls()].toSorted(([a], [b]) => compareVersions(a, b))
-    this.#kubectl = versions.at(-1)?.[1] ?? 'kubectl'
+    const newestLast = kubectlBinaries(kubectlVersions).toSorted(([a], [b]) =>
+      a.localeCompare(b, 'en', { numeric: true }),
+    )
+    this.#kubectl = newestLast.at(-1)?.[1] ?? 'kubectl'
   }
 
   /** The address of a port in the default plan, shifted as this cluster is. */

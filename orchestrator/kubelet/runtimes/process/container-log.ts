@@ -13,7 +13,7 @@
 import { join } from 'node:path'
 import { RaftsmanError } from '../../../../platform/errors.js'
 import type { Files, OpenFile } from '../../../../platform/files.js'
-import { encodeLines, linePartBytesMax, type LogStream } from './log-line.js'
+import { encodeLines, type LogStream } from './log-line.js'
 import { ioFiles } from './supervisor.js'
 
 const chunkBytes = 64 * 1024
