@@ -174,6 +174,8 @@ test('a Deployment comes up on both nodes, is served, updates, scales and goes w
   await client.create(deployments, deployment(ns, 'web', 4))
   const up = await eventually(() => read(ns, 'web'), isRolledOut)
   expect(up.metadata.annotations?.['deployment.kubernetes.io/revision']).toBe('1')
+  // What the controller notes is no new intent.
+  expect(up.metadata.generation).toBe(1)
   const spread = new Map<string, number>()
   for (const pod of await podsOf(ns, 'web')) {
     const node = pod.spec.nodeName ?? ''

@@ -95,7 +95,11 @@ export function startDeploymentController(context: ControllerContext): Controlle
         return deployment
       case 'set-revision': {
         const metadata = { annotations: { [revisionAnnotation]: action.revision } }
-        return await client.patch(deployments, { namespace, name }, 'merge', { metadata })
+        // Through the status: there, a note of ours is no new intent and raises no generation.
+        const patch = { metadata }
+        return await client.patch(deployments, { namespace, name }, 'merge', patch, {
+          subresource: 'status',
+        })
       }
       case 'event':
         recorder.record(deployment, 'Normal', action.reason, action.message)
