@@ -57,6 +57,18 @@ describe('the book of proposals', () => {
     expect(proposals.size).toBe(0)
   })
 
+  test('gives up those below a sequence, and tells which are new', () => {
+    const { add, proposals, answers } = book()
+    add(1)
+    add(1)
+    proposals.takeNew(() => {})
+    expect(proposals.firstNew).toBe(502)
+    add(1)
+    expect(proposals.firstNew).toBe(502)
+    proposals.rejectBelow(502, raftNodeError('leader-lost', 'unknown'))
+    expect([answers, proposals.size]).toEqual([['leader-lost', 'leader-lost'], 1])
+  })
+
   test('hands new ones out once, in order, in batches of about a megabyte', () => {
     const proposals = new ProposalBook(
       { bytesMax: 1e9, pendingMax: 100, pendingBytesMax: 1e9, timeoutMs: 1 },

@@ -79,7 +79,7 @@ export interface Replica {
    * Replicates a payload; `result` is what `StateMachine.apply` returned for it on this node.
    * The payload belongs to the node from here on. Answers exactly once and never before the call
    * returned. Errors: `too-many-requests`, `no-leader`, `transferring`, `not-a-member`,
-   * `request-too-large`, `disk-full`, `stopped` (not applied); `timeout` and `stopped` (unknown).
+   * `request-too-large`, `disk-full`, `stopped` (not applied); `timeout`, `leader-lost` and `stopped` (unknown).
    */
   propose(payload: Uint8Array, done: ProposalDone): void
   /** Answers once this node has applied everything that was committed when it was called. */
@@ -101,6 +101,7 @@ export type RaftNodeErrorCode =
   | 'disk-full'
   | 'stopped'
   | 'timeout'
+  | 'leader-lost'
   | 'not-leader'
   | 'start-failed'
 
@@ -116,6 +117,8 @@ const sentences: Record<RaftNodeErrorCode, string> = {
   'disk-full': 'the disk of the log has no room; make room and the node goes on by itself',
   stopped: 'the node is stopping',
   timeout: 'no answer within the time limit; the request may or may not have taken effect',
+  'leader-lost':
+    'the leader was lost before it answered; the request may or may not have taken effect',
   'not-leader': 'this node is not the leader',
   'start-failed': 'the node could not start',
 }

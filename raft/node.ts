@@ -17,13 +17,14 @@ import { Compactor } from './compactor.js'
 import { Raft } from './core/raft.js'
 import type {
   AppendTask,
+  Entry,
   Message,
   NodeId,
   ProposalRefusal,
   Ready,
   SoftState,
 } from './core/types.js'
-import { term } from './core/types.js'
+import { noNode, term } from './core/types.js'
 import { initialState } from './initial-state.js'
 import type { InitialState } from './initial-state.js'
 import { NodeGauges } from './node-gauges.js'
@@ -93,6 +94,11 @@ export class RaftNode implements Replica {
   /** Snapshots that one peer after another did not take. */
   private readonly snapshotFailures = new Map<NodeId, number>()
   private stalled = false
+  /** The first proposal of this turn: those before it went to whoever led until now. */
+  private firstOfTurn = 0
+  private leaderTerm = 0
+  /** Proposals below `sequence` have their answer, or none, once an entry of `term` is applied. */
+  private lastOfOldLeader: { readonly term: number; readonly sequence: number } | null = null
   private readonly runBound = (): void => this.run()
 
   private constructor(
@@ -364,6 +370,7 @@ export class RaftNode implements Replica {
     this.scheduled = false
     if (this.state === 'ended') return
     const { raft } = this
+    this.firstOfTurn = this.proposals.firstNew
     this.proposals.takeNew((sequences, payloads) => raft.propose(sequences, payloads))
     this.reads.takeNew(
       this.nowMs(),
@@ -376,9 +383,19 @@ export class RaftNode implements Replica {
       rounds += 1
     }
     this.transport?.flush()
-    if (this.applier.slice(entry => this.compactor.note(entry))) this.advance()
+    if (this.applier.slice(entry => this.noteApplied(entry))) this.advance()
     if (this.writing.length === 0) this.restore.dropUnclaimed()
     if (this.applier.hasWork || raft.hasReady()) this.schedule()
+  }
+
+  private noteApplied(entry: Entry): void {
+    this.compactor.note(entry)
+    const old = this.lastOfOldLeader
+    if (old === null || entry.term < old.term) return
+    this.lastOfOldLeader = null
+    // Behind the first entry of a new leader nothing follows that an older one had taken. What is
+    // not there by now may only be on its way to it still; waiting longer tells nobody more.
+    this.proposals.rejectBelow(old.sequence, raftNodeError('leader-lost', 'unknown'))
   }
 
   private handle(ready: Ready): void {
@@ -466,6 +483,10 @@ export class RaftNode implements Replica {
   private tell(soft: SoftState): void {
     this.logger.info({ role: soft.role, leader: soft.leader, term: soft.term }, 'role or leader')
     this.gauges.softState(soft)
+    if (soft.leader !== noNode && soft.term !== this.leaderTerm) {
+      this.leaderTerm = soft.term
+      this.lastOfOldLeader = { term: soft.term, sequence: this.firstOfTurn }
+    }
     this.settleHandovers(soft.leader)
     for (const listener of this.listeners) listener(soft)
   }

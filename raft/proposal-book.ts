@@ -44,6 +44,11 @@ export class ProposalBook {
     return this.pending.size
   }
 
+  /** The first that was not handed out yet, or will be given out next. */
+  get firstNew(): number {
+    return this.sequences[0] ?? this.nextSequence
+  }
+
   /** Never used twice by this node; proposals and reads draw from the same row. */
   takeSequence(): number {
     const sequence = this.nextSequence
@@ -100,6 +105,14 @@ export class ProposalBook {
     for (const [sequence, { deadlineMs }] of this.pending) {
       if (deadlineMs > nowMs) return
       this.take(sequence)?.done(raftNodeError('timeout', 'unknown'))
+    }
+  }
+
+  /** All below a sequence. */
+  rejectBelow(end: number, error: RaftsmanError): void {
+    for (const sequence of this.pending.keys()) {
+      if (sequence >= end) return
+      this.take(sequence)?.done(error)
     }
   }
 
