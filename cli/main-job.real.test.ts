@@ -125,7 +125,7 @@ class Writer {
         await this.store.put({ key: Buffer.from(key), value: Buffer.from(String(number)) })
         this.acknowledged.push(key)
       } catch (error) {
-        if (!(error instanceof RaftsmanError)) throw error
+        if (!(error instanceof RaftsmanError) || error.code === 'client-closed') throw error
       }
     }
   }

@@ -45,6 +45,8 @@ class Writer {
         this.acknowledged.push(key)
       } catch (error) {
         if (!(error instanceof RaftsmanError)) throw error
+        // The test has failed, and its client is closed: going on would never give the turn back.
+        if (error.code === 'client-closed') return
         if (error.outcome === 'unknown') this.unknown.push(key)
       }
     }
