@@ -29,7 +29,8 @@ import {
 } from './client/resources.js'
 import { ApiClient } from './client/rest-client.js'
 import { reapPods } from './kubelet/runtimes/process/reap.js'
-import { type RunningNode, startNode } from './node.js'
+import { parseStarted, type StartedNote } from './kubelet/runtimes/process/supervisor.js'
+import { type NodeOptions, type RunningNode, startNode } from './node.js'
 
 const nodeName = 'node-1'
 let apiserver: TestApiserver
@@ -71,10 +72,10 @@ function clientOf(files: { certFile: string; keyFile: string; caFile: string }):
   return new ApiClient({ transport })
 }
 
-async function start(stopPodsOnExit = false): Promise<RunningNode> {
+async function nodeOptions(stopPodsOnExit: boolean): Promise<NodeOptions> {
   const metrics = nodeMetrics()
   const verbose = process.env['NODE_TEST_LOG'] !== undefined
-  running = await startNode({
+  return {
     nodeName,
     client: nodeClient,
     tls: await apiserver.identity(`system:node:${nodeName}`, ['system:nodes']),
@@ -90,7 +91,11 @@ async function start(stopPodsOnExit = false): Promise<RunningNode> {
     metricsText: () => metrics.text(),
     searchPath: process.env['PATH'] ?? '',
     proxy: { nodeAddresses: ['127.0.0.1'] },
-  })
+  }
+}
+
+async function start(stopPodsOnExit = false): Promise<RunningNode> {
+  running = await startNode(await nodeOptions(stopPodsOnExit))
   await eventually('the node registers', () => find(nodes, { name: nodeName }))
   // As the node IPAM controller does.
   const spec = { podCIDR: '127.64.77.0/24', podCIDRs: ['127.64.77.0/24'] }
@@ -170,14 +175,21 @@ async function eventReasons(name: string): Promise<readonly string[]> {
     .map(({ reason = '', message = '' }) => `${reason}: ${message}`)
 }
 
-const pidsOf = (uid: string): readonly number[] => {
+/** Of every container of a pod that was started here, whether it still lives or not. */
+function startedNotes(uid = '*'): readonly StartedNote[] {
   const listed = spawnSync('sh', ['-c', `cat ${directory}/pods/${uid}/containers/*/*/io/started`])
   return listed.stdout
     .toString()
-    .trim()
-    .split('\n')
-    .map(line => Number(line.split(' ')[0]))
+    .split(/(?<=\n)/)
+    .flatMap(line => parseStarted(line) ?? [])
 }
+
+const living = (): readonly StartedNote[] =>
+  startedNotes().filter(({ pid, startTicks }) => {
+    return nodeProcesses().identify(pid)?.startTicks === startTicks
+  })
+
+const pidsOf = (uid: string): readonly number[] => startedNotes(uid).map(({ pid }) => pid)
 
 beforeAll(async () => {
   apiserver = await startTestApiserver({ overrides: { serviceCidr: '127.96.0.0/16' } })
@@ -467,6 +479,26 @@ describe('a pod', () => {
     await podWhere('along', 'runs again', found => {
       return main(found)?.restartCount === 1 && main(found)?.state?.running
     })
+  })
+
+  it('takes along what it is just starting', async () => {
+    const first = await start(true)
+    const names = Array.from({ length: 12 }, (_, at) => `starting-${at}`)
+    await Promise.all(names.map(name => createPod(name, { container: script('sleep 600') })))
+    await eventually('a start', () => startedNotes().length > 0)
+    await first.stop()
+    expect(living()).toEqual([])
+  })
+
+  it('takes along what it found again and has not looked after yet', async () => {
+    const first = await start()
+    await createPod('found', { container: script('sleep 600') })
+    await podWhere('found', 'runs', found => main(found)?.state?.running)
+    await first.stop()
+    expect(living()).toHaveLength(1)
+    const second = await startNode(await nodeOptions(true))
+    await second.stop()
+    expect(living()).toEqual([])
   })
 })
 

@@ -25,7 +25,7 @@ import { PodAddresses } from './pod-addresses.js'
 import { PodEvents } from './pod-events.js'
 import { PodWorker, type PodWorkerEnvironment } from './pod-worker.js'
 import { Prober } from './prober.js'
-import type { Runtime, SandboxSpec } from './runtime.js'
+import type { ContainerRecord, Runtime, SandboxSpec } from './runtime.js'
 import { KubeletServer } from './server.js'
 import { Volumes } from './volumes.js'
 
@@ -59,6 +59,8 @@ export interface KubeletOptions {
 const workers = 8
 /** More than the grace that pods get when the node process ends. */
 const stopDeadlineMs = 8000
+const killDeadlineMs = 2000
+const stopPollMs = 50
 
 export class Kubelet {
   private readonly options: KubeletOptions
@@ -216,6 +218,7 @@ export class Kubelet {
     const { uid } = pod.metadata
     if (uid === undefined || this.environment === null) return
     const known = this.podWorkers.get(uid)
+    if (known === undefined && this.stopping) return
     if (known === undefined) this.podWorkers.set(uid, new PodWorker(pod, this.environment))
     else if (!known.offer(pod)) return
     this.queue.add(uid)
@@ -239,19 +242,45 @@ export class Kubelet {
     }
   }
 
+  /** Each pod ends as it wishes; what is left when the time is over ends at once. */
   private async stopPods(): Promise<void> {
-    const { clock } = this.options
-    const deadlineMs = clock.monotonicMs() + stopDeadlineMs
+    const { runtime } = this.options
     for (const [uid, worker] of this.podWorkers) {
       worker.markStopping()
       this.queue.add(uid)
     }
-    while ([...this.podWorkers.values()].some(worker => worker.hasRunning)) {
-      if (clock.monotonicMs() > deadlineMs) break
+    // Found again at the start, and no worker has taken them over yet.
+    for (const run of this.running()) {
+      if (!this.podWorkers.has(run.podUid)) runtime.terminateContainer(run.id)
+    }
+    const ended = await this.within(stopDeadlineMs, () => {
+      const starting = [...this.podWorkers.values()].some(worker => worker.isStarting)
+      return !starting && this.running().length === 0
+    })
+    if (ended) return
+    for (const run of this.running()) runtime.killContainer(run.id)
+    await this.within(killDeadlineMs, () => this.running().length === 0)
+  }
+
+  private running(): readonly ContainerRecord[] {
+    const { runtime } = this.options
+    return runtime
+      .sandboxes()
+      .flatMap(({ podUid }) => runtime.containers(podUid))
+      .filter(({ exit }) => exit === null)
+  }
+
+  /** False when it did not come to hold in time. */
+  private async within(deadlineMs: number, holds: () => boolean): Promise<boolean> {
+    const { clock } = this.options
+    const untilMs = clock.monotonicMs() + deadlineMs
+    while (!holds()) {
+      if (clock.monotonicMs() > untilMs) return false
       await new Promise<void>(resolve => {
-        clock.setTimer(50, resolve)
+        clock.setTimer(stopPollMs, resolve)
       })
     }
+    return true
   }
 }
 

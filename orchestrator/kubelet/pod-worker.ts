@@ -65,6 +65,7 @@ export class PodWorker {
   private volumesReadyAtMs: number | null = null
   private gone = false
   private stopping = false
+  private starting = false
   private deleted = false
   private tornDown = false
 
@@ -91,8 +92,9 @@ export class PodWorker {
     return this.tornDown
   }
 
-  get hasRunning(): boolean {
-    return this.environment.runtime.containers(this.uid).some(run => run.exit === null)
+  /** A container is on its way that the runtime does not count as running yet. */
+  get isStarting(): boolean {
+    return this.starting
   }
 
   /** True when it is news and asks for a sync. */
@@ -170,7 +172,14 @@ export class PodWorker {
         await this.prepare()
         return
       case 'start':
-        await this.start(action.container, action.attempt)
+        // The plan may be older than the end.
+        if (this.stopping || this.gone) return
+        this.starting = true
+        try {
+          await this.start(action.container, action.attempt)
+        } finally {
+          this.starting = false
+        }
         return
       case 'begin-stop':
         this.beginStop(action.run, action.graceMs, action.message)

@@ -49,6 +49,8 @@ export class Session implements WriteOrigin {
   readonly #pump: WatchPump
   readonly #writer: FrameWriter
   #scheduled = false
+  /** Queued since the last flush. A link whose end is not known yet takes all and buffers nothing. */
+  #turnBytes = 0
   #inFlight = 0
   /** Reads that wait until the client has read more. */
   #paced: (() => void)[] = []
@@ -134,6 +136,7 @@ export class Session implements WriteOrigin {
   readonly send = (...chunks: readonly Uint8Array[]): void => {
     if (this.#closed) return
     this.#writer.add(...chunks)
+    for (const { length } of chunks) this.#turnBytes += length
     if (this.#scheduled) return
     this.#scheduled = true
     this.#options.clock.defer(() => this.flush())
@@ -141,16 +144,17 @@ export class Session implements WriteOrigin {
 
   flush(): void {
     this.#scheduled = false
+    this.#turnBytes = 0
     if (this.#closed) return
     this.#writer.cut()
   }
 
   /**
    * Runs `answer`, whose result may be long, once the client has read most of what it was sent: a
-   * frame may ask for more than memory holds. In order; never when the link ends before.
+   * frame may ask for more than memory holds. In order, a few a turn; never when the link ends before.
    */
   paced(answer: () => void): void {
-    if (this.#paced.length === 0 && this.#unreadBytes <= unreadBytesPaced) answer()
+    if (this.#paced.length === 0 && this.#hasRoom) answer()
     else {
       this.#paced.push(answer)
       if (this.#paced.length === 1) this.#resumeLater()
@@ -173,15 +177,16 @@ export class Session implements WriteOrigin {
     this.#pump.close()
   }
 
-  get #unreadBytes(): number {
-    return this.link.bufferedBytes + this.#writer.bytes
+  get #hasRoom(): boolean {
+    const unreadBytes = this.link.bufferedBytes + this.#writer.bytes
+    return Math.max(unreadBytes, this.#turnBytes) <= unreadBytesPaced
   }
 
   #resumeLater(): void {
     this.#options.clock.setTimer(pacedRetryMs, () => {
       let answered = 0
       for (const answer of this.#paced) {
-        if (this.#closed || this.#unreadBytes > unreadBytesPaced) break
+        if (this.#closed || !this.#hasRoom) break
         answered += 1
         answer()
       }

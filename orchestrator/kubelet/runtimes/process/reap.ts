@@ -25,21 +25,29 @@ const killMsMax = 5000
 export async function reapPods(options: ReapOptions): Promise<number> {
   const { processes, graceMs } = options
   const found = await livingContainers(options)
+  const mains = found.map(({ main }) => main)
   if (graceMs > 0) {
-    for (const main of found) processes.signal(main, 'SIGTERM')
-    await untilGone(options, found, graceMs)
+    for (const main of mains) processes.signal(main, 'SIGTERM')
+    await untilGone(options, mains, graceMs)
   }
-  for (const main of found) processes.signalGroup(main, 'SIGKILL')
-  await untilGone(options, found, killMsMax)
+  for (const main of mains) processes.signalGroup(main, 'SIGKILL')
+  // A supervisor notes the exit and then ends by itself.
+  const all = found.flatMap(({ main, supervisor }) => [main, supervisor])
+  await untilGone(options, all, killMsMax)
   return found.length
+}
+
+interface LivingContainer {
+  readonly main: ProcessIdentity
+  readonly supervisor: ProcessIdentity
 }
 
 async function livingContainers({
   dataDirectory,
   files,
   processes,
-}: ReapOptions): Promise<readonly ProcessIdentity[]> {
-  const found: ProcessIdentity[] = []
+}: ReapOptions): Promise<readonly LivingContainer[]> {
+  const found: LivingContainer[] = []
   const pods = join(dataDirectory, 'pods')
   for (const podUid of await files.list(pods)) {
     const containers = join(pods, podUid, 'containers')
@@ -49,8 +57,10 @@ async function livingContainers({
         const text = await readText(files, path)
         const note = text === null ? null : parseStarted(text)
         if (note === null) continue
-        const { pid, startTicks } = note
-        if (processes.identify(pid)?.startTicks === startTicks) found.push({ pid, startTicks })
+        const main = { pid: note.pid, startTicks: note.startTicks }
+        if (processes.identify(main.pid)?.startTicks !== main.startTicks) continue
+        const { supervisorPid: pid, supervisorStartTicks: startTicks } = note
+        found.push({ main, supervisor: { pid, startTicks } })
       }
     }
   }
