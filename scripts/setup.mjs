@@ -2,7 +2,7 @@
 // Plain JavaScript on purpose: it runs before anything is installed.
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { dirname, join, resolve } from 'node:path'
 
@@ -65,6 +65,8 @@ function build() {
   const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
   // Incremental: an unchanged tree takes a fraction of a second.
   run('Building', process.execPath, [compiler, '-p', 'tsconfig.build.json'], process.env)
+  // The compiler leaves it a plain file; `npx raftsman` starts it as a program.
+  chmodSync(join(root, 'dist', 'cli', 'main.js'), 0o755)
   noteBuild()
 }
 
