@@ -10,5 +10,5 @@ it('answers to `npx raftsman`', () => {
     encoding: 'utf8',
   })
   expect(status, stderr).toBe(0)
-  expect(stdout).toContain('raftsman')
+  expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
 })
