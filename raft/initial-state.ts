@@ -70,3 +70,11 @@ function firstMembership(members: readonly NodeId[]): ConfState {
   const voters = [...new Set(members)].sort((a, b) => a - b)
   return { voters, votersOutgoing: [], learners: [], learnersNext: [] }
 }
+
+/** Of the proposals of this node that its log still holds; 0 for none. */
+export function highestSequence({ entries }: Recovered, id: NodeId): number {
+  let highest = 0
+  for (const entry of entries)
+    if (entry.origin === id && entry.sequence > highest) highest = entry.sequence
+  return highest
+}

@@ -14,18 +14,21 @@ import type { Logger } from '../platform/logger.js'
 import type { Timer } from '../platform/clock.js'
 import { Applier } from './applier.js'
 import { Compactor } from './compactor.js'
+import type { RaftStatus } from './core/config.js'
 import { Raft } from './core/raft.js'
 import type {
   AppendTask,
   Entry,
+  LogIndex,
   Message,
   NodeId,
   ProposalRefusal,
   Ready,
   SoftState,
+  Term,
 } from './core/types.js'
 import { noNode, term } from './core/types.js'
-import { initialState } from './initial-state.js'
+import { highestSequence, initialState } from './initial-state.js'
 import type { InitialState } from './initial-state.js'
 import { NodeGauges } from './node-gauges.js'
 import type {
@@ -40,7 +43,6 @@ import { raftNodeError } from './node-types.js'
 import { firstSequence, ProposalBook } from './proposal-book.js'
 import { ReadBook } from './read-book.js'
 import { Restore } from './restore.js'
-import type { Recovered } from './storage/log.js'
 import { RaftLog, segmentBytesUsual } from './storage/log.js'
 import { Transport } from './transport/transport.js'
 import type { SnapshotRequest } from './transport/transport-options.js'
@@ -278,6 +280,11 @@ export class RaftNode implements Replica {
       pendingProposals: this.proposals.size,
       diskFull: this.log.full,
     }
+  }
+
+  /** What the simulator checks after every step. */
+  inspect(): { readonly status: RaftStatus; termAt(index: LogIndex): Term | null } {
+    return { status: this.raft.status(), termAt: index => this.raft.termAt(index) }
   }
 
   stop(done: () => void): void {
@@ -589,11 +596,4 @@ const refusalCodes: Record<ProposalRefusal, RaftNodeErrorCode> = {
   transferring: 'transferring',
   'too-many-uncommitted': 'too-many-requests',
   removed: 'not-a-member',
-}
-
-function highestSequence({ entries }: Recovered, id: NodeId): number {
-  let highest = 0
-  for (const entry of entries)
-    if (entry.origin === id && entry.sequence > highest) highest = entry.sequence
-  return highest
 }
