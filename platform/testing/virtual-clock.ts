@@ -4,19 +4,14 @@
 
 import type { Clock, Timer } from '../clock.js'
 import { assert } from '../errors.js'
-
-interface Event {
-  readonly atMs: number
-  readonly run: () => void
-}
+import { EventQueue } from './event-queue.js'
 
 const stepsMax = 1_000_000
 
 export class VirtualClock implements Clock {
   private nowMs = 0
   private readonly startWallMs: number
-  /** By time; those of the same time in the order in which they were set. */
-  private events: Event[] = []
+  private readonly events = new EventQueue<() => void>()
 
   constructor(startWallMs = Date.UTC(2026, 0, 1)) {
     this.startWallMs = startWallMs
@@ -31,14 +26,8 @@ export class VirtualClock implements Clock {
   }
 
   setTimer(delayMs: number, callback: () => void): Timer {
-    const event = { atMs: this.nowMs + Math.max(0, delayMs), run: callback }
-    const later = this.events.findIndex(other => other.atMs > event.atMs)
-    this.events.splice(later === -1 ? this.events.length : later, 0, event)
-    return {
-      cancel: () => {
-        this.events = this.events.filter(other => other !== event)
-      },
-    }
+    const event = this.events.push(this.nowMs + Math.max(0, delayMs), callback)
+    return { cancel: () => this.events.cancel(event) }
   }
 
   setTicker(periodMs: number, callback: () => void): Timer {
@@ -57,21 +46,22 @@ export class VirtualClock implements Clock {
 
   /** Callbacks that have not run. */
   get pending(): number {
-    return this.events.length
+    return this.events.size
   }
 
   /** Whoever waited for something has died. */
   forget(): void {
-    this.events = []
+    this.events.clear()
   }
 
   /** Runs the next event; false when there is none up to `untilMs`. */
   step(untilMs = Number.POSITIVE_INFINITY): boolean {
-    const event = this.events[0]
-    if (event === undefined || event.atMs > untilMs) return false
-    this.events.shift()
-    this.nowMs = event.atMs
-    event.run()
+    const atMs = this.events.nextMs
+    if (atMs > untilMs) return false
+    const run = this.events.take()
+    if (run === null) return false
+    this.nowMs = atMs
+    run()
     return true
   }
 
