@@ -57,16 +57,20 @@ describe('the book of proposals', () => {
     expect(proposals.size).toBe(0)
   })
 
-  test('gives up those below a sequence, and tells which are new', () => {
+  test('gives up those of an older leader once an entry of the next is applied', () => {
     const { add, proposals, answers } = book()
     add(1)
+    proposals.takeNew(() => {})
     add(1)
     proposals.takeNew(() => {})
-    expect(proposals.firstNew).toBe(502)
-    add(1)
-    expect(proposals.firstNew).toBe(502)
-    proposals.rejectBelow(502, raftNodeError('leader-lost', 'unknown'))
-    expect([answers, proposals.size]).toEqual([['leader-lost', 'leader-lost'], 1])
+    proposals.noteLeader(term(4))
+    proposals.noteApplied(term(3))
+    proposals.noteLeader(term(4))
+    expect(answers).toEqual([])
+    proposals.noteApplied(term(4))
+    proposals.noteApplied(term(4))
+    // The second was handed out in the turn in which the new leader was seen.
+    expect([answers, proposals.size]).toEqual([['leader-lost'], 1])
   })
 
   test('hands new ones out once, in order, in batches of about a megabyte', () => {

@@ -28,8 +28,7 @@ import type {
   Term,
 } from './core/types.js'
 import { noNode, term } from './core/types.js'
-import { highestSequence, initialState } from './initial-state.js'
-import type { InitialState } from './initial-state.js'
+import { Handovers } from './handovers.js'
 import { NodeGauges } from './node-gauges.js'
 import type {
   ProposalDone,
@@ -42,10 +41,12 @@ import type {
 import { raftNodeError } from './node-types.js'
 import { firstSequence, ProposalBook } from './proposal-book.js'
 import { ReadBook } from './read-book.js'
+import { openLog } from './recovery.js'
+import type { OpenedLog } from './recovery.js'
 import { Restore } from './restore.js'
-import { RaftLog, segmentBytesUsual } from './storage/log.js'
+import { SnapshotsOut } from './snapshots-out.js'
+import type { RaftLog } from './storage/log.js'
 import { Transport } from './transport/transport.js'
-import type { SnapshotRequest } from './transport/transport-options.js'
 
 /** One larger is refused; clients of the store are held to less. */
 const proposalBytesMax = 8 * 1024 * 1024
@@ -54,9 +55,6 @@ const proposalsPendingBytesMax = 128 * 1024 * 1024
 /** Committed and not applied here; beyond it nothing new is taken, as in etcd. */
 const applyLagMax = 5000
 const readyRoundsMax = 16
-/** Before a peer that could not take a snapshot gets the next; twice as long after each failure. */
-const snapshotRetryMsMin = 100
-const snapshotRetryMsMax = 5000
 /** How long closing waits for the log before it lets go. */
 const closeMsMax = 2000
 
@@ -66,12 +64,6 @@ const limitsOfCore = {
   inflightMessagesMax: 256,
   inflightBytesMax: 32 * 1024 * 1024,
   uncommittedBytesMax: 128 * 1024 * 1024,
-}
-
-interface Handover {
-  readonly target: NodeId
-  readonly done: (error: RaftsmanError | null) => void
-  readonly timer: Timer
 }
 
 export class RaftNode implements Replica {
@@ -85,31 +77,22 @@ export class RaftNode implements Replica {
   private readonly compactor: Compactor
   private readonly restore: Restore
   private readonly gauges: NodeGauges
+  private readonly handovers: Handovers
+  private readonly snapshotsOut: SnapshotsOut
   private readonly listeners: ((state: SoftState) => void)[] = []
-  private handovers: Handover[] = []
   private transport: Transport | null = null
   private ticker: Timer | null = null
   private scheduled = false
   /** Tasks given to the log, oldest first, with the time at which they were. */
   private readonly writing: { readonly id: number; readonly sinceMs: number }[] = []
+  private readonly onClosed: (() => void)[] = []
+  private closed = false
   private state: 'running' | 'stopping' | 'ended' = 'running'
-  /** Snapshots that one peer after another did not take. */
-  private readonly snapshotFailures = new Map<NodeId, number>()
-  private stalled = false
-  /** The first proposal of this turn: those before it went to whoever led until now. */
-  private firstOfTurn = 0
-  private leaderTerm = 0
-  /** Proposals below `sequence` have their answer, or none, once an entry of `term` is applied. */
-  private lastOfOldLeader: { readonly term: number; readonly sequence: number } | null = null
   private readonly runBound = (): void => this.run()
 
-  private constructor(
-    options: RaftNodeOptions,
-    log: RaftLog,
-    initial: InitialState,
-    highestSequence: number,
-  ) {
+  private constructor(options: RaftNodeOptions, opened: OpenedLog) {
     const { clock, random, stateMachine, id, electionTicks, tickMs } = options
+    const { log, initial, highestSequence } = opened
     const { state } = initial
     this.options = options
     this.logger = options.logger
@@ -136,9 +119,19 @@ export class RaftNode implements Replica {
       state,
       stateMachine.appliedIndex,
     )
+    const { logger, raft } = this
+    const onWork = () => this.schedule()
+    this.handovers = new Handovers({
+      raft,
+      clock,
+      logger,
+      electionMs: electionTicks * tickMs,
+      onWork,
+    })
+    this.snapshotsOut = new SnapshotsOut({ raft, stateMachine, clock, logger, onWork })
     this.restore = new Restore({
       stateMachine,
-      logger: this.logger,
+      logger,
       log,
       applier: this.applier,
       onStaged: request => {
@@ -164,41 +157,21 @@ export class RaftNode implements Replica {
   ): void {
     // Fatal errors of the log may come before there is a node to end.
     let node: RaftNode | null = null
-    const logOptions = {
-      ...options,
-      nodeId: options.id,
-      segmentBytes: options.segmentBytes ?? segmentBytesUsual,
-      onFatal: (error: RaftsmanError) => {
-        if (node === null) options.onFatal(error)
-        else node.fail(error)
-      },
+    const onFatal = (error: RaftsmanError) => {
+      if (node === null) options.onFatal(error)
+      else node.fail(error)
     }
-    RaftLog.open(logOptions, (error, opened, found) => {
+    openLog(options, onFatal, (error, opened) => {
       if (error !== null) {
         ready(error)
         return
       }
-      const log = must(opened, 'a log without error')
-      const recovered = must(found, 'a recovery without error')
-      const members = [options.id, ...options.peers.map(({ id }) => id)]
-      const initial = initialState(recovered, members, options.stateMachine.appliedIndex)
-      if (initial instanceof Error) {
-        log.halt(() => ready(initial))
-        return
-      }
-      const begin = () => {
-        node = new RaftNode(options, log, initial, highestSequence(recovered, options.id))
-        const started = node
-        started.open(openError => {
-          if (openError === null) ready(null, started)
-          else ready(openError)
-        })
-      }
-      if (initial.install === null) begin()
-      else {
-        const { hardState } = initial.state
-        log.append({ entries: [], hardState, snapshot: initial.install, mustSync: true }, begin)
-      }
+      const started = new RaftNode(options, must(opened, 'an opened log without error'))
+      node = started
+      started.open(openError => {
+        if (openError === null) ready(null, started)
+        else ready(openError)
+      })
     })
   }
 
@@ -246,20 +219,8 @@ export class RaftNode implements Replica {
   }
 
   transferLeadership(target: NodeId, done: (error: RaftsmanError | null) => void): void {
-    const { clock, electionTicks, tickMs } = this.options
-    if (this.state !== 'running') {
-      clock.defer(() => done(raftNodeError('stopped')))
-      return
-    }
-    const timer = clock.setTimer(electionTicks * tickMs, () => {
-      this.handovers = this.handovers.filter(other => other !== handover)
-      done(raftNodeError('timeout', 'unknown'))
-    })
-    const handover: Handover = { target, done, timer }
-    this.handovers.push(handover)
-    this.raft.transferLeadership(target)
-    this.settleHandovers(this.raft.status().leader)
-    this.schedule()
+    if (this.state === 'running') this.handovers.transfer(target, done)
+    else this.options.clock.defer(() => done(raftNodeError('stopped')))
   }
 
   status(): RaftNodeStatus {
@@ -293,25 +254,7 @@ export class RaftNode implements Replica {
       return
     }
     this.state = 'stopping'
-    const target = this.successor()
-    if (target === null) {
-      this.close(true, done)
-      return
-    }
-    const { clock, electionTicks, tickMs } = this.options
-    let closed = false
-    const close = () => {
-      if (closed) return
-      closed = true
-      timer.cancel()
-      this.close(true, done)
-    }
-    const timer = clock.setTimer(electionTicks * tickMs, close)
-    this.onSoftState(({ role }) => {
-      if (role !== 'leader') close()
-    })
-    this.raft.transferLeadership(target)
-    this.schedule()
+    this.handovers.leave(() => this.close(true, done))
   }
 
   /**
@@ -319,8 +262,7 @@ export class RaftNode implements Replica {
    * proposed and not answered is answered `stopped`, outcome unknown.
    */
   halt(done: () => void): void {
-    if (this.state === 'ended') this.options.clock.defer(done)
-    else this.close(false, done)
+    this.close(false, done)
   }
 
   // ---- what happens ----
@@ -331,7 +273,7 @@ export class RaftNode implements Replica {
     this.raft.tick()
     this.proposals.expire(now)
     this.reads.expire(now)
-    this.yieldIfStalled(now)
+    this.handovers.watchDisk(this.writing[0]?.sinceMs ?? null, now)
     this.compact()
     this.gauges.update(this.status())
     this.schedule()
@@ -377,7 +319,6 @@ export class RaftNode implements Replica {
     this.scheduled = false
     if (this.state === 'ended') return
     const { raft } = this
-    this.firstOfTurn = this.proposals.firstNew
     this.proposals.takeNew((sequences, payloads) => raft.propose(sequences, payloads))
     this.reads.takeNew(
       this.nowMs(),
@@ -397,12 +338,7 @@ export class RaftNode implements Replica {
 
   private noteApplied(entry: Entry): void {
     this.compactor.note(entry)
-    const old = this.lastOfOldLeader
-    if (old === null || entry.term < old.term) return
-    this.lastOfOldLeader = null
-    // Behind the first entry of a new leader nothing follows that an older one had taken. What is
-    // not there by now may only be on its way to it still; waiting longer tells nobody more.
-    this.proposals.rejectBelow(old.sequence, raftNodeError('leader-lost', 'unknown'))
+    this.proposals.noteApplied(entry.term)
   }
 
   private handle(ready: Ready): void {
@@ -440,72 +376,17 @@ export class RaftNode implements Replica {
   }
 
   private send(message: Message): void {
-    if (message.kind === 'snapshotRequest') this.sendSnapshot(message)
-    else this.transport?.send(message)
-  }
-
-  private sendSnapshot(message: SnapshotRequest): void {
-    const { to } = message
-    const failed = (reason: string) => this.snapshotFailed(to, reason)
-    this.options.stateMachine.openSnapshot((error, source) => {
-      const { transport } = this
-      if (error !== null || source === undefined || transport === null) {
-        failed(error?.message ?? 'no snapshot')
-        return
-      }
-      const { firstIndex, applied } = this.raft.status()
-      if (this.state === 'ended' || source.index < firstIndex - 1 || source.index > applied) {
-        source.close()
-        failed('the log has moved on')
-        return
-      }
-      // The picture is newer than what the core asked for, and labelled as what it is.
-      const request = { ...message, snapshot: this.raft.snapshotAt(source.index) }
-      this.logger.info({ to, index: source.index }, 'sending snapshot')
-      transport.sendSnapshot(request, source, (ok, reason) => {
-        if (!ok) failed(reason)
-        else if (this.state !== 'ended') {
-          this.snapshotFailures.delete(to)
-          this.raft.snapshotDone(to, true)
-          this.schedule()
-        }
-      })
-    })
-  }
-
-  /** The core, once told, asks for the next one at once: a peer without room would get no rest. */
-  private snapshotFailed(to: NodeId, reason: string): void {
-    if (this.state === 'ended') return
-    const failures = this.snapshotFailures.get(to) ?? 0
-    this.snapshotFailures.set(to, failures + 1)
-    const retryMs = Math.min(snapshotRetryMsMax, snapshotRetryMsMin * 2 ** Math.min(failures, 16))
-    this.logger.warn({ to, reason, retryMs }, 'snapshot not sent')
-    this.options.clock.setTimer(retryMs, () => {
-      if (this.state === 'ended') return
-      this.raft.snapshotDone(to, false)
-      this.schedule()
-    })
+    const transport = must(this.transport, 'nothing is sent before the transport is open')
+    if (message.kind === 'snapshotRequest') this.snapshotsOut.send(message, transport)
+    else transport.send(message)
   }
 
   private tell(soft: SoftState): void {
     this.logger.info({ role: soft.role, leader: soft.leader, term: soft.term }, 'role or leader')
     this.gauges.softState(soft)
-    if (soft.leader !== noNode && soft.term !== this.leaderTerm) {
-      this.leaderTerm = soft.term
-      this.lastOfOldLeader = { term: soft.term, sequence: this.firstOfTurn }
-    }
-    this.settleHandovers(soft.leader)
+    if (soft.leader !== noNode) this.proposals.noteLeader(soft.term)
+    this.handovers.noteSoftState(soft)
     for (const listener of this.listeners) listener(soft)
-  }
-
-  private settleHandovers(leader: NodeId): void {
-    const settled = this.handovers.filter(({ target }) => target === leader)
-    if (settled.length === 0) return
-    this.handovers = this.handovers.filter(({ target }) => target !== leader)
-    for (const { done, timer } of settled) {
-      timer.cancel()
-      this.options.clock.defer(() => done(null))
-    }
   }
 
   // ---- limits ----
@@ -514,36 +395,6 @@ export class RaftNode implements Replica {
     if (this.state !== 'running') return 'stopped'
     if (this.log.full) return 'disk-full'
     return this.applier.backlog > applyLagMax ? 'too-many-requests' : null
-  }
-
-  /** A leader whose disk does not answer for an election timeout hands over (etcd issue 13527). */
-  private yieldIfStalled(nowMs: number): void {
-    const { electionTicks, tickMs } = this.options
-    const oldest = this.writing[0]
-    if (oldest === undefined || nowMs - oldest.sinceMs < electionTicks * tickMs) {
-      this.stalled = false
-      return
-    }
-    const { transferee } = this.raft.status()
-    const target = this.successor()
-    if (target === null || transferee !== 0) return
-    // It is tried again and again while the target cannot take over, and told once.
-    if (!this.stalled)
-      this.logger.warn({ target, waitedMs: nowMs - oldest.sinceMs }, 'disk stalls, handing over')
-    this.stalled = true
-    this.raft.transferLeadership(target)
-  }
-
-  /** Of a leader: the voter that is furthest and answers. */
-  private successor(): NodeId | null {
-    const { role, progress } = this.raft.status()
-    if (role !== 'leader') return null
-    let best: (typeof progress)[number] | null = null
-    for (const peer of progress) {
-      if (peer.learner || !peer.recentActive) continue
-      if (best === null || peer.match > best.match) best = peer
-    }
-    return best?.id ?? null
   }
 
   // ---- the end ----
@@ -555,35 +406,45 @@ export class RaftNode implements Replica {
     this.options.onFatal(error)
   }
 
+  /** Whoever asks again meanwhile is answered with the first. */
   private close(orderly: boolean, done: () => void): void {
+    if (this.closed) {
+      this.options.clock.defer(done)
+      return
+    }
+    this.onClosed.push(done)
+    if (this.state === 'ended') return
     this.state = 'ended'
     this.ticker?.cancel()
     this.proposals.rejectAll(raftNodeError('stopped', 'unknown'))
     this.reads.rejectAll(raftNodeError('stopped'))
-    for (const { done: answer, timer } of this.handovers) {
-      timer.cancel()
-      answer(raftNodeError('stopped', 'unknown'))
-    }
-    this.handovers = []
+    this.handovers.end()
+    this.snapshotsOut.end()
     this.restore.end()
     this.gauges.softState({ role: 'follower', leader: this.options.id, term: term(0) })
+    const closed = () => {
+      this.closed = true
+      for (const answer of this.onClosed) answer()
+    }
     const closeLog = () => {
-      if (!orderly) {
-        this.log.halt(done)
-        return
-      }
-      let halted = false
-      const timer = this.options.clock.setTimer(closeMsMax, () => {
-        halted = true
-        this.log.halt(done)
-      })
-      this.log.close(() => {
-        timer.cancel()
-        if (!halted) done()
-      })
+      if (orderly) this.closeLog(closed)
+      else this.log.halt(closed)
     }
     if (this.transport === null) closeLog()
     else this.transport.close(closeLog)
+  }
+
+  /** What is on its way to the disk is waited for, but not for ever. */
+  private closeLog(done: () => void): void {
+    let halted = false
+    const timer = this.options.clock.setTimer(closeMsMax, () => {
+      halted = true
+      this.log.halt(done)
+    })
+    this.log.close(() => {
+      timer.cancel()
+      if (!halted) done()
+    })
   }
 
   private nowMs(): number {

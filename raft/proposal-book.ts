@@ -4,6 +4,7 @@
 
 import type { RaftsmanError } from '../platform/errors.js'
 import { assert } from '../platform/errors.js'
+import type { Term } from './core/types.js'
 import type { RaftNodeErrorCode } from './node-types.js'
 import { raftNodeError } from './node-types.js'
 import type { ProposalDone } from './node-types.js'
@@ -33,6 +34,11 @@ export class ProposalBook {
   private pendingBytes = 0
   private nextSequence: number
   private sequences: number[] = []
+  /** The first proposal of this turn: those before it went to whoever led until now. */
+  private firstOfTurn = 0
+  private leaderTerm = 0
+  /** Proposals below `sequence` have their answer, or none, once an entry of `term` is applied. */
+  private lastOfOldLeader: { readonly term: number; readonly sequence: number } | null = null
   private payloads: Uint8Array[] = []
 
   constructor(limits: ProposalLimits, firstSequence: number) {
@@ -42,11 +48,6 @@ export class ProposalBook {
 
   get size(): number {
     return this.pending.size
-  }
-
-  /** The first that was not handed out yet, or will be given out next. */
-  get firstNew(): number {
-    return this.sequences[0] ?? this.nextSequence
   }
 
   /** Never used twice by this node; proposals and reads draw from the same row. */
@@ -75,6 +76,7 @@ export class ProposalBook {
   /** What was added since the last call, in order, in batches of limited size. */
   takeNew(propose: (sequences: readonly number[], payloads: readonly Uint8Array[]) => void): void {
     const { sequences, payloads } = this
+    this.firstOfTurn = sequences[0] ?? this.nextSequence
     if (sequences.length === 0) return
     this.sequences = []
     this.payloads = []
@@ -108,11 +110,25 @@ export class ProposalBook {
     }
   }
 
-  /** All below a sequence. */
-  rejectBelow(end: number, error: RaftsmanError): void {
+  /** Somebody leads in `term`, as seen in the turn that began with the last `takeNew`. */
+  noteLeader(term: Term): void {
+    if (term === this.leaderTerm) return
+    this.leaderTerm = term
+    this.lastOfOldLeader = { term, sequence: this.firstOfTurn }
+  }
+
+  /**
+   * Behind the first entry of a new leader nothing follows that an older one had taken. What is not
+   * there by then may only be on its way to the new one still; waiting longer tells nobody more.
+   */
+  noteApplied(term: Term): void {
+    const old = this.lastOfOldLeader
+    if (old === null || term < old.term) return
+    this.lastOfOldLeader = null
+    const lost = raftNodeError('leader-lost', 'unknown')
     for (const sequence of this.pending.keys()) {
-      if (sequence >= end) return
-      this.take(sequence)?.done(error)
+      if (sequence >= old.sequence) return
+      this.take(sequence)?.done(lost)
     }
   }
 

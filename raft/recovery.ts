@@ -1,0 +1,52 @@
+// From a directory to what a node starts from: opens the log, judges what it holds against the state
+// machine, and writes a first membership, or the end of an interrupted restore, before anything else.
+// Counterpart: bootstrap of etcd's server.
+
+import { must } from '../platform/errors.js'
+import type { RaftsmanError } from '../platform/errors.js'
+import type { InitialState } from './initial-state.js'
+import { highestSequence, initialState } from './initial-state.js'
+import type { RaftNodeOptions } from './node-types.js'
+import { RaftLog, segmentBytesUsual } from './storage/log.js'
+
+export interface OpenedLog {
+  readonly log: RaftLog
+  readonly initial: InitialState
+  /** Of this node's own entries in the log; 0 for none. */
+  readonly highestSequence: number
+}
+
+/** Errors: those of the log, and `start-failed` when log and state do not fit. */
+export function openLog(
+  options: RaftNodeOptions,
+  onFatal: (error: RaftsmanError) => void,
+  done: (error: RaftsmanError | null, opened?: OpenedLog) => void,
+): void {
+  const logOptions = {
+    ...options,
+    nodeId: options.id,
+    segmentBytes: options.segmentBytes ?? segmentBytesUsual,
+    onFatal,
+  }
+  RaftLog.open(logOptions, (error, opened, found) => {
+    if (error !== null) {
+      done(error)
+      return
+    }
+    const log = must(opened, 'a log without error')
+    const recovered = must(found, 'a recovery without error')
+    const members = [options.id, ...options.peers.map(({ id }) => id)]
+    const initial = initialState(recovered, members, options.stateMachine.appliedIndex)
+    if (initial instanceof Error) {
+      log.halt(() => done(initial))
+      return
+    }
+    const finish = () =>
+      done(null, { log, initial, highestSequence: highestSequence(recovered, options.id) })
+    if (initial.install === null) finish()
+    else {
+      const { hardState } = initial.state
+      log.append({ entries: [], hardState, snapshot: initial.install, mustSync: true }, finish)
+    }
+  })
+}
