@@ -1,40 +1,21 @@
-// Golden scripts: commands a person can read, and the trace they leave. Counterpart: the
-// interaction tests of etcd-io/raft. A script is text; lines that start with `>` are commands, the
-// lines below each are what must happen. `replay` gives the same text with what did happen.
-//
-//   > nodes 1 2 3 [learners 4]    a new cluster, all followers; learners follow the word
-//   > campaign 1                  1 hears nobody for an election timeout
-//   > elect 1                   the same, and everything that follows, without a trace
-//   > tick 1 [n]                  time passes at 1, n ticks
-//   > propose 1 x [y ..]          1 is asked to propose payloads
-//   > read 1 7 [8 ..]             1 is asked for read indexes, with these contexts
-//   > transfer 1 2                1 is asked to hand leadership to 2
-//   > deliver                     what is on the wire arrives, its answers do not
-//   > stabilize                   deliver until nothing moves
-//   > drop 1->3                   from now on this link loses everything (one way)
-//   > partition 1 | 2 3           the groups cannot talk
-//   > heal                        every link works again
-//   > forget                      everything on the wire is lost
-//   > hold 1 / > write 1          1's disk stalls / finishes one write
-//   > flow 1                      1's disk finishes everything, and stalls no longer
-//   > crash 1 / > restart 1       1 loses what is not durable / comes back
-//   > compact 1 5                 1 forgets its log up to 5
-//   > status / > logs             roles and indexes / terms of all logs
+// Golden scripts: commands that a person can read and write, and the trace they leave. Counterpart:
+// the interaction tests of etcd-io/raft. The language is explained in docs/raft-scripts.md; the
+// scripts are in raft/core/golden/. `replay` gives back the text of a script with what did happen
+// beneath each command, so that a script whose trace is right is its own replay.
 
-import { unreachable } from '../../../platform/errors.js'
 import type { Random } from '../../../platform/random.js'
 import type { RaftConfig } from '../config.js'
 import {
-  type Entry,
-  type HardState,
+  type ConfState,
   type LogIndex,
   logIndex,
-  type Message,
   type NodeId,
   nodeId,
-  type Ready,
+  type Term,
+  term,
 } from '../types.js'
 import { emptyDisk, type Post, TestNode } from './test-node.js'
+import { applied, describe, membership, peer, told, written } from './trace.js'
 
 /** Every election timeout is the longest, 19 ticks: scripts say who campaigns. */
 const steady: Random = {
@@ -45,146 +26,237 @@ const steady: Random = {
 
 const electionTicksMax = 19
 const stabilizeRoundsMax = 200
+const applyMax = 1000
 const encoder = new TextEncoder()
-const decoder = new TextDecoder()
 
-export function replay(script: string, limits: Partial<RaftConfig> = {}): string {
-  const interpreter = new Interpreter(limits)
+/** Throws an error that names line and command where a script makes no sense. */
+export function replay(script: string): string {
+  const interpreter = new Interpreter()
   const lines: string[] = []
-  for (const raw of script.split('\n')) {
-    const line = raw.trim()
+  for (const [at, line] of script.split('\n').entries()) {
     if (!line.startsWith('>')) {
-      if (line.startsWith('#')) lines.push(line)
+      if (line.trim() === '' || line.startsWith('#')) lines.push(line.trimEnd())
       continue
     }
-    lines.push(line, ...interpreter.run(line.slice(1).trim()).map(text => `  ${text}`))
+    try {
+      lines.push(line.trimEnd(), ...interpreter.run(line.slice(1)).map(text => `  ${text}`))
+    } catch (cause) {
+      const sentence = cause instanceof Error ? cause.message : 'unknown'
+      throw new Error(`line ${at + 1}: ${line}: ${sentence}`, { cause })
+    }
   }
   return lines.join('\n')
 }
 
-/** Strips the indentation that a template string brings along. */
-export function normalize(script: string): string {
-  const lines = script.split('\n').map(line => line.trim())
-  return lines
-    .filter(line => line !== '')
-    .map(line => (line.startsWith('>') || line.startsWith('#') ? line : `  ${line}`))
-    .join('\n')
+interface Link {
+  readonly from: NodeId
+  readonly to: NodeId
 }
+
+type Limits = { -readonly [K in keyof RaftConfig]?: RaftConfig[K] }
 
 class Interpreter {
   private readonly nodes = new Map<NodeId, TestNode>()
   private readonly cut = new Set<string>()
-  private readonly held = new Set<NodeId>()
+  private readonly slowDisks = new Set<NodeId>()
+  private readonly slowMachines = new Set<NodeId>()
   private readonly down = new Set<NodeId>()
-  private readonly limits: Partial<RaftConfig>
+  private readonly limits: Limits = {}
+  private first: ConfState = { voters: [], votersOutgoing: [], learners: [], learnersNext: [] }
   private wire: Post[] = []
   private trace: string[] = []
   private sequence = 1
 
-  constructor(limits: Partial<RaftConfig>) {
-    this.limits = limits
-  }
-
   run(command: string): string[] {
     this.trace = []
-    const [verb, ...words] = command.split(/\s+/)
-    this.execute(verb ?? '', words)
+    const [verb = '', ...words] = command.trim().split(/\s+/)
+    const ofAll = this.ofAll[verb]
+    if (ofAll !== undefined) ofAll(words)
+    else {
+      const ofOne = this.ofOne[verb]
+      if (ofOne === undefined) {
+        const all = [...Object.keys(this.ofAll), ...Object.keys(this.ofOne)]
+        throw new Error(`there is no such command; there are: ${all.join(' ')}`)
+      }
+      const node = this.node(words[0])
+      ofOne(node, words.slice(1))
+      this.drain(node)
+    }
     return this.trace
   }
 
-  private execute(verb: string, words: readonly string[]): void {
-    if (verb === 'nodes') return this.create(words)
-    if (verb === 'deliver') return this.deliver()
-    if (verb === 'stabilize') return this.stabilize()
-    if (verb === 'drop') return this.drop(words[0] ?? '')
-    if (verb === 'partition') return this.partition(words)
-    if (verb === 'heal') return this.cut.clear()
-    if (verb === 'status') return this.status()
-    if (verb === 'logs') return this.logs()
-    if (verb === 'forget') {
-      this.wire = []
-      return
-    }
-    const node = this.node(words[0])
-    if (verb === 'elect') {
-      this.executeAt(node, 'campaign', [])
-      this.drain(node)
+  // ---- commands about the cluster, the network, and what is to be seen ----
+
+  private readonly ofAll: Readonly<Record<string, (words: readonly string[]) => void>> = {
+    limits: words => {
+      for (const word of words) {
+        const [name = '', value] = word.split('=')
+        Object.assign(this.limits, { [name]: natural(value) })
+      }
+    },
+    nodes: words => this.create(words),
+    elect: ([id]) => {
+      this.campaign(this.node(id))
       this.stabilize()
       this.trace = []
-      return
-    }
-    this.executeAt(node, verb, words.slice(1))
-    this.drain(node)
+    },
+    lead: ([id]) => {
+      const node = this.node(id)
+      this.campaign(node)
+      for (let round = 0; node.raft.status().role !== 'leader'; round++) {
+        if (round === stabilizeRoundsMax) throw new Error('it is not elected')
+        this.deliver()
+      }
+      this.trace = []
+    },
+    deliver: ([link, count]) => {
+      this.deliver(link === undefined ? null : linkOf(link), natural(count ?? '9999'))
+    },
+    stabilize: () => this.stabilize(),
+    drop: ([link]) => {
+      this.wire = link === undefined ? [] : this.wire.filter(post => !isOn(post, linkOf(link)))
+    },
+    repeat: ([link]) => {
+      this.wire.push(...this.wire.filter(post => isOn(post, linkOf(link))))
+    },
+    reverse: ([link]) => {
+      const on = this.wire.filter(post => isOn(post, linkOf(link)))
+      this.wire = [...this.wire.filter(post => !on.includes(post)), ...on.reverse()]
+    },
+    cut: ([link]) => {
+      const { from, to } = linkOf(link)
+      this.cut.add(`${from}>${to}`)
+    },
+    partition: words => this.partition(words),
+    heal: () => this.cut.clear(),
+    wire: () => {
+      for (const { message } of this.wire) this.trace.push(describe(message))
+    },
+    status: words => {
+      for (const node of this.chosen(words)) {
+        const { role, term, commit, applied, lastIndex } = node.raft.status()
+        this.trace.push(
+          `${node.id} ${role} term ${term} commit ${commit} applied ${applied} last ${lastIndex}`,
+        )
+      }
+    },
+    logs: words => {
+      for (const node of this.chosen(words)) {
+        const { firstIndex, lastIndex } = node.raft.status()
+        const terms: string[] = []
+        for (let index: number = firstIndex; index <= lastIndex; index++) {
+          terms.push(`${index}/${node.raft.termAt(index as LogIndex)}`)
+        }
+        this.trace.push(`${node.id}: ${terms.join(' ')}`)
+      }
+    },
+    members: words => {
+      for (const node of this.chosen(words)) {
+        this.trace.push(`${node.id} has ${membership(node.raft.confState)}`)
+      }
+    },
+    progress: words => {
+      for (const node of this.chosen(words)) {
+        for (const progress of node.raft.status().progress) {
+          this.trace.push(`${node.id} sees ${peer(progress)}`)
+        }
+      }
+    },
   }
 
-  private executeAt(node: TestNode, verb: string, words: readonly string[]): void {
-    const number = Number(words[0] ?? 1)
-    switch (verb) {
-      case 'campaign':
-        for (let ticks = 0; ticks < electionTicksMax; ticks++) node.raft.tick()
-        return
-      case 'tick':
-        for (let ticks = 0; ticks < number; ticks++) {
-          node.raft.tick()
-          this.drain(node)
-        }
-        return
-      case 'propose':
-        node.raft.propose(
-          words.map(() => this.sequence++),
-          words.map(word => encoder.encode(word)),
-        )
-        return
-      case 'read':
-        for (const context of words) node.raft.readIndex(Number(context))
-        return
-      case 'transfer':
-        node.raft.transferLeadership(nodeId(number))
-        return
-      case 'compact':
-        node.flushMachine()
-        node.compact(node.machine.length - number)
-        return
-      case 'hold':
-        this.held.add(node.id)
-        return
-      case 'write':
-        this.finishWrite(node)
-        return
-      case 'flow':
-        this.held.delete(node.id)
-        return
-      case 'crash':
-        node.crash(0, 0, true)
-        this.down.add(node.id)
-        return
-      case 'restart':
-        node.restart()
-        this.down.delete(node.id)
-        return
-      default:
-        throw new Error(`unknown command: ${verb}`)
-    }
+  // ---- commands to one node ----
+
+  private readonly ofOne: Readonly<
+    Record<string, (node: TestNode, words: readonly string[]) => void>
+  > = {
+    log: (node, words) => this.setLog(node, words.map(natural).map(term)),
+    campaign: node => this.campaign(node),
+    tick: (node, [count]) => {
+      for (let ticks = natural(count ?? '1'); ticks > 0; ticks--) {
+        node.raft.tick()
+        this.drain(node)
+      }
+    },
+    propose: (node, words) => {
+      node.raft.propose(
+        words.map(() => this.sequence++),
+        words.map(payloadOf),
+      )
+    },
+    read: (node, contexts) => {
+      for (const context of contexts) node.raft.readIndex(natural(context))
+    },
+    transfer: (node, [to]) => node.raft.transferLeadership(nodeId(natural(to))),
+    unreachable: (node, [to]) => node.raft.unreachable(nodeId(natural(to))),
+    compact: (node, [index]) => {
+      node.flushMachine()
+      node.compact(node.machine.length - natural(index))
+    },
+    disk: (node, [pace]) => this.setPace(this.slowDisks, node, pace),
+    persist: (node, [count]) => {
+      for (let writes = natural(count ?? '1'); writes > 0; writes--) this.persist(node)
+    },
+    machine: (node, [pace]) => this.setPace(this.slowMachines, node, pace),
+    apply: (node, [count]) => this.apply(node, natural(count ?? '1')),
+    crash: node => {
+      node.crash(0, 0, true)
+      this.down.add(node.id)
+    },
+    restart: node => {
+      node.restart()
+      this.down.delete(node.id)
+    },
   }
+
+  // ---- what they do ----
 
   private create(words: readonly string[]): void {
     const split = words.indexOf('learners')
-    const voters = (split < 0 ? words : words.slice(0, split)).map(w => nodeId(Number(w)))
-    const learners = split < 0 ? [] : words.slice(split + 1).map(w => nodeId(Number(w)))
-    const confState = { voters, votersOutgoing: [], learners, learnersNext: [] }
-    for (const id of [...voters, ...learners]) {
-      this.nodes.set(id, new TestNode(id, steady, emptyDisk(confState), this.limits))
-    }
+    const voters = split < 0 ? words : words.slice(0, split)
+    const learners = split < 0 ? [] : words.slice(split + 1)
+    const ids = (from: readonly string[]): NodeId[] => from.map(word => nodeId(natural(word)))
+    this.first = { ...this.first, voters: ids(voters), learners: ids(learners) }
+    for (const id of [...this.first.voters, ...this.first.learners]) this.add(id)
+  }
+
+  private add(id: NodeId): void {
+    this.nodes.set(id, new TestNode(id, steady, emptyDisk(this.first), this.limits))
+  }
+
+  private setLog(node: TestNode, terms: readonly Term[]): void {
+    const { disk } = node
+    disk.entries = terms.map((entryTerm, at) => ({
+      term: entryTerm,
+      index: logIndex(at + 1),
+      kind: 'normal',
+      origin: node.id,
+      sequence: at + 1,
+      data: encoder.encode(`${at + 1}.${entryTerm}`),
+    }))
+    disk.hardState = { ...disk.hardState, term: terms.at(-1) ?? term(0) }
+    disk.syncedHardState = disk.hardState
+    node.restart()
+  }
+
+  private setPace(slow: Set<NodeId>, node: TestNode, pace: string | undefined): void {
+    if (pace === 'slow') slow.add(node.id)
+    else if (pace === 'normal') slow.delete(node.id)
+    else throw new Error('the pace is slow or normal')
+  }
+
+  private campaign(node: TestNode): void {
+    for (let ticks = 0; ticks < electionTicksMax; ticks++) node.raft.tick()
+    this.drain(node)
   }
 
   private node(word: string | undefined): TestNode {
-    const node = this.nodes.get(nodeId(Number(word)))
-    if (node === undefined) throw new Error(`no such node: ${word}`)
+    const node = this.nodes.get(nodeId(natural(word)))
+    if (node === undefined) throw new Error(`there is no node ${word}`)
     return node
   }
 
-  private drop(link: string): void {
-    this.cut.add(link.replace('->', '>'))
+  private chosen(words: readonly string[]): TestNode[] {
+    return words.length > 0 ? words.map(word => this.node(word)) : Array.from(this.nodes.values())
   }
 
   private partition(words: readonly string[]): void {
@@ -200,17 +272,19 @@ class Interpreter {
     }
   }
 
-  private deliver(): void {
-    const wire = this.wire
-    this.wire = []
-    for (const post of wire) {
+  /** At most `count` messages, of one link or of all. Their answers stay on the wire. */
+  private deliver(link: Link | null = null, count = 9999): void {
+    const due = this.wire.filter(post => link === null || isOn(post, link)).slice(0, count)
+    const rest = this.wire.slice()
+    for (const post of due) rest.splice(rest.indexOf(post), 1)
+    this.wire = rest
+    for (const post of due) {
       const { message } = post
       const lost = this.cut.has(`${message.from}>${message.to}`) || this.down.has(message.to)
       this.trace.push(describe(message) + (lost ? ' (lost)' : ''))
-      if (!lost) this.node(String(message.to)).receive(post)
-      if (message.kind === 'snapshotRequest') {
-        this.node(String(message.from)).raft.snapshotDone(message.to, !lost)
-      }
+      if (!lost) this.nodes.get(message.to)?.receive(post)
+      const sender = this.nodes.get(message.from)
+      if (message.kind === 'snapshotRequest') sender?.raft.snapshotDone(message.to, !lost)
     }
     for (const node of this.nodes.values()) this.drain(node)
   }
@@ -223,122 +297,61 @@ class Interpreter {
     throw new Error('the cluster does not come to rest')
   }
 
-  /** Everything a node can do by itself. */
+  /** Everything a node does by itself. */
   private drain(node: TestNode): void {
     if (this.down.has(node.id)) return
     for (;;) {
-      if (node.raft.hasReady()) this.tell(node, node.take())
-      else if (node.tasks.length > 0 && !this.held.has(node.id)) this.finishWrite(node)
-      else if (node.committed.length > 0) {
-        const applied = node.apply(1000).filter(entry => entry.kind === 'normal')
-        if (applied.length > 0) this.trace.push(`${node.id} applies ${applied.map(text).join(' ')}`)
+      if (node.raft.hasReady()) {
+        const ready = node.take()
+        this.wire.push(...node.post(ready.messages))
+        this.trace.push(...told(node.id, ready))
+      } else if (node.tasks.length > 0 && !this.slowDisks.has(node.id)) this.persist(node)
+      else if (node.committed.length > 0 && !this.slowMachines.has(node.id)) {
+        this.apply(node, applyMax)
       } else return
     }
   }
 
-  private tell(node: TestNode, ready: Ready): void {
-    this.wire.push(...node.post(ready.messages))
-    if (ready.softState !== null) {
-      const { role, leader, term } = ready.softState
-      const following = role === 'follower' && leader !== 0 ? ` of ${leader}` : ''
-      this.trace.push(`${node.id} is ${role}${following} in term ${term}`)
-    }
-    for (const read of ready.readStates) {
-      const outcome = read.index === 0 ? 'refused' : `served at ${read.index}`
-      this.trace.push(`${node.id} read ${read.context} ${outcome}`)
-    }
-    for (const { sequences, reason } of ready.refusedProposals) {
-      this.trace.push(`${node.id} refused proposal ${sequences.join(' ')}: ${reason}`)
-    }
-  }
-
-  private finishWrite(node: TestNode): void {
-    const written = node.tasks[0]?.task
-    if (written === undefined) throw new Error(`${node.id} has nothing to write`)
+  private persist(node: TestNode): void {
+    const task = node.tasks[0]?.task
+    if (task === undefined) throw new Error(`${node.id} has nothing to write`)
+    const before = node.raft.confState
     this.wire.push(...node.post(node.finishWrite()))
-    const { entries, hardState, snapshot } = written
-    const parts: string[] = []
-    if (snapshot !== null) parts.push(`snapshot ${snapshot.index}/${snapshot.term}`)
-    if (hardState !== null) parts.push(hard(hardState))
-    if (entries.length > 0)
-      parts.push(entries.map(entry => `${entry.index}/${entry.term}`).join(' '))
-    if (parts.length > 0) this.trace.push(`${node.id} wrote ${parts.join(', ')}`)
+    const line = written(task)
+    if (line !== '') this.trace.push(`${node.id} wrote ${line}`)
+    this.showMembers(node, before)
   }
 
-  private status(): void {
-    for (const node of this.nodes.values()) {
-      const { role, term, commit, applied, lastIndex } = node.raft.status()
-      this.trace.push(
-        `${node.id} ${role} term ${term} commit ${commit} applied ${applied} last ${lastIndex}`,
-      )
-    }
+  private apply(node: TestNode, count: number): void {
+    if (node.committed.length === 0) throw new Error(`${node.id} has nothing to apply`)
+    const before = node.raft.confState
+    const entries = node.apply(count).filter(entry => entry.kind === 'normal')
+    if (entries.length > 0) this.trace.push(`${node.id} applies ${applied(entries)}`)
+    this.showMembers(node, before)
   }
 
-  private logs(): void {
-    for (const node of this.nodes.values()) {
-      const { firstIndex, lastIndex } = node.raft.status()
-      const terms: string[] = []
-      for (let index: number = firstIndex; index <= lastIndex; index++) {
-        terms.push(`${index}/${node.raft.termAt(index as LogIndex)}`)
-      }
-      this.trace.push(`${node.id}: ${terms.join(' ')}`)
-    }
+  private showMembers(node: TestNode, before: ConfState): void {
+    const { confState } = node.raft
+    if (confState !== before) this.trace.push(`${node.id} has ${membership(confState)}`)
   }
 }
 
-function hard({ term, vote, commit }: HardState): string {
-  return `term ${term} vote ${vote} commit ${commit}`
+function natural(word: string | undefined): number {
+  if (word === undefined || !/^\d+$/.test(word)) throw new Error(`${word} is not a number`)
+  return Number(word)
 }
 
-function text(entry: Entry): string {
-  return `${entry.index}:${decoder.decode(entry.data)}`
+function linkOf(word: string | undefined): Link {
+  const [from, to] = (word ?? '').split('->')
+  return { from: nodeId(natural(from)), to: nodeId(natural(to)) }
 }
 
-function content(entries: readonly Entry[]): string {
-  if (entries.length === 0) return 'nothing'
-  return entries
-    .map(e => `${e.index}/${e.term}:${e.kind === 'normal' ? decoder.decode(e.data) : e.kind}`)
-    .join(' ')
+function isOn({ message }: Post, { from, to }: Link): boolean {
+  return message.from === from && message.to === to
 }
 
-/** One line a message: who, what, and the fields that matter. */
-export function describe(message: Message): string {
-  const head = `${message.from}->${message.to} t${message.term}`
-  switch (message.kind) {
-    case 'voteRequest': {
-      const kind = message.preVote ? 'preVote?' : 'vote?'
-      const force = message.force ? ' forced' : ''
-      return `${head} ${kind}${force} last ${message.lastIndex}/${message.lastTerm}`
-    }
-    case 'voteResponse':
-      return `${head} ${message.preVote ? 'preVote' : 'vote'} ${message.granted ? 'yes' : 'no'}`
-    case 'appendRequest': {
-      const { prevIndex, prevTerm, entries, commit } = message
-      return `${head} append after ${prevIndex}/${prevTerm}: ${content(entries)}, commit ${commit}`
-    }
-    case 'appendResponse':
-      return message.rejected
-        ? `${head} reject ${message.index}, try ${message.hintIndex}/${message.hintTerm}`
-        : `${head} ack ${message.index}`
-    case 'heartbeatRequest':
-      return `${head} heartbeat, commit ${logIndex(message.commit)}, round ${message.readRound}`
-    case 'heartbeatResponse':
-      return `${head} heard, round ${message.readRound}`
-    case 'snapshotRequest':
-      return `${head} snapshot ${message.snapshot.index}/${message.snapshot.term}`
-    case 'readIndexRequest':
-      return `${head} read ${message.context}?`
-    case 'readIndexResponse':
-      return `${head} read ${message.context} at ${message.index}`
-    case 'proposalForward':
-      return `${head} propose ${message.proposals.payloads.map(p => decoder.decode(p)).join(' ')}`
-    case 'proposalRefused':
-      return `${head} refuse ${message.sequences.join(' ')}: ${message.reason}`
-    case 'transferLeaderRequest':
-      return `${head} transfer to ${message.transferee}`
-    case 'timeoutNow':
-      return `${head} take over now`
-    default:
-      return unreachable(message)
-  }
+/** `x*300` stands for 300 times x. */
+function payloadOf(word: string): Uint8Array {
+  const [letter = '', count] = word.split('*')
+  return encoder.encode(count === undefined ? word : letter.repeat(natural(count)))
 }
