@@ -1,16 +1,20 @@
-// A disk in memory that fails as disks do: what was not synced is lost in a crash, sector by
-// sector and in any order; syncs fail; room runs out; bits rot. Deterministic: every choice comes from
-// a seeded Random, and when calls answer is the caller's affair. For tests and the simulator.
+// A disk in memory that fails as disks do: what was not synced is lost in a power cut, sector by
+// sector and in any order; syncs fail; room runs out; bits rot; sectors land in the wrong place.
+// Deterministic: every choice comes from a seeded Random, and when calls answer is the caller's
+// affair. For tests and the simulator.
 
 import type { Completion, Disk, DiskErrorCode, DiskFile, OpenOptions, Result } from '../disk.js'
 import { DiskError } from '../disk.js'
 import { must } from '../errors.js'
 import type { Random } from '../random.js'
 
+/** What a call amounts to for the machine: the simulator gives each a time of its own. */
+export type DiskOperation = 'read' | 'write' | 'sync' | 'name'
+
 export interface MemoryDiskOptions {
   readonly random: Random
   /** Runs the end of a call later: at once is not allowed. The simulator's delay stands here. */
-  readonly schedule: (callback: () => void) => void
+  readonly schedule: (callback: () => void, operation: DiskOperation) => void
   /** What a crash keeps or loses as a whole; 512 when absent. */
   readonly sectorBytes?: number
 }
@@ -23,6 +27,8 @@ export interface DiskFaults {
   syncsUntilFailure: number | null
   /** This many more writes succeed; then one fails with `io`, and `null` again. */
   writesUntilFailure: number | null
+  /** Syncs answer at once and do nothing, as drives that lie do. No log survives that. */
+  syncsLie: boolean
 }
 
 interface Inode {
@@ -31,7 +37,18 @@ interface Inode {
   syncedContent: Uint8Array
   syncedSize: number
   readonly dirty: Set<number>
+  /** Sectors of syncs under way, which are no longer in `dirty`. */
+  readonly syncing: Set<readonly number[]>
 }
+
+const emptyInode = (): Inode => ({
+  content: new Uint8Array(0),
+  size: 0,
+  syncedContent: new Uint8Array(0),
+  syncedSize: 0,
+  dirty: new Set(),
+  syncing: new Set(),
+})
 
 type NameChange = { readonly path: string; readonly inode: Inode | null }
 
@@ -40,9 +57,10 @@ export class MemoryDisk implements Disk {
     capacityBytes: Number.MAX_SAFE_INTEGER,
     syncsUntilFailure: null,
     writesUntilFailure: null,
+    syncsLie: false,
   }
   private readonly random: Random
-  private readonly schedule: (callback: () => void) => void
+  private readonly schedule: (callback: () => void, operation: DiskOperation) => void
   private readonly sectorBytes: number
   private names = new Map<string, Inode>()
   private syncedNames = new Map<string, Inode>()
@@ -62,7 +80,7 @@ export class MemoryDisk implements Disk {
    * name, in order up to some point. Calls under way never answer.
    */
   crash(): void {
-    this.life += 1
+    this.kill()
     const survivors = this.random.integer(this.nameChanges.length + 1)
     const names = new Map(this.syncedNames)
     for (const { path, inode } of this.nameChanges.slice(0, survivors)) setName(names, path, inode)
@@ -72,10 +90,24 @@ export class MemoryDisk implements Disk {
     for (const inode of new Set(names.values())) this.loseSectors(inode)
   }
 
+  /**
+   * The process is killed and the machine goes on: what was written is still in its cache, and no
+   * more durable than before. Calls under way never answer.
+   */
+  kill(): void {
+    this.life += 1
+    for (const inode of new Set([...this.names.values(), ...this.syncedNames.values()])) {
+      for (const sectors of inode.syncing) for (const sector of sectors) inode.dirty.add(sector)
+      inode.syncing.clear()
+    }
+  }
+
   private loseSectors(inode: Inode): void {
     const size = this.random.integer(2) === 0 ? inode.syncedSize : inode.size
+    // Mostly some of each; now and then all or nothing of the last writes.
+    const chance = this.random.integer(5)
     for (const sector of [...inode.dirty].sort((a, b) => a - b)) {
-      if (this.random.integer(2) === 0) this.copySector(inode, sector)
+      if (this.random.integer(4) < chance) this.copySector(inode, sector)
     }
     inode.content = grown(inode.syncedContent.slice(), size)
     inode.content.fill(0, size)
@@ -100,12 +132,12 @@ export class MemoryDisk implements Disk {
 
   /** Puts a file there, durable, past all faults. */
   place(path: string, content: Uint8Array): void {
-    const inode = {
+    const inode: Inode = {
+      ...emptyInode(),
       content: content.slice(),
       size: content.length,
       syncedContent: content.slice(),
       syncedSize: content.length,
-      dirty: new Set<number>(),
     }
     this.names.set(path, inode)
     this.syncedNames.set(path, inode)
@@ -115,6 +147,17 @@ export class MemoryDisk implements Disk {
     return [...this.names.keys()].sort()
   }
 
+  /**
+   * What would be left of every file if power were cut now and nothing unsynced survived. Views,
+   * not copies.
+   */
+  durableFiles(): ReadonlyMap<string, Uint8Array> {
+    const files = new Map<string, Uint8Array>()
+    for (const [path, { syncedContent, syncedSize }] of this.syncedNames)
+      files.set(path, syncedContent.subarray(0, syncedSize))
+    return files
+  }
+
   /** A bit rots. */
   flipBit(path: string, offset: number, bit: number): void {
     const inode = must(this.names.get(path), 'the file exists')
@@ -122,32 +165,34 @@ export class MemoryDisk implements Disk {
       if (offset < content.length) content[offset] = (content[offset] as number) ^ (1 << bit)
   }
 
-  private answer(callback: () => void): void {
+  /** A sector lands where another one stands: `to` holds what `from` holds, in cache and on disk. */
+  misdirect(path: string, from: number, to: number): void {
+    const inode = must(this.names.get(path), 'the file exists')
+    const { sectorBytes } = this
+    for (const content of [inode.content, inode.syncedContent])
+      content.copyWithin(to * sectorBytes, from * sectorBytes, (from + 1) * sectorBytes)
+  }
+
+  private answer(operation: DiskOperation, callback: () => void): void {
     const life = this.life
     this.schedule(() => {
       if (life === this.life) callback()
-    })
+    }, operation)
   }
 
   private refuse(done: (error: DiskError) => void, kind: DiskErrorCode, path: string): void {
-    this.answer(() => done(new DiskError(kind, path, `memory disk: ${kind}`)))
+    this.answer('name', () => done(new DiskError(kind, path, `memory disk: ${kind}`)))
   }
 
   open(path: string, options: OpenOptions, done: Result<DiskFile>): void {
     const found = this.names.get(path)
     if (found !== undefined && options.exclusive === true) this.refuse(done, 'exists', path)
-    else if (found !== undefined) this.answer(() => done(null, this.handle(path, found)))
+    else if (found !== undefined) this.answer('name', () => done(null, this.handle(path, found)))
     else if (!options.create) this.refuse(done, 'not-found', path)
     else {
-      const inode = {
-        content: new Uint8Array(0),
-        size: 0,
-        syncedContent: new Uint8Array(0),
-        syncedSize: 0,
-        dirty: new Set<number>(),
-      }
+      const inode = emptyInode()
       this.change(path, inode)
-      this.answer(() => done(null, this.handle(path, inode)))
+      this.answer('name', () => done(null, this.handle(path, inode)))
     }
   }
 
@@ -165,27 +210,27 @@ export class MemoryDisk implements Disk {
         living(() => {
           const end = Math.min(position + length, inode.size)
           const content = inode.content.slice(Math.min(position, end), end)
-          this.answer(() => done(null, content))
+          this.answer('read', () => done(null, content))
         }),
       datasync: done => living(() => this.syncInode(path, inode, done)),
       truncate: (size, done) =>
         living(() => {
           this.resize(inode, size)
-          this.answer(() => done(null))
+          this.answer('name', () => done(null))
         }),
       preallocate: (size, done) => living(() => this.preallocateInode(path, inode, size, done)),
-      size: done => living(() => this.answer(() => done(null, inode.size))),
-      close: done => living(() => this.answer(() => done(null))),
+      size: done => living(() => this.answer('name', () => done(null, inode.size))),
+      close: done => living(() => this.answer('name', () => done(null))),
     }
   }
 
   private preallocateInode(path: string, inode: Inode, size: number, done: Completion): void {
-    if (this.usedBytes() + size - inode.size > this.faults.capacityBytes) {
+    if (size > inode.size && this.lacksRoomFor(size - inode.size)) {
       this.refuse(done, 'full', path)
       return
     }
     if (size > inode.size) this.resize(inode, size)
-    this.answer(() => done(null))
+    this.answer('write', () => done(null))
   }
 
   private resize(inode: Inode, size: number): void {
@@ -215,7 +260,7 @@ export class MemoryDisk implements Disk {
       this.refuse(done, 'io', path)
       return
     }
-    if (end > inode.size && this.usedBytes() + end - inode.size > this.faults.capacityBytes) {
+    if (end > inode.size && this.lacksRoomFor(end - inode.size)) {
       this.refuse(done, 'full', path)
       return
     }
@@ -227,7 +272,7 @@ export class MemoryDisk implements Disk {
     }
     this.soil(inode, position, end)
     inode.size = Math.max(inode.size, end)
-    this.answer(() => done(null))
+    this.answer('write', () => done(null))
   }
 
   private syncInode(path: string, inode: Inode, done: Completion): void {
@@ -237,11 +282,17 @@ export class MemoryDisk implements Disk {
       this.refuse(done, 'io', path)
       return
     }
+    if (this.faults.syncsLie) {
+      this.answer('sync', () => done(null))
+      return
+    }
     // What is written while the sync is under way is not part of it.
     const sectors = [...inode.dirty]
     inode.dirty.clear()
+    inode.syncing.add(sectors)
     const size = inode.size
-    this.answer(() => {
+    this.answer('sync', () => {
+      inode.syncing.delete(sectors)
       for (const sector of sectors) this.copySector(inode, sector)
       inode.syncedContent = grown(inode.syncedContent, size)
       inode.syncedContent.fill(0, size)
@@ -255,6 +306,11 @@ export class MemoryDisk implements Disk {
     if (left === null) return false
     this.faults[fault] = left === 0 ? null : left - 1
     return left === 0
+  }
+
+  private lacksRoomFor(bytes: number): boolean {
+    const { capacityBytes } = this.faults
+    return capacityBytes < Number.MAX_SAFE_INTEGER && this.usedBytes() + bytes > capacityBytes
   }
 
   private usedBytes(): number {
@@ -274,12 +330,12 @@ export class MemoryDisk implements Disk {
     else if (inode.size > maxBytes) this.refuse(done, 'io', path)
     else {
       const content = inode.content.slice(0, inode.size)
-      this.answer(() => done(null, content))
+      this.answer('read', () => done(null, content))
     }
   }
 
   replaceFile(path: string, content: Uint8Array, done: Completion): void {
-    this.answer(() => {
+    this.answer('name', () => {
       this.place(path, content)
       done(null)
     })
@@ -291,11 +347,11 @@ export class MemoryDisk implements Disk {
     for (const name of this.names.keys())
       if (name.startsWith(prefix))
         found.add(must(name.slice(prefix.length).split('/')[0], 'a name'))
-    this.answer(() => done(null, [...found].sort()))
+    this.answer('name', () => done(null, [...found].sort()))
   }
 
   makeDirectory(_path: string, done: Completion): void {
-    this.answer(() => done(null))
+    this.answer('name', () => done(null))
   }
 
   rename(from: string, to: string, done: Completion): void {
@@ -308,7 +364,7 @@ export class MemoryDisk implements Disk {
     setName(this.names, from, null)
     setName(this.names, to, inode)
     this.nameChanges.push({ path: to, inode }, { path: from, inode: null })
-    this.answer(() => done(null))
+    this.answer('name', () => done(null))
   }
 
   remove(path: string, done: Completion): void {
@@ -317,20 +373,22 @@ export class MemoryDisk implements Disk {
       return
     }
     this.change(path, null)
-    this.answer(() => done(null))
+    this.answer('name', () => done(null))
   }
 
   syncDirectory(_path: string, done: Completion): void {
     const names = new Map(this.names)
-    this.nameChanges = []
-    this.answer(() => {
+    const changes = this.nameChanges
+    const count = changes.length
+    this.answer('sync', () => {
       this.syncedNames = names
+      if (changes === this.nameChanges) this.nameChanges = changes.slice(count)
       done(null)
     })
   }
 
   freeBytes(_path: string, done: Result<number>): void {
-    this.answer(() => done(null, Math.max(0, this.faults.capacityBytes - this.usedBytes())))
+    this.answer('name', () => done(null, Math.max(0, this.faults.capacityBytes - this.usedBytes())))
   }
 }
 
