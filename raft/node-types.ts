@@ -11,6 +11,7 @@ import type { Metrics } from '../platform/metrics.js'
 import type { Address, Network, TlsFiles } from '../platform/network.js'
 import type { Processes } from '../platform/processes.js'
 import type { Random } from '../platform/random.js'
+import type { RaftConfig } from './core/config.js'
 import type { ConfState, LogIndex, NodeId, Role, SoftState, Term } from './core/types.js'
 import type { StateMachine } from './state-machine.js'
 
@@ -48,6 +49,8 @@ export interface RaftNodeOptions {
   readonly entriesKept: number
   /** Bytes after which the log goes on in the next file; 64 MiB when absent. */
   readonly segmentBytes?: number
+  /** Departures from the usual limits of messages and memory: the simulator draws small ones. */
+  readonly limits?: Partial<Omit<RaftConfig, 'id' | 'electionTicks' | 'random'>>
   /** The node has stopped for good and the process must end: what it holds may not be on disk. */
   readonly onFatal: (error: Error) => void
 }

@@ -115,7 +115,7 @@ export class RaftNode implements Replica {
     this.compactor.noteEarlier(state.entries, stateMachine.appliedIndex)
     this.gauges = new NodeGauges(options.metrics)
     this.raft = new Raft(
-      { id, electionTicks, random, ...limitsOfCore },
+      { id, electionTicks, random, ...limitsOfCore, ...options.limits },
       state,
       stateMachine.appliedIndex,
     )
