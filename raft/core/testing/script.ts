@@ -198,8 +198,10 @@ class Interpreter {
     },
     machine: (node, [pace]) => this.setPace(this.slowMachines, node, pace),
     apply: (node, [count]) => this.apply(node, natural(count ?? '1')),
-    crash: node => {
-      node.crash(0, 0, true)
+    crash: (node, [torn, entries]) => {
+      if (torn === undefined) node.tasks = []
+      else if (torn !== 'torn') throw new Error('a crash is plain or torn')
+      node.crash(0, torn === undefined ? 0 : natural(entries), true)
       this.down.add(node.id)
     },
     restart: node => {
