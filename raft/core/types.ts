@@ -35,12 +35,21 @@ export interface HardState {
   readonly commit: LogIndex
 }
 
+/** Where a member that was added at run time listens for its peers. */
+export interface MemberAddress {
+  readonly node: NodeId
+  readonly name: string
+  readonly address: string
+}
+
 /** Membership. Joint while `votersOutgoing` is not empty (paper section 6). */
 export interface ConfState {
   readonly voters: readonly NodeId[]
   readonly votersOutgoing: readonly NodeId[]
   readonly learners: readonly NodeId[]
   readonly learnersNext: readonly NodeId[]
+  /** Of members that are not in the configuration, by node; absent when there are none. */
+  readonly addresses?: readonly MemberAddress[]
 }
 
 /** What a snapshot covers: everything up to and including `index`. */
