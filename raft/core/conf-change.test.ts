@@ -1,38 +1,80 @@
-// Membership changes: their encoding, what they make of a membership, and that a node carries them
-// out by section 6 of the paper.
+// Membership changes: their encoding, what they make of a membership, against a model of one role a
+// node, and that any two memberships in a row overlap. That a node carries them out by section 6 of
+// the paper stands in membership.test.ts and in golden/change-*.txt.
 
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   applyConfChange,
   type ConfChange,
+  type ConfChangeOperation,
   decodeConfChange,
   encodeConfChange,
+  isJoint,
   isSoundConfState,
 } from './conf-change.js'
-import type { Raft } from './raft.js'
-import {
-  ack,
-  ask,
-  bench,
-  confOf,
-  elect,
-  entry,
-  settle,
-  voteResponse,
-} from './testing/bench-node.js'
-import { type ConfState, logIndex, nodeId } from './types.js'
+import { jointVotes } from './quorum.js'
+import { confOf } from './testing/bench-node.js'
+import { type ConfState, type NodeId, nodeId } from './types.js'
 
-const add = (id: number) => ({ kind: 'addVoter', node: nodeId(id) }) as const
-const learn = (id: number) => ({ kind: 'addLearner', node: nodeId(id) }) as const
-const remove = (id: number) => ({ kind: 'remove', node: nodeId(id) }) as const
+const add = (id: number): ConfChangeOperation => ({ kind: 'addVoter', node: nodeId(id) })
+const learn = (id: number): ConfChangeOperation => ({ kind: 'addLearner', node: nodeId(id) })
+const remove = (id: number): ConfChangeOperation => ({ kind: 'remove', node: nodeId(id) })
 
-const changes: fc.Arbitrary<ConfChange> = fc.array(
-  fc
-    .tuple(fc.constantFrom(add, learn, remove), fc.integer({ min: 1, max: 6 }))
-    .map(([make, id]) => make(id)),
-  { maxLength: 4 },
-)
+const idMax = 6
+const everybody = Array.from({ length: idMax }, (_, at) => nodeId(at + 1))
+const operations = fc
+  .tuple(fc.constantFrom(add, learn, remove), fc.integer({ min: 1, max: idMax }))
+  .map(([make, id]) => make(id))
+const changes: fc.Arbitrary<ConfChange> = fc.array(operations, { maxLength: 4 })
+const histories = fc.array(changes, { maxLength: 10 })
+
+/** What each change of a history meets, and what it makes of it. */
+function* steps(history: readonly ConfChange[]): Generator<{
+  readonly before: ConfState
+  readonly change: ConfChange
+  readonly after: ConfState
+}> {
+  let before = confOf([1, 2, 3])
+  for (const change of history) {
+    const after = applyConfChange(before, change)
+    yield { before, change, after }
+    before = after
+  }
+}
+
+function quorums(conf: ConfState): Set<NodeId>[] {
+  const found: Set<NodeId>[] = []
+  for (let mask = 0; mask < 2 ** idMax; mask++) {
+    const yes = new Set(everybody.filter(id => (mask & (1 << (id - 1))) !== 0))
+    const votes = new Map(everybody.map(id => [id, yes.has(id)]))
+    if (jointVotes(conf, votes) === 'won') found.push(yes)
+  }
+  return found
+}
+
+const meet = (one: ReadonlySet<NodeId>, other: ReadonlySet<NodeId>): boolean =>
+  Array.from(one).some(id => other.has(id))
+
+/** The model: one role a node, operations one after the other. */
+function roles(conf: ConfState): Map<NodeId, 'voter' | 'learner'> {
+  const of = new Map<NodeId, 'voter' | 'learner'>()
+  for (const id of conf.voters) of.set(id, 'voter')
+  for (const id of [...conf.learners, ...conf.learnersNext]) of.set(id, 'learner')
+  return of
+}
+
+function afterAll(conf: ConfState, change: ConfChange): Map<NodeId, 'voter' | 'learner'> {
+  const of = roles(conf)
+  for (const { kind, node } of change) {
+    if (kind === 'remove') of.delete(node)
+    else of.set(node, kind === 'addVoter' ? 'voter' : 'learner')
+  }
+  return of
+}
+
+const sortedEntries = (of: ReadonlyMap<NodeId, string>): (readonly [NodeId, string])[] =>
+  Array.from(of).sort(([a], [b]) => a - b)
 
 describe('a change in an entry', () => {
   test('is read as it was written', () => {
@@ -45,11 +87,46 @@ describe('a change in an entry', () => {
 
   test('is refused, never thrown at, when it is anything else', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 40 }), bytes => {
+      fc.property(fc.uint8Array({ maxLength: 60 }), bytes => {
         const change = decodeConfChange(bytes)
         if (change !== null) expect(encodeConfChange(change)).toEqual(bytes)
       }),
     )
+  })
+
+  test('is refused when it is cut anywhere, or goes on behind its end', () => {
+    const bytes = encodeConfChange([add(1), learn(2), remove(3)])
+    for (let length = 0; length < bytes.length; length++) {
+      expect(decodeConfChange(bytes.slice(0, length)), `cut at ${length}`).toBeNull()
+    }
+    expect(decodeConfChange(Uint8Array.of(...bytes, 0))).toBeNull()
+  })
+
+  test('with one byte changed is refused, or is another change', () => {
+    const change = [add(1), learn(2), remove(3)]
+    const bytes = encodeConfChange(change)
+    fc.assert(
+      fc.property(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
+        const wrong = bytes.slice()
+        wrong[at] = (wrong[at] as number) ^ flip
+        expect(decodeConfChange(wrong)).not.toEqual(change)
+      }),
+    )
+  })
+
+  test('names nodes up to the largest id, and none beyond', () => {
+    const largest = [add(Number.MAX_SAFE_INTEGER)]
+    expect(decodeConfChange(encodeConfChange(largest))).toEqual(largest)
+    for (const id of [0, -1, 1.5, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(decodeConfChange(encodeConfChange([add(id)])), String(id)).toBeNull()
+    }
+  })
+
+  test('is not written when it has more operations than it can count', () => {
+    const many = Array.from({ length: 256 }, () => add(1))
+    expect(() => encodeConfChange(many)).toThrow(RangeError)
+    const most = many.slice(1)
+    expect(decodeConfChange(encodeConfChange(most))).toEqual(most)
   })
 })
 
@@ -91,120 +168,125 @@ describe('a membership', () => {
   test('never loses its last voter, and takes no second change while joint', () => {
     const alone = confOf([1])
     expect(applyConfChange(alone, [remove(1)])).toBe(alone)
+    expect(applyConfChange(alone, [learn(1)])).toBe(alone)
     expect(applyConfChange(alone, [])).toBe(alone)
     expect(applyConfChange(alone, null)).toBe(alone)
     const joint = confOf([1, 2], { votersOutgoing: [nodeId(1)] })
     expect(applyConfChange(joint, [add(3)])).toBe(joint)
   })
 
-  test('stays sound whatever changes come', () => {
-    fc.assert(
-      fc.property(fc.array(changes, { maxLength: 8 }), sequence => {
-        let conf = confOf([1, 2, 3])
-        for (const change of sequence) {
-          conf = applyConfChange(conf, change)
-          expect(isSoundConfState(conf)).toBe(true)
-          expect(conf.voters.length).toBeGreaterThan(0)
-        }
-      }),
-    )
+  test('is sorted, so that equal memberships look equal', () => {
+    expect(applyConfChange(confOf([2, 5]), [add(3)]).voters).toEqual([2, 3, 5])
+    const learners = confOf([1], { learners: [nodeId(4)] })
+    expect(applyConfChange(learners, [learn(2)]).learners).toEqual([2, 4])
   })
 })
 
-describe('a node', () => {
-  const withChange = (change: ConfChange): Raft =>
-    bench({
-      voters: [1, 2, 3],
-      entries: [entry(1, 1, encodeConfChange(change), 'confChange')],
+describe('any sequence of changes', () => {
+  const always = (
+    holds: (step: { before: ConfState; change: ConfChange; after: ConfState }) => void,
+  ): void => {
+    fc.assert(
+      fc.property(histories, history => {
+        for (const step of steps(history)) holds(step)
+      }),
+    )
+  }
+
+  test('keeps the membership sound, with a voter in every half that is there', () => {
+    always(({ after }) => {
+      expect(isSoundConfState(after)).toBe(true)
+      expect(after.voters.length).toBeGreaterThan(0)
     })
-
-  test('uses a change from the moment it is applied, not before', () => {
-    const raft = withChange([add(4)])
-    const term = elect(raft)
-    expect(raft.confState.voters).toEqual([1, 2, 3])
-    ask(raft, ack({ term, from: 2, index: 2 }))
-    expect(raft.confState.voters).toEqual([1, 2, 3, 4])
-    raft.propose([1], [new Uint8Array(1)])
-    settle(raft)
-    ask(raft, ack({ term, from: 2, index: 3 }))
-    expect(raft.status().commit).toBe(2)
-    ask(raft, ack({ term, from: 4, index: 3 }))
-    expect(raft.status().commit).toBe(3)
   })
 
-  test('needs both majorities while joint, and then leaves the joint membership by itself', () => {
-    const raft = withChange([add(4), add(5), remove(2), remove(3)])
-    const term = elect(raft)
-    ask(raft, ack({ term, from: 2, index: 2 }))
-    expect(raft.confState).toMatchObject({ voters: [1, 4, 5], votersOutgoing: [1, 2, 3] })
-    // Entry 3 leaves. The new majority alone does not commit it, nor the old one alone.
-    expect(raft.status().lastIndex).toBe(3)
-    ask(raft, ack({ term, from: 4, index: 3 }))
-    ask(raft, ack({ term, from: 5, index: 3 }))
-    expect(raft.status().commit).toBe(2)
-    ask(raft, ack({ term, from: 3, index: 3 }))
-    expect(raft.confState).toEqual(confOf([1, 4, 5]))
-    expect(raft.status().progress.map(peer => peer.id)).toEqual([4, 5])
-  })
-
-  test('is elected by both majorities while joint', () => {
-    const votersOutgoing = [1, 2, 3].map(nodeId)
-    const raft = bench({ confState: confOf([1, 4, 5], { votersOutgoing }), term: 3 })
-    while (raft.status().role === 'follower') raft.tick()
-    raft.step(voteResponse({ from: 4, term: 4, granted: true, preVote: true }))
-    raft.step(voteResponse({ from: 5, term: 4, granted: true, preVote: true }))
-    expect(raft.status().role).toBe('preCandidate')
-    raft.step(voteResponse({ from: 2, term: 4, granted: true, preVote: true }))
-    settle(raft)
-    expect(raft.status().role).toBe('candidate')
-    raft.step(voteResponse({ from: 4, term: 4, granted: true }))
-    raft.step(voteResponse({ from: 5, term: 4, granted: true }))
-    expect(raft.status().role).toBe('candidate')
-    raft.step(voteResponse({ from: 3, term: 4, granted: true }))
-    expect(raft.status().role).toBe('leader')
-  })
-
-  test('that leads steps down once its own removal is applied, and campaigns no more', () => {
-    const raft = withChange([remove(1)])
-    const term = elect(raft)
-    ask(raft, ack({ term, from: 2, index: 2 }))
-    expect(raft.status()).toMatchObject({ role: 'follower', leader: 0 })
-    for (let ticks = 0; ticks < 60; ticks++) raft.tick()
-    expect(raft.status().role).toBe('follower')
-  })
-
-  test('does not campaign before it has applied a change that is committed', () => {
-    const raft = bench({
-      entries: [entry(1, 1, encodeConfChange([add(4)]), 'confChange')],
-      commit: 1,
+  test('ends where one role a node, operation by operation, ends', () => {
+    always(({ before, change, after }) => {
+      if (after === before) return
+      const left = isJoint(after) ? applyConfChange(after, []) : after
+      const model = change.length === 0 ? roles(before) : afterAll(before, change)
+      expect(sortedEntries(roles(left))).toEqual(sortedEntries(model))
+      expect(left).toMatchObject({ votersOutgoing: [], learnersNext: [] })
     })
-    for (let ticks = 0; ticks < 60; ticks++) raft.tick()
-    expect(raft.status().role).toBe('follower')
-    settle(raft)
-    for (let ticks = 0; ticks < 60; ticks++) raft.tick()
-    expect(raft.status().role).toBe('preCandidate')
   })
 
-  test('knows the membership of every state it can still make a snapshot of', () => {
-    const raft = bench({
-      entries: [
-        entry(1, 1),
-        entry(2, 1, encodeConfChange([add(4)]), 'confChange'),
-        entry(3, 1, encodeConfChange([remove(2)]), 'confChange'),
-      ],
-      applied: 3,
+  test('moves in steps of which any quorum before meets any quorum after', () => {
+    always(({ before, after }) => {
+      for (const one of quorums(before)) {
+        for (const other of quorums(after)) {
+          if (!meet(one, other)) expect({ before, after, one, other }).toBeNull()
+        }
+      }
     })
-    const votersAt = (index: number) => raft.snapshotAt(logIndex(index)).confState.voters
-    expect(votersAt(1)).toEqual([1, 2, 3])
-    expect(votersAt(2)).toEqual([1, 2, 3, 4])
-    expect(votersAt(3)).toEqual([1, 3, 4])
-    raft.compact(logIndex(2))
-    expect(votersAt(2)).toEqual([1, 2, 3, 4])
-    expect(votersAt(3)).toEqual([1, 3, 4])
   })
 
-  test('takes an entry that is no change for no change', () => {
-    const raft = bench({ entries: [entry(1, 1, new Uint8Array([9, 9]), 'confChange')], applied: 1 })
-    expect(raft.confState).toEqual(confOf([1, 2, 3]))
+  test('moves at most one voter where it does not go through a joint membership', () => {
+    always(({ before, after }) => {
+      if (isJoint(before) || isJoint(after)) return
+      const gone = before.voters.filter(id => !after.voters.includes(id))
+      const come = after.voters.filter(id => !before.voters.includes(id))
+      expect(gone.length + come.length).toBeLessThanOrEqual(1)
+    })
+  })
+
+  test('keeps the old voters as the outgoing half of a joint membership', () => {
+    always(({ before, after }) => {
+      if (isJoint(before) || !isJoint(after)) return
+      expect(after.votersOutgoing).toEqual(before.voters)
+      for (const half of [after.voters, after.votersOutgoing]) {
+        for (const quorum of quorums(after)) {
+          expect(half.filter(id => quorum.has(id)).length * 2).toBeGreaterThan(half.length)
+        }
+      }
+    })
+  })
+
+  test('leaves a joint membership by one empty change and by no other', () => {
+    always(({ before, change, after }) => {
+      if (!isJoint(before)) return
+      if (change.length > 0) expect(after).toBe(before)
+      else expect(after).toMatchObject({ voters: before.voters, votersOutgoing: [] })
+    })
+  })
+
+  test('never has a learner decide anything', () => {
+    always(({ after }) => {
+      const learners = [...after.learners]
+      for (const quorum of quorums(after)) {
+        for (const id of learners) quorum.delete(id)
+        const votes = new Map(everybody.map(id => [id, quorum.has(id)]))
+        expect(jointVotes(after, votes)).toBe('won')
+      }
+    })
+  })
+
+  test('makes the same of equal memberships on every node', () => {
+    always(({ before, change, after }) => {
+      const copy = structuredClone(before)
+      expect(applyConfChange(copy, structuredClone(change))).toEqual(after)
+      expect(copy).toEqual(before)
+    })
+  })
+})
+
+describe('a membership is not sound', () => {
+  const n = (...ids: readonly number[]): NodeId[] => ids.map(nodeId)
+  test.each([
+    ['with a voter twice', confOf([1, 1])],
+    ['with a learner twice', confOf([1], { learners: n(2, 2) })],
+    ['with a voter that is a learner', confOf([1, 2], { learners: n(2) })],
+    [
+      'with an outgoing voter that is a learner',
+      confOf([1], { votersOutgoing: n(2), learners: n(2) }),
+    ],
+    ['with a learner to be that is no outgoing voter', confOf([1], { learnersNext: n(2) })],
+    [
+      'with a learner to be that stays a voter',
+      confOf([1, 2], { votersOutgoing: n(1, 2), learnersNext: n(2) }),
+    ],
+    ['with an outgoing half alone', confOf([], { votersOutgoing: n(1) })],
+    ['with a node that has no proper id', confOf([0])],
+  ])('%s', (_, conf) => {
+    expect(isSoundConfState(conf)).toBe(false)
   })
 })
