@@ -18,6 +18,9 @@ export interface Link {
   close(reason: string): void
 }
 
+/** What a link is closed with, among other reasons: its other side sent more than may be sent. */
+export const frameTooLarge = 'a frame is larger than the limit'
+
 export interface LinkHandlers {
   readonly onOpen?: (link: Link) => void
   /** The frame is the receiver's to keep; it may pin a larger buffer, so copy what lives long. */

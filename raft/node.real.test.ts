@@ -1,17 +1,13 @@
 // Three nodes over real sockets and files: what the cluster promises when nodes come and go.
 
-import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import * as net from 'node:net'
 import { tmpdir } from 'node:os'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { WebSocket } from 'ws'
 import { nodeDisk } from '../platform/node/disk.js'
 import { testAuthority } from '../platform/testing/certificates.js'
 import { nodeId } from './core/types.js'
 import { propose, readIndex, RealCluster, until } from './testing/real-cluster.js'
 import { unruly, UnrulyDisk } from './testing/unruly-disk.js'
-import { decodeFrame, encodeFrame } from './transport/frame-codec.js'
 
 let directory: string
 let cluster: RealCluster
@@ -272,56 +268,7 @@ describe('a leader whose disk', () => {
   })
 })
 
-describe('strangers on the peer port', () => {
-  const hello = encodeFrame({
-    kind: 'hello',
-    version: 1,
-    clusterId: 77,
-    from: nodeId(2),
-    to: nodeId(1),
-    name: 'n2',
-    channel: 'messages',
-  })
-
-  /** Sends frames as a client that speaks WebSocket; what came back before the end. */
-  async function speak(address: string, frames: readonly Uint8Array[], path = '/raft') {
-    const socket = new WebSocket(`ws://${address}${path}`, { perMessageDeflate: false })
-    const received: string[] = []
-    return new Promise<string[]>(resolve => {
-      socket.on('open', () => {
-        for (const frame of frames) socket.send(frame)
-      })
-      socket.on('message', (data: Buffer) => received.push(decodeFrame(data).kind))
-      socket.on('error', () => {})
-      socket.on('close', () => resolve(received))
-    })
-  }
-
-  test('harm nothing', async () => {
-    await cluster.startAll()
-    await cluster.leader()
-    const { address } = cluster.node(1).status()
-    const [host, port] = address.split(':')
-    const raw = Array.from({ length: 10 }, () => net.connect(Number(port), host))
-    for (const socket of raw) {
-      socket.on('error', () => {})
-      socket.write(randomBytes(5000))
-    }
-    expect(await speak(address, [randomBytes(100)])).toEqual(['refused'])
-    expect(await speak(address, [hello], '/other')).toEqual([])
-    expect(await speak(address, [Buffer.alloc(40 * 1024 * 1024)])).toEqual([])
-    expect(await speak(address, [encodeFrame({ kind: 'ping' })])).toEqual(['refused'])
-    const foreign = encodeFrame({
-      kind: 'messages',
-      messages: [{ kind: 'timeoutNow', from: nodeId(3), to: nodeId(1), term: 99 as never }],
-    })
-    expect(await speak(address, [hello, foreign])).toEqual(['welcome', 'refused'])
-    expect(await speak(address, [hello, hello])).toEqual(['welcome', 'refused'])
-    for (const socket of raw) socket.destroy()
-    expect(await insist(1, 'a')).toBe(1)
-    await cluster.converge(['a'])
-  })
-
+describe('three nodes with certificates', () => {
   test('are told apart by their certificates', async () => {
     const authority = await testAuthority(directory)
     const identities = []

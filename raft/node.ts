@@ -46,6 +46,8 @@ import type { OpenedLog } from './recovery.js'
 import { Restore } from './restore.js'
 import { SnapshotsOut } from './snapshots-out.js'
 import type { RaftLog } from './storage/log.js'
+import { Contacts } from './transport/contacts.js'
+import type { RefusalReason } from './transport/refusals.js'
 import { Transport } from './transport/transport.js'
 
 /** One larger is refused; clients of the store are held to less. */
@@ -80,6 +82,7 @@ export class RaftNode implements Replica {
   private readonly handovers: Handovers
   private readonly snapshotsOut: SnapshotsOut
   private readonly listeners: ((state: SoftState) => void)[] = []
+  private readonly contacts: Contacts
   private transport: Transport | null = null
   private ticker: Timer | null = null
   private scheduled = false
@@ -87,6 +90,8 @@ export class RaftNode implements Replica {
   private readonly writing: { readonly id: number; readonly sinceMs: number }[] = []
   private readonly onClosed: (() => void)[] = []
   private closed = false
+  /** A peer said so. */
+  private removed = false
   private state: 'running' | 'stopping' | 'ended' = 'running'
   private readonly runBound = (): void => this.run()
 
@@ -114,10 +119,17 @@ export class RaftNode implements Replica {
     this.compactor = new Compactor(options.entriesKept, state.snapshot.index)
     this.compactor.noteEarlier(state.entries, stateMachine.appliedIndex)
     this.gauges = new NodeGauges(options.metrics)
+    const self = { id, name: options.name, address: options.listen }
     this.raft = new Raft(
       { id, electionTicks, random, ...limitsOfCore, ...options.limits },
       state,
       stateMachine.appliedIndex,
+    )
+    this.contacts = new Contacts(
+      self,
+      options.peers,
+      stateMachine.appliedIndex,
+      this.raft.confState,
     )
     const { logger, raft } = this
     const onWork = () => this.schedule()
@@ -140,6 +152,7 @@ export class RaftNode implements Replica {
       },
       onRestored: (index, held) => {
         this.compactor.reset(index)
+        this.membershipChanged(index)
         for (const task of held) this.write(task)
         this.schedule()
       },
@@ -180,6 +193,8 @@ export class RaftNode implements Replica {
     const transportOptions = {
       ...options,
       logger: this.logger,
+      contacts: this.contacts,
+      onRefused: (peer: NodeId, reason: RefusalReason) => this.refused(peer, reason),
       onMessages: (messages: readonly Message[]) => this.received(messages),
       onDropped: (message: Message) => this.dropped(message),
       beginRestore: this.restore.begin,
@@ -288,6 +303,13 @@ export class RaftNode implements Replica {
     this.schedule()
   }
 
+  /** Only a leader removes members, and its log is newer than ours: we are not asked any more. */
+  private refused(peer: NodeId, reason: RefusalReason): void {
+    if (reason !== 'removed-peer' || this.removed) return
+    this.removed = true
+    this.logger.error({ peer }, 'this node was removed from the cluster')
+  }
+
   /** Never left: a forwarded proposal was certainly not taken. */
   private dropped(message: Message): void {
     if (this.state === 'ended') return
@@ -362,9 +384,18 @@ export class RaftNode implements Replica {
 
   private advance(): void {
     const applied = this.options.stateMachine.appliedIndex
+    const { confState } = this.raft
     this.raft.applied(applied)
+    if (this.raft.confState !== confState) this.membershipChanged(applied)
     this.reads.applied(applied)
     this.compact()
+  }
+
+  private membershipChanged(index: LogIndex): void {
+    const { confState } = this.raft
+    this.logger.info({ index, confState }, 'membership')
+    this.contacts.become(index, confState)
+    this.transport?.contactsChanged()
   }
 
   private compact(): void {

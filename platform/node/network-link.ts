@@ -4,6 +4,7 @@
 import { TLSSocket } from 'node:tls'
 import type { RawData, WebSocket } from 'ws'
 import type { Link, LinkHandlers } from '../network.js'
+import { frameTooLarge } from '../network.js'
 
 /** A peer that does not answer our close is cut off after this time. */
 const closeMsMax = 1000
@@ -52,7 +53,7 @@ export function linkOver(
     },
   }
   socket.on('error', error => {
-    closeReason ??= error.message
+    closeReason ??= isTooLarge(error) ? frameTooLarge : error.message
   })
   socket.on('close', (code, reason) => {
     closing = true
@@ -73,6 +74,11 @@ export function linkOver(
 }
 
 function ignore(): void {}
+
+/** As the library calls it, in `code`. */
+function isTooLarge(error: Error): boolean {
+  return 'code' in error && error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
+}
 
 function shortened(reason: string): Buffer {
   return Buffer.from(Buffer.from(reason).subarray(0, reasonBytesMax).toString('ascii'))

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { PackedValue } from '../../platform/msgpack.js'
 import { MalformedFrame, packArray } from '../../platform/msgpack.js'
 import type { Entry, Message } from '../core/types.js'
 import { logIndex, nodeId, term } from '../core/types.js'
@@ -20,6 +21,12 @@ const snapshot = fc.record({
     learners: members,
     learnersNext: members,
   }),
+})
+const text = fc.string({ maxLength: 20 })
+const addresses = fc.array(fc.record({ node: id, name: text, address: text }), { minLength: 1 })
+const snapshotWithAddresses = fc.tuple(snapshot, fc.option(addresses)).map(([meta, list]) => {
+  if (list === null) return meta
+  return { ...meta, confState: { ...meta.confState, addresses: list } }
 })
 const proposals = fc
   .tuple(id, fc.array(fc.tuple(natural, bytes), { maxLength: 5 }))
@@ -74,7 +81,7 @@ const message: fc.Arbitrary<Message> = fc
       }),
       fc.record({ kind: kind('heartbeatRequest'), commit: index, readRound: natural }),
       fc.record({ kind: kind('heartbeatResponse'), readRound: natural }),
-      fc.record({ kind: kind('snapshotRequest'), snapshot }),
+      fc.record({ kind: kind('snapshotRequest'), snapshot: snapshotWithAddresses }),
       fc.record({ kind: kind('readIndexRequest'), context: natural }),
       fc.record({ kind: kind('readIndexResponse'), context: natural, index }),
       fc.record({ kind: kind('proposalForward'), proposals }),
@@ -110,7 +117,7 @@ describe('frames', () => {
   test('carry any messages as they are', () => {
     fc.assert(
       fc.property(fc.array(message, { maxLength: 5 }), messages => {
-        const frame = { kind: 'messages' as const, messages }
+        const frame = { kind: 'messages' as const, sequence: messages.length, messages }
         expect(plain(decodeFrame(encodeFrame(frame)))).toEqual(plain(frame))
       }),
       { numRuns: 500 },
@@ -118,10 +125,16 @@ describe('frames', () => {
   })
 
   test.each([
-    { kind: 'welcome' },
+    { kind: 'welcome', challenge: 2 ** 40 },
     { kind: 'ping' },
     { kind: 'pong' },
-    { kind: 'refused', reason: 'why' },
+    { kind: 'refused', reason: 'removed-peer', detail: 'why' },
+    {
+      kind: 'roster',
+      roster: { index: logIndex(9), members: [{ id: nodeId(4), name: 'n4', address: 'host:1' }] },
+    },
+    { kind: 'roster', roster: { index: logIndex(0), members: [] } },
+    { kind: 'snapshotResume', sequence: 2 },
     { kind: 'snapshotAck', sequence: 3 },
     { kind: 'snapshotEnd', chunks: 3, totalBytes: 2 ** 40, checksum: 0xffffffff },
     { kind: 'snapshotResult', ok: false, reason: 'no' },
@@ -129,15 +142,46 @@ describe('frames', () => {
     expect(decodeFrame(encodeFrame(frame))).toEqual(frame)
   })
 
-  test('of another protocol version are refused by name of both versions', () => {
-    const greeting = packArray([0, 2, 'whatever', 'version', 'two', 'says'])
-    expect(() => decodeFrame(greeting)).toThrow('protocol version 2, spoken here is 1')
+  test('of another protocol version are read no further than the version', () => {
+    const greeting = packArray([0, 9, 'whatever', 'version', 'nine', 'says'])
+    expect(decodeFrame(greeting)).toEqual({ kind: 'foreignHello', version: 9 })
+  })
+
+  test('of any bytes are decoded or refused, never worse', () => {
+    const arrays: fc.Arbitrary<PackedValue> = fc.letrec<{ value: PackedValue }>(tie => ({
+      value: fc.oneof(
+        { depthSize: 'small' },
+        fc.nat(15),
+        fc.maxSafeInteger(),
+        fc.boolean(),
+        fc.constant(null),
+        bytes,
+        text,
+        fc.array(tie('value'), { maxLength: 9 }),
+      ),
+    })).value
+    const anything = fc.oneof(
+      fc.uint8Array({ maxLength: 200 }),
+      fc.tuple(fc.nat(13), fc.array(arrays, { maxLength: 7 })).map(([code, rest]) => {
+        return packArray([code, ...rest])
+      }),
+    )
+    fc.assert(
+      fc.property(anything, any => {
+        try {
+          expect(decodeFrame(any).kind).toBeTypeOf('string')
+        } catch (error) {
+          expect(error).toBeInstanceOf(MalformedFrame)
+        }
+      }),
+      { numRuns: 5000 },
+    )
   })
 
   test('with any bit flipped are decoded or refused, never worse', () => {
     fc.assert(
       fc.property(message, fc.nat(), (original, flip) => {
-        const damaged = encodeFrame({ kind: 'messages', messages: [original] }).slice()
+        const damaged = encodeFrame({ kind: 'messages', sequence: 1, messages: [original] }).slice()
         const offset = flip % damaged.length
         damaged[offset] = (damaged[offset] as number) ^ (1 << (flip % 8))
         try {
@@ -152,13 +196,16 @@ describe('frames', () => {
 
   test.each([
     ['an unknown kind of frame', [99]],
-    ['an unknown kind of message', [5, [[99, 1, 2, 3]]]],
-    ['a message that is too short', [5, [[1, 1, 2, 3, true]]]],
-    ['a message that is too long', [5, [[12, 1, 2, 3, 4]]]],
-    ['half an entry', [5, [[2, 1, 2, 3, 4, 5, 6, [1, 0, 1]]]]],
-    ['an unknown kind of entry', [5, [[2, 1, 2, 3, 4, 5, 6, [1, 9, 1, 1, Buffer.alloc(1)]]]]],
-    ['a payload without a sequence', [5, [[9, 1, 2, 3, [1, [], [Buffer.alloc(1)]]]]]],
-    ['a negative term', [5, [[12, 1, 2, -3]]]],
+    ['an unknown kind of message', [5, 1, [[99, 1, 2, 3]]]],
+    ['a message that is too short', [5, 1, [[1, 1, 2, 3, true]]]],
+    ['a message that is too long', [5, 1, [[12, 1, 2, 3, 4]]]],
+    ['half an entry', [5, 1, [[2, 1, 2, 3, 4, 5, 6, [1, 0, 1]]]]],
+    ['an unknown kind of entry', [5, 1, [[2, 1, 2, 3, 4, 5, 6, [1, 9, 1, 1, Buffer.alloc(1)]]]]],
+    ['a payload without a sequence', [5, 1, [[9, 1, 2, 3, [1, [], [Buffer.alloc(1)]]]]]],
+    ['a negative term', [5, 1, [[12, 1, 2, -3]]]],
+    ['a roster of more members than there can be', [11, 1, Array<null>(1025).fill(null)]],
+    ['a reason of refusal that is none', [2, 999, 'why']],
+    ['a chunk that is too large', [7, 1, 0, Buffer.alloc(1024 * 1024 + 1)]],
   ])('with %s are refused', (_what, fields) => {
     expect(() => decodeFrame(packArray(fields))).toThrow(MalformedFrame)
   })

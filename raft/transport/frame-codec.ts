@@ -1,19 +1,29 @@
 // The frames on a link between two nodes: a greeting, then messages and signs of life, or a
-// snapshot in chunks. One frame is one MessagePack array whose first field is its kind.
+// snapshot in chunks. One frame is one MessagePack array whose first field is its kind. The welcome
+// draws a number from which the frames with messages are counted, so that none that was recorded,
+// on this link or on another, is taken twice.
 
 import { unreachable } from '../../platform/errors.js'
-import type { UnpackRules } from '../../platform/msgpack.js'
+import type { PackedValue, UnpackRules } from '../../platform/msgpack.js'
 import { FieldReader, MalformedFrame, packArray, unpackArray } from '../../platform/msgpack.js'
 import type { Message, NodeId } from '../core/types.js'
-import { nodeId } from '../core/types.js'
+import { logIndex, nodeId } from '../core/types.js'
+import type { Roster } from './contacts.js'
 import { packMessage, readMessage } from './message-codec.js'
+import type { RefusalReason } from './refusals.js'
+import { refusalReasons } from './refusals.js'
+import type { Peer } from './transport-options.js'
 
 /** Nodes speak with nodes of the same version; a change of any frame makes a new one. */
-export const protocolVersion = 1
+export const protocolVersion = 2
 export const linkPath = '/raft'
 /** A message holds entries of about 1 MiB, or one entry of any permitted size. */
 export const frameBytesMax = 32 * 1024 * 1024
+/** Of one chunk of a snapshot. */
+export const chunkBytesMax = 1024 * 1024
 const textMax = 256
+/** Members that a roster names. */
+const rosterMax = 1024
 const rules: UnpackRules = {
   itemsMax: 4_000_000,
   depthMax: 8,
@@ -36,13 +46,36 @@ export type Frame =
       readonly name: string
       readonly channel: Channel
     }
-  | { readonly kind: 'welcome' }
-  | { readonly kind: 'refused'; readonly reason: string }
+  /** A greeting in another version, of which only the version can be read. */
+  | { readonly kind: 'foreignHello'; readonly version: number }
+  /** The first frame of messages has the number behind `challenge`. */
+  | { readonly kind: 'welcome'; readonly challenge: number }
+  | { readonly kind: 'refused'; readonly reason: RefusalReason; readonly detail: string }
   | { readonly kind: 'ping' }
   | { readonly kind: 'pong' }
-  | { readonly kind: 'messages'; readonly messages: readonly Message[] }
-  | { readonly kind: 'snapshotBegin'; readonly message: Message }
-  | { readonly kind: 'snapshotChunk'; readonly sequence: number; readonly bytes: Uint8Array }
+  | {
+      readonly kind: 'messages'
+      readonly sequence: number
+      readonly messages: readonly Message[]
+    }
+  /** Who the members are, as the node that was greeted knows it. */
+  | { readonly kind: 'roster'; readonly roster: Roster }
+  | {
+      readonly kind: 'snapshotBegin'
+      readonly challenge: number
+      /** Drawn by the sender; the same again when it resumes. */
+      readonly transfer: number
+      readonly message: Message
+    }
+  /** Everything up to this chunk has been taken; 0 for none. */
+  | { readonly kind: 'snapshotResume'; readonly sequence: number }
+  | {
+      readonly kind: 'snapshotChunk'
+      readonly sequence: number
+      /** CRC-32C of `bytes`. */
+      readonly checksum: number
+      readonly bytes: Uint8Array
+    }
   | { readonly kind: 'snapshotAck'; readonly sequence: number }
   | {
       readonly kind: 'snapshotEnd'
@@ -66,9 +99,11 @@ const codes = {
   snapshotAck: 8,
   snapshotEnd: 9,
   snapshotResult: 10,
-} as const satisfies Record<Frame['kind'], number>
+  roster: 11,
+  snapshotResume: 12,
+} as const satisfies Record<Exclude<Frame['kind'], 'foreignHello'>, number>
 
-export function encodeFrame(frame: Frame): Uint8Array {
+export function encodeFrame(frame: Exclude<Frame, { readonly kind: 'foreignHello' }>): Uint8Array {
   const code = codes[frame.kind]
   switch (frame.kind) {
     case 'hello':
@@ -82,17 +117,22 @@ export function encodeFrame(frame: Frame): Uint8Array {
         frame.channel === 'messages' ? 0 : 1,
       ])
     case 'welcome':
+      return packArray([code, frame.challenge])
     case 'ping':
     case 'pong':
       return packArray([code])
     case 'refused':
-      return packArray([code, frame.reason.slice(0, textMax)])
+      return packArray([code, refusalReasons.indexOf(frame.reason), frame.detail.slice(0, textMax)])
     case 'messages':
-      return packArray([code, frame.messages.map(packMessage)])
+      return packArray([code, frame.sequence, frame.messages.map(packMessage)])
+    case 'roster':
+      return packArray([code, frame.roster.index, frame.roster.members.map(packPeer)])
     case 'snapshotBegin':
-      return packArray([code, packMessage(frame.message)])
+      return packArray([code, frame.challenge, frame.transfer, packMessage(frame.message)])
+    case 'snapshotResume':
+      return packArray([code, frame.sequence])
     case 'snapshotChunk':
-      return packArray([code, frame.sequence, frame.bytes])
+      return packArray([code, frame.sequence, frame.checksum, frame.bytes])
     case 'snapshotAck':
       return packArray([code, frame.sequence])
     case 'snapshotEnd':
@@ -108,7 +148,7 @@ export function encodeFrame(frame: Frame): Uint8Array {
 export function decodeFrame(bytes: Uint8Array): Frame {
   const fields = new FieldReader(unpackArray(bytes, rules), 'frame')
   const frame = readFrame(fields.natural(), fields)
-  fields.end()
+  if (frame.kind !== 'foreignHello') fields.end()
   return frame
 }
 
@@ -117,23 +157,36 @@ function readFrame(code: number, fields: FieldReader): Frame {
     case codes.hello:
       return readHello(fields)
     case codes.welcome:
-      return { kind: 'welcome' }
+      return { kind: 'welcome', challenge: fields.natural() }
     case codes.refused:
-      return { kind: 'refused', reason: fields.text(textMax) }
+      return readRefused(fields)
     case codes.ping:
       return { kind: 'ping' }
     case codes.pong:
       return { kind: 'pong' }
     case codes.messages: {
+      const sequence = fields.natural()
       const list = fields.array('messages')
       const messages: Message[] = []
       while (list.left > 0) messages.push(readMessage(list.array('message')))
-      return { kind: 'messages', messages }
+      return { kind: 'messages', sequence, messages }
     }
-    case codes.snapshotBegin:
-      return { kind: 'snapshotBegin', message: readMessage(fields.array('message')) }
+    case codes.roster:
+      return { kind: 'roster', roster: readRoster(fields) }
+    case codes.snapshotBegin: {
+      const challenge = fields.natural()
+      const transfer = fields.natural()
+      return {
+        kind: 'snapshotBegin',
+        challenge,
+        transfer,
+        message: readMessage(fields.array('message')),
+      }
+    }
+    case codes.snapshotResume:
+      return { kind: 'snapshotResume', sequence: fields.natural() }
     case codes.snapshotChunk:
-      return { kind: 'snapshotChunk', sequence: fields.natural(), bytes: fields.bytes() }
+      return readChunk(fields)
     case codes.snapshotAck:
       return { kind: 'snapshotAck', sequence: fields.natural() }
     case codes.snapshotEnd: {
@@ -151,12 +204,45 @@ function readFrame(code: number, fields: FieldReader): Frame {
 function readHello(fields: FieldReader): Frame {
   const version = fields.natural()
   // Only the version is promised to stand where it stands in every version.
-  if (version !== protocolVersion)
-    throw new MalformedFrame(`protocol version ${version}, spoken here is ${protocolVersion}`)
+  if (version !== protocolVersion) return { kind: 'foreignHello', version }
   const clusterId = fields.natural()
   const from = nodeId(fields.natural())
   const to = nodeId(fields.natural())
   const name = fields.text(textMax)
   const channel = fields.natural() === 0 ? 'messages' : 'snapshot'
   return { kind: 'hello', version, clusterId, from, to, name, channel }
+}
+
+function readRefused(fields: FieldReader): Frame {
+  const reason = refusalReasons[fields.natural()]
+  if (reason === undefined) throw new MalformedFrame('unknown reason of refusal')
+  return { kind: 'refused', reason, detail: fields.text(textMax) }
+}
+
+function packPeer({ id, name, address }: Peer): PackedValue[] {
+  return [id, name, address]
+}
+
+function readRoster(fields: FieldReader): Roster {
+  const index = logIndex(fields.natural())
+  const list = fields.array('members')
+  if (list.left > rosterMax) throw new MalformedFrame(`more than ${rosterMax} members`)
+  const members: Peer[] = []
+  while (list.left > 0) {
+    const peer = list.array('member')
+    const id = nodeId(peer.natural())
+    const name = peer.text(textMax)
+    members.push({ id, name, address: peer.text(textMax) })
+    peer.end()
+  }
+  return { index, members }
+}
+
+function readChunk(fields: FieldReader): Frame {
+  const sequence = fields.natural()
+  const checksum = fields.natural()
+  const bytes = fields.bytes()
+  if (bytes.length > chunkBytesMax)
+    throw new MalformedFrame(`a chunk of more than ${chunkBytesMax} bytes`)
+  return { kind: 'snapshotChunk', sequence, checksum, bytes }
 }

@@ -1,24 +1,30 @@
-// Links that peers made to this node: greeted, checked, and then read. A peer that breaks a rule
-// loses its link; the process does not mind.
+// Links that peers made to this node: greeted, checked, and then read. A peer that breaks a rule is
+// told which, and loses its link; the process does not mind.
 
 import type { Timer } from '../../platform/clock.js'
 import { unreachable } from '../../platform/errors.js'
 import { MalformedFrame } from '../../platform/msgpack.js'
 import type { Link, LinkHandlers } from '../../platform/network.js'
+import { frameTooLarge } from '../../platform/network.js'
 import type { Frame } from './frame-codec.js'
-import { decodeFrame, encodeFrame } from './frame-codec.js'
+import { decodeFrame, encodeFrame, frameBytesMax, protocolVersion } from './frame-codec.js'
 import { sentBy } from './message-codec.js'
+import { PeerRefused } from './refusals.js'
 import { SnapshotReceiver } from './snapshot-receiver.js'
-import type { Peer, TransportOptions } from './transport-options.js'
-import { handshakeMsMax, pingMs, silenceMsMax, wrongCertificate } from './transport-options.js'
+import type { LinkOptions, Peer } from './transport-options.js'
+import { checkCertificate, handshakeMsMax, pingMs, silenceMsMax } from './transport-options.js'
 
 /** A snapshot link is silent while its sender reads and our sink writes. */
 const snapshotSilenceMsMax = 60_000
+const challenges = 2 ** 40
 
 type Session =
   | { readonly kind: 'greeting' }
-  | { readonly kind: 'messages'; readonly peer: Peer }
-  | { readonly kind: 'snapshot'; readonly peer: Peer; readonly receiver: SnapshotReceiver }
+  /** `sequence` is that of the last frame with messages. */
+  | { readonly kind: 'messages'; readonly peer: Peer; sequence: number }
+  | { readonly kind: 'snapshot'; readonly peer: Peer; readonly challenge: number }
+
+type Of<K extends Frame['kind']> = Extract<Frame, { readonly kind: K }>
 
 interface Incoming {
   session: Session
@@ -29,20 +35,34 @@ export class IncomingLinks {
   readonly handlers: LinkHandlers = {
     onOpen: link => this.opened(link),
     onFrame: (link, frame) => this.received(link, frame),
-    onClose: link => this.closed(link),
+    onClose: (link, reason) => this.closed(link, reason),
   }
-  private readonly options: TransportOptions
+  private readonly options: LinkOptions
   private readonly links = new Map<Link, Incoming>()
+  private readonly snapshots: SnapshotReceiver
   private readonly sweeper: Timer
 
-  constructor(options: TransportOptions) {
+  constructor(options: LinkOptions) {
     this.options = options
+    this.snapshots = new SnapshotReceiver(options)
     this.sweeper = options.clock.setTicker(pingMs, () => this.sweep())
   }
 
   stop(): void {
     this.sweeper.cancel()
-    for (const link of this.links.keys()) this.closed(link)
+    this.links.clear()
+    this.snapshots.stop()
+  }
+
+  /** The members have changed: those that are none any more go, the others are told. */
+  contactsChanged(): void {
+    const roster = encodeFrame({ kind: 'roster', roster: this.options.contacts.roster() })
+    for (const [link, { session }] of this.links) {
+      if (session.kind === 'greeting') continue
+      const { id, name } = session.peer
+      if (this.options.contacts.find(id) === undefined) this.refuse(link, this.stranger(id, name))
+      else if (session.kind === 'messages') link.send(roster.slice())
+    }
   }
 
   private opened(link: Link): void {
@@ -50,10 +70,11 @@ export class IncomingLinks {
     this.links.set(link, { session: { kind: 'greeting' }, lastReceivedMs })
   }
 
-  private closed(link: Link): void {
-    const { session } = this.links.get(link) ?? {}
-    this.links.delete(link)
-    if (session?.kind === 'snapshot') session.receiver.abort()
+  private closed(link: Link, reason: string): void {
+    if (!this.links.delete(link)) return
+    this.snapshots.detached(link)
+    if (reason === frameTooLarge)
+      this.options.refusals.note(new PeerRefused('oversized', reason), link.remote)
   }
 
   private received(link: Link, bytes: Uint8Array): void {
@@ -61,80 +82,119 @@ export class IncomingLinks {
     if (incoming === undefined) return
     incoming.lastReceivedMs = this.options.clock.monotonicMs()
     try {
+      if (bytes.length > frameBytesMax)
+        throw new PeerRefused('oversized', `a frame of more than ${frameBytesMax} bytes`)
       this.read(link, incoming, decodeFrame(bytes))
     } catch (error) {
-      if (!(error instanceof MalformedFrame)) throw error
-      this.options.logger.warn({ remote: link.remote, reason: error.message }, 'peer link refused')
-      link.send(encodeFrame({ kind: 'refused', reason: error.message }))
-      link.close(error.message)
-      this.closed(link)
+      if (error instanceof PeerRefused) this.refuse(link, error)
+      else if (error instanceof MalformedFrame)
+        this.refuse(link, new PeerRefused('malformed', error.message))
+      else throw error
     }
   }
 
+  private refuse(link: Link, refusal: PeerRefused): void {
+    this.options.refusals.note(refusal, link.remote)
+    const { reason, message: detail } = refusal
+    link.send(encodeFrame({ kind: 'refused', reason, detail }))
+    link.close(detail)
+    this.closed(link, detail)
+  }
+
   private read(link: Link, incoming: Incoming, frame: Frame): void {
+    const { session } = incoming
+    if (frame.kind === 'hello') {
+      incoming.session = this.greet(link, session, frame)
+      return
+    }
+    if (frame.kind === 'foreignHello')
+      throw new PeerRefused(
+        'wrong-version',
+        `protocol version ${frame.version}, spoken here is ${protocolVersion}`,
+      )
+    if (session.kind === 'greeting')
+      throw new PeerRefused('not-greeted', `a frame ${frame.kind} before the greeting`)
     switch (frame.kind) {
-      case 'hello':
-        incoming.session = this.greet(link, incoming.session, frame)
-        link.send(encodeFrame({ kind: 'welcome' }))
-        return
       case 'ping':
-        expect(incoming.session.kind !== 'greeting', frame)
         link.send(encodeFrame({ kind: 'pong' }))
         return
-      case 'messages': {
-        const { session } = incoming
-        if (session.kind !== 'messages') throw new MalformedFrame('messages on another channel')
-        for (const message of frame.messages)
-          if (!sentBy(message, session.peer.id, this.options.id))
-            throw new MalformedFrame('a message of another node, or for another')
-        this.options.onMessages(frame.messages)
+      case 'messages':
+        if (session.kind !== 'messages') throw unexpected(frame)
+        this.takeMessages(session, frame)
         return
-      }
       case 'snapshotBegin':
-      case 'snapshotChunk':
-      case 'snapshotEnd': {
-        const { session } = incoming
-        if (session.kind !== 'snapshot') throw new MalformedFrame('a snapshot on another channel')
-        if (
-          frame.kind === 'snapshotBegin' &&
-          !sentBy(frame.message, session.peer.id, this.options.id)
-        )
-          throw new MalformedFrame('a snapshot of another node, or for another')
-        session.receiver.receive(frame)
+        if (session.kind !== 'snapshot') throw unexpected(frame)
+        if (frame.challenge !== session.challenge)
+          throw new PeerRefused('replayed', 'a snapshot that was begun on another link')
+        if (!sentBy(frame.message, session.peer.id, this.options.id)) throw foreign()
+        this.snapshots.begin(link, frame)
         return
-      }
+      case 'snapshotChunk':
+      case 'snapshotEnd':
+        if (session.kind !== 'snapshot') throw unexpected(frame)
+        this.snapshots.receive(link, frame)
+        return
       case 'welcome':
       case 'refused':
       case 'pong':
+      case 'roster':
+      case 'snapshotResume':
       case 'snapshotAck':
       case 'snapshotResult':
-        throw new MalformedFrame(`unexpected frame ${frame.kind}`)
+        throw unexpected(frame)
       default:
         unreachable(frame)
     }
   }
 
-  private greet(
-    link: Link,
-    session: Session,
-    hello: Extract<Frame, { readonly kind: 'hello' }>,
-  ): Session {
+  private takeMessages(
+    session: Extract<Session, { readonly kind: 'messages' }>,
+    { sequence, messages }: Of<'messages'>,
+  ): void {
+    if (sequence !== session.sequence + 1)
+      throw new PeerRefused(
+        'replayed',
+        `frame ${sequence} behind frame ${session.sequence}: repeated, left out, or of another link`,
+      )
+    for (const message of messages)
+      if (!sentBy(message, session.peer.id, this.options.id)) throw foreign()
+    session.sequence = sequence
+    this.options.onMessages(messages)
+  }
+
+  private greet(link: Link, session: Session, hello: Of<'hello'>): Session {
     const { options } = this
-    expect(session.kind === 'greeting', hello)
+    if (session.kind !== 'greeting') throw unexpected(hello)
     if (hello.clusterId !== options.clusterId)
-      throw new MalformedFrame(
+      throw new PeerRefused(
+        'wrong-cluster',
         `node "${hello.name}" is of cluster ${hello.clusterId}, this is cluster ${options.clusterId}`,
       )
     if (hello.to !== options.id)
-      throw new MalformedFrame(`this is node ${options.id}, not ${hello.to}`)
-    const peer = options.peers.find(({ id }) => id === hello.from)
-    if (peer === undefined || hello.from === options.id)
-      throw new MalformedFrame(`node ${hello.from} ("${hello.name}") is not a member`)
-    const wrong = wrongCertificate(options, link, peer.name)
-    if (wrong !== null) throw new MalformedFrame(wrong)
+      throw new PeerRefused('wrong-node', `this is node ${options.id}, not ${hello.to}`)
+    const peer = options.contacts.find(hello.from)
+    if (peer === undefined) throw this.stranger(hello.from, hello.name)
+    checkCertificate(options, link, peer.name)
     this.replace(link, peer, hello.channel)
-    if (hello.channel === 'messages') return { kind: 'messages', peer }
-    return { kind: 'snapshot', peer, receiver: new SnapshotReceiver(options, link) }
+    const challenge = Math.floor(options.random.next() * challenges)
+    link.send(encodeFrame({ kind: 'welcome', challenge }))
+    if (hello.channel === 'snapshot') return { kind: 'snapshot', peer, challenge }
+    link.send(encodeFrame({ kind: 'roster', roster: options.contacts.roster() }))
+    return { kind: 'messages', peer, sequence: challenge }
+  }
+
+  private stranger(id: number, name: string): PeerRefused {
+    const known = this.options.contacts.wasRemoved(id as Peer['id'])
+    return known
+      ? new PeerRefused(
+          'removed-peer',
+          `node ${id} ("${name}") is not a member of this cluster any more; give a machine that ` +
+            'comes back a new id, and add it',
+        )
+      : new PeerRefused(
+          'unknown-peer',
+          `node ${id} ("${name}") is not a member of this cluster; add it first`,
+        )
   }
 
   /** A peer that comes again has lost its former link, though we may not have heard of it yet. */
@@ -142,26 +202,32 @@ export class IncomingLinks {
     for (const [other, { session }] of this.links) {
       if (other === link || session.kind !== channel || session.peer.id !== peer.id) continue
       other.close('replaced by a newer link')
-      this.closed(other)
+      this.closed(other, 'replaced by a newer link')
     }
   }
 
   private sweep(): void {
     const now = this.options.clock.monotonicMs()
     for (const [link, { session, lastReceivedMs }] of this.links) {
-      const limitMs =
-        session.kind === 'greeting'
-          ? handshakeMsMax
-          : session.kind === 'messages'
-            ? silenceMsMax
-            : snapshotSilenceMsMax
+      const limitMs = silenceMsMaxOf(session)
       if (now - lastReceivedMs <= limitMs) continue
-      link.close('no sign of life')
-      this.closed(link)
+      const silent = new PeerRefused('silent', `no sign of life for ${limitMs} ms`)
+      this.options.refusals.note(silent, link.remote)
+      link.close(silent.message)
+      this.closed(link, silent.message)
     }
   }
 }
 
-function expect(condition: boolean, frame: Frame): void {
-  if (!condition) throw new MalformedFrame(`unexpected frame ${frame.kind}`)
+function silenceMsMaxOf({ kind }: Session): number {
+  if (kind === 'greeting') return handshakeMsMax
+  return kind === 'messages' ? silenceMsMax : snapshotSilenceMsMax
+}
+
+function unexpected(frame: Frame): PeerRefused {
+  return new PeerRefused('unexpected', `unexpected frame ${frame.kind}`)
+}
+
+function foreign(): PeerRefused {
+  return new PeerRefused('foreign-message', 'a message of another node, or for another')
 }

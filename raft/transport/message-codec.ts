@@ -8,6 +8,7 @@ import type {
   ConfState,
   Entry,
   EntryKind,
+  MemberAddress,
   Message,
   NodeId,
   ProposalBatch,
@@ -45,6 +46,8 @@ const refusals: readonly ProposalRefusal[] = [
 
 /** Fields of an entry in the flat list of an append; its index follows from its place. */
 const entryFields = 5
+/** Of a member's name and address. */
+const nameMax = 256
 
 export function packMessage(message: Message): PackedValue[] {
   const code = kindCodes.get(message.kind) ?? -1
@@ -102,8 +105,16 @@ function packEntries(entries: readonly Entry[]): PackedValue[] {
 }
 
 function packSnapshot({ index, term: metaTerm, confState }: SnapshotMeta): PackedValue[] {
-  const { voters, votersOutgoing, learners, learnersNext } = confState
-  return [index, metaTerm, [...voters], [...votersOutgoing], [...learners], [...learnersNext]]
+  const { voters, votersOutgoing, learners, learnersNext, addresses } = confState
+  return [
+    index,
+    metaTerm,
+    [...voters],
+    [...votersOutgoing],
+    [...learners],
+    [...learnersNext],
+    (addresses ?? []).map(({ node, name, address }) => [node, name, address]),
+  ]
 }
 
 function packProposals({ origin, sequences, payloads }: ProposalBatch): PackedValue[] {
@@ -209,8 +220,25 @@ function readSnapshot(fields: FieldReader): SnapshotMeta {
     learners: members(),
     learnersNext: members(),
   }
+  const addresses = readAddresses(fields.array('addresses'))
   fields.end()
-  return { index, term: metaTerm, confState }
+  return {
+    index,
+    term: metaTerm,
+    confState: addresses.length === 0 ? confState : { ...confState, addresses },
+  }
+}
+
+function readAddresses(fields: FieldReader): MemberAddress[] {
+  const addresses: MemberAddress[] = []
+  while (fields.left > 0) {
+    const member = fields.array('address')
+    const node = nodeId(member.natural())
+    const name = member.text(nameMax)
+    addresses.push({ node, name, address: member.text(nameMax) })
+    member.end()
+  }
+  return addresses
 }
 
 function readProposals(fields: FieldReader): ProposalBatch {

@@ -7,15 +7,17 @@ import type { Timer } from '../../platform/clock.js'
 import type { Link } from '../../platform/network.js'
 import { MalformedFrame } from '../../platform/msgpack.js'
 import type { Message } from '../core/types.js'
+import type { Frame } from './frame-codec.js'
 import { decodeFrame, encodeFrame } from './frame-codec.js'
 import { messageBytes } from './message-codec.js'
-import type { Peer, TransportOptions } from './transport-options.js'
+import { PeerRefused } from './refusals.js'
+import type { LinkOptions, Peer } from './transport-options.js'
 import {
+  checkCertificate,
   connectOptions,
   helloFrame,
   pingMs,
   silenceMsMax,
-  wrongCertificate,
 } from './transport-options.js'
 
 /** Bytes that the operating system has not taken yet; beyond it messages are dropped. */
@@ -24,12 +26,17 @@ const queuedBytesMax = 64 * 1024 * 1024
 const frameBytesSoft = 1024 * 1024
 const retryMsMin = 50
 const retryMsMax = 1000
+/** For one that takes us for removed: it will hardly change its mind. */
+const removedRetryMs = 10_000
 
 export class PeerLink {
-  private readonly options: TransportOptions
-  private readonly peer: Peer
+  readonly peer: Peer
+  private readonly options: LinkOptions
   private link: Link | null = null
   private welcomed = false
+  /** Of the last frame with messages on this link. */
+  private sequence = 0
+  private removed = false
   private stopped = false
   private failures = 0
   /** The reason of the last failure, so that it is logged once and not every second. */
@@ -40,7 +47,7 @@ export class PeerLink {
   /** Of this turn. */
   private pending: Message[] = []
 
-  constructor(options: TransportOptions, peer: Peer) {
+  constructor(options: LinkOptions, peer: Peer) {
     this.options = options
     this.peer = peer
     this.pinger = options.clock.setTicker(pingMs, () => this.ping())
@@ -71,14 +78,18 @@ export class PeerLink {
     for (let at = 0; at < messages.length; at += 1) {
       const size = messageBytes(messages[at] as Message)
       if (at > from && bytes + size > frameBytesSoft) {
-        link.send(encodeFrame({ kind: 'messages', messages: messages.slice(from, at) }))
+        this.sendFrame(link, messages.slice(from, at))
         from = at
         bytes = 0
       }
       bytes += size
     }
-    const rest = from === 0 ? messages : messages.slice(from)
-    link.send(encodeFrame({ kind: 'messages', messages: rest }))
+    this.sendFrame(link, from === 0 ? messages : messages.slice(from))
+  }
+
+  private sendFrame(link: Link, messages: readonly Message[]): void {
+    this.sequence += 1
+    link.send(encodeFrame({ kind: 'messages', sequence: this.sequence, messages }))
   }
 
   stop(): void {
@@ -96,9 +107,10 @@ export class PeerLink {
     this.lastReceivedMs = clock.monotonicMs()
     this.link = network.connect(connectOptions(this.options, this.peer), {
       onOpen: link => {
-        const wrong = wrongCertificate(this.options, link, this.peer.name)
-        if (wrong === null) link.send(helloFrame(this.options, this.peer, 'messages'))
-        else link.close(wrong)
+        this.guarded(link, () => {
+          checkCertificate(this.options, link, this.peer.name)
+          link.send(helloFrame(this.options, this.peer, 'messages'))
+        })
       },
       onFrame: (link, frame) => this.received(link, frame),
       onClose: (link, reason) => this.closed(link, reason),
@@ -108,19 +120,57 @@ export class PeerLink {
   private received(link: Link, bytes: Uint8Array): void {
     if (link !== this.link) return
     this.lastReceivedMs = this.options.clock.monotonicMs()
+    this.guarded(link, () => this.read(link, decodeFrame(bytes)))
+  }
+
+  /** What the other side does wrong costs it this link. */
+  private guarded(link: Link, run: () => void): void {
     try {
-      const frame = decodeFrame(bytes)
-      if (frame.kind === 'welcome') this.opened()
-      else if (frame.kind === 'refused') link.close(`refused: ${frame.reason}`)
-      else if (frame.kind !== 'pong') link.close(`unexpected frame ${frame.kind}`)
+      run()
     } catch (error) {
-      if (!(error instanceof MalformedFrame)) throw error
-      link.close(error.message)
+      const refusal =
+        error instanceof MalformedFrame ? new PeerRefused('malformed', error.message) : error
+      if (!(refusal instanceof PeerRefused)) throw error
+      this.options.refusals.note(refusal, link.remote)
+      link.close(refusal.message)
     }
   }
 
-  private opened(): void {
+  private read(link: Link, frame: Frame): void {
+    switch (frame.kind) {
+      case 'welcome':
+        if (this.welcomed) throw new PeerRefused('unexpected', 'a second welcome')
+        this.opened(frame.challenge)
+        return
+      case 'refused':
+        this.removed = frame.reason === 'removed-peer'
+        this.options.onRefused(this.peer.id, frame.reason)
+        link.close(`refused: ${frame.detail}`)
+        return
+      case 'roster':
+        if (!this.welcomed) throw new PeerRefused('unexpected', 'members before the welcome')
+        this.options.onRoster(frame.roster)
+        return
+      case 'pong':
+        return
+      case 'hello':
+      case 'foreignHello':
+      case 'ping':
+      case 'messages':
+      case 'snapshotBegin':
+      case 'snapshotResume':
+      case 'snapshotChunk':
+      case 'snapshotAck':
+      case 'snapshotEnd':
+      case 'snapshotResult':
+        throw new PeerRefused('unexpected', `unexpected frame ${frame.kind}`)
+    }
+  }
+
+  private opened(challenge: number): void {
     this.welcomed = true
+    this.sequence = challenge
+    this.removed = false
     this.failures = 0
     this.loggedReason = ''
     this.options.logger.info({ peer: this.peer.name, address: this.peer.address }, 'peer reached')
@@ -137,7 +187,9 @@ export class PeerLink {
     }
     this.link = null
     this.welcomed = false
-    const delayMs = Math.min(retryMsMax, retryMsMin * 2 ** Math.min(this.failures, 10))
+    const delayMs = this.removed
+      ? removedRetryMs
+      : Math.min(retryMsMax, retryMsMin * 2 ** Math.min(this.failures, 10))
     this.failures += 1
     const jitter = 0.5 + this.options.random.next() / 2
     this.retry = this.options.clock.setTimer(delayMs * jitter, () => this.connect())

@@ -8,14 +8,19 @@ import type { Address, ConnectOptions, Link, Network, TlsFiles } from '../../pla
 import type { Random } from '../../platform/random.js'
 import type { Message, NodeId } from '../core/types.js'
 import type { SnapshotSink } from '../state-machine.js'
+import type { Contacts, Roster } from './contacts.js'
 import type { Channel } from './frame-codec.js'
 import { encodeFrame, frameBytesMax, linkPath, protocolVersion } from './frame-codec.js'
+import type { RefusalReason, Refusals } from './refusals.js'
+import { PeerRefused } from './refusals.js'
 
 /** A connection that does not get as far as a greeting within this time is given up. */
 export const handshakeMsMax = 5000
 /** Every link carries something at least this often, or is taken for dead after `silenceMsMax`. */
 export const pingMs = 1000
 export const silenceMsMax = 5000
+/** Frames a little above the limit are still read, so that their sender is told what is wrong. */
+export const frameBytesRead = frameBytesMax + 64 * 1024
 
 export type SnapshotRequest = Extract<Message, { kind: 'snapshotRequest' }>
 
@@ -29,7 +34,7 @@ export interface TransportOptions {
   readonly id: NodeId
   readonly name: string
   readonly clusterId: number
-  readonly peers: readonly Peer[]
+  readonly contacts: Contacts
   readonly listen: Address
   readonly tls: TlsFiles | null
   readonly clock: Clock
@@ -41,6 +46,8 @@ export interface TransportOptions {
   readonly onMessages: (messages: readonly Message[]) => void
   /** A message that was given to `send` and certainly never left. */
   readonly onDropped: (message: Message) => void
+  /** A peer does not let us in. */
+  readonly onRefused: (peer: NodeId, reason: RefusalReason) => void
   /** Where the chunks of a snapshot go. An error refuses it. */
   readonly beginRestore: (
     request: SnapshotRequest,
@@ -50,12 +57,19 @@ export interface TransportOptions {
   readonly onSnapshot: (request: SnapshotRequest, sink: SnapshotSink) => void
 }
 
+/** What the links of one transport have in common. */
+export interface LinkOptions extends TransportOptions {
+  readonly refusals: Refusals
+  /** A peer told who the members are. */
+  readonly onRoster: (roster: Roster) => void
+}
+
 export function connectOptions(options: TransportOptions, peer: Peer): ConnectOptions {
   return {
     address: peer.address,
     tls: options.tls,
     path: linkPath,
-    frameBytesMax,
+    frameBytesMax: frameBytesRead,
     handshakeMsMax,
   }
 }
@@ -72,12 +86,11 @@ export function helloFrame(options: TransportOptions, peer: Peer, channel: Chann
   })
 }
 
-/** Why a link does not end where it should; null when it does. Certificates carry node names. */
-export function wrongCertificate(
-  options: TransportOptions,
-  link: Link,
-  expectedName: string,
-): string | null {
-  if (options.tls === null || link.peerName === expectedName) return null
-  return `its certificate names "${link.peerName ?? ''}", expected "${expectedName}"`
+/** Throws PeerRefused when a link does not end where it should. Certificates carry node names. */
+export function checkCertificate(options: TransportOptions, link: Link, name: string): void {
+  if (options.tls === null || link.peerName === name) return
+  throw new PeerRefused(
+    'wrong-certificate',
+    `its certificate names "${link.peerName ?? ''}", expected "${name}"`,
+  )
 }

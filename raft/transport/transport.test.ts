@@ -3,96 +3,25 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { must } from '../../platform/errors.js'
 import { silentLogger } from '../../platform/logger.js'
-import type { Link, LinkHandlers, Network } from '../../platform/network.js'
 import { seededRandom } from '../../platform/seeded-random.js'
 import { deafMetrics } from '../../platform/testing/deaf-metrics.js'
+import { MemoryNetwork } from '../../platform/testing/memory-network.js'
 import { VirtualClock } from '../../platform/testing/virtual-clock.js'
-import type { Message } from '../core/types.js'
+import type { ConfState, Message } from '../core/types.js'
 import { logIndex, nodeId, term } from '../core/types.js'
 import type { SnapshotSink, SnapshotSource } from '../state-machine.js'
+import { Contacts } from './contacts.js'
+import { decodeFrame } from './frame-codec.js'
+import type { RefusalReason } from './refusals.js'
 import { Transport } from './transport.js'
-import type { SnapshotRequest, TransportOptions } from './transport-options.js'
-
-/** Links that may lose frames without a word, as a machine that vanished does. */
-class Wires {
-  readonly clock: VirtualClock
-  silent = false
-  /** Changes a frame on its way. */
-  tamper: (frame: Uint8Array) => Uint8Array = frame => frame
-  made = 0
-  private readonly listeners = new Map<string, LinkHandlers>()
-
-  constructor(clock: VirtualClock) {
-    this.clock = clock
-  }
-
-  readonly network: Network = {
-    listen: (options, handlers, ready) => {
-      this.listeners.set(options.address, handlers)
-      this.clock.defer(() =>
-        ready(null, {
-          address: options.address,
-          close: done => {
-            this.listeners.delete(options.address)
-            this.clock.defer(done)
-          },
-        }),
-      )
-    },
-    connect: (options, near) => this.pair(options.address, near),
-  }
-
-  private pair(address: string, near: LinkHandlers): Link {
-    this.made += 1
-    const state = { open: false }
-    const ends: { link: Link; handlers: LinkHandlers }[] = []
-    const end = (side: 0 | 1): Link => ({
-      remote: address,
-      peerName: null,
-      bufferedBytes: 0,
-      get open() {
-        return state.open
-      },
-      send: frame => {
-        if (!state.open || this.silent) return
-        const sent = this.tamper(frame.slice())
-        this.clock.defer(() => {
-          const other = must(ends[1 - side], 'a link has two ends')
-          if (state.open) other.handlers.onFrame(other.link, sent)
-        })
-      },
-      close: reason => {
-        if (!state.open) return
-        state.open = false
-        if (this.silent) return
-        this.clock.defer(() => {
-          for (const { link, handlers } of ends) handlers.onClose(link, reason)
-        })
-      },
-    })
-    ends.push({ link: end(0), handlers: near })
-    this.clock.defer(() => {
-      const far = this.listeners.get(address)
-      const first = must(ends[0], 'the near end').link
-      if (far === undefined || this.silent) {
-        near.onClose(first, 'not reached')
-        return
-      }
-      ends.push({ link: end(1), handlers: far })
-      state.open = true
-      far.onOpen?.(must(ends[1], 'the far end').link)
-      near.onOpen?.(first)
-    })
-    return must(ends[0], 'the near end').link
-  }
-}
+import type { Peer, SnapshotRequest, TransportOptions } from './transport-options.js'
 
 let clock: VirtualClock
-let wires: Wires
+let wires: MemoryNetwork
 
 beforeEach(() => {
   clock = new VirtualClock()
-  wires = new Wires(clock)
+  wires = new MemoryNetwork(clock)
 })
 
 interface Side {
@@ -101,13 +30,28 @@ interface Side {
   readonly dropped: Message[]
   readonly snapshots: { readonly index: number; readonly text: string }[]
   readonly aborted: number[]
+  readonly refused: RefusalReason[]
 }
+
+const peer = (id: number): Peer => ({
+  id: nodeId(id),
+  name: `n${id}`,
+  address: `host${id}:1`,
+})
+
+const conf = (...voters: number[]): ConfState => ({
+  voters: voters.map(nodeId),
+  votersOutgoing: [],
+  learners: [],
+  learnersNext: [],
+})
 
 function start(id: number, overrides: Partial<TransportOptions> = {}): Side {
   const received: Message[] = []
   const dropped: Message[] = []
   const snapshots: Side['snapshots'] = []
   const aborted: number[] = []
+  const refused: RefusalReason[] = []
   const chunks = new Map<SnapshotSink, Uint8Array[]>()
   let opened: Transport | null = null
   Transport.open(
@@ -115,15 +59,16 @@ function start(id: number, overrides: Partial<TransportOptions> = {}): Side {
       id: nodeId(id),
       name: `n${id}`,
       clusterId: 7,
-      peers: [1, 2].map(at => ({ id: nodeId(at), name: `n${at}`, address: `host${at}:1` })),
+      contacts: new Contacts(peer(id), [peer(1), peer(2)], logIndex(0), conf(1, 2)),
       listen: `host${id}:1`,
       tls: null,
       clock,
       random: seededRandom(id),
-      network: wires.network,
+      network: wires.at(`host${id}:1`),
       logger: silentLogger,
       metrics: deafMetrics,
       onMessages: messages => received.push(...messages),
+      onRefused: (_peer, reason) => refused.push(reason),
       onDropped: message => dropped.push(message),
       beginRestore(_request, done) {
         const taken: Uint8Array[] = []
@@ -149,7 +94,14 @@ function start(id: number, overrides: Partial<TransportOptions> = {}): Side {
     },
   )
   clock.advance(1)
-  return { transport: must<Transport>(opened, 'it listens'), received, dropped, snapshots, aborted }
+  return {
+    transport: must<Transport>(opened, 'it listens'),
+    received,
+    dropped,
+    snapshots,
+    aborted,
+    refused,
+  }
 }
 
 const beat = (readRound: number): Message => ({
@@ -249,6 +201,12 @@ describe('messages', () => {
 describe('a snapshot', () => {
   const text = 'many words that make more than one chunk of ten bytes'
 
+  /** Those of the other links, which nothing happens to here. */
+  const isOfMessages = (frame: Uint8Array) => {
+    const { kind } = decodeFrame(frame)
+    return kind === 'ping' || kind === 'pong' || kind === 'messages' || kind === 'roster'
+  }
+
   function send(side: Side): { results: string[]; closed: number } {
     const outcome = { results: [] as string[], closed: 0 }
     const source = sourceOf(text, () => {
@@ -270,15 +228,123 @@ describe('a snapshot', () => {
     expect(two.aborted).toEqual([])
   })
 
-  test('that is changed on its way is refused, and its sink given back', () => {
+  test.each(Array.from({ length: 24 }, (_, at) => at + 1))(
+    'goes on from where it was when its link breaks at frame %i, reading nothing twice',
+    breakAt => {
+      const [one, two] = [start(1), start(2)]
+      clock.advance(2000)
+      let frames = 0
+      wires.tamper = frame => {
+        if (isOfMessages(frame)) return frame
+        frames += 1
+        return frames === breakAt ? null : frame
+      }
+      const outcome = send(one)
+      clock.advance(10_000)
+      expect(outcome.closed).toBe(1)
+      // Before anything was agreed, there is nothing to go on from.
+      if (breakAt <= 4) expect(outcome.results).toEqual(['cut'])
+      else {
+        expect(outcome.results).toEqual(['ok'])
+        expect(two.snapshots).toEqual([{ index: 50, text }])
+        expect(two.aborted).toEqual([])
+      }
+    },
+  )
+
+  test('arrives over a link that breaks again and again', () => {
     const [one, two] = [start(1), start(2)]
     clock.advance(2000)
-    wires.tamper = frame =>
-      Buffer.from(Buffer.from(frame).toString('latin1').replace('words', 'Words'), 'latin1')
+    let frames = 0
+    wires.tamper = frame => {
+      if (isOfMessages(frame)) return frame
+      frames += 1
+      return frames % 9 === 0 ? null : frame
+    }
     const outcome = send(one)
-    clock.advance(100)
+    clock.advance(60_000)
+    expect(outcome).toEqual({ results: ['ok'], closed: 1 })
+    expect(two.snapshots).toEqual([{ index: 50, text }])
+  })
+
+  const capital = (frame: Uint8Array) =>
+    Buffer.from(Buffer.from(frame).toString('latin1').replace('words', 'Words'), 'latin1')
+
+  test('of which a chunk is changed on its way gets that chunk once more', () => {
+    const [one, two] = [start(1), start(2)]
+    clock.advance(2000)
+    let left = 1
+    wires.tamper = frame => {
+      const changed = capital(frame)
+      if (changed.equals(frame)) return frame
+      left -= 1
+      return left < 0 ? frame : changed
+    }
+    const outcome = send(one)
+    clock.advance(10_000)
+    expect(outcome).toEqual({ results: ['ok'], closed: 1 })
+    expect(two.snapshots).toEqual([{ index: 50, text }])
+  })
+
+  test('that is changed on its way every time is given up, and its sink given back', () => {
+    const [one, two] = [start(1), start(2)]
+    clock.advance(2000)
+    wires.tamper = capital
+    const outcome = send(one)
+    clock.advance(120_000)
+    expect(outcome).toEqual({ results: ['no progress'], closed: 1 })
     expect(two.snapshots).toEqual([])
-    expect(outcome).toEqual({ results: ['the snapshot is not whole'], closed: 1 })
+    expect(two.aborted).toHaveLength(1)
+  })
+
+  test('cannot go on when its receiver was started anew, and is given up at once', () => {
+    const [one, two] = [start(1), start(2)]
+    clock.advance(2000)
+    let frames = 0
+    wires.tamper = frame => {
+      if (isOfMessages(frame)) return frame
+      frames += 1
+      return frames === 12 ? null : frame
+    }
+    const outcome = send(one)
+    clock.advance(20)
+    expect(outcome.results).toEqual([])
+    two.transport.close(() => {})
+    clock.advance(1)
+    start(2)
+    clock.advance(10_000)
+    expect(outcome).toEqual({ results: ['the receiver has lost the beginning'], closed: 1 })
+  })
+
+  test('of a newer leader takes the place of one whose sender went away', () => {
+    const three = start(3, {
+      contacts: new Contacts(peer(3), [peer(1), peer(2)], logIndex(0), conf(1, 2, 3)),
+    })
+    const two = start(2, {
+      contacts: new Contacts(peer(2), [peer(1), peer(3)], logIndex(0), conf(1, 2, 3)),
+    })
+    const one = start(1)
+    clock.advance(2000)
+    let frames = 0
+    wires.tamper = frame => {
+      if (isOfMessages(frame)) return frame
+      frames += 1
+      return frames === 12 ? null : frame
+    }
+    send(one)
+    clock.advance(20)
+    one.transport.close(() => {})
+    const results: string[] = []
+    const later = { ...request, from: nodeId(3), term: term(4) }
+    const source = () => sourceOf('of the new leader', () => {})
+    three.transport.sendSnapshot({ ...later, term: term(3) }, source(), (_ok, why) =>
+      results.push(why),
+    )
+    clock.advance(100)
+    three.transport.sendSnapshot(later, source(), ok => results.push(ok ? 'ok' : 'no'))
+    clock.advance(1000)
+    expect(results).toEqual(['a snapshot is being taken in already', 'ok'])
+    expect(two.snapshots).toEqual([{ index: 50, text: 'of the new leader' }])
     expect(two.aborted).toHaveLength(1)
   })
 

@@ -6,18 +6,23 @@ import { must } from '../../platform/errors.js'
 import type { Address, Listener } from '../../platform/network.js'
 import type { Message, NodeId } from '../core/types.js'
 import type { SnapshotSource } from '../state-machine.js'
-import { frameBytesMax, linkPath } from './frame-codec.js'
+import type { Roster } from './contacts.js'
+import { linkPath } from './frame-codec.js'
 import { IncomingLinks } from './incoming-links.js'
 import { PeerLink } from './peer-link.js'
+import { Refusals } from './refusals.js'
 import { SnapshotSender } from './snapshot-sender.js'
-import type { SnapshotRequest, TransportOptions } from './transport-options.js'
-import { handshakeMsMax } from './transport-options.js'
+import type { LinkOptions, SnapshotRequest, TransportOptions } from './transport-options.js'
+import { frameBytesRead, handshakeMsMax } from './transport-options.js'
 
-/** A peer may have two links of each kind while an old one has not ended yet. */
-const linksPerPeer = 4
+/**
+ * A peer may have two links of each kind while an old one has not ended yet, and how many peers
+ * there will be is not known. The rest is for strangers, who are gone after the handshake time.
+ */
+const linksMax = 256
 
 export class Transport {
-  private readonly options: TransportOptions
+  private readonly options: LinkOptions
   private readonly links = new Map<NodeId, PeerLink>()
   private readonly snapshots = new Map<NodeId, SnapshotSender>()
   private readonly incoming: IncomingLinks
@@ -26,8 +31,13 @@ export class Transport {
   private stopped = false
 
   private constructor(options: TransportOptions) {
-    this.options = options
-    this.incoming = new IncomingLinks(options)
+    const { clock, logger, metrics } = options
+    this.options = {
+      ...options,
+      refusals: new Refusals(clock, logger, metrics),
+      onRoster: roster => this.heard(roster),
+    }
+    this.incoming = new IncomingLinks(this.options)
   }
 
   /** Listens, and begins to reach every peer. `error` says why it cannot listen. */
@@ -41,8 +51,8 @@ export class Transport {
         address: options.listen,
         tls: options.tls,
         path: linkPath,
-        frameBytesMax,
-        linksMax: Math.max(1, options.peers.length) * linksPerPeer,
+        frameBytesMax: frameBytesRead,
+        linksMax,
         handshakeMsMax,
       },
       transport.incoming.handlers,
@@ -53,8 +63,7 @@ export class Transport {
           return
         }
         transport.listener = must(listener, 'a listener without error')
-        for (const peer of options.peers)
-          if (peer.id !== options.id) transport.links.set(peer.id, new PeerLink(options, peer))
+        transport.connectAll()
         ready(null, transport)
       },
     )
@@ -67,6 +76,31 @@ export class Transport {
   /** Peers that have welcomed us. */
   get reachable(): readonly NodeId[] {
     return [...this.links].filter(([, link]) => link.connected).map(([id]) => id)
+  }
+
+  /** The contacts are others now: links to new ones are made, and those to lost ones ended. */
+  contactsChanged(): void {
+    if (this.stopped || this.listener === null) return
+    this.connectAll()
+    this.incoming.contactsChanged()
+  }
+
+  private connectAll(): void {
+    const { contacts } = this.options
+    for (const [id, link] of this.links) {
+      const { peer } = link
+      const now = contacts.find(id)
+      if (now !== undefined && now.address === peer.address && now.name === peer.name) continue
+      link.stop()
+      this.links.delete(id)
+      if (now === undefined) this.snapshots.get(id)?.cancel('not a member any more')
+    }
+    for (const peer of contacts.peers)
+      if (!this.links.has(peer.id)) this.links.set(peer.id, new PeerLink(this.options, peer))
+  }
+
+  private heard(roster: Roster): void {
+    if (this.options.contacts.hear(roster)) this.contactsChanged()
   }
 
   /** Leaves with the next `flush`. What cannot is given to `onDropped` then. */
@@ -94,13 +128,13 @@ export class Transport {
     source: SnapshotSource,
     done: (ok: boolean, reason: string) => void,
   ): void {
-    const peer = this.options.peers.find(({ id }) => id === request.to)
+    const peer = this.options.contacts.find(request.to)
     if (peer === undefined || this.stopped) {
       source.close()
       done(false, 'not a peer')
       return
     }
-    this.snapshots.get(peer.id)?.cancel()
+    this.snapshots.get(peer.id)?.cancel('replaced by a newer snapshot')
     const sender = new SnapshotSender(this.options, peer, request, source, (ok, reason) => {
       if (this.snapshots.get(peer.id) === sender) this.snapshots.delete(peer.id)
       done(ok, reason)
@@ -108,11 +142,16 @@ export class Transport {
     this.snapshots.set(peer.id, sender)
   }
 
+  /** This node leads no more: what it has on its way is the next leader's business. */
+  cancelSnapshots(): void {
+    for (const sender of this.snapshots.values()) sender.cancel('this node leads no more')
+  }
+
   close(done: () => void): void {
     this.stopped = true
     this.incoming.stop()
     for (const link of this.links.values()) link.stop()
-    for (const sender of this.snapshots.values()) sender.cancel()
+    for (const sender of this.snapshots.values()) sender.cancel('node stops')
     must(this.listener, 'an open transport listens').close(done)
   }
 }
