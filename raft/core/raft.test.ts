@@ -1,5 +1,5 @@
-// Rules of the paper that one node shows by itself, and what it does with what no correct node
-// sends. What needs a cluster is told in golden scripts beside this file.
+// What one node does beside the rules of the paper (paper.test.ts): with what no correct node sends,
+// with its disk, with the limits of flow control, at a restart, and when its log is compacted.
 
 import { describe, expect, test } from 'vitest'
 import { InvariantViolation } from '../../platform/errors.js'
@@ -10,240 +10,14 @@ import {
   bench,
   elect,
   entry,
-  heard,
   heartbeat,
   sentTo,
   settle,
-  terms,
   voteRequest,
-  voteResponse,
 } from './testing/bench-node.js'
-import { logIndex, type Message, nodeId, type Term, term } from './types.js'
+import { logIndex, type Message, type Term } from './types.js'
 
 const bytes = (count: number): Uint8Array => new Uint8Array(count)
-
-describe('terms (section 5.1)', () => {
-  test('a newer term makes a follower of a leader', () => {
-    const raft = bench()
-    elect(raft)
-    raft.step(ack({ term: 9, index: 0 }))
-    expect(raft.status()).toMatchObject({ role: 'follower', term: 9, vote: 0, leader: 0 })
-  })
-
-  test('a request of an older term is answered with the newer one and changes nothing', () => {
-    const raft = bench({ log: [1, 2], term: 3 })
-    const stale = appendRequest({ term: 2, prev: 1, prevTerm: 1, entries: [entry(2, 1)] })
-    const [answer] = ask(raft, stale)
-    expect(answer).toMatchObject({ kind: 'appendResponse', term: 3, rejected: true })
-    expect(terms(raft)).toEqual([1, 2])
-    expect(raft.status().leader).toBe(0)
-  })
-
-  test('an answer of an older term counts for nothing', () => {
-    const raft = bench({ voters: [1, 2, 3], term: 4 })
-    while (raft.status().role === 'follower') raft.tick()
-    raft.step(voteResponse({ term: 4, from: 2, granted: true, preVote: true }))
-    raft.step(voteResponse({ term: 3, from: 3, granted: true }))
-    expect(raft.status().role).toBe('preCandidate')
-  })
-})
-
-describe('an answer to a leader of an older term', () => {
-  test('counts neither as an acknowledgement nor as a confirmation', () => {
-    const raft = bench({ log: [1], term: 1 })
-    const current = elect(raft)
-    expect(ask(raft, ack({ from: 2, term: current - 1, index: 2 }))).toEqual([])
-    expect(raft.status().commit).toBe(0)
-    ask(raft, ack({ from: 2, term: current, index: 2 }))
-    raft.readIndex(7)
-    settle(raft)
-    raft.step(heard({ from: 3, term: current - 1, readRound: 1 }))
-    expect(settle(raft).readys.flatMap(r => r.readStates)).toEqual([])
-  })
-})
-
-describe('votes (sections 5.2 and 5.4.1)', () => {
-  test('are durable before they are told, in a term that is durable already too', () => {
-    const raft = bench({ log: [3], term: 3 })
-    expect(ask(raft, voteRequest({ from: 2, term: 5, last: 1, lastTerm: 2 }))).toMatchObject([
-      { granted: false },
-    ])
-    raft.step(voteRequest({ from: 3, term: 5, last: 1, lastTerm: 3 }))
-    const { messages, append } = raft.ready()
-    expect(messages).toEqual([])
-    expect(append).toMatchObject({ mustSync: true, hardState: { term: 5, vote: 3 } })
-    expect(raft.appended(append?.id ?? 0)).toMatchObject([{ granted: true, to: 3 }])
-  })
-
-  test('go to the first candidate of a term, and to it again when it asks again', () => {
-    const raft = bench()
-    const first = voteRequest({ from: 2, term: 1, last: 0, lastTerm: 0 })
-    const second = voteRequest({ from: 3, term: 1, last: 0, lastTerm: 0 })
-    expect(ask(raft, first)).toMatchObject([{ granted: true, to: 2 }])
-    expect(ask(raft, second)).toMatchObject([{ granted: false, to: 3 }])
-    expect(ask(raft, first)).toMatchObject([{ granted: true, to: 2 }])
-  })
-
-  test('are remembered across a restart', () => {
-    const raft = bench({ term: 5, vote: 2 })
-    const other = voteRequest({ from: 3, term: 5, last: 9, lastTerm: 4 })
-    const same = voteRequest({ from: 2, term: 5, last: 9, lastTerm: 4 })
-    expect(ask(raft, other)).toMatchObject([{ granted: false }])
-    expect(ask(raft, same)).toMatchObject([{ granted: true }])
-  })
-
-  test.each([
-    { log: [1, 1], last: 2, lastTerm: 1, granted: true, why: 'equal' },
-    { log: [1, 1], last: 3, lastTerm: 1, granted: true, why: 'longer in the same term' },
-    { log: [1, 1], last: 1, lastTerm: 1, granted: false, why: 'shorter in the same term' },
-    { log: [1, 1], last: 1, lastTerm: 2, granted: true, why: 'shorter but of a later term' },
-    { log: [1, 2], last: 9, lastTerm: 1, granted: false, why: 'longer but of an earlier term' },
-    { log: [], last: 0, lastTerm: 0, granted: true, why: 'both empty' },
-  ])('to a log that is $why: $granted', ({ log, last, lastTerm, granted }) => {
-    for (const preVote of [true, false]) {
-      const request = voteRequest({ term: 7, last, lastTerm, preVote })
-      expect(ask(bench({ log }), request)).toMatchObject([{ granted, preVote }])
-    }
-  })
-
-  test('are not given while a leader is heard, unless leadership is handed over', () => {
-    const raft = bench()
-    ask(raft, heartbeat({ from: 2, term: 1 }))
-    const request = { from: 3, term: 2, last: 5, lastTerm: 1 }
-    expect(ask(raft, voteRequest(request))).toEqual([])
-    expect(ask(raft, voteRequest({ ...request, preVote: true }))).toEqual([])
-    expect(raft.status().term).toBe(1)
-    expect(ask(raft, voteRequest({ ...request, force: true }))).toMatchObject([{ granted: true }])
-  })
-
-  test('asked for in advance change neither term nor vote', () => {
-    const raft = bench({ term: 3 })
-    ask(raft, voteRequest({ term: 8, last: 0, lastTerm: 0, preVote: true }))
-    expect(raft.status()).toMatchObject({ term: 3, vote: 0 })
-  })
-
-  test('of a candidate for itself count only once they are durable', () => {
-    const raft = bench({ voters: [1] })
-    while (raft.status().role === 'follower') raft.tick()
-    expect(raft.status().role).toBe('candidate')
-    const { append } = raft.ready()
-    expect(append).toMatchObject({ mustSync: true, hardState: { term: 1, vote: 1 } })
-    expect(raft.status().role).toBe('candidate')
-    raft.appended(append?.id ?? 0)
-    expect(raft.status().role).toBe('leader')
-  })
-})
-
-test('election timeouts are drawn anew from one to two times the base (section 5.2)', () => {
-  const drawn = new Set<number>()
-  const raft = bench({ voters: [1, 2, 3] })
-  for (let round = 0; round < 200; round++) {
-    ask(raft, heartbeat({ from: 2, term: round + 1 }))
-    let ticks = 0
-    while (raft.status().role === 'follower') {
-      raft.tick()
-      ticks++
-    }
-    drawn.add(ticks)
-  }
-  expect(Array.from(drawn).sort((a, b) => a - b)).toEqual([10, 11, 12, 13, 14, 15, 16, 17, 18, 19])
-})
-
-describe('appendRequest (figure 2, section 5.3)', () => {
-  const cases: readonly {
-    why: string
-    log: number[]
-    prev: [number, number]
-    add: number[]
-    commit: number
-    after: number[]
-    committed: number
-    answer: object
-  }[] = [
-    {
-      why: 'is rejected where the log is too short, with a hint',
-      log: [1],
-      prev: [3, 2],
-      add: [2],
-      commit: 3,
-      after: [1],
-      committed: 0,
-      answer: { rejected: true, index: 3, hintIndex: 1, hintTerm: 1 },
-    },
-    {
-      why: 'is rejected where the terms differ, with the last term that could agree',
-      log: [1, 1, 3, 3],
-      prev: [4, 2],
-      add: [2],
-      commit: 3,
-      after: [1, 1, 3, 3],
-      committed: 0,
-      answer: { rejected: true, index: 4, hintIndex: 2, hintTerm: 1 },
-    },
-    {
-      why: 'cuts what conflicts, and everything behind it',
-      log: [1, 2, 2, 2],
-      prev: [1, 1],
-      add: [4],
-      commit: 0,
-      after: [1, 4],
-      committed: 0,
-      answer: { rejected: false, index: 2 },
-    },
-    {
-      why: 'cuts nothing when it is late and shorter',
-      log: [1, 2, 2, 2],
-      prev: [1, 1],
-      add: [2],
-      commit: 0,
-      after: [1, 2, 2, 2],
-      committed: 0,
-      answer: { rejected: false, index: 2 },
-    },
-    {
-      why: 'commits no further than its own last entry',
-      log: [1, 1, 1, 1],
-      prev: [1, 1],
-      add: [1],
-      commit: 4,
-      after: [1, 1, 1, 1],
-      committed: 2,
-      answer: { rejected: false, index: 2 },
-    },
-    {
-      why: 'commits no further than the leader',
-      log: [1],
-      prev: [1, 1],
-      add: [2, 2],
-      commit: 2,
-      after: [1, 2, 2],
-      committed: 2,
-      answer: { rejected: false, index: 3 },
-    },
-  ]
-  test.each(cases)('$why', ({ log, prev, add, commit, after, committed, answer }) => {
-    const raft = bench({ log })
-    const [prevIndex, prevTerm] = prev
-    const entries = add.map((t, i) => entry(prevIndex + 1 + i, t))
-    const request = appendRequest({ term: 5, prev: prevIndex, prevTerm, entries, commit })
-    for (const _ of ['once', 'and again, with the same effect']) {
-      expect(ask(raft, request)).toMatchObject([answer])
-      expect(terms(raft)).toEqual(after)
-      expect(raft.status().commit).toBe(committed)
-    }
-  })
-})
-
-test('a leader never commits an entry of an old term by counting (section 5.4.2)', () => {
-  const raft = bench({ log: [1, 2], term: 2 })
-  const current = elect(raft)
-  expect(terms(raft)).toEqual([1, 2, current])
-  ask(raft, ack({ from: 2, term: current, index: 2 }))
-  ask(raft, ack({ from: 3, term: current, index: 2 }))
-  expect(raft.status().commit).toBe(0)
-  ask(raft, ack({ from: 2, term: current, index: 3 }))
-  expect(raft.status().commit).toBe(3)
-})
 
 describe('a message that no correct node sends', () => {
   const good = { term: 1, prev: 0, prevTerm: 0 }
@@ -279,12 +53,6 @@ describe('a message that no correct node sends', () => {
     ask(raft, ack({ term: current, index: 99 }))
     expect(raft.status()).toMatchObject({ commit: 0 })
     expect(raft.status().progress[0]).toMatchObject({ match: 0 })
-  })
-
-  test('ends the node when it proves that safety is lost: two leaders in a term', () => {
-    const raft = bench()
-    ask(raft, heartbeat({ from: 2, term: 4 }))
-    expect(() => raft.step(heartbeat({ from: 3, term: 4 }))).toThrow(InvariantViolation)
   })
 
   test('ends the node when it proves that safety is lost: a committed entry would be cut', () => {
@@ -461,51 +229,5 @@ describe('compaction', () => {
   test('never goes beyond what was applied', () => {
     const raft = bench({ log: [1, 1], commit: 2 })
     expect(() => raft.compact(logIndex(1))).toThrow('only what was applied is compacted')
-  })
-})
-
-describe('a snapshot (section 7)', () => {
-  const snapshotRequest = (index: number, snapshotTerm: number): Message => ({
-    kind: 'snapshotRequest',
-    from: nodeId(2),
-    to: nodeId(1),
-    term: term(5),
-    snapshot: {
-      index: logIndex(index),
-      term: term(snapshotTerm),
-      confState: bench({ voters: [1, 2, 3, 4] }).confState,
-    },
-  })
-
-  test('replaces log and membership, and counts as applied once it is durable', () => {
-    const raft = bench({ log: [1, 1, 1], commit: 1 })
-    settle(raft)
-    raft.step(snapshotRequest(7, 4))
-    const { append, committed } = raft.ready()
-    expect(append).toMatchObject({ snapshot: { index: 7, term: 4 }, mustSync: true, entries: [] })
-    expect(committed).toEqual([])
-    expect(raft.status()).toMatchObject({ applied: 1, firstIndex: 8, commit: 7 })
-    expect(raft.appended(append?.id ?? 0)).toMatchObject([{ rejected: false, index: 7 }])
-    expect(raft.status()).toMatchObject({ applied: 7, durable: 7 })
-    expect(raft.confState.voters).toEqual([1, 2, 3, 4])
-  })
-
-  test('that the log reaches already installs nothing and only commits', () => {
-    const raft = bench({ log: [1, 1, 1] })
-    raft.step(snapshotRequest(2, 1))
-    const ready = raft.ready()
-    expect(ready.append?.snapshot ?? null).toBeNull()
-    expect(raft.status()).toMatchObject({ commit: 2, lastIndex: 3 })
-  })
-
-  test('under way keeps a node from campaigning', () => {
-    const raft = bench({ log: [1, 1, 1] })
-    raft.step(snapshotRequest(7, 4))
-    const { append } = raft.ready()
-    for (let ticks = 0; ticks < 40; ticks++) raft.tick()
-    expect(raft.status().role).toBe('follower')
-    raft.appended(append?.id ?? 0)
-    for (let ticks = 0; ticks < 40; ticks++) raft.tick()
-    expect(raft.status().role).toBe('preCandidate')
   })
 })

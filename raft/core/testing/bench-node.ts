@@ -14,6 +14,7 @@ import {
   type NodeId,
   nodeId,
   type Ready,
+  type Role,
   type Term,
   term,
 } from '../types.js'
@@ -159,6 +160,30 @@ export function ack(fields: From & { index: number }): Message {
   }
 }
 
+/** `prev` did not match there; the logs may agree at `hint`. */
+export function reject(fields: From & { prev: number; hint: number; hintTerm: number }): Message {
+  return {
+    ...envelope(fields),
+    kind: 'appendResponse',
+    rejected: true,
+    index: logIndex(fields.prev),
+    hintIndex: logIndex(fields.hint),
+    hintTerm: term(fields.hintTerm),
+  }
+}
+
+export function snapshotRequest(
+  fields: From & { index: number; snapshotTerm: number; confState?: ConfState },
+): Message {
+  const { index, snapshotTerm, confState = confOf([1, 2, 3]) } = fields
+  const snapshot = { index: logIndex(index), term: term(snapshotTerm), confState }
+  return { ...envelope(fields), kind: 'snapshotRequest', snapshot }
+}
+
+export function timeoutNow(fields: From): Message {
+  return { ...envelope(fields), kind: 'timeoutNow' }
+}
+
 export function heartbeat(fields: From & { commit?: number; readRound?: number }): Message {
   return {
     ...envelope(fields),
@@ -184,6 +209,44 @@ export function elect(raft: Raft, voters: readonly number[] = [2, 3]): Term {
   for (const from of voters) raft.step(voteResponse({ from, term: asked, granted: true }))
   settle(raft)
   return raft.status().term
+}
+
+export function tick(raft: Raft, count: number): void {
+  for (let ticks = 0; ticks < count; ticks++) raft.tick()
+}
+
+/**
+ * Node 1 of `count` voters with an empty log. A follower follows 2 in term 3, a preCandidate is in
+ * term 3 too; a candidate is in term 4, a leader as well, its noop not yet acknowledged.
+ */
+export function inRole(role: Role, count = 3): Raft {
+  const voters = Array.from({ length: count }, (_, at) => at + 1)
+  const raft = bench({ voters, term: 3 })
+  if (role === 'follower') ask(raft, heartbeat({ term: 3 }))
+  if (role === 'follower') return raft
+  tick(raft, 2 * testLimits.electionTicks - 1)
+  settle(raft)
+  if (role === 'preCandidate') return raft
+  for (const from of voters.slice(1)) {
+    raft.step(voteResponse({ from, term: 4, granted: true, preVote: true }))
+  }
+  settle(raft)
+  if (role === 'candidate') return raft
+  for (const from of voters.slice(1)) raft.step(voteResponse({ from, term: 4, granted: true }))
+  settle(raft)
+  return raft
+}
+
+/** Ticks until `raft` leaves its role; itself when it does not within four election timeouts. */
+export function ticksInRole(raft: Raft): number {
+  const { role, term } = raft.status()
+  for (let ticks = 1; ticks <= 40; ticks++) {
+    raft.tick()
+    settle(raft)
+    const status = raft.status()
+    if (status.role !== role || status.term !== term) return ticks
+  }
+  return Number.POSITIVE_INFINITY
 }
 
 export function terms(raft: Raft): (Term | null)[] {
