@@ -50,7 +50,8 @@ const emptyInode = (): Inode => ({
   syncing: new Set(),
 })
 
-type NameChange = { readonly path: string; readonly inode: Inode | null }
+/** One step in the journal of the file system: it happens whole or not at all. */
+type NameChange = readonly { readonly path: string; readonly inode: Inode | null }[]
 
 export class MemoryDisk implements Disk {
   readonly faults: DiskFaults = {
@@ -83,7 +84,8 @@ export class MemoryDisk implements Disk {
     this.kill()
     const survivors = this.random.integer(this.nameChanges.length + 1)
     const names = new Map(this.syncedNames)
-    for (const { path, inode } of this.nameChanges.slice(0, survivors)) setName(names, path, inode)
+    for (const change of this.nameChanges.slice(0, survivors))
+      for (const { path, inode } of change) setName(names, path, inode)
     this.names = names
     this.syncedNames = new Map(names)
     this.nameChanges = []
@@ -321,7 +323,7 @@ export class MemoryDisk implements Disk {
 
   private change(path: string, inode: Inode | null): void {
     setName(this.names, path, inode)
-    this.nameChanges.push({ path, inode })
+    this.nameChanges.push([{ path, inode }])
   }
 
   readFile(path: string, maxBytes: number, done: Result<Uint8Array>): void {
@@ -360,10 +362,13 @@ export class MemoryDisk implements Disk {
       this.refuse(done, 'not-found', from)
       return
     }
-    // One step in a journal: a crash never leaves both names or none.
     setName(this.names, from, null)
     setName(this.names, to, inode)
-    this.nameChanges.push({ path: to, inode }, { path: from, inode: null })
+    // A crash never leaves both names or none.
+    this.nameChanges.push([
+      { path: to, inode },
+      { path: from, inode: null },
+    ])
     this.answer('name', () => done(null))
   }
 
