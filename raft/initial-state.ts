@@ -15,13 +15,20 @@ export interface InitialState {
   readonly install: SnapshotMeta | null
 }
 
+/** `founders`: who makes up a new cluster; nobody for a node that joins one. */
 export function initialState(
   recovered: Recovered,
-  members: readonly NodeId[],
+  founders: readonly NodeId[],
   applied: LogIndex,
 ): InitialState | RaftNodeError {
   const { hardState, snapshot, entries, restoring, fresh } = recovered
   const last = snapshot.index + entries.length
+  if (restoring !== null && restoring.index === applied && restoring.index > snapshot.index) {
+    const known =
+      restoring.index <= last ? entries[restoring.index - snapshot.index - 1] : undefined
+    // The state machine had taken the snapshot over when a crash kept the marker from the log.
+    if (known?.term !== restoring.term) return restored(recovered, restoring)
+  }
   // Nothing but the first membership was ever in it: a crash before that was durable.
   if (fresh || snapshot.confState.voters.length === 0) {
     if (applied > 0)
@@ -30,14 +37,10 @@ export function initialState(
         'not-applied',
         `the log is empty but the state has applied entry ${applied}; one of them was lost`,
       )
-    const first = { index: logIndex(0), term: term(0), confState: firstMembership(members) }
-    return { state: { hardState, snapshot: first, entries }, install: first }
-  }
-  if (restoring !== null && restoring.index === applied && restoring.index > snapshot.index) {
-    const known =
-      restoring.index <= last ? entries[restoring.index - snapshot.index - 1] : undefined
-    // The state machine had taken the snapshot over when a crash kept the marker from the log.
-    if (known?.term !== restoring.term) return restored(recovered, restoring)
+    const first = { index: logIndex(0), term: term(0), confState: firstMembership(founders) }
+    // A node that joins learns the membership with its first snapshot.
+    const install = founders.length === 0 ? null : first
+    return { state: { hardState, snapshot: first, entries }, install }
   }
   if (applied < snapshot.index)
     return raftNodeError(

@@ -11,8 +11,18 @@ import type { Metrics } from '../platform/metrics.js'
 import type { Address, Network, TlsFiles } from '../platform/network.js'
 import type { Processes } from '../platform/processes.js'
 import type { Random } from '../platform/random.js'
+import type { ConfChange } from './core/conf-change.js'
 import type { RaftConfig } from './core/config.js'
-import type { ConfState, LogIndex, NodeId, Role, SoftState, Term } from './core/types.js'
+import type {
+  ConfState,
+  LogIndex,
+  MemberAddress,
+  NodeId,
+  ProposalRefusal,
+  Role,
+  SoftState,
+  Term,
+} from './core/types.js'
 import type { StateMachine } from './state-machine.js'
 
 export interface RaftPeer {
@@ -29,6 +39,11 @@ export interface RaftNodeOptions {
   readonly clusterId: number
   /** Every member, this node with or without. The voters of a new cluster. */
   readonly peers: readonly RaftPeer[]
+  /**
+   * This node is added to a cluster that exists: `peers` are members of it, and an empty directory
+   * waits to be told the membership instead of making a first one.
+   */
+  readonly join?: boolean
   readonly listen: Address
   readonly tls: TlsFiles | null
   /** Of the write-ahead log; made when missing, owned by one process at a time. */
@@ -67,6 +82,8 @@ export interface RaftNodeStatus {
   readonly appliedIndex: LogIndex
   readonly lastIndex: LogIndex
   readonly confState: ConfState
+  /** This node is no member any more, by its own log or by what a peer says. */
+  readonly removed: boolean
   /** Where peers reach this node (a listen port of 0 is resolved). */
   readonly address: Address
   readonly pendingProposals: number
@@ -76,6 +93,38 @@ export interface RaftNodeStatus {
 
 export type ProposalDone = (error: RaftsmanError | null, result?: unknown) => void
 export type ReadIndexDone = (error: RaftsmanError | null, appliedIndex?: LogIndex) => void
+
+export type MembershipDone = (error: RaftsmanError | null, confState?: ConfState) => void
+
+export interface Replacement {
+  readonly remove: NodeId
+  readonly add: MemberAddress
+  /** For the new member to catch up with the log; ten minutes when absent. */
+  readonly catchUpMsMax?: number
+}
+
+/**
+ * Changes of membership, on the leader, one at a time. They answer once the change has taken effect
+ * and no joint membership is left, with the membership as it is then. Errors: `not-leader` (names
+ * the leader), `change-pending`, `change-invalid`, `change-unsafe` (a quorum of the voters that it
+ * leads to does not answer), `transferring`, `too-many-requests`, `stopped` (not applied);
+ * `leader-lost`, `timeout`, `catch-up-timeout` (unknown, once something has been proposed).
+ * Asking again, here or on another leader, goes on from where it stands.
+ */
+export interface Reconfiguration {
+  /** A new member needs its name and address, unless every node is configured with it. */
+  changeMembership(change: ConfChange, done: MembershipDone): void
+  /** `promote`: it becomes a voter by itself as soon as it keeps up with the log. */
+  addLearner(
+    member: MemberAddress,
+    options: { readonly promote: boolean },
+    done: MembershipDone,
+  ): void
+  /** Makes a voter of a learner, once it keeps up. */
+  promote(node: NodeId, done: MembershipDone): void
+  /** Adds a learner, waits until it keeps up, and then makes it the voter in the other's place. */
+  replaceMember(replacement: Replacement, done: MembershipDone): void
+}
 
 export interface Replica {
   /**
@@ -106,6 +155,10 @@ export type RaftNodeErrorCode =
   | 'timeout'
   | 'leader-lost'
   | 'not-leader'
+  | 'change-pending'
+  | 'change-invalid'
+  | 'change-unsafe'
+  | 'catch-up-timeout'
   | 'start-failed'
 
 /** A request that this node did not carry out; `outcome` says whether it may have happened. */
@@ -123,6 +176,11 @@ const sentences: Record<RaftNodeErrorCode, string> = {
   'leader-lost':
     'the leader was lost before it answered; the request may or may not have taken effect',
   'not-leader': 'this node is not the leader',
+  'change-pending': 'another change of membership is under way; try again in a moment',
+  'change-invalid': 'the change of membership makes no sense',
+  'change-unsafe': 'the change of membership would leave the cluster without a quorum',
+  'catch-up-timeout':
+    'the change of membership waits for a new member; ask again to go on from where it stands',
   'start-failed': 'the node could not start',
 }
 
@@ -130,8 +188,20 @@ const permanent: ReadonlySet<RaftNodeErrorCode> = new Set([
   'request-too-large',
   'not-a-member',
   'not-leader',
+  'change-invalid',
   'start-failed',
 ])
+
+/** How a refusal of the core is told. */
+export const refusalCodes: Record<ProposalRefusal, RaftNodeErrorCode> = {
+  'no-leader': 'no-leader',
+  transferring: 'transferring',
+  'too-many-uncommitted': 'too-many-requests',
+  removed: 'not-a-member',
+  'not-leader': 'not-leader',
+  'change-pending': 'change-pending',
+  'change-invalid': 'change-invalid',
+}
 
 export function raftNodeError(
   code: RaftNodeErrorCode,

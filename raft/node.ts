@@ -14,31 +14,37 @@ import type { Logger } from '../platform/logger.js'
 import type { Timer } from '../platform/clock.js'
 import { Applier } from './applier.js'
 import { Compactor } from './compactor.js'
+import type { ConfChange } from './core/conf-change.js'
 import type { RaftStatus } from './core/config.js'
 import { Raft } from './core/raft.js'
 import type {
   AppendTask,
   Entry,
   LogIndex,
+  MemberAddress,
   Message,
   NodeId,
-  ProposalRefusal,
   Ready,
   SoftState,
   Term,
 } from './core/types.js'
 import { noNode, term } from './core/types.js'
 import { Handovers } from './handovers.js'
+import { Membership } from './membership.js'
+import type { Goal } from './membership-plan.js'
 import { NodeGauges } from './node-gauges.js'
 import type {
+  MembershipDone,
   ProposalDone,
   RaftNodeErrorCode,
   RaftNodeOptions,
   RaftNodeStatus,
   ReadIndexDone,
+  Reconfiguration,
+  Replacement,
   Replica,
 } from './node-types.js'
-import { raftNodeError } from './node-types.js'
+import { raftNodeError, refusalCodes } from './node-types.js'
 import { firstSequence, ProposalBook } from './proposal-book.js'
 import { ReadBook } from './read-book.js'
 import { openLog } from './recovery.js'
@@ -46,7 +52,7 @@ import type { OpenedLog } from './recovery.js'
 import { Restore } from './restore.js'
 import { SnapshotsOut } from './snapshots-out.js'
 import type { RaftLog } from './storage/log.js'
-import { Contacts } from './transport/contacts.js'
+import { Contacts, isMember } from './transport/contacts.js'
 import type { RefusalReason } from './transport/refusals.js'
 import { Transport } from './transport/transport.js'
 
@@ -57,6 +63,8 @@ const proposalsPendingBytesMax = 128 * 1024 * 1024
 /** Committed and not applied here; beyond it nothing new is taken, as in etcd. */
 const applyLagMax = 5000
 const readyRoundsMax = 16
+/** For a member that is to replace another: time for a snapshot of any size. */
+const catchUpMsUsual = 600_000
 /** How long closing waits for the log before it lets go. */
 const closeMsMax = 2000
 
@@ -68,7 +76,7 @@ const limitsOfCore = {
   uncommittedBytesMax: 128 * 1024 * 1024,
 }
 
-export class RaftNode implements Replica {
+export class RaftNode implements Replica, Reconfiguration {
   private readonly options: RaftNodeOptions
   private readonly logger: Logger
   private readonly log: RaftLog
@@ -81,6 +89,7 @@ export class RaftNode implements Replica {
   private readonly gauges: NodeGauges
   private readonly handovers: Handovers
   private readonly snapshotsOut: SnapshotsOut
+  private readonly membership: Membership
   private readonly listeners: ((state: SoftState) => void)[] = []
   private readonly contacts: Contacts
   private transport: Transport | null = null
@@ -90,6 +99,8 @@ export class RaftNode implements Replica {
   private readonly writing: { readonly id: number; readonly sinceMs: number }[] = []
   private readonly onClosed: (() => void)[] = []
   private closed = false
+  /** Changes of membership of this node that were applied in this turn. */
+  private readonly ownChanges: number[] = []
   /** A peer said so. */
   private removed = false
   private state: 'running' | 'stopping' | 'ended' = 'running'
@@ -138,6 +149,17 @@ export class RaftNode implements Replica {
       clock,
       logger,
       electionMs: electionTicks * tickMs,
+      onWork,
+    })
+    this.membership = new Membership({
+      id,
+      raft,
+      clock,
+      logger,
+      electionMs: electionTicks * tickMs,
+      timeoutMs,
+      takeSequence: () => this.proposals.takeSequence(),
+      contacts: this.contacts,
       onWork,
     })
     this.snapshotsOut = new SnapshotsOut({ raft, stateMachine, clock, logger, onWork })
@@ -238,6 +260,36 @@ export class RaftNode implements Replica {
     else this.options.clock.defer(() => done(raftNodeError('stopped')))
   }
 
+  changeMembership(change: ConfChange, done: MembershipDone): void {
+    this.pursue({ kind: 'change', change }, null, done)
+  }
+
+  addLearner(
+    { node, name, address }: MemberAddress,
+    { promote }: { readonly promote: boolean },
+    done: MembershipDone,
+  ): void {
+    const change: ConfChange = [{ kind: 'addLearner', node, member: { name, address } }]
+    this.pursue({ kind: 'change', change }, null, (error, confState) => {
+      if (error === null && promote) this.membership.promoteLater(node)
+      done(error, confState)
+    })
+  }
+
+  promote(node: NodeId, done: MembershipDone): void {
+    this.pursue({ kind: 'promote', node }, null, done)
+  }
+
+  replaceMember({ remove, add, catchUpMsMax }: Replacement, done: MembershipDone): void {
+    const limitMs = catchUpMsMax ?? catchUpMsUsual
+    this.pursue({ kind: 'replace', remove, add }, limitMs, done)
+  }
+
+  private pursue(goal: Goal, limitMs: number | null, done: MembershipDone): void {
+    if (this.state === 'running') this.membership.pursue(goal, limitMs, done)
+    else this.options.clock.defer(() => done(raftNodeError('stopped')))
+  }
+
   status(): RaftNodeStatus {
     const { role, leader, term: currentTerm, commit, lastIndex, confState } = this.raft.status()
     const { id, name, clusterId, stateMachine } = this.options
@@ -252,6 +304,7 @@ export class RaftNode implements Replica {
       appliedIndex: stateMachine.appliedIndex,
       lastIndex,
       confState,
+      removed: this.removed || (confState.voters.length > 0 && !isMember(confState, id)),
       address: this.transport?.address ?? this.options.listen,
       pendingProposals: this.proposals.size,
       diskFull: this.log.full,
@@ -289,6 +342,7 @@ export class RaftNode implements Replica {
     this.proposals.expire(now)
     this.reads.expire(now)
     this.handovers.watchDisk(this.writing[0]?.sinceMs ?? null, now)
+    this.membership.tick(now)
     this.compact()
     this.gauges.update(this.status())
     this.schedule()
@@ -296,6 +350,8 @@ export class RaftNode implements Replica {
 
   private received(messages: readonly Message[]): void {
     if (this.state === 'ended') return
+    const [first] = messages
+    if (first !== undefined) this.membership.noteHeard(first.from, this.nowMs())
     for (const message of messages) {
       // Snapshots come with their content, on a channel of their own.
       if (message.kind !== 'snapshotRequest') this.raft.step(message)
@@ -360,6 +416,8 @@ export class RaftNode implements Replica {
 
   private noteApplied(entry: Entry): void {
     this.compactor.note(entry)
+    if (entry.kind === 'confChange' && entry.origin === this.options.id)
+      this.ownChanges.push(entry.sequence)
     this.proposals.noteApplied(entry.term)
   }
 
@@ -370,7 +428,8 @@ export class RaftNode implements Replica {
     this.applier.add(ready.committed)
     this.reads.confirm(ready.readStates, this.options.stateMachine.appliedIndex)
     for (const { sequences, reason } of ready.refusedProposals)
-      this.proposals.reject(sequences, raftNodeError(refusalCodes[reason]))
+      if (!this.membership.refused(sequences, reason))
+        this.proposals.reject(sequences, raftNodeError(refusalCodes[reason]))
   }
 
   private take(task: AppendTask): void {
@@ -387,6 +446,7 @@ export class RaftNode implements Replica {
     const { confState } = this.raft
     this.raft.applied(applied)
     if (this.raft.confState !== confState) this.membershipChanged(applied)
+    for (const sequence of this.ownChanges.splice(0)) this.membership.applied(sequence)
     this.reads.applied(applied)
     this.compact()
   }
@@ -396,6 +456,7 @@ export class RaftNode implements Replica {
     this.logger.info({ index, confState }, 'membership')
     this.contacts.become(index, confState)
     this.transport?.contactsChanged()
+    this.membership.changed()
   }
 
   private compact(): void {
@@ -417,6 +478,7 @@ export class RaftNode implements Replica {
     this.gauges.softState(soft)
     if (soft.leader !== noNode) this.proposals.noteLeader(soft.term)
     this.handovers.noteSoftState(soft)
+    this.membership.noteSoftState(soft)
     for (const listener of this.listeners) listener(soft)
   }
 
@@ -450,6 +512,7 @@ export class RaftNode implements Replica {
     this.proposals.rejectAll(raftNodeError('stopped', 'unknown'))
     this.reads.rejectAll(raftNodeError('stopped'))
     this.handovers.end()
+    this.membership.end()
     this.snapshotsOut.end()
     this.restore.end()
     this.gauges.softState({ role: 'follower', leader: this.options.id, term: term(0) })
@@ -481,11 +544,4 @@ export class RaftNode implements Replica {
   private nowMs(): number {
     return this.options.clock.monotonicMs()
   }
-}
-
-const refusalCodes: Record<ProposalRefusal, RaftNodeErrorCode> = {
-  'no-leader': 'no-leader',
-  transferring: 'transferring',
-  'too-many-uncommitted': 'too-many-requests',
-  removed: 'not-a-member',
 }

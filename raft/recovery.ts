@@ -35,8 +35,8 @@ export function openLog(
     }
     const log = must(opened, 'a log without error')
     const recovered = must(found, 'a recovery without error')
-    const members = [options.id, ...options.peers.map(({ id }) => id)]
-    const initial = initialState(recovered, members, options.stateMachine.appliedIndex)
+    const founders = options.join === true ? [] : [options.id, ...options.peers.map(({ id }) => id)]
+    const initial = initialState(recovered, founders, options.stateMachine.appliedIndex)
     if (initial instanceof Error) {
       log.halt(() => done(initial))
       return

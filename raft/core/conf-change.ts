@@ -3,52 +3,105 @@
 // member is simple; of several it goes through a joint membership, left by an entry of its own.
 // A change that makes no sense changes nothing, on every node alike, for the entry is committed.
 
-import type { ConfState, NodeId } from './types.js'
+import type { ConfState, MemberAddress, NodeId } from './types.js'
 
 export interface ConfChangeOperation {
   readonly kind: 'addVoter' | 'addLearner' | 'remove'
   readonly node: NodeId
+  /** Where one that is added listens; absent when every node is told by its configuration. */
+  readonly member?: { readonly name: string; readonly address: string }
 }
 
 /** No operations: leave the joint membership. */
 export type ConfChange = readonly ConfChangeOperation[]
 
-const formatVersion = 1
+/** Version 1 has no names and addresses; it is read, and written no more. */
+const formatVersion = 2
 const headerBytes = 2
 const operationBytes = 9
 const operationsMax = 255
+/** Of a name, and of an address, in UTF-8. */
+const textBytesMax = 255
 const kinds = ['addVoter', 'addLearner', 'remove'] as const
+const noMember = { name: '', address: '' }
 
-/** Bytes: version, count, then per operation its kind (u8) and node (big-endian float64). */
+/**
+ * Bytes: version, count, then per operation its kind (u8), node (big-endian float64), and name and
+ * address of a member that is added, each as length (u8) and UTF-8; both are empty where none are
+ * told. Throws RangeError where one does not fit.
+ */
 export function encodeConfChange(change: ConfChange): Uint8Array {
   if (change.length > operationsMax) throw new RangeError('too many operations in one change')
-  const bytes = new Uint8Array(headerBytes + change.length * operationBytes)
+  const encoder = new TextEncoder()
+  const parts = change.map(({ kind, node, member = noMember }) => ({
+    kind,
+    node,
+    texts: [encoder.encode(member.name), encoder.encode(member.address)],
+  }))
+  let size = headerBytes
+  for (const { texts } of parts) {
+    size += operationBytes
+    for (const text of texts) {
+      if (text.length > textBytesMax) throw new RangeError('a name or an address is too long')
+      size += 1 + text.length
+    }
+  }
+  const bytes = new Uint8Array(size)
   const view = new DataView(bytes.buffer)
   view.setUint8(0, formatVersion)
   view.setUint8(1, change.length)
   let position = headerBytes
-  for (const operation of change) {
-    view.setUint8(position, kinds.indexOf(operation.kind))
-    view.setFloat64(position + 1, operation.node)
+  for (const { kind, node, texts } of parts) {
+    view.setUint8(position, kinds.indexOf(kind))
+    view.setFloat64(position + 1, node)
     position += operationBytes
+    for (const text of texts) {
+      view.setUint8(position, text.length)
+      bytes.set(text, position + 1)
+      position += 1 + text.length
+    }
   }
   return bytes
 }
 
-/** Null for anything that `encodeConfChange` does not write. */
+/** Null for anything that `encodeConfChange` does not write, or did not in version 1. */
 export function decodeConfChange(bytes: Uint8Array): ConfChange | null {
-  if (bytes.length < headerBytes || bytes[0] !== formatVersion) return null
+  const version = bytes[0]
+  if (bytes.length < headerBytes || (version !== 1 && version !== formatVersion)) return null
   const count = bytes[1] as number
-  if (bytes.length !== headerBytes + count * operationBytes) return null
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   const change: ConfChangeOperation[] = []
-  for (let position = headerBytes; position < bytes.length; position += operationBytes) {
+  let position = headerBytes
+  for (let at = 0; at < count; at += 1) {
+    if (position + operationBytes > bytes.length) return null
     const kind = kinds[view.getUint8(position)]
     const node = view.getFloat64(position + 1)
     if (kind === undefined || !Number.isSafeInteger(node) || node < 1) return null
-    change.push({ kind, node: node as NodeId })
+    position += operationBytes
+    if (version === 1) {
+      change.push({ kind, node: node as NodeId })
+      continue
+    }
+    const name = textAt(bytes, position)
+    const address = name === null ? null : textAt(bytes, position + 1 + name.bytes)
+    if (name === null || address === null) return null
+    position += 2 + name.bytes + address.bytes
+    const isTold = name.bytes > 0 || address.bytes > 0
+    const member = { name: name.text, address: address.text }
+    change.push(isTold ? { kind, node: node as NodeId, member } : { kind, node: node as NodeId })
   }
-  return change
+  return position === bytes.length ? change : null
+}
+
+function textAt(bytes: Uint8Array, at: number): { text: string; bytes: number } | null {
+  const length = bytes[at]
+  if (length === undefined || at + 1 + length > bytes.length) return null
+  try {
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+    return { text: decoder.decode(bytes.subarray(at + 1, at + 1 + length)), bytes: length }
+  } catch {
+    return null
+  }
 }
 
 export function isJoint(conf: ConfState): boolean {
@@ -66,12 +119,15 @@ export function applyConfChange(conf: ConfState, change: ConfChange | null): Con
 }
 
 function leaveJoint(conf: ConfState): ConfState {
-  return {
-    voters: conf.voters,
-    votersOutgoing: [],
-    learners: sorted([...conf.learners, ...conf.learnersNext]),
-    learnersNext: [],
-  }
+  return withAddresses(
+    {
+      voters: conf.voters,
+      votersOutgoing: [],
+      learners: sorted([...conf.learners, ...conf.learnersNext]),
+      learnersNext: [],
+    },
+    conf.addresses ?? [],
+  )
 }
 
 function operate(conf: ConfState, change: ConfChange): ConfState {
@@ -79,7 +135,8 @@ function operate(conf: ConfState, change: ConfChange): ConfState {
   const learners = new Set(conf.learners)
   const learnersNext = new Set<NodeId>()
   const outgoing = change.length > 1 ? new Set(conf.voters) : new Set<NodeId>()
-  for (const { kind, node } of change) {
+  const addresses = new Map((conf.addresses ?? []).map(member => [member.node, member]))
+  for (const { kind, node, member } of change) {
     voters.delete(node)
     learners.delete(node)
     learnersNext.delete(node)
@@ -89,13 +146,25 @@ function operate(conf: ConfState, change: ConfChange): ConfState {
       if (outgoing.has(node)) learnersNext.add(node)
       else learners.add(node)
     }
+    if (kind !== 'remove' && member !== undefined) addresses.set(node, { node, ...member })
   }
-  return {
-    voters: sorted(voters),
-    votersOutgoing: sorted(outgoing),
-    learners: sorted(learners),
-    learnersNext: sorted(learnersNext),
-  }
+  return withAddresses(
+    {
+      voters: sorted(voters),
+      votersOutgoing: sorted(outgoing),
+      learners: sorted(learners),
+      learnersNext: sorted(learnersNext),
+    },
+    addresses.values(),
+  )
+}
+
+/** Addresses of those that are members in one way or another, and no others. */
+function withAddresses(conf: ConfState, addresses: Iterable<MemberAddress>): ConfState {
+  const members = new Set([...conf.voters, ...conf.votersOutgoing, ...conf.learners])
+  const kept = Array.from(addresses).filter(({ node }) => members.has(node))
+  if (kept.length === 0) return conf
+  return { ...conf, addresses: kept.sort((a, b) => a.node - b.node) }
 }
 
 function sorted(nodes: Iterable<NodeId>): NodeId[] {

@@ -99,6 +99,15 @@ export function appendConfChange(core: CoreState, change: ConfChange, sequence: 
   return true
 }
 
+export function proposeConfChange(core: CoreState, sequence: number, change: ConfChange): void {
+  if (core.role !== 'leader') refuse(core, core.id, [sequence], 'not-leader')
+  else if (core.transferee !== noNode) refuse(core, core.id, [sequence], 'transferring')
+  else if (core.pendingConfIndex > core.applied || isJoint(core.tracker.confState))
+    refuse(core, core.id, [sequence], 'change-pending')
+  else if (!appendConfChange(core, change, sequence))
+    refuse(core, core.id, [sequence], 'change-invalid')
+}
+
 /** Section 6: once the joint membership is committed, the leader goes on to the new one. */
 export function leaveJointIfDue(core: CoreState): void {
   if (core.role === 'leader' && isJoint(core.tracker.confState)) appendConfChange(core, [], 0)

@@ -9,7 +9,7 @@
 //                                   └──────────────────┴─> committed: apply, then applied(index)
 
 import { assert, unreachable } from '../../platform/errors.js'
-import { applyConfChange, decodeConfChange } from './conf-change.js'
+import { applyConfChange, type ConfChange, decodeConfChange } from './conf-change.js'
 import type { RaftConfig, RaftState, RaftStatus } from './config.js'
 import { openSeals } from './durable.js'
 import {
@@ -31,6 +31,7 @@ import {
   handleProposalRefused,
   leaveJointIfDue,
   propose,
+  proposeConfChange,
   recountQuorum,
 } from './proposals.js'
 import {
@@ -137,6 +138,14 @@ export class Raft {
   propose(sequences: readonly number[], payloads: readonly Uint8Array[]): void {
     assert(sequences.length === payloads.length, 'every payload has a sequence number')
     propose(this.core, { origin: this.core.id, sequences, payloads })
+  }
+
+  /**
+   * A change of membership; on the leader only. Answered like a proposal, by its sequence in
+   * `committed` or in `refusedProposals`.
+   */
+  proposeConfChange(sequence: number, change: ConfChange): void {
+    proposeConfChange(this.core, sequence, change)
   }
 
   /**

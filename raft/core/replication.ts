@@ -54,7 +54,7 @@ function feed(core: CoreState, progress: Progress): void {
 function sendAppend(core: CoreState, progress: Progress, withEntries: boolean): boolean {
   const prevIndex = logIndex(progress.next - 1)
   const prevTerm = core.log.termAt(prevIndex)
-  if (prevTerm === null) {
+  if (prevTerm === null || (prevIndex === 0 && !wasFounded(core, progress.id))) {
     sendSnapshot(core, progress)
     return false
   }
@@ -79,6 +79,16 @@ function sendAppend(core: CoreState, progress: Progress, withEntries: boolean): 
   if (entries.length > 0) progress.sent(lastSent, entriesBytes(entries))
   else if (progress.state === 'probe') progress.paused = true
   return true
+}
+
+/**
+ * The first membership is in no entry: those that were in it have it, and a node that came later
+ * learns it with a snapshot. Asked for index 0, so the log starts there and the list with it.
+ */
+function wasFounded(core: CoreState, id: NodeId): boolean {
+  const first = core.confStates[0]?.confState
+  if (first === undefined) return false
+  return first.voters.includes(id) || first.learners.includes(id)
 }
 
 /** The shell streams the data and reports through `snapshotDone`. */

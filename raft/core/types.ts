@@ -134,7 +134,15 @@ export type Message =
   | (Envelope & { readonly kind: 'transferLeaderRequest'; readonly transferee: NodeId })
   | (Envelope & { readonly kind: 'timeoutNow' })
 
-export type ProposalRefusal = 'no-leader' | 'transferring' | 'too-many-uncommitted' | 'removed'
+export type ProposalRefusal =
+  | 'no-leader'
+  | 'transferring'
+  | 'too-many-uncommitted'
+  | 'removed'
+  /** Changes of membership only: they are made on the leader, one at a time, and change something. */
+  | 'not-leader'
+  | 'change-pending'
+  | 'change-invalid'
 
 declare const durable: unique symbol
 /**

@@ -57,19 +57,19 @@ export class Contacts {
     return this.allowed.get(id)
   }
 
+  /** Every node can be told to know where it listens. */
+  isConfigured(id: NodeId): boolean {
+    return this.configured.some(peer => peer.id === id)
+  }
+
   /** It was a member, as far as we can tell. */
   wasRemoved(id: NodeId): boolean {
-    return this.gone.has(id) || this.configured.some(peer => peer.id === id)
+    return this.gone.has(id) || this.isConfigured(id)
   }
 
   roster(): Roster {
-    const members = [...this.peers, ...(this.isMember(this.self.id) ? [this.self] : [])]
+    const members = [...this.peers, ...(isMember(this.confState, this.self.id) ? [this.self] : [])]
     return { index: this.index, members: members.sort((a, b) => a.id - b.id) }
-  }
-
-  private isMember(id: NodeId): boolean {
-    const { voters, votersOutgoing, learners } = this.confState
-    return voters.includes(id) || votersOutgoing.includes(id) || learners.includes(id)
   }
 
   private recount(): void {
@@ -95,4 +95,8 @@ export class Contacts {
     for (const id of allowed.keys()) this.gone.delete(id)
     this.allowed = allowed
   }
+}
+
+export function isMember({ voters, votersOutgoing, learners }: ConfState, id: NodeId): boolean {
+  return voters.includes(id) || votersOutgoing.includes(id) || learners.includes(id)
 }

@@ -42,6 +42,9 @@ const refusals: readonly ProposalRefusal[] = [
   'transferring',
   'too-many-uncommitted',
   'removed',
+  'not-leader',
+  'change-pending',
+  'change-invalid',
 ]
 
 /** Fields of an entry in the flat list of an append; its index follows from its place. */

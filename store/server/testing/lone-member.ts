@@ -85,6 +85,7 @@ export class LoneReplica implements Replica {
       appliedIndex: this.#core.appliedIndex,
       lastIndex: this.#core.appliedIndex,
       confState: { voters: [nodeId(1)], votersOutgoing: [], learners: [], learnersNext: [] },
+      removed: false,
       address: '127.0.0.1:0',
       pendingProposals: 0,
       diskFull: this.full,

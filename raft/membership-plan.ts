@@ -1,0 +1,127 @@
+// What is to be done next about the membership, given what is wanted and how things stand. Pure, and
+// a matter of levels, not of events: whoever asks again, here or on another leader, goes on from where
+// the last one stopped. Counterpart: the strict reconfiguration checks of etcd's server, and section 6
+// of the paper for what a joint membership is.
+
+import type { ConfChange } from './core/conf-change.js'
+import { applyConfChange, isJoint } from './core/conf-change.js'
+import type { ConfState, MemberAddress, NodeId } from './core/types.js'
+
+export type Goal =
+  | { readonly kind: 'change'; readonly change: ConfChange }
+  | { readonly kind: 'promote'; readonly node: NodeId }
+  | { readonly kind: 'replace'; readonly remove: NodeId; readonly add: MemberAddress }
+
+/** How things stand on the leader. */
+export interface Situation {
+  readonly confState: ConfState
+  /** This node itself, and those that it has heard of within the last election timeout. */
+  isAlive(id: NodeId): boolean
+  /** Whether a learner is as far as a voter has to be. */
+  keepsUp(id: NodeId): boolean
+  /** Whether peers would find a new member without being told where. */
+  hasAddress(id: NodeId): boolean
+}
+
+export type Step =
+  | { readonly kind: 'propose'; readonly change: ConfChange }
+  /** `what` ends the sentence "… has not come to pass within …". */
+  | { readonly kind: 'wait'; readonly what: string }
+  | { readonly kind: 'done' }
+  | {
+      readonly kind: 'refuse'
+      readonly code: 'change-invalid' | 'change-unsafe'
+      readonly why: string
+    }
+
+const done: Step = { kind: 'done' }
+
+export function nextStep(goal: Goal, situation: Situation): Step {
+  const { confState } = situation
+  if (isJoint(confState)) return { kind: 'wait', what: 'the end of an earlier change of members' }
+  switch (goal.kind) {
+    case 'change':
+      return proposeIfSound(goal.change, situation)
+    case 'promote':
+      return promote(goal.node, situation)
+    case 'replace':
+      return replace(goal.remove, goal.add, situation)
+  }
+}
+
+function promote(node: NodeId, situation: Situation): Step {
+  const { voters, learners } = situation.confState
+  if (voters.includes(node)) return done
+  if (!learners.includes(node)) return invalid(`node ${node} is not a learner; add it as one first`)
+  if (!isReady(node, situation)) return catchingUp(node)
+  return proposeIfSound([{ kind: 'addVoter', node }], situation)
+}
+
+function replace(remove: NodeId, add: MemberAddress, situation: Situation): Step {
+  const { voters, learners } = situation.confState
+  const { node, name, address } = add
+  const isThere = voters.includes(remove) || learners.includes(remove)
+  if (node === remove) return invalid('a node cannot replace itself; give the new one another id')
+  if (voters.includes(node))
+    return isThere ? proposeIfSound([{ kind: 'remove', node: remove }], situation) : done
+  if (!learners.includes(node)) {
+    if (!isThere) return invalid(`node ${remove} is not a member, and cannot be replaced`)
+    const member = { name, address }
+    return proposeIfSound([{ kind: 'addLearner', node, member }], situation)
+  }
+  if (!isReady(node, situation)) return catchingUp(node)
+  const addVoter = { kind: 'addVoter', node } as const
+  return proposeIfSound(
+    isThere ? [addVoter, { kind: 'remove', node: remove }] : [addVoter],
+    situation,
+  )
+}
+
+function isReady(node: NodeId, { keepsUp, isAlive }: Situation): boolean {
+  return keepsUp(node) && isAlive(node)
+}
+
+function catchingUp(node: NodeId): Step {
+  return { kind: 'wait', what: `node ${node} catching up with the log` }
+}
+
+function proposeIfSound(change: ConfChange, situation: Situation): Step {
+  const { confState, hasAddress } = situation
+  if (change.length === 0)
+    return invalid('a change names at least one member; a joint membership is left by itself')
+  if (new Set(change.map(({ node }) => node)).size < change.length)
+    return invalid('a change names every member once')
+  for (const operation of change) {
+    const { kind, node } = operation
+    const isMember = confState.voters.includes(node) || confState.learners.includes(node)
+    if (kind === 'remove') {
+      if (!isMember) return invalid(`node ${node} is not a member`)
+    } else if (confState[kind === 'addVoter' ? 'voters' : 'learners'].includes(node))
+      return invalid(`node ${node} is a ${kind === 'addVoter' ? 'voter' : 'learner'} already`)
+    else if (!isMember && operation.member === undefined && !hasAddress(node))
+      return invalid(`nobody knows where node ${node} listens; say its name and address with it`)
+  }
+  const next = applyConfChange(confState, change)
+  if (next === confState) return invalid('a cluster keeps at least one voter')
+  return unsafe(next, situation) ?? { kind: 'propose', change }
+}
+
+/** What would leave too few living voters for a quorum could never be undone. */
+function unsafe({ voters }: ConfState, { isAlive }: Situation): Step | null {
+  const dead = voters.filter(id => !isAlive(id))
+  const alive = voters.length - dead.length
+  const quorum = Math.floor(voters.length / 2) + 1
+  if (alive >= quorum) return null
+  return {
+    kind: 'refuse',
+    code: 'change-unsafe',
+    why:
+      `of the voters ${voters.join(', ')} that it leads to, ${dead.join(', ')} ` +
+      `${dead.length === 1 ? 'does' : 'do'} not answer, and ${quorum} have to; ` +
+      'add new members as learners, and remove dead ones first',
+  }
+}
+
+function invalid(why: string): Step {
+  return { kind: 'refuse', code: 'change-invalid', why }
+}
