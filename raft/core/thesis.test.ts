@@ -251,7 +251,6 @@ describe('Thesis 6.2: a leader without a quorum steps down', () => {
   const after = (heardFrom: readonly number[], count: number): Role => {
     const raft = inRole('leader', count)
     const { term } = raft.status()
-    // The first look finds those that voted or were just made; the second those that still answer.
     for (let ticks = 0; ticks < 20; ticks++) {
       raft.tick()
       settle(raft)
