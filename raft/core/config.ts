@@ -30,6 +30,38 @@ export interface RaftConfig {
   readonly inflightBytesMax: number
   /** Entries that a leader takes before they commit; above it proposals are refused. */
   readonly uncommittedBytesMax: number
+  /**
+   * Entries kept in memory: older ones that are applied and durable are on disk alone, and read from
+   * there for a slow follower (`Ready.fetches`). Absent: all entries since the start of the log are
+   * kept, and nothing is ever fetched.
+   */
+  readonly cachedBytesMax?: number
+  /** Absent: off. See lease.ts for what has to hold, on every member alike. */
+  readonly leaseReads?: LeaseReads
+}
+
+export interface LeaseReads {
+  /**
+   * By how much the clocks of two members, and the ticks of one, may be apart over an election
+   * timeout. 1 <= driftTicks < electionTicks - heartbeatTicks
+   */
+  readonly driftTicks: number
+}
+
+/** Entries from `from` on have this term, up to where the next run begins. */
+export interface TermRun {
+  readonly from: LogIndex
+  readonly term: Term
+}
+
+/**
+ * This member has lost entries that it may have acknowledged, all of them at or below `floor`. The
+ * term and the vote beside it must be known all the same, to the last that was durable: a log that
+ * cannot tell them is beyond repair, for a vote may then be given twice. Nothing else of such a state
+ * is trusted: what it says is committed counts only as far as it was applied.
+ */
+export interface DamagedState {
+  readonly floor: LogIndex
 }
 
 /**
@@ -39,10 +71,24 @@ export interface RaftConfig {
  */
 export interface RaftState {
   readonly hardState: HardState
-  /** Where the log starts. A new cluster: index 0, term 0 and the first membership. */
+  /**
+   * Where the log starts. A new cluster: index 0, term 0 and the first membership. While damaged it
+   * may have an index above 0 and term 0, unknown: then index is that of the applied state.
+   */
   readonly snapshot: SnapshotMeta
-  /** Contiguous from `snapshot.index + 1`. */
+  /** Contiguous, from behind `entriesAfter`, or else behind `snapshot`. */
   readonly entries: readonly Entry[]
+  /**
+   * What lies behind `snapshot` up to here is on disk alone. Never beyond the index that the state
+   * machine has applied: what is still to be applied has to be in `entries`.
+   */
+  readonly entriesAfter?: { readonly index: LogIndex; readonly term: Term } | null
+  /** The terms of all entries that are on disk alone, in order. */
+  readonly termRuns?: readonly TermRun[]
+  /** Those of the entries that are on disk alone which are of the kind confChange, in order. */
+  readonly confChanges?: readonly Entry[]
+  /** Absent or null: whole. */
+  readonly damaged?: DamagedState | null
 }
 
 export type ProgressState = 'probe' | 'replicate' | 'snapshot'
@@ -81,4 +127,6 @@ export interface RaftStatus {
   readonly progress: readonly PeerStatus[]
   /** Malformed messages that were ignored since the start. */
   readonly ignoredMessages: number
+  /** Entries are being brought back by a leader; until then this member takes no part in elections. */
+  readonly damaged: boolean
 }

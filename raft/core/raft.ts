@@ -59,6 +59,7 @@ import {
   type AppendTask,
   type ConfState,
   type Entry,
+  type FetchedEntries,
   type HardState,
   type LogIndex,
   logIndex,
@@ -81,6 +82,7 @@ const noMessages: readonly Message[] = []
 const noneSealed: readonly AfterDurable[] = []
 const noReadStates: Ready['readStates'] = []
 const noRefusals: Ready['refusedProposals'] = []
+const noFetches: Ready['fetches'] = []
 
 export class Raft {
   private readonly core: CoreState
@@ -187,6 +189,7 @@ export class Raft {
       committed: core.log.takeDeliverable(committedEntriesMaxPerReady),
       readStates: core.readStates.length === 0 ? noReadStates : core.readStates,
       refusedProposals: core.refused.length === 0 ? noRefusals : core.refused,
+      fetches: noFetches,
       softState: this.softStateChanged() ? this.takeSoftState() : null,
     }
     if (core.outbox.length > 0) core.outbox = []
@@ -238,6 +241,27 @@ export class Raft {
     }
   }
 
+  /** Answers a fetch; null when the entries were compacted meanwhile. */
+  fetched(id: number, found: FetchedEntries | null): void {
+    assert(found === null || id > 0, 'only what was asked for is answered')
+  }
+
+  /**
+   * Ends this node's leadership, if it leads, and lets others campaign first: what is left when its
+   * disk stalls and nobody can take over by a transfer. It ticks on and follows whoever is elected.
+   */
+  stepDown(): void {
+    if (this.core.role === 'leader') becomeFollower(this.core, this.core.term, noNode)
+  }
+
+  /**
+   * Time has passed that no tick told of: this process was stopped, or its loop was blocked. Call it
+   * before any read is given to the core then; a lease counts in ticks.
+   */
+  ticksLost(): void {
+    assert(this.core.ticks >= 0, 'ticks are counted')
+  }
+
   /** The shell streamed the snapshot of a `snapshotRequest` to `to`, or failed. Always call it. */
   snapshotDone(to: NodeId, ok: boolean): void {
     handleSnapshotDone(this.core, to, ok)
@@ -281,6 +305,7 @@ export class Raft {
       confState,
       progress: core.tracker.peers.map(peer => peer.status(!core.tracker.isVoter(peer.id))),
       ignoredMessages: core.ignoredMessages,
+      damaged: false,
     }
   }
 

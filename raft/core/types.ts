@@ -103,6 +103,11 @@ export type Message =
       /** Rejected only: where to try next (term of the conflict and a hint index). */
       readonly hintIndex: LogIndex
       readonly hintTerm: Term
+      /**
+       * Rejected only: the sender has lost entries that it may have acknowledged to this very leader
+       * (see `RaftState.damaged`), so what the leader counted for it does not hold any more.
+       */
+      readonly lost?: boolean
     })
   | (Envelope & {
       readonly kind: 'heartbeatRequest'
@@ -181,6 +186,27 @@ export interface SoftState {
   readonly term: Term
 }
 
+/**
+ * Entries that a follower needs and that are on disk alone: read them from the log and answer with
+ * `Raft.fetched`, once, whenever they are there. At most one is under way for a follower.
+ */
+export interface EntryFetch {
+  readonly id: number
+  /** For whom; of no meaning to the one who reads. */
+  readonly to: NodeId
+  /** The first entry that is needed. */
+  readonly from: LogIndex
+  /** Entries together may have about this size, but one is always wanted. */
+  readonly bytesMax: number
+}
+
+/** Contiguous from `EntryFetch.from`, at least one. */
+export interface FetchedEntries {
+  /** Of the entry before the first. */
+  readonly prevTerm: Term
+  readonly entries: readonly Entry[]
+}
+
 /** What the shell has to do now. Everything in it is handed out exactly once. */
 export interface Ready {
   /** May leave before `append` is durable: the leader sends while its own disk writes. */
@@ -193,6 +219,7 @@ export interface Ready {
     readonly sequences: readonly number[]
     readonly reason: ProposalRefusal
   }[]
+  readonly fetches: readonly EntryFetch[]
   /** Null when unchanged. */
   readonly softState: SoftState | null
 }

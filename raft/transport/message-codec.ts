@@ -67,6 +67,7 @@ export function packMessage(message: Message): PackedValue[] {
       break
     case 'appendResponse':
       packed.push(message.rejected, message.index, message.hintIndex, message.hintTerm)
+      packed.push(message.lost === true)
       break
     case 'heartbeatRequest':
       packed.push(message.commit, message.readRound)
@@ -162,7 +163,9 @@ function readBody(kind: Message['kind'], fields: FieldReader): Body<Message> {
       const rejected = fields.boolean()
       const at = index()
       const hintIndex = index()
-      return { kind, rejected, index: at, hintIndex, hintTerm: term(fields.natural()) }
+      const hintTerm = term(fields.natural())
+      const response = { kind, rejected, index: at, hintIndex, hintTerm } as const
+      return fields.boolean() ? { ...response, lost: true } : response
     }
     case 'heartbeatRequest':
       return { kind, commit: index(), readRound: fields.natural() }
