@@ -32,6 +32,7 @@ const subcommands: ReadonlyMap<string, Subcommand> = new Map([
     'kv',
     { summary: 'get, put, del, txn, watch, compact in the store', load: () => import('./kv.js') },
   ],
+  ['chaos', { summary: 'failures on purpose: simulation', load: () => import('./chaos.js') }],
   ['store', { summary: 'run one store member', load: () => import('./components/store.js') }],
   ['apiserver', { summary: 'run one API server', load: () => import('./components/apiserver.js') }],
   [

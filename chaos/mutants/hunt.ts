@@ -1,0 +1,93 @@
+// The hunt for a mutant: seeds one after another, in a process of its own, until one fails. A mutant may
+// also keep a step from ever ending, or eat all memory: a process that falls silent was found as well.
+
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import type { CheckName } from '../simulation/failure.js'
+import { mutatedBuild } from './mutated-build.js'
+import type { Edit } from './mutant.js'
+import type { TrialReport } from './trial.js'
+
+/** A seed of the code as it is takes a hundredth of it. */
+const silenceMsMax = 120_000
+
+export interface Compiled {
+  /** The top folder of the compiled code. */
+  readonly build: string
+  /** Its node_modules. */
+  readonly packages: string
+}
+
+export interface Catch {
+  readonly seed: number
+  readonly check: CheckName
+  readonly detail: string
+}
+
+export interface HuntResult {
+  /** Null: every seed passed. */
+  readonly caught: Catch | null
+  readonly seedsTried: number
+  readonly seconds: number
+}
+
+/** `seeds`: in the order in which they are tried. Rejects when the edits make no program. */
+export async function hunt(
+  { build, packages }: Compiled,
+  edits: readonly Edit[],
+  seeds: readonly number[],
+): Promise<HuntResult> {
+  const startedMs = performance.now()
+  const mutated = mutatedBuild(build, packages, edits)
+  try {
+    const { caught, seedsTried } = await trySeeds(mutated.trial, seeds)
+    return { caught, seedsTried, seconds: (performance.now() - startedMs) / 1000 }
+  } finally {
+    mutated.remove()
+  }
+}
+
+function trySeeds(
+  trial: string,
+  seeds: readonly number[],
+): Promise<Pick<HuntResult, 'caught' | 'seedsTried'>> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [trial, ...seeds.map(String)], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const giveUp = () =>
+      setTimeout(() => {
+        said = `no verdict after ${silenceMsMax} ms`
+        child.kill('SIGKILL')
+      }, silenceMsMax)
+    let loaded = false
+    let caught: Catch | null = null
+    let seedsTried = 0
+    let said = ''
+    let patience = giveUp()
+    child.stderr.on('data', (chunk: Buffer) => {
+      said = (said + chunk.toString()).slice(-2000)
+    })
+    createInterface({ input: child.stdout }).on('line', line => {
+      const report: TrialReport = JSON.parse(line)
+      clearTimeout(patience)
+      patience = giveUp()
+      if (report.kind === 'loaded') loaded = true
+      else {
+        const { seed, failure } = report
+        seedsTried += 1
+        if (failure !== null) caught = { seed, check: failure.check, detail: failure.detail }
+      }
+    })
+    child.on('error', reject)
+    child.on('close', () => {
+      clearTimeout(patience)
+      if (!loaded) reject(new Error(`the mutated build does not load: ${said}`))
+      else if (caught !== null || seedsTried === seeds.length) resolve({ caught, seedsTried })
+      else {
+        const seed = seeds[seedsTried] ?? 0
+        resolve({ caught: { seed, check: 'no-crash', detail: said }, seedsTried: seedsTried + 1 })
+      }
+    })
+  })
+}

@@ -1,0 +1,47 @@
+// A copy of the compiled code with a mutant in it, in a temporary folder: only what the simulator needs,
+// with the packages of the original. Several can live at once, each for processes of its own.
+
+import { cpSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
+import { rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Edit } from './mutant.js'
+import { edited } from './mutant.js'
+
+/** All that a simulation loads. */
+const rooms = ['platform', 'raft', join('chaos', 'simulation'), join('chaos', 'mutants')]
+
+export interface MutatedBuild {
+  /** The program that tries seeds. */
+  readonly trial: string
+  remove(): void
+}
+
+/** `build`: the top folder of the compiled code. `packages`: the node_modules that it uses. */
+export function mutatedBuild(
+  build: string,
+  packages: string,
+  edits: readonly Edit[],
+): MutatedBuild {
+  const folder = mkdtempSync(join(tmpdir(), 'raftsman-mutant-'))
+  const remove = () => rmSync(folder, { recursive: true, force: true })
+  try {
+    for (const room of rooms) {
+      mkdirSync(join(folder, room), { recursive: true })
+      cpSync(join(build, room), join(folder, room), {
+        recursive: true,
+        filter: path => !/\.(map|tsbuildinfo)$/.test(path),
+      })
+    }
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n')
+    symlinkSync(packages, join(folder, 'node_modules'))
+    for (const edit of edits) {
+      const path = join(folder, edit.file)
+      writeFileSync(path, edited(readFileSync(path, 'utf8'), edit))
+    }
+  } catch (error) {
+    remove()
+    throw error
+  }
+  return { trial: join(folder, 'chaos', 'mutants', 'trial.js'), remove }
+}

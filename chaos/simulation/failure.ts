@@ -1,0 +1,43 @@
+// How a simulation ends badly: which promise was broken, and what was seen. The names are those of
+// the checks in the report; the shrinker holds on to the name while it makes the run smaller.
+
+export const checkNames = [
+  'election-safety',
+  'one-vote',
+  'log-matching',
+  'leader-completeness',
+  'state-machine-safety',
+  'committed-durable',
+  'order-of-indexes',
+  'monotonic',
+  'durable-before-sent',
+  'acknowledged-once',
+  'not-applied',
+  'linearizable-reads',
+  'snapshot-content',
+  'starts-again',
+  'no-crash',
+  'liveness',
+  'convergence',
+] as const
+
+export type CheckName = (typeof checkNames)[number]
+
+export class SimulationFailure extends Error {
+  readonly check: CheckName
+
+  constructor(check: CheckName, detail: string) {
+    super(`${check}: ${detail}`)
+    this.name = 'SimulationFailure'
+    this.check = check
+  }
+}
+
+/** The detail is built only when it is needed: this stands on the hot path. */
+export function holds(
+  condition: boolean,
+  check: CheckName,
+  detail: () => string,
+): asserts condition {
+  if (!condition) throw new SimulationFailure(check, detail())
+}

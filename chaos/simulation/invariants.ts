@@ -1,0 +1,211 @@
+// What must hold, as plain sentences: figure 3 of the paper and what an implementation promises
+// beyond it. `afterStep` looks at the one member that took a step; `checkpoint` looks into all disks.
+
+import type { LogIndex, Message, Term } from '../../raft/core/types.js'
+import { logIndex } from '../../raft/core/types.js'
+import type { Coverage } from './coverage.js'
+import { durableLog } from './durable-log.js'
+import { holds } from './failure.js'
+import type { History } from './history.js'
+import type { Machine } from './machine.js'
+import type { SimProcess } from './scheduler.js'
+import type { Trace } from './trace.js'
+
+interface LastSeen {
+  readonly process: SimProcess
+  readonly term: number
+  readonly commit: number
+  readonly applied: number
+  readonly vote: number
+}
+
+export interface InvariantOptions {
+  readonly history: History
+  readonly coverage: Coverage
+  readonly trace: Trace
+  readonly machine: (id: number) => Machine
+  /** Members whose disks were damaged on purpose and not mended since. */
+  readonly damaged: () => ReadonlySet<number>
+  readonly segmentBytes: number
+}
+
+export class Invariants {
+  private readonly options: InvariantOptions
+  private readonly leaders = new Map<number, number>()
+  /** committed[i] is the term of the entry at i + 1 that was committed first. */
+  private readonly committed: Term[] = []
+  private readonly last = new Map<number, LastSeen>()
+  /** Up to here every committed entry was found on a quorum of disks. */
+  private checkedIndex = 0
+  private promises = 0
+  /** The latest membership that some member works with, by its voters. */
+  private voters: readonly number[] = []
+
+  constructor(options: InvariantOptions) {
+    this.options = options
+  }
+
+  get committedIndex(): number {
+    return this.committed.length
+  }
+
+  afterStep(process: SimProcess): void {
+    const machine = this.options.machine(process.machine)
+    const { node, state } = machine
+    if (node === null || state === null || machine.process !== process) return
+    const { status, termAt } = node.inspect()
+    const before = this.last.get(machine.id)
+    const { term, commit, applied, vote, lastIndex, firstIndex, role } = status
+    if (before?.process === process) {
+      holds(term >= before.term, 'monotonic', () => `the term of m${machine.id} goes back`)
+      holds(commit >= before.commit, 'monotonic', () => `the commit of m${machine.id} goes back`)
+      holds(applied >= before.applied, 'monotonic', () => `applied goes back at m${machine.id}`)
+      holds(
+        term !== before.term || before.vote === 0 || vote === before.vote,
+        'one-vote',
+        () => `m${machine.id} changes its vote in term ${term}`,
+      )
+    }
+    const seen = before?.process === process ? before : null
+    const moved =
+      seen === null || seen.term !== term || seen.commit !== commit || seen.applied !== applied
+    if (!moved && role !== 'leader') return
+    holds(
+      applied <= commit && commit <= lastIndex && state.appliedIndex <= commit,
+      'order-of-indexes',
+      () => `m${machine.id}: applied ${applied}, commit ${commit}, last ${lastIndex}`,
+    )
+    const purged = firstIndex - 1
+    // While a snapshot is taken in, the log begins behind what the state still is.
+    holds(
+      purged > state.appliedIndex || purged <= machine.store.durable.index,
+      'order-of-indexes',
+      () =>
+        `m${machine.id} has cut its log at ${purged}, its state is durable to ${machine.store.durable.index}`,
+    )
+    if (role === 'leader') this.leads(machine.id, term, lastIndex, firstIndex, termAt)
+    this.commits(machine.id, Math.max(seen?.commit ?? 0, purged), commit, termAt)
+    if (moved) {
+      this.voters = status.confState.voters
+      this.last.set(machine.id, { process, term, commit, applied, vote })
+      const { trace } = this.options
+      trace.note(machine.id * 2 ** 40 + term * 2 ** 20 + commit)
+      trace.note(applied * 4 + (role === 'leader' ? 1 : 0))
+    }
+  }
+
+  private leads(
+    id: number,
+    term: number,
+    lastIndex: number,
+    firstIndex: number,
+    termAt: (index: LogIndex) => Term | null,
+  ): void {
+    const known = this.leaders.get(term)
+    holds(
+      known === undefined || known === id,
+      'election-safety',
+      () => `m${known} and m${id} both lead in term ${term}`,
+    )
+    if (known !== undefined) return
+    this.leaders.set(term, id)
+    this.options.coverage.mark('elected')
+    // One that slept through its election may lead a term that others have left behind, so only
+    // what was committed in earlier terms counts (5.4.3).
+    let length = this.committed.length
+    while (length > 0 && (this.committed[length - 1] ?? 0) >= term) length -= 1
+    holds(
+      lastIndex >= length,
+      'leader-completeness',
+      () => `m${id} leads term ${term} with ${lastIndex} entries, ${length} are committed`,
+    )
+    // By log matching the last committed entry stands for those before it.
+    if (length >= firstIndex)
+      holds(
+        termAt(logIndex(length)) === this.committed[length - 1],
+        'leader-completeness',
+        () => `m${id} leads term ${term} without the committed entry ${length}`,
+      )
+  }
+
+  private commits(
+    id: number,
+    from: number,
+    commit: number,
+    termAt: (index: LogIndex) => Term | null,
+  ): void {
+    for (let index = from + 1; index <= commit; index += 1) {
+      const term = termAt(logIndex(index))
+      if (term === null) continue
+      const known = this.committed[index - 1]
+      if (known === undefined) {
+        holds(
+          index === this.committed.length + 1,
+          'state-machine-safety',
+          () => `m${id} commits ${index}, nobody has committed the entry before it`,
+        )
+        this.committed.push(term)
+      } else
+        holds(
+          known === term,
+          'state-machine-safety',
+          () =>
+            `m${id} commits entry ${index} of term ${term}, committed was that of term ${known}`,
+        )
+    }
+  }
+
+  /** A vote or an acknowledgement has left: what it promises must be on the disk. */
+  promised(message: Message): void {
+    this.promises += 1
+    // Looking into a disk costs as much as a hundred steps; acknowledgements are sampled.
+    const isVote = message.kind === 'voteResponse' || message.kind === 'voteRequest'
+    if (this.promises % (isVote ? 4 : 64) !== 0) return
+    const machine = this.options.machine(message.from)
+    if (this.options.damaged().has(machine.id)) return
+    const log = durableLog(machine, this.options.segmentBytes)
+    if (message.kind === 'appendResponse')
+      holds(
+        log !== null && log.last >= message.index,
+        'durable-before-sent',
+        () => `m${machine.id} acknowledges ${message.index}, on its disk is ${log?.last ?? 0}`,
+      )
+    else if (isVote) {
+      const candidate = message.kind === 'voteRequest' ? message.from : message.to
+      const held = log?.hardState
+      holds(
+        held !== undefined &&
+          (held.term > message.term || (held.term === message.term && held.vote === candidate)),
+        'durable-before-sent',
+        () => `m${machine.id} votes in term ${message.term}, its disk does not know`,
+      )
+    }
+  }
+
+  /** What is committed is durable on a quorum of the voters, or in their durable states. */
+  checkpoint(): void {
+    const { damaged, machine, segmentBytes } = this.options
+    const { length } = this.committed
+    if (length <= this.checkedIndex || this.voters.length === 0) return
+    this.options.coverage.mark('checkpoint')
+    const term = this.committed[length - 1]
+    let holding = 0
+    let excused = 0
+    for (const id of this.voters) {
+      if (damaged().has(id)) {
+        excused += 1
+        continue
+      }
+      const holder = machine(id)
+      const log = durableLog(holder, segmentBytes)
+      if (log === null) continue
+      if (log.start >= length || log.termAt(length) === term) holding += 1
+    }
+    holds(
+      (holding + excused) * 2 > this.voters.length,
+      'committed-durable',
+      () => `entry ${length} is committed and on the disks of ${holding} of ${this.voters.length}`,
+    )
+    this.checkedIndex = length
+  }
+}

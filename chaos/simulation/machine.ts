@@ -1,0 +1,245 @@
+// One simulated machine: a disk, a clock, a place in the network, and at most one process at a time
+// that runs the shipping RaftNode. What it does to its process is what an operator, a supervisor
+// and bad luck do: start, stop, kill, pause, cut the power.
+
+import type { RaftsmanError } from '../../platform/errors.js'
+import { RaftsmanError as KnownError } from '../../platform/errors.js'
+import type { Logger } from '../../platform/logger.js'
+import type { Network } from '../../platform/network.js'
+import type { Processes } from '../../platform/processes.js'
+import type { Random } from '../../platform/random.js'
+import { deafMetrics } from '../../platform/testing/deaf-metrics.js'
+import { MemoryDisk } from '../../platform/testing/memory-disk.js'
+import type { DiskOperation } from '../../platform/testing/memory-disk.js'
+import { nodeId } from '../../raft/core/types.js'
+import { RaftNode } from '../../raft/node.js'
+import type { RaftPeer } from '../../raft/node-types.js'
+import { SimulationFailure } from './failure.js'
+import type { History } from './history.js'
+import { HistoryMachine, StateStore } from './history-machine.js'
+import type { ClockSkew } from './machine-clock.js'
+import { MachineClock } from './machine-clock.js'
+import type { EventKind, Scheduler } from './scheduler.js'
+import { SimProcess } from './scheduler.js'
+import type { SwarmOptions } from './swarm.js'
+import { between } from './streams.js'
+
+export const clusterId = 77
+export const logDirectory = '/log'
+
+/** What a supervisor waits before it starts a process that ended. */
+const restartMs = 500
+
+export interface MachineEnvironment {
+  readonly scheduler: Scheduler
+  readonly swarm: SwarmOptions
+  readonly history: History
+  readonly randomOf: (name: string) => Random
+  readonly networkOf: (process: SimProcess) => Network
+  /** Its connections end; `kernelSaysSo` unless the machine went with it. */
+  readonly died: (machine: Machine, process: SimProcess, kernelSaysSo: boolean) => void
+  readonly nextPid: () => number
+  readonly mark: (fact: string) => void
+  readonly peers: readonly RaftPeer[]
+  /** It could not start for a reason that waiting does not mend. */
+  readonly refusedToStart: (machine: Machine, error: RaftsmanError) => void
+}
+
+export class Machine {
+  readonly id: number
+  readonly name: string
+  readonly address: string
+  readonly disk: MemoryDisk
+  readonly store = new StateStore()
+  readonly skew: ClockSkew
+  process: SimProcess | null = null
+  /** Null while it starts or is not there. */
+  node: RaftNode | null = null
+  state: HistoryMachine | null = null
+  powered = true
+  /** Somebody keeps it down on purpose. */
+  keptDown = false
+  /** Disk calls answer no earlier. */
+  stalledUntilMs = 0
+  /** The file system has no room. */
+  full = false
+  private readonly environment: MachineEnvironment
+  private readonly latency: Random
+  private lives = 0
+
+  constructor(id: number, environment: MachineEnvironment, skew: ClockSkew) {
+    this.id = id
+    this.name = `m${id}`
+    this.address = `m${id}:2380`
+    this.environment = environment
+    this.skew = skew
+    this.latency = environment.randomOf(`latency/${id}`)
+    this.disk = new MemoryDisk({
+      random: environment.randomOf(`disk/${id}`),
+      schedule: (callback, operation) => this.later(operation, callback),
+    })
+  }
+
+  get running(): boolean {
+    return this.process !== null
+  }
+
+  /** A disk call of the present process answers after its time, or never when that dies. */
+  private later(kind: DiskOperation, run: () => void): void {
+    const { scheduler, swarm } = this.environment
+    const { syncMsMin, syncMsMax } = swarm
+    const ms =
+      kind === 'sync'
+        ? between(this.latency, syncMsMin, syncMsMax)
+        : kind === 'name'
+          ? 0.02
+          : between(this.latency, 0.01, syncMsMin)
+    const stalledMs = Math.max(0, this.stalledUntilMs - scheduler.nowMs)
+    scheduler.after(ms + stalledMs, kind, this.process, run)
+  }
+
+  start(): void {
+    if (this.process !== null || !this.powered || this.keptDown) return
+    const { environment, skew } = this
+    const { scheduler, swarm, history } = environment
+    this.lives += 1
+    const process = new SimProcess(this.id, environment.nextPid())
+    this.process = process
+    const clock = new MachineClock(scheduler, process, skew)
+    const state = new HistoryMachine({
+      member: this.id,
+      history,
+      store: this.store,
+      later: (kind: EventKind, run) => this.later(kind === 'sync' ? 'sync' : 'read', run),
+      flushMs: swarm.flushMs,
+      flush: (delayMs, run) => clock.setTimer(delayMs, run),
+      paddingBytes: swarm.snapshotPaddingBytes,
+      full: () => this.full,
+    })
+    this.state = state
+    const options = {
+      id: nodeId(this.id),
+      name: this.name,
+      clusterId,
+      peers: environment.peers,
+      listen: this.address,
+      tls: null,
+      directory: logDirectory,
+      tickMs: swarm.tickMs,
+      electionTicks: swarm.electionTicks,
+      stateMachine: state,
+      clock,
+      random: environment.randomOf(`node/${this.id}/${this.lives}`),
+      disk: this.disk,
+      network: environment.networkOf(process),
+      processes: this.processes(process),
+      logger: markingLogger(environment.mark),
+      metrics: deafMetrics,
+      entriesKept: swarm.entriesKept,
+      segmentBytes: swarm.segmentBytes,
+      limits: {
+        entriesBytesMaxPerMessage: swarm.entriesBytesMaxPerMessage,
+        inflightMessagesMax: swarm.inflightMessagesMax,
+        inflightBytesMax: swarm.inflightBytesMax,
+        uncommittedBytesMax: swarm.uncommittedBytesMax,
+      },
+      onFatal: (error: Error) => this.ended(process, error),
+    }
+    scheduler.after(0, 'machine', process, () =>
+      RaftNode.start(options, (error, node) => {
+        if (!process.alive) return
+        if (error !== null || node === undefined) this.notStarted(process, error)
+        else this.node = node
+      }),
+    )
+  }
+
+  private processes(process: SimProcess): Processes {
+    const identity = (pid: number) => ({ pid, startTicks: 1 })
+    return {
+      self: () => identity(process.pid),
+      identify: pid => (pid === this.process?.pid ? identity(pid) : null),
+      spawn: () => null,
+      signal: () => false,
+      signalGroup: () => false,
+    }
+  }
+
+  private notStarted(process: SimProcess, error: RaftsmanError | null): void {
+    const { environment } = this
+    environment.mark(`start refused: ${error?.code ?? 'unknown'}`)
+    this.gone(process, 'exit')
+    // A failed disk call ends a start as it ends a process; the next one may find it mended.
+    if (error !== null && !error.retryable && error.code !== 'disk-io')
+      environment.refusedToStart(this, error)
+    this.startLater(restartMs)
+  }
+
+  /** The node ended by itself, as production does after a fatal error. */
+  private ended(process: SimProcess, error: Error): void {
+    if (!(error instanceof KnownError))
+      throw new SimulationFailure('no-crash', `${this.name} ends: ${error.stack ?? error.message}`)
+    this.environment.mark(`process ended: ${error.code}`)
+    this.gone(process, 'exit')
+    this.startLater(restartMs)
+  }
+
+  startLater(delayMs: number): void {
+    this.environment.scheduler.after(delayMs, 'machine', null, () => this.start())
+  }
+
+  private gone(process: SimProcess, how: 'exit' | 'power'): void {
+    if (this.process !== process) return
+    process.alive = false
+    process.held = []
+    this.process = null
+    this.node = null
+    this.state = null
+    if (how === 'exit') this.disk.kill()
+    this.environment.died(this, process, how === 'exit')
+  }
+
+  kill(): void {
+    if (this.process !== null) this.gone(this.process, 'exit')
+  }
+
+  powerCut(): void {
+    this.powered = false
+    if (this.process !== null) this.gone(this.process, 'power')
+    this.disk.crash()
+    this.store.powerCut()
+  }
+
+  /** In good order: hands leadership over, then ends. */
+  stop(stopped: () => void): void {
+    const { node, process } = this
+    if (node === null || process === null) return
+    this.environment.scheduler.after(0, 'machine', process, () =>
+      node.stop(() => {
+        this.gone(process, 'exit')
+        stopped()
+      }),
+    )
+  }
+
+  pause(): void {
+    if (this.process !== null) this.process.paused = true
+  }
+
+  resume(): void {
+    if (this.process?.paused === true) this.environment.scheduler.resume(this.process)
+  }
+}
+
+/** Counts what the node tells its operators: the marks of coverage that nobody else can see. */
+function markingLogger(mark: (fact: string) => void): Logger {
+  const note = (_fields: unknown, message: string) => mark(`log: ${message}`)
+  const logger: Logger = {
+    debug() {},
+    info: note,
+    warn: note,
+    error: note,
+    child: () => logger,
+  }
+  return logger
+}

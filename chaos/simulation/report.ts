@@ -1,0 +1,91 @@
+// What a batch of seeds amounts to, for people and as JSON.
+
+import type { Batch } from './batch.js'
+import { checkNames } from './failure.js'
+import type { Shrunk } from './shrink.js'
+import { replayCommand } from './shrink.js'
+
+export interface Reported {
+  readonly batch: Batch
+  readonly commit: string
+  readonly scenario: string
+  readonly elapsedMs: number
+  /** Null when nothing failed. */
+  readonly shrunk: Shrunk | null
+}
+
+export const verdictOf = ({
+  failures,
+  uncovered,
+  seeds,
+}: Batch): 'valid' | 'invalid' | 'unknown' =>
+  failures.length > 0 || uncovered.length > 0 ? 'invalid' : seeds === 0 ? 'unknown' : 'valid'
+
+const sorted = (counts: ReadonlyMap<string, number>): Record<string, number> =>
+  Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1)))
+
+function checksOf(batch: Batch): { name: string; verdict: string; detail: string }[] {
+  const checks = checkNames.map(name => {
+    const failed = batch.failures.find(({ failure }) => failure?.check === name)
+    return {
+      name: name as string,
+      verdict: failed === undefined ? 'valid' : 'invalid',
+      detail: failed === undefined ? '' : `seed ${failed.seed}: ${failed.failure?.detail ?? ''}`,
+    }
+  })
+  const { uncovered } = batch
+  checks.push({
+    name: 'coverage',
+    verdict: uncovered.length === 0 ? 'valid' : 'invalid',
+    detail: uncovered.length === 0 ? '' : `never seen: ${uncovered.join('; ')}`,
+  })
+  return checks
+}
+
+export function reportJson({ batch, commit, scenario, elapsedMs, shrunk }: Reported): object {
+  const first = shrunk?.result ?? null
+  return {
+    verdict: verdictOf(batch),
+    scenario,
+    commit,
+    seed: first?.seed ?? null,
+    seeds: batch.seeds,
+    failedSeeds: batch.failures.map(({ seed }) => seed),
+    virtualHours: Number((batch.virtualMs / 3_600_000).toFixed(3)),
+    elapsedSeconds: Number((elapsedMs / 1000).toFixed(1)),
+    operations: batch.operations,
+    acknowledged: batch.acknowledged,
+    reads: batch.reads,
+    steps: batch.steps,
+    faults: sorted(batch.faults),
+    checks: checksOf(batch),
+    coverage: sorted(batch.coverage),
+    traceHash: batch.traceHash,
+    replay: shrunk === null ? null : replayCommand(shrunk.result.seed, shrunk.overrides),
+  }
+}
+
+export function reportLines(reported: Reported): readonly string[] {
+  const { batch, commit, scenario, elapsedMs, shrunk } = reported
+  const hours = (batch.virtualMs / 3_600_000).toFixed(2)
+  const perHour = Math.round((batch.seeds / Math.max(1, elapsedMs)) * 3_600_000)
+  const faults = Object.entries(sorted(batch.faults)).map(([kind, times]) => `${kind} ${times}`)
+  const lines = [
+    `scenario    ${scenario}, commit ${commit}`,
+    `seeds       ${batch.seeds} (${perHour} an hour), ${hours} simulated hours, ${batch.steps} steps`,
+    `operations  ${batch.operations}, ${batch.acknowledged} writes acknowledged, ${batch.reads} reads answered`,
+    `faults      ${faults.join(', ')}`,
+    `coverage    ${batch.coverage.size} facts${batch.uncovered.length === 0 ? '' : `; never seen: ${batch.uncovered.join('; ')}`}`,
+    `trace hash  ${batch.traceHash}`,
+    `verdict     ${verdictOf(batch)}`,
+  ]
+  if (shrunk !== null) {
+    const failed = batch.failures.map(({ seed }) => seed)
+    lines.push(
+      `failed      ${failed.length} seeds: ${failed.slice(0, 20).join(', ')}${failed.length > 20 ? ', …' : ''}`,
+      `first       ${shrunk.result.failure?.detail ?? ''}`,
+      `replay      ${replayCommand(shrunk.result.seed, shrunk.overrides)}`,
+    )
+  }
+  return lines
+}

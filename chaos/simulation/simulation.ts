@@ -1,0 +1,317 @@
+// One seed's cluster from its first start to its verdict. Two phases: in the first anything may fail
+// and only safety is asked for; then a quorum is healed, the rest stays as broken as it is, and the
+// healed ones must commit something new within a bound; at last everybody is healed and all agree.
+// Counterpart: the simulators of FoundationDB and TigerBeetle.
+
+import { assert, must } from '../../platform/errors.js'
+import type { Random } from '../../platform/random.js'
+import { nodeId } from '../../raft/core/types.js'
+import { Coverage } from './coverage.js'
+import { SimulationFailure } from './failure.js'
+import { FaultAtlas } from './fault-atlas.js'
+import type { FaultWorld } from './faults.js'
+import { strikes } from './faults.js'
+import { History } from './history.js'
+import { Invariants } from './invariants.js'
+import type { MachineEnvironment } from './machine.js'
+import { Machine } from './machine.js'
+import { SimNetwork } from './network.js'
+import { Scheduler } from './scheduler.js'
+import { between, chance, Streams, wholeBetween } from './streams.js'
+import type { FaultKind, SwarmOptions, SwarmOverrides } from './swarm.js'
+import { drawSwarm, faultKinds } from './swarm.js'
+import { Trace } from './trace.js'
+import { Wire } from './wire.js'
+import { Workload } from './workload.js'
+
+export interface SimulationOverrides extends SwarmOverrides {
+  /** Clients stop after so many operations. */
+  readonly operations?: number
+  /** Every disk answers syncs without doing them: a run that must fail. */
+  readonly lyingDisks?: boolean
+}
+
+/** Virtual time that a healed quorum has to commit something new. */
+const livenessMsMax = 120_000
+/** And then for all members to agree. */
+const convergenceMsMax = 180_000
+const checkpointMs = 2500
+/** A simulation that takes more has something that never rests. */
+const stepsMax = 3_000_000
+
+export class Simulation {
+  readonly swarm: SwarmOptions
+  readonly trace = new Trace()
+  readonly coverage = new Coverage()
+  readonly history = new History()
+  readonly faultCounts = new Map<FaultKind, number>()
+  readonly scheduler: Scheduler
+  readonly workload: Workload
+  private readonly streams: Streams
+  private readonly machines: Machine[] = []
+  private readonly network: SimNetwork
+  private readonly invariants: Invariants
+  private readonly wire: Wire
+  private readonly atlas: FaultAtlas
+  private phase: 'safety' | 'liveness' | 'convergence' = 'safety'
+  private faultNumber = 0
+  private pid = 100
+
+  constructor(seed: number, overrides: SimulationOverrides) {
+    this.streams = new Streams(seed)
+    this.swarm = drawSwarm(this.streams, overrides)
+    const { swarm, history, coverage, trace } = this
+    const { segmentBytes } = swarm
+    const machine = (id: number) => must(this.machines[id - 1], `m${id} exists`)
+    this.invariants = new Invariants({
+      history,
+      coverage,
+      trace,
+      machine,
+      damaged: () => this.atlas.damaged,
+      segmentBytes,
+    })
+    this.scheduler = new Scheduler(trace, process => this.invariants.afterStep(process))
+    this.wire = new Wire({
+      coverage,
+      roleOf: id => machine(id).node?.status().role ?? 'starting',
+      promised: message => this.invariants.promised(message),
+    })
+    this.network = new SimNetwork({
+      scheduler: this.scheduler,
+      pace: swarm.pace,
+      randomOf: (from, to) => this.streams.of(`way/${from}/${to}`),
+      powered: id => this.machines[id - 1]?.powered ?? false,
+      machineAt: address => this.machines.find(other => other.address === address) ?? null,
+      sent: (_from, _to, bytes) => this.wire.sent(bytes),
+      delivered: (_from, to, bytes) => this.wire.delivered(to.machine, bytes),
+      lost: frames => {
+        for (let at = 0; at < frames; at += 1) coverage.mark('frame lost')
+      },
+    })
+    this.workload = new Workload({
+      scheduler: this.scheduler,
+      history,
+      swarm,
+      randomOf: name => this.streams.of(name),
+      machines: () => this.machines,
+      operationsMax: overrides.operations ?? Number.MAX_SAFE_INTEGER,
+      mark: fact => coverage.mark(fact),
+    })
+    this.build(overrides)
+    this.atlas = new FaultAtlas({
+      machines: this.machines,
+      committedIndex: () => this.invariants.committedIndex,
+      segmentBytes,
+    })
+  }
+
+  private build(overrides: SimulationOverrides): void {
+    const { swarm } = this
+    const ids = Array.from({ length: swarm.members }, (_, at) => at + 1)
+    const environment: MachineEnvironment = {
+      scheduler: this.scheduler,
+      swarm,
+      history: this.history,
+      randomOf: name => this.streams.of(name),
+      networkOf: process => this.network.of(process),
+      died: (_machine, process, kernelSaysSo) => {
+        this.network.died(process, kernelSaysSo)
+        this.workload.died(process)
+      },
+      nextPid: () => {
+        this.pid += 1
+        return this.pid
+      },
+      mark: fact => this.coverage.mark(fact),
+      peers: ids.map(id => ({ id: nodeId(id), name: `m${id}`, address: `m${id}:2380` })),
+      refusedToStart: (machine, error) => {
+        throw new SimulationFailure('starts-again', `${machine.name}: ${error.message}`)
+      },
+    }
+    for (const id of ids) {
+      const machine = new Machine(id, environment, this.skewOf(id))
+      machine.disk.faults.syncsLie = overrides.lyingDisks === true
+      this.machines.push(machine)
+    }
+  }
+
+  private skewOf(id: number): { rate: number; wallOffsetMs: number } {
+    const random = this.streams.of(`skew/${id}`)
+    const rate = between(random, 0.8, 1.25)
+    const wallOffsetMs = wholeBetween(random, -60_000, 60_000)
+    if (!this.swarm.faults.has('clock-skew')) return { rate: 1, wallOffsetMs: 0 }
+    this.count('clock-skew')
+    return { rate, wallOffsetMs }
+  }
+
+  get nowMs(): number {
+    return this.scheduler.nowMs
+  }
+
+  /** Throws SimulationFailure, or whatever the code under test throws. */
+  run(): void {
+    for (const machine of this.machines)
+      machine.startLater(between(this.streams.of('start'), 0, 300))
+    this.workload.begin()
+    this.scheduleFaults()
+    this.checkpoints()
+    this.runUntil(this.swarm.untilMs)
+    this.phase = 'liveness'
+    this.live()
+    this.phase = 'convergence'
+    this.converge()
+  }
+
+  private runUntil(untilMs: number, done: () => boolean = () => false): boolean {
+    while (!done()) {
+      if (!this.scheduler.step(untilMs)) {
+        this.scheduler.nowMs = untilMs
+        return done()
+      }
+      if (this.scheduler.steps > stepsMax)
+        throw new SimulationFailure('liveness', `no rest after ${stepsMax} steps`)
+    }
+    return true
+  }
+
+  private checkpoints(): void {
+    this.scheduler.after(checkpointMs, 'look', null, () => {
+      this.invariants.checkpoint()
+      this.checkpoints()
+    })
+  }
+
+  // ---- faults ----
+
+  private count(kind: FaultKind): void {
+    this.faultCounts.set(kind, (this.faultCounts.get(kind) ?? 0) + 1)
+  }
+
+  private scheduleFaults(): void {
+    const world: FaultWorld = {
+      machines: this.machines,
+      network: this.network,
+      scheduler: this.scheduler,
+      tickMs: this.swarm.tickMs,
+      electionTicks: this.swarm.electionTicks,
+      nextFault: () => {
+        this.faultNumber += 1
+        return this.faultNumber
+      },
+      active: () => this.phase === 'safety',
+      damage: () => false,
+    }
+    for (const kind of faultKinds) {
+      const meanMs = this.swarm.faults.get(kind)
+      if (meanMs !== undefined && kind !== 'clock-skew')
+        this.nextFault(world, kind, meanMs, this.streams.of(`fault/${kind}`))
+    }
+  }
+
+  private nextFault(world: FaultWorld, kind: FaultKind, meanMs: number, random: Random): void {
+    this.scheduler.after(between(random, 0.2, 1.8) * meanMs, 'fault', null, () => {
+      if (this.phase !== 'safety') return
+      if (strikes[kind](world, random)) {
+        this.count(kind)
+        this.trace.text(kind)
+      }
+      this.nextFault(world, kind, meanMs, random)
+    })
+  }
+
+  // ---- healing ----
+
+  /** Power, room, time to run, and open ways among them. */
+  private heal(core: readonly Machine[]): void {
+    for (const machine of core) {
+      machine.keptDown = false
+      machine.powered = true
+      machine.full = false
+      machine.stalledUntilMs = 0
+      machine.disk.faults.capacityBytes = Number.MAX_SAFE_INTEGER
+      machine.disk.faults.syncsUntilFailure = null
+      machine.resume()
+      machine.start()
+      for (const other of core)
+        if (other !== machine) this.network.way(machine.id, other.id).clear()
+    }
+  }
+
+  /** A quorum, now and then everybody. Damaged members are no part of what must go on alone. */
+  private chooseCore(): readonly Machine[] {
+    const random = this.streams.of('core')
+    if (chance(random, 0.3)) return this.machines
+    const quorum = Math.floor(this.machines.length / 2) + 1
+    const left = this.machines.filter(({ id }) => !this.atlas.damaged.has(id))
+    while (left.length > quorum) left.splice(random.integer(left.length), 1)
+    return left
+  }
+
+  private live(): void {
+    const core = this.chooseCore()
+    assert(core.length * 2 > this.machines.length, 'a core is a quorum')
+    this.heal(core)
+    // Raft does not promise that a member hears from a leader outside the core that only the others
+    // reach; so either the rest is out of the way, or the core need not all follow.
+    const alone = chance(this.streams.of('core'), 0.5)
+    if (alone) this.cutOff(core)
+    this.agree(core, alone ? core.length : 1, livenessMsMax, 'liveness')
+  }
+
+  private cutOff(core: readonly Machine[]): void {
+    this.faultNumber += 1
+    for (const machine of this.machines) {
+      if (core.includes(machine)) continue
+      for (const inside of core) {
+        this.network.way(machine.id, inside.id).block(this.faultNumber)
+        this.network.way(inside.id, machine.id).block(this.faultNumber)
+      }
+    }
+  }
+
+  private converge(): void {
+    this.heal(this.machines)
+    this.agree(this.machines, this.machines.length, convergenceMsMax, 'convergence')
+    this.invariants.checkpoint()
+  }
+
+  /** Something new is acknowledged, and applied by `count` of them. */
+  private agree(
+    members: readonly Machine[],
+    count: number,
+    withinMs: number,
+    check: 'liveness' | 'convergence',
+  ): void {
+    let acknowledged = 0
+    const since = this.scheduler.nowMs
+    const ask = () => {
+      if (acknowledged > 0 || this.scheduler.nowMs >= since + withinMs) return
+      for (const machine of members)
+        this.workload.propose(machine, 16, index => {
+          if (index !== null && acknowledged === 0) acknowledged = index
+        })
+      this.scheduler.after(500, 'client', null, ask)
+    }
+    ask()
+    const agreed = this.runUntil(
+      since + withinMs,
+      () =>
+        acknowledged > 0 &&
+        members.filter(machine => (machine.state?.appliedIndex ?? 0) >= acknowledged).length >=
+          count,
+    )
+    if (agreed) return
+    const seen = this.machines.map(machine => {
+      const status = machine.node?.status()
+      return status === undefined
+        ? `${machine.name} ${machine.running ? 'starts' : 'is down'}`
+        : `${machine.name} ${status.role} term ${status.term} commit ${status.commitIndex} applied ${status.appliedIndex} last ${status.lastIndex}`
+    })
+    const names = members.map(({ name }) => name).join(', ')
+    throw new SimulationFailure(
+      check,
+      `${names} were healed and did not ${acknowledged > 0 ? `all apply ${acknowledged}` : 'commit anything'} within ${withinMs} ms: ${seen.join('; ')}`,
+    )
+  }
+}
