@@ -3,6 +3,7 @@
 
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { unreachable } from '../platform/errors.js'
 import type { ConfChange } from './core/conf-change.js'
 import { applyConfChange } from './core/conf-change.js'
 import type { ConfState, MemberAddress } from './core/types.js'
@@ -61,6 +62,8 @@ function told(step: Step): string {
       return 'done'
     case 'refuse':
       return `${step.code}: ${step.why}`
+    default:
+      return unreachable(step)
   }
 }
 

@@ -3,6 +3,7 @@
 // the last one stopped. Counterpart: the strict reconfiguration checks of etcd's server, and section 6
 // of the paper for what a joint membership is.
 
+import { unreachable } from '../platform/errors.js'
 import type { ConfChange } from './core/conf-change.js'
 import { applyConfChange, isJoint } from './core/conf-change.js'
 import type { ConfState, MemberAddress, NodeId } from './core/types.js'
@@ -16,11 +17,11 @@ export type Goal =
 export interface Situation {
   readonly confState: ConfState
   /** This node itself, and those that it has heard of within the last election timeout. */
-  isAlive(id: NodeId): boolean
+  readonly isAlive: (id: NodeId) => boolean
   /** Whether a learner is as far as a voter has to be. */
-  keepsUp(id: NodeId): boolean
+  readonly keepsUp: (id: NodeId) => boolean
   /** Whether peers would find a new member without being told where. */
-  hasAddress(id: NodeId): boolean
+  readonly hasAddress: (id: NodeId) => boolean
 }
 
 export type Step =
@@ -46,6 +47,8 @@ export function nextStep(goal: Goal, situation: Situation): Step {
       return promote(goal.node, situation)
     case 'replace':
       return replace(goal.remove, goal.add, situation)
+    default:
+      return unreachable(goal)
   }
 }
 

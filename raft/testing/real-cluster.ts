@@ -4,7 +4,7 @@ import { must } from '../../platform/errors.js'
 import type { TlsFiles } from '../../platform/network.js'
 import { freePort } from '../../platform/testing/free-port.js'
 import { quietPlatform } from '../../platform/testing/quiet-platform.js'
-import type { LogIndex, NodeId } from '../core/types.js'
+import type { ConfState, LogIndex, MemberAddress, NodeId } from '../core/types.js'
 import { nodeId } from '../core/types.js'
 import { RaftNode } from '../node.js'
 import type { RaftNodeOptions, RaftPeer } from '../node-types.js'
@@ -23,18 +23,21 @@ export interface Member {
 }
 
 export class RealCluster {
-  readonly members: readonly Member[]
+  readonly members: Member[]
+  /** Those that every member is configured with. */
+  private readonly founders: readonly RaftPeer[]
   private readonly overrides: Partial<RaftNodeOptions>
   private readonly tls: readonly (TlsFiles | null)[]
 
   private constructor(
-    members: readonly Member[],
+    members: Member[],
     tls: readonly (TlsFiles | null)[],
     overrides: Partial<RaftNodeOptions>,
   ) {
     this.members = members
     this.tls = tls
     this.overrides = overrides
+    this.founders = members.map(({ peer }) => peer)
   }
 
   /** Members n1, n2, … that are not running yet. */
@@ -45,22 +48,25 @@ export class RealCluster {
     tls: readonly TlsFiles[] = [],
   ): Promise<RealCluster> {
     const members: Member[] = []
-    for (let id = 1; id <= size; id += 1) {
-      const listDisk = emptyListDisk()
-      members.push({
-        peer: { id: nodeId(id), name: `n${id}`, address: `127.0.0.1:${await freePort()}` },
-        directory: `${directory}/n${id}`,
-        listDisk,
-        machine: new ListMachine(listDisk, 1),
-        node: null,
-        fatal: [],
-      })
-    }
+    for (let id = 1; id <= size; id += 1) members.push(await plannedMember(directory, id))
     return new RealCluster(
       members,
       members.map((_, at) => tls[at] ?? null),
       overrides,
     )
+  }
+
+  /** One more, which joins: it is started with the others as its peers. */
+  async grow(directory: string): Promise<Member> {
+    const member = await plannedMember(directory, this.members.length + 1)
+    this.members.push(member)
+    return member
+  }
+
+  /** As the calls that add it want it. */
+  address(id: number): MemberAddress {
+    const { name, address } = this.member(id).peer
+    return { node: nodeId(id), name, address }
   }
 
   /** `id` from 1. */
@@ -75,10 +81,13 @@ export class RealCluster {
   async start(id: number, overrides: Partial<RaftNodeOptions> = {}): Promise<RaftNode> {
     const member = this.member(id)
     member.machine = new ListMachine(member.listDisk, 50)
+    const joins = !this.founders.includes(member.peer)
+    const known = this.members.map(({ peer }) => peer)
     const options: RaftNodeOptions = {
       ...member.peer,
       clusterId: 77,
-      peers: this.members.map(({ peer }) => peer),
+      peers: joins ? known.filter(peer => peer !== member.peer) : this.founders,
+      join: joins,
       listen: member.peer.address,
       tls: this.tls[id - 1] ?? null,
       directory: member.directory,
@@ -128,11 +137,15 @@ export class RealCluster {
     return this.members.filter(({ node }) => node !== null)
   }
 
-  /** The one that all running members follow. */
+  /** The one that all running members follow, but for those that wait to be added or were removed. */
   async leader(): Promise<NodeId> {
     let leader = nodeId(0)
     await until('a leader', () => {
-      const seen = new Set(this.running().map(({ node }) => node?.status().leader ?? 0))
+      const statuses = this.running().map(({ peer }) => this.node(peer.id).status())
+      const members = statuses.filter(({ confState, removed }) => {
+        return confState.voters.length > 0 && !removed
+      })
+      const seen = new Set(members.map(status => status.leader))
       leader = nodeId([...seen][0] ?? 0)
       return (
         seen.size === 1 &&
@@ -150,6 +163,18 @@ export class RealCluster {
     await until('all members agree', () =>
       this.running().every(({ machine }) => JSON.stringify(machine.items) === wanted),
     )
+  }
+}
+
+async function plannedMember(directory: string, id: number): Promise<Member> {
+  const listDisk = emptyListDisk()
+  return {
+    peer: { id: nodeId(id), name: `n${id}`, address: `127.0.0.1:${await freePort()}` },
+    directory: `${directory}/n${id}`,
+    listDisk,
+    machine: new ListMachine(listDisk, 1),
+    node: null,
+    fatal: [],
   }
 }
 
@@ -176,6 +201,18 @@ export async function readIndex(node: RaftNode): Promise<LogIndex> {
     node.readIndex((error, index) => {
       if (index === undefined) reject(error ?? new Error('no index'))
       else resolve(index)
+    })
+  })
+}
+
+/** A change of membership, as a promise of the membership that came of it. */
+export async function changed(
+  change: (done: (error: Error | null, confState?: ConfState) => void) => void,
+): Promise<ConfState> {
+  return new Promise((resolve, reject) => {
+    change((error, confState) => {
+      if (confState === undefined) reject(error ?? new Error('no membership'))
+      else resolve(confState)
     })
   })
 }
