@@ -12,6 +12,7 @@ import {
   encodeConfChange,
   isJoint,
   isSoundConfState,
+  isWithoutEffect,
 } from './conf-change.js'
 import { jointVotes } from './quorum.js'
 import { confOf } from './testing/bench-node.js'
@@ -21,11 +22,29 @@ const add = (id: number): ConfChangeOperation => ({ kind: 'addVoter', node: node
 const learn = (id: number): ConfChangeOperation => ({ kind: 'addLearner', node: nodeId(id) })
 const remove = (id: number): ConfChangeOperation => ({ kind: 'remove', node: nodeId(id) })
 
+/** As another version of this program wrote it: without names and addresses. */
+function encodedInVersion1(change: ConfChange): Uint8Array {
+  const bytes = [1, change.length]
+  for (const { kind, node } of change) {
+    bytes.push(['addVoter', 'addLearner', 'remove'].indexOf(kind))
+    const view = new DataView(new ArrayBuffer(8))
+    view.setFloat64(0, node)
+    for (let at = 0; at < 8; at++) bytes.push(view.getUint8(at))
+  }
+  return Uint8Array.from(bytes)
+}
+
 const idMax = 6
 const everybody = Array.from({ length: idMax }, (_, at) => nodeId(at + 1))
-const operations = fc
-  .tuple(fc.constantFrom(add, learn, remove), fc.integer({ min: 1, max: idMax }))
-  .map(([make, id]) => make(id))
+const text = fc.string({ unit: 'binary', maxLength: 12 })
+const members = fc.record({ name: text, address: text }).filter(m => m.name + m.address !== '')
+const operations: fc.Arbitrary<ConfChangeOperation> = fc
+  .record({
+    make: fc.constantFrom(add, learn, remove),
+    id: fc.integer({ min: 1, max: idMax }),
+    member: fc.option(members),
+  })
+  .map(({ make, id, member }) => (member === null ? make(id) : { ...make(id), member }))
 const changes: fc.Arbitrary<ConfChange> = fc.array(operations, { maxLength: 4 })
 const histories = fc.array(changes, { maxLength: 10 })
 
@@ -85,12 +104,40 @@ describe('a change in an entry', () => {
     )
   })
 
-  test('is refused, never thrown at, when it is anything else', () => {
+  test('is read as version 1 wrote it, without names and addresses', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 60 }), bytes => {
-        const change = decodeConfChange(bytes)
-        if (change !== null) expect(encodeConfChange(change)).toEqual(bytes)
+      fc.property(changes, change => {
+        const bare = change.map(({ kind, node }) => ({ kind, node }))
+        expect(decodeConfChange(encodedInVersion1(change))).toEqual(bare)
       }),
+    )
+    const golden = [1, 1, 2, 0x40, 0x08, 0, 0, 0, 0, 0, 0]
+    expect(decodeConfChange(Uint8Array.from(golden))).toEqual([remove(3)])
+  })
+
+  test('is written in version 2 byte by byte', () => {
+    const change = [{ ...learn(3), member: { name: 'm3', address: 'h:1' } }, remove(1)]
+    const three = [0x40, 0x08, 0, 0, 0, 0, 0, 0]
+    const first = [0x3f, 0xf0, 0, 0, 0, 0, 0, 0]
+    const golden = [2, 2, 1, ...three, 2, 0x6d, 0x33, 3, 0x68, 0x3a, 0x31, 2, ...first, 0, 0]
+    expect(Array.from(encodeConfChange(change))).toEqual(golden)
+  })
+
+  test('is refused, never thrown at, when it is anything else', () => {
+    const garbage = fc.uint8Array({ maxLength: 60 })
+    const nearly = fc.tuple(fc.constantFrom(1, 2), fc.nat(3), garbage)
+    const any = fc.oneof(
+      garbage,
+      nearly.map(([version, count, rest]) => Uint8Array.of(version, count, ...rest)),
+    )
+    fc.assert(
+      fc.property(any, bytes => {
+        const change = decodeConfChange(bytes)
+        if (change === null) return
+        const again = bytes[0] === 1 ? encodedInVersion1(change) : encodeConfChange(change)
+        expect(again).toEqual(bytes)
+      }),
+      { numRuns: 1000 },
     )
   })
 
@@ -127,6 +174,20 @@ describe('a change in an entry', () => {
     expect(() => encodeConfChange(many)).toThrow(RangeError)
     const most = many.slice(1)
     expect(decodeConfChange(encodeConfChange(most))).toEqual(most)
+  })
+
+  test('is not written when a name or an address is too long, counted in bytes', () => {
+    const named = (name: string, address: string): ConfChange => [
+      { ...add(1), member: { name, address } },
+    ]
+    for (const [name, address] of [
+      ['x'.repeat(256), ''],
+      ['', 'ä'.repeat(128)],
+    ] as const) {
+      expect(() => encodeConfChange(named(name, address))).toThrow(RangeError)
+    }
+    const longest = named('x'.repeat(255), 'ä'.repeat(127))
+    expect(decodeConfChange(encodeConfChange(longest))).toEqual(longest)
   })
 })
 
@@ -179,6 +240,31 @@ describe('a membership', () => {
     expect(applyConfChange(confOf([2, 5]), [add(3)]).voters).toEqual([2, 3, 5])
     const learners = confOf([1], { learners: [nodeId(4)] })
     expect(applyConfChange(learners, [learn(2)]).learners).toEqual([2, 4])
+  })
+})
+
+describe('a change is without effect', () => {
+  const conf = confOf([1, 2, 3], { learners: [nodeId(4)] })
+  test.each<readonly [string, ConfChange]>([
+    ['that removes who is no member', [remove(9)]],
+    ['that adds a voter again', [add(2)]],
+    ['that adds a learner again', [learn(4)]],
+    ['that does all of it at once', [remove(9), add(2), learn(4)]],
+    ['that takes back what it does', [add(5), remove(5)]],
+    ['that would leave nobody', [remove(1), remove(2), remove(3)]],
+    ['that leaves a joint membership where there is none', []],
+  ])('%s', (_, change) => {
+    expect(isWithoutEffect(conf, change)).toBe(true)
+  })
+
+  test.each<readonly [string, ConfChange]>([
+    ['that adds', [add(5)]],
+    ['that removes', [remove(3)]],
+    ['that demotes', [learn(3)]],
+    ['that tells an address', [{ ...add(2), member: { name: 'm2', address: 'h:1' } }]],
+    ['that changes several, and some not', [add(2), add(5)]],
+  ])('but not one %s', (_, change) => {
+    expect(isWithoutEffect(conf, change)).toBe(false)
   })
 })
 
@@ -258,6 +344,25 @@ describe('any sequence of changes', () => {
         expect(jointVotes(after, votes)).toBe('won')
       }
     })
+  })
+
+  test('knows the last address told of everybody who is still there, and of nobody else', () => {
+    fc.assert(
+      fc.property(histories, history => {
+        const told = new Map<NodeId, { name: string; address: string }>()
+        for (const { before, change, after } of steps(history)) {
+          if (after !== before) {
+            for (const { kind, node, member } of change) {
+              if (kind !== 'remove' && member !== undefined) told.set(node, member)
+            }
+          }
+          const there = [...after.voters, ...after.votersOutgoing, ...after.learners]
+          for (const id of told.keys()) if (!there.includes(id)) told.delete(id)
+          const expected = Array.from(told, ([node, member]) => ({ node, ...member }))
+          expect(after.addresses ?? []).toEqual(expected.sort((a, b) => a.node - b.node))
+        }
+      }),
+    )
   })
 
   test('makes the same of equal memberships on every node', () => {

@@ -118,6 +118,19 @@ export function applyConfChange(conf: ConfState, change: ConfChange | null): Con
   return next
 }
 
+/** True when the members, their roles and addresses would be the same once all of it is done. */
+export function isWithoutEffect(conf: ConfState, change: ConfChange): boolean {
+  const next = applyConfChange(conf, change)
+  const settled = isJoint(next) && !isJoint(conf) ? leaveJoint(next) : next
+  return next === conf || contentOf(settled) === contentOf(conf)
+}
+
+function contentOf(conf: ConfState): string {
+  const { voters, votersOutgoing, learners, learnersNext, addresses = [] } = conf
+  const told = addresses.map(({ node, name, address }) => [node, name, address])
+  return JSON.stringify([voters, votersOutgoing, learners, learnersNext, told])
+}
+
 function leaveJoint(conf: ConfState): ConfState {
   return withAddresses(
     {

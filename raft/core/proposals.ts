@@ -3,7 +3,7 @@
 // A message that the network repeats would propose twice: links do not repeat, and the store above
 // answers by origin and sequence.
 
-import { applyConfChange, type ConfChange, encodeConfChange, isJoint } from './conf-change.js'
+import { type ConfChange, encodeConfChange, isJoint, isWithoutEffect } from './conf-change.js'
 import { entryBytes } from './log.js'
 import { countSelf } from './replication.js'
 import type { CoreState } from './state.js'
@@ -93,7 +93,7 @@ export function appendOwn(
 export function appendConfChange(core: CoreState, change: ConfChange, sequence: number): boolean {
   if (core.role !== 'leader' || core.pendingConfIndex > core.applied) return false
   const { confState } = core.tracker
-  if (applyConfChange(confState, change) === confState) return false
+  if (isWithoutEffect(confState, change)) return false
   appendOwn(core, 'confChange', core.id, sequence, encodeConfChange(change))
   core.pendingConfIndex = core.log.last
   return true
@@ -116,6 +116,8 @@ export function leaveJointIfDue(core: CoreState): void {
 /** The membership changed: what is a quorum changed with it. */
 export function recountQuorum(core: CoreState): void {
   if (core.role !== 'leader') return
+  // Who votes no more cannot take over: a transfer to it would only refuse proposals.
+  if (!core.tracker.isVoter(core.transferee)) core.transferee = noNode
   countSelf(core)
   core.sendDue = true
 }

@@ -4,6 +4,7 @@
 // beneath each command, so that a script whose trace is right is its own replay.
 
 import type { Random } from '../../../platform/random.js'
+import type { ConfChangeOperation } from '../conf-change.js'
 import type { RaftConfig } from '../config.js'
 import {
   type ConfState,
@@ -62,7 +63,6 @@ class Interpreter {
   private readonly slowMachines = new Set<NodeId>()
   private readonly down = new Set<NodeId>()
   private readonly limits: Limits = {}
-  private first: ConfState = { voters: [], votersOutgoing: [], learners: [], learnersNext: [] }
   private wire: Post[] = []
   private trace: string[] = []
   private sequence = 1
@@ -95,6 +95,10 @@ class Interpreter {
       }
     },
     nodes: words => this.create(words),
+    join: words => {
+      const nobody = { voters: [], votersOutgoing: [], learners: [], learnersNext: [] }
+      for (const word of words) this.add(nodeId(natural(word)), nobody)
+    },
     elect: ([id]) => {
       this.campaign(this.node(id))
       this.stabilize()
@@ -183,6 +187,7 @@ class Interpreter {
         words.map(payloadOf),
       )
     },
+    change: (node, words) => node.raft.proposeConfChange(this.sequence++, words.map(operationOf)),
     read: (node, contexts) => {
       for (const context of contexts) node.raft.readIndex(natural(context))
     },
@@ -217,12 +222,17 @@ class Interpreter {
     const voters = split < 0 ? words : words.slice(0, split)
     const learners = split < 0 ? [] : words.slice(split + 1)
     const ids = (from: readonly string[]): NodeId[] => from.map(word => nodeId(natural(word)))
-    this.first = { ...this.first, voters: ids(voters), learners: ids(learners) }
-    for (const id of [...this.first.voters, ...this.first.learners]) this.add(id)
+    const first = {
+      voters: ids(voters),
+      votersOutgoing: [],
+      learners: ids(learners),
+      learnersNext: [],
+    }
+    for (const id of [...first.voters, ...first.learners]) this.add(id, first)
   }
 
-  private add(id: NodeId): void {
-    this.nodes.set(id, new TestNode(id, steady, emptyDisk(this.first), this.limits))
+  private add(id: NodeId, confState: ConfState): void {
+    this.nodes.set(id, new TestNode(id, steady, emptyDisk(confState), this.limits))
   }
 
   private setLog(node: TestNode, terms: readonly Term[]): void {
@@ -350,6 +360,13 @@ function linkOf(word: string | undefined): Link {
 
 function isOn({ message }: Post, { from, to }: Link): boolean {
   return message.from === from && message.to === to
+}
+
+/** `+4` a voter, `~4` a learner, `-4` out. */
+function operationOf(word: string): ConfChangeOperation {
+  const kind = ({ '+': 'addVoter', '~': 'addLearner', '-': 'remove' } as const)[word[0] ?? '']
+  if (kind === undefined) throw new Error('a change is +4, ~4 or -4')
+  return { kind, node: nodeId(natural(word.slice(1))) }
 }
 
 /** `x*300` stands for 300 times x. */
