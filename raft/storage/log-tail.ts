@@ -121,9 +121,14 @@ export function openTail(
       })
     }
     // What was read may only be in the page cache yet, and will be answered for from now on.
+    // So may the name of the file, when its last owner was killed between the rename and its sync.
     const settle = (error: DiskError | null) => {
-      if (error === null) file.datasync(finish)
-      else finish(error)
+      if (error !== null) finish(error)
+      else
+        file.datasync(syncError => {
+          if (syncError !== null) finish(syncError)
+          else options.disk.syncDirectory(options.directory, finish)
+        })
     }
     if (scan.tornBytes === 0) settle(null)
     else {
