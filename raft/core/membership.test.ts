@@ -93,6 +93,21 @@ describe('a node', () => {
     expect(raft.status().role).toBe('preCandidate')
   })
 
+  test('that restarts takes every change but the last of its log for committed', () => {
+    const changed = (index: number, change: ConfChange) =>
+      entry(index, 1, encodeConfChange(change), 'confChange')
+    const one = bench({ entries: [entry(1, 1), changed(2, [add(4)]), entry(3, 1)] })
+    expect(one.status().commit).toBe(0)
+    const two = bench({
+      entries: [entry(1, 1), changed(2, [add(4)]), entry(3, 1), changed(4, [add(5)])],
+    })
+    expect(two.status().commit).toBe(2)
+    for (let ticks = 0; ticks < 60; ticks++) two.tick()
+    expect(two.status().role).toBe('follower')
+    settle(two)
+    expect(two.confState.voters).toEqual([1, 2, 3, 4])
+  })
+
   test('knows the membership of every state it can still make a snapshot of', () => {
     const raft = bench({
       entries: [

@@ -99,7 +99,8 @@ export class Raft {
     checkConfig(config)
     const { hardState, snapshot, entries } = state
     assert(appliedIndex >= snapshot.index, 'the log starts no later than the applied state ends')
-    const commit = Math.max(hardState.commit, appliedIndex, snapshot.index)
+    const known = Math.max(hardState.commit, appliedIndex, snapshot.index)
+    const commit = Math.max(known, committedByChange(entries))
     const log = new RaftLog(snapshot, entries, commit, appliedIndex)
     this.core = new CoreState(config, untorn(hardState, log.lastTerm), snapshot, log)
     this.applyConfChanges(appliedIndex)
@@ -506,6 +507,22 @@ export class Raft {
     this.toldTerm = currentTerm
     return { role, leader, term: currentTerm }
   }
+}
+
+/**
+ * The commit index on disk lags behind, so a restart may forget that a membership is committed and
+ * campaign among the voters of two memberships ago, who share no quorum with those of now. A leader
+ * proposes no change before the one before is applied: all changes but the last are committed.
+ */
+function committedByChange(entries: readonly Entry[]): number {
+  let committed = 0
+  let latest = 0
+  for (const { kind, index } of entries) {
+    if (kind !== 'confChange') continue
+    committed = latest
+    latest = index
+  }
+  return committed
 }
 
 /** Entries of a term are never handed out before a vote in it, so a lost vote was never told. */
