@@ -1,15 +1,19 @@
-// The log in memory: from where it was last compacted to its end, and how far each of its readers
-// has come. Counterparts: log.go and log_unstable.go of etcd-io/raft, in one array. Entries that
-// were compacted are not fetched back from disk: a follower that needs them gets a snapshot.
+// The log: its terms from where it was last compacted to its end, its newest entries, and how far
+// each of its readers has come. Counterparts: log.go and log_unstable.go of etcd-io/raft, in one array.
+// Entries that were applied and are durable may be left to the disk alone (catch-up.ts fetches them);
+// those that were compacted are gone: a follower that needs them gets a snapshot.
 //
-//   start ........ delivered ........ commit ........ last
-//     └─ compacted to here   └─ handed out as committed
-//   start ........ stable ........... handed ........ last
-//                  └─ durable here    └─ given to storage
+//   start .... cachedAfter .... delivered ........ commit ........ last
+//     │             └─ in memory from here └─ handed out as committed
+//     └─ compacted to here
+//   start ..................... stable ........... handed ........ last
+//                               └─ durable here    └─ given to storage
 //
 // stable < start only while a snapshot is on its way to disk: then nothing of this log is durable.
 
 import { assert, must } from '../../platform/errors.js'
+import type { RaftState } from './config.js'
+import { TermRuns } from './term-runs.js'
 import {
   type Entry,
   type LogIndex,
@@ -45,13 +49,25 @@ const vacant: Entry = {
 /** Below this many dead slots the array is left alone. */
 const deadSlotsMin = 256
 
+/** What of a log that was recovered is on disk alone. */
+export type OnDiskAlone = Pick<RaftState, 'entriesAfter' | 'termRuns' | 'confChanges'>
+
 export class RaftLog {
-  /** Entry `start + 1 + i` is at `slots[dead + i]`; the first `dead` slots are vacant. */
-  private slots: Entry[]
+  /** Entry `cachedAfter + 1 + i` is at `slots[dead + i]`; the first `dead` slots are vacant. */
+  private slots: Entry[] = []
   private dead = 0
+  /** Of everything behind `start`. */
+  private readonly runs = new TermRuns()
   /** Index and term of the last compacted entry. Never decreases. */
   start: LogIndex
+  /** 0 at an index above 0 while it is unknown, see `learnStartTerm`. */
   startTerm: Term
+  /** Entries up to here are on disk alone. start <= cachedAfter <= delivered. Never decreases. */
+  cachedAfter: LogIndex
+  /** Of the entries in memory. */
+  cachedBytes = 0
+  /** Those behind `start` that change the membership, in order; few, and kept in memory always. */
+  confChanges: Entry[] = []
   /** start <= commit <= last. Never decreases. */
   commit: LogIndex
   /** start <= delivered <= max(stable, start), and delivered <= commit. Never decreases. */
@@ -63,31 +79,59 @@ export class RaftLog {
   /** Received, and not yet given to storage. */
   snapshot: SnapshotMeta | null = null
 
-  constructor(start: SnapshotMeta, entries: readonly Entry[], commit: number, delivered: number) {
+  constructor(
+    start: SnapshotMeta,
+    entries: readonly Entry[],
+    commit: number,
+    delivered: number,
+    onDisk: OnDiskAlone = {},
+  ) {
     this.start = start.index
     this.startTerm = start.term
-    this.slots = entries.slice()
-    let before: Entry = { ...vacant, index: start.index, term: start.term }
-    for (const entry of entries) {
-      assert(entry.index === before.index + 1, 'entries follow the snapshot without a gap')
-      assert(entry.term >= before.term, 'terms never decrease along the log')
-      before = entry
-    }
-    this.handed = before.index
-    this.stable = before.index
+    this.cachedAfter = onDisk.entriesAfter?.index ?? start.index
     this.commit = logIndex(commit)
     this.delivered = logIndex(delivered)
+    this.takeRuns(onDisk)
+    for (const entry of entries) this.append(entry)
+    this.handed = this.last
+    this.stable = this.last
     this.check()
   }
 
+  private takeRuns({ entriesAfter, termRuns = [], confChanges = [] }: OnDiskAlone): void {
+    const { start, startTerm, cachedAfter } = this
+    assert(start <= cachedAfter, 'what is on disk alone follows the snapshot')
+    if (cachedAfter === start) return
+    for (const { from, term: ofRun } of termRuns) {
+      assert(ofRun >= startTerm && from <= cachedAfter, 'terms of what is on disk alone')
+      this.runs.append(from, ofRun)
+    }
+    this.runs.forget(start, cachedAfter)
+    assert(this.runs.lastTerm === entriesAfter?.term, 'terms of all that is on disk alone')
+    this.confChanges = confChanges.filter(({ index }) => index > start)
+    for (const { index } of this.confChanges)
+      assert(index <= cachedAfter, 'entries in memory are told once')
+  }
+
   get last(): LogIndex {
-    return logIndex(this.start + this.slots.length - this.dead)
+    return logIndex(this.cachedAfter + this.slots.length - this.dead)
   }
 
   get lastTerm(): Term {
-    return this.slots.length === this.dead
-      ? this.startTerm
-      : (this.slots[this.slots.length - 1] as Entry).term
+    return this.runs.lastTerm ?? this.startTerm
+  }
+
+  /** A repaired log may know its start by the applied state alone. */
+  get startTermUnknown(): boolean {
+    return this.startTerm === 0 && this.start > 0
+  }
+
+  /** What was applied is committed, so every leader has this very entry there. */
+  learnStartTerm(startTerm: Term): void {
+    assert(this.startTermUnknown, 'the term of an entry never changes')
+    const first = this.termAt(logIndex(this.start + 1))
+    assert(first === null || startTerm <= first, 'terms never decrease along the log')
+    this.startTerm = startTerm
   }
 
   /** True while a received snapshot is not durable yet. */
@@ -99,12 +143,17 @@ export class RaftLog {
   termAt(index: LogIndex): Term | null {
     if (index === this.start) return this.startTerm
     if (index < this.start || index > this.last) return null
-    return this.at(index).term
+    return this.runs.termAt(index)
   }
 
-  /** start < index <= last */
+  /** cachedAfter < index <= last */
   at(index: LogIndex): Entry {
-    return must(this.slots[this.dead + index - this.start - 1], 'the entry must be in the log')
+    return must(this.slots[this.dead + index - this.cachedAfter - 1], 'the entry is in memory')
+  }
+
+  /** In the log, and not in memory. */
+  isOnDiskAlone(index: LogIndex): boolean {
+    return index > this.start && index <= this.cachedAfter
   }
 
   matches(index: LogIndex, entryTerm: Term): boolean {
@@ -121,20 +170,15 @@ export class RaftLog {
    * that has `entryTerm` at `index` can still agree with this one. `start` when there is none.
    */
   lastIndexWithTermUpTo(index: LogIndex, entryTerm: Term): LogIndex {
-    let low: number = this.start
-    let high: number = Math.max(this.start, Math.min(index, this.last))
-    while (low < high) {
-      const middle = low + Math.ceil((high - low) / 2)
-      if (this.at(logIndex(middle)).term <= entryTerm) low = middle
-      else high = middle - 1
-    }
-    return logIndex(low)
+    const within = logIndex(Math.min(index, this.last))
+    if (within <= this.start) return this.start
+    return this.runs.lastIndexWithTermUpTo(within, entryTerm) ?? this.start
   }
 
   /** Entries from `from` on, below `bytesMax` together, but at least one if there is any. */
   slice(from: LogIndex, to: LogIndex, bytesMax: number): Entry[] {
-    assert(from > this.start && to <= this.last, 'a slice lies within the log')
-    const begin = this.dead + from - this.start - 1
+    assert(from > this.cachedAfter && to <= this.last, 'a slice lies within what is in memory')
+    const begin = this.dead + from - this.cachedAfter - 1
     const limit = begin + (to - from) + 1
     let end = begin
     let bytes = 0
@@ -149,7 +193,10 @@ export class RaftLog {
   append(entry: Entry): void {
     assert(entry.index === this.last + 1, 'entries are appended without a gap')
     assert(entry.term >= this.lastTerm, 'terms never decrease along the log')
+    this.runs.append(entry.index, entry.term)
     this.slots.push(entry)
+    this.cachedBytes += entryBytes(entry)
+    if (entry.kind === 'confChange') this.confChanges.push(entry)
   }
 
   /**
@@ -159,7 +206,12 @@ export class RaftLog {
   truncate(index: LogIndex): void {
     assert(index > this.commit, 'a committed entry is never cut')
     assert(index > this.start && index <= this.last, 'only what is there can be cut')
-    this.slots.length = this.dead + index - this.start - 1
+    const kept = this.dead + index - this.cachedAfter - 1
+    for (let slot = kept; slot < this.slots.length; slot++)
+      this.cachedBytes -= entryBytes(this.slots[slot] as Entry)
+    this.slots.length = kept
+    this.runs.truncate(index)
+    while ((this.confChanges.at(-1)?.index ?? 0) >= index) this.confChanges.pop()
     const end = logIndex(index - 1)
     if (this.handed > end) this.handed = end
     if (this.stable > end) this.stable = end
@@ -175,7 +227,7 @@ export class RaftLog {
 
   /** Everything that storage was not given yet; it counts as given from here on. */
   takeUnhanded(): readonly Entry[] {
-    const begin = this.dead + this.handed - this.start
+    const begin = this.dead + this.handed - this.cachedAfter
     if (begin === this.slots.length) return noEntries
     this.handed = this.last
     return this.slots.slice(begin)
@@ -198,7 +250,7 @@ export class RaftLog {
   takeDeliverable(countMax: number): readonly Entry[] {
     const to = Math.min(this.commit, this.stable, this.delivered + countMax)
     if (to <= this.delivered) return noEntries
-    const begin = this.dead + this.delivered - this.start
+    const begin = this.dead + this.delivered - this.cachedAfter
     const entries = this.slots.slice(begin, begin + to - this.delivered)
     this.delivered = logIndex(to)
     return entries
@@ -208,14 +260,33 @@ export class RaftLog {
   compact(index: LogIndex): void {
     assert(index <= this.delivered && index <= this.stable, 'only what was applied is compacted')
     if (index <= this.start) return
-    const compactedTerm = this.at(index).term
-    const dead = this.dead + index - this.start
+    this.startTerm = this.runs.termAt(index)
+    this.start = index
+    this.runs.forget(index, this.last)
+    if (index > this.cachedAfter) this.uncache(index)
+    while ((this.confChanges[0]?.index ?? index + 1) <= index) this.confChanges.shift()
+  }
+
+  /** Leaves the oldest entries up to `applied` to the disk while more than `bytesMax` are kept. */
+  shrink(applied: LogIndex, bytesMax: number): void {
+    if (this.cachedBytes <= bytesMax) return
+    const limit = Math.min(applied, this.stable)
+    let index: number = this.cachedAfter
+    let bytes = this.cachedBytes
+    while (index < limit && bytes > bytesMax) bytes -= entryBytes(this.at(logIndex(++index)))
+    this.uncache(logIndex(index))
+  }
+
+  private uncache(index: LogIndex): void {
+    const dead = this.dead + index - this.cachedAfter
     // Vacated at once so that payloads are freed; the array itself moves only when half of it is
     // dead, which costs a constant per entry over time.
-    for (let slot = this.dead; slot < dead; slot++) this.slots[slot] = vacant
+    for (let slot = this.dead; slot < dead; slot++) {
+      this.cachedBytes -= entryBytes(this.slots[slot] as Entry)
+      this.slots[slot] = vacant
+    }
     this.dead = dead
-    this.start = index
-    this.startTerm = compactedTerm
+    this.cachedAfter = index
     if (this.dead >= deadSlotsMin && this.dead * 2 >= this.slots.length) {
       this.slots = this.slots.slice(this.dead)
       this.dead = 0
@@ -227,6 +298,10 @@ export class RaftLog {
     assert(snapshot.index > this.commit, 'a snapshot never takes the commit index back')
     this.slots = []
     this.dead = 0
+    this.runs.clear()
+    this.cachedBytes = 0
+    this.confChanges = []
+    this.cachedAfter = snapshot.index
     this.start = snapshot.index
     this.startTerm = snapshot.term
     this.commit = snapshot.index
@@ -243,6 +318,11 @@ export class RaftLog {
   }
 
   check(): void {
+    assert(
+      this.start <= this.cachedAfter && this.cachedAfter <= this.delivered,
+      'start <= cachedAfter <= delivered',
+    )
+    assert(this.cachedBytes >= 0, 'cached bytes never go below zero')
     assert(this.start <= this.commit && this.commit <= this.last, 'start <= commit <= last')
     assert(this.start <= this.handed && this.handed <= this.last, 'start <= handed <= last')
     assert(this.stable <= this.handed, 'stable <= handed')
