@@ -7,7 +7,11 @@ import type { RaftsmanError } from '../platform/errors.js'
 import type { Logger } from '../platform/logger.js'
 import type { Raft } from './core/raft.js'
 import type { NodeId, SoftState } from './core/types.js'
+import { noNode } from './core/types.js'
 import { raftNodeError } from './node-types.js'
+
+/** Election timeouts without an answer of the disk after which a leader steps down. */
+const stallTimeoutsMax = 4
 
 export interface HandoverEnvironment {
   readonly raft: Raft
@@ -75,18 +79,30 @@ export class Handovers {
     if (role !== 'leader') this.onDeposed?.()
   }
 
-  /** `oldestWriteMs`: when the oldest write under way began; null for none. */
+  /**
+   * `oldestWriteMs`: when the oldest write under way began; null for none. A leader that cannot write
+   * hands over; where nobody can take over it leads no more all the same, for as long as it does its
+   * heartbeats keep everybody from electing one that can.
+   */
   watchDisk(oldestWriteMs: number | null, nowMs: number): void {
     const { raft, logger, electionMs } = this.environment
-    if (oldestWriteMs === null || nowMs - oldestWriteMs < electionMs) {
+    const waitedMs = oldestWriteMs === null ? 0 : nowMs - oldestWriteMs
+    if (waitedMs < electionMs) {
       this.stalled = false
       return
     }
+    const { role, transferee } = raft.status()
+    if (role !== 'leader') return
+    if (waitedMs >= stallTimeoutsMax * electionMs) {
+      logger.warn({ waitedMs }, 'disk stalls and nobody takes over, stepping down')
+      raft.stepDown()
+      this.environment.onWork()
+      return
+    }
     const target = this.successor()
-    if (target === null || raft.status().transferee !== 0) return
+    if (target === null || transferee !== noNode) return
     // It is tried again and again while the target cannot take over, and told once.
-    if (!this.stalled)
-      logger.warn({ target, waitedMs: nowMs - oldestWriteMs }, 'disk stalls, handing over')
+    if (!this.stalled) logger.warn({ target, waitedMs }, 'disk stalls, handing over')
     this.stalled = true
     raft.transferLeadership(target)
   }

@@ -25,9 +25,9 @@ const other = (id: number): number => (id % 3) + 1
 /** Proposes on the leader, whoever that is, until stopped; tells what was answered, in order. */
 function load(): { stop(): Promise<readonly string[]> } {
   const answered: string[] = []
-  let running = true
+  const state = { running: true }
   const work = async () => {
-    for (let at = 0; running; at += 1) {
+    for (let at = 0; state.running; at += 1) {
       try {
         await propose(cluster.node(await cluster.leader()), `x${at}`)
         answered.push(`x${at}`)
@@ -40,7 +40,7 @@ function load(): { stop(): Promise<readonly string[]> } {
   const done = work()
   return {
     stop: async () => {
-      running = false
+      state.running = false
       await done
       return answered
     },
@@ -51,7 +51,7 @@ function load(): { stop(): Promise<readonly string[]> } {
 async function holdAll(answered: readonly string[]): Promise<void> {
   const { machine } = cluster.member(await cluster.leader())
   await until('all members agree', () =>
-    cluster.running().every(member => `${member.machine.items}` === `${machine.items}`),
+    cluster.running().every(member => member.machine.items.join() === machine.items.join()),
   )
   const held = new Set(machine.items)
   expect(answered.filter(item => !held.has(item))).toEqual([])
