@@ -40,3 +40,27 @@ export class DirectoryLocked extends RaftsmanError {
     })
   }
 }
+
+/** Entries that were durable cannot be read back: the disk fails, or they are damaged. */
+export class LogUnreadable extends RaftsmanError {
+  readonly file: string
+  readonly offset: number
+
+  constructor(file: string, offset: number, detail: string, cause?: unknown) {
+    super(`the log cannot be read at byte ${offset} of ${file}: ${detail}`, {
+      code: 'log-unreadable',
+      retryable: false,
+      outcome: 'not-applied',
+      cause,
+    })
+    this.file = file
+    this.offset = offset
+  }
+}
+
+/** A read that was not begun. */
+export class LogReadRefused extends RaftsmanError {
+  constructor(code: 'log-busy' | 'log-out-of-range', detail: string) {
+    super(detail, { code, retryable: code === 'log-busy', outcome: 'not-applied' })
+  }
+}

@@ -7,12 +7,21 @@ import type { RaftsmanError } from '../../platform/errors.js'
 import type { Logger } from '../../platform/logger.js'
 import type { Random } from '../../platform/random.js'
 import type { NodeId } from '../core/types.js'
-import { writeHardState, writeMarker, writeSegmentHeader } from './payload.js'
+import type { Segment } from './log-tip.js'
+import type { ConfMark } from './payload.js'
+import {
+  formatVersion,
+  noConfMark,
+  writeDamage,
+  writeHardState,
+  writeMarker,
+  writeSegmentHeader,
+} from './payload.js'
 import { RecordBuffer, recordType } from './record.js'
 import type { LogState } from './replay.js'
 import { emptyHardState, emptySnapshot } from './replay.js'
-import type { LoadedLog } from './segment-files.js'
-import { nameSegment, prepareSegment } from './segment-files.js'
+import { nameSegment, prepareSegment, sequenceOf } from './segment-files.js'
+import type { LoadedLog } from './segment-loading.js'
 
 /** Room is reserved in steps of this size, ahead of the writer. */
 const allocationBytes = 1024 * 1024
@@ -27,17 +36,15 @@ export interface TailOptions {
   readonly logger: Logger
 }
 
-export interface Segment {
-  readonly sequence: number
-  /** Highest index that may be needed from it; 0 when nothing is. */
-  maxIndex: number
-}
-
 export const freshState: LogState = {
   hardState: emptyHardState,
   snapshot: emptySnapshot,
   entries: [],
+  entriesAfter: null,
+  termRuns: [],
+  confChanges: [],
   restoring: null,
+  damaged: null,
 }
 
 /** Where writing goes on. */
@@ -49,32 +56,42 @@ export interface Tail {
   readonly initialBytes: number
   readonly allocated: number
   readonly lastCrc: number
+  /** Written by an older version: nothing of the current one may stand in it. */
+  readonly outdated: boolean
 }
 
 export function stepBytes({ segmentBytes }: TailOptions): number {
   return Math.min(allocationBytes, segmentBytes)
 }
 
+/** What every segment starts with: all that is needed of older ones beside their entries. */
+export interface Beginning
+  extends Pick<LogState, 'hardState' | 'snapshot' | 'restoring' | 'damaged'> {
+  readonly sequence: number
+  readonly previousCrc: number
+  readonly nextIndex: number
+  readonly mark: ConfMark
+  readonly beginsAnew: boolean
+}
+
 export function firstRecords(
-  options: TailOptions,
-  sequence: number,
-  previousCrc: number,
-  nextIndex: number,
-  state: Pick<LogState, 'hardState' | 'snapshot' | 'restoring'>,
+  options: Pick<TailOptions, 'clusterId' | 'nodeId' | 'random'>,
+  state: Beginning,
 ): { buffer: RecordBuffer; salt: number } {
   const { clusterId, nodeId, random } = options
   const buffer = new RecordBuffer()
   const salt = random.integer(0x1_0000_0000)
   const fill = (initialBytes: number) => {
     buffer.clear()
-    writeSegmentHeader(buffer, { clusterId, nodeId, sequence, nextIndex, initialBytes, salt })
-    writeHardState(buffer, state.hardState)
+    writeSegmentHeader(buffer, { ...state, clusterId, nodeId, initialBytes, salt })
+    writeHardState(buffer, state.hardState, state.mark)
     writeMarker(buffer, recordType.compaction, state.snapshot)
     if (state.restoring !== null) writeMarker(buffer, recordType.restore, state.restoring)
+    if (state.damaged !== null) writeDamage(buffer, state.damaged)
   }
   fill(0)
   fill(buffer.position)
-  buffer.seal(0, previousCrc, salt, 0)
+  buffer.seal(0, state.previousCrc, salt, 0)
   return { buffer, salt }
 }
 
@@ -109,7 +126,8 @@ export function openTail(
         done(null, {
           file,
           segments: loaded.segments.map(segment => ({
-            sequence: segment.scan.header.sequence,
+            sequence: sequenceOf(segment.name),
+            salt: segment.scan.header.salt,
             maxIndex: segment.scan.maxIndex,
           })),
           salt: scan.header.salt,
@@ -117,6 +135,7 @@ export function openTail(
           initialBytes: scan.header.initialBytes,
           allocated: must(size, 'a size without error'),
           lastCrc: scan.lastCrc,
+          outdated: scan.header.version < formatVersion,
         })
       })
     }
@@ -152,7 +171,14 @@ function createFirst(
       return
     }
     const file = must(prepared, 'a preparation without error')
-    const { buffer, salt } = firstRecords(options, 1, 0, 1, freshState)
+    const { buffer, salt } = firstRecords(options, {
+      ...freshState,
+      sequence: 1,
+      previousCrc: 0,
+      nextIndex: 1,
+      mark: noConfMark,
+      beginsAnew: false,
+    })
     nameSegment(disk, directory, file, 1, buffer, nameError => {
       if (nameError !== null) {
         file.close(() => done(nameError))
@@ -160,12 +186,13 @@ function createFirst(
       }
       done(null, {
         file,
-        segments: [{ sequence: 1, maxIndex: 0 }],
+        segments: [{ sequence: 1, salt, maxIndex: 0 }],
         salt,
         position: buffer.position,
         initialBytes: buffer.position,
         allocated: Math.max(buffer.position, stepBytes(options)),
         lastCrc: buffer.lastCrc,
+        outdated: false,
       })
     })
   })

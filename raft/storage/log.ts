@@ -5,7 +5,7 @@
 //   append ──> queue ──> one write ──> one datasync ──> done, done, done
 //                └─ collects while a write is under way
 //
-// Leaves out reading entries back while running: the protocol core keeps what it still needs.
+// Reading entries back while running is entry-reader.ts; what the records amount to is log-tip.ts.
 
 import type { Clock } from '../../platform/clock.js'
 import type { Disk, DiskError, DiskFile } from '../../platform/disk.js'
@@ -15,20 +15,23 @@ import type { Logger } from '../../platform/logger.js'
 import type { Metrics } from '../../platform/metrics.js'
 import type { Processes } from '../../platform/processes.js'
 import type { Random } from '../../platform/random.js'
-import type { Entry, HardState, NodeId, SnapshotMeta } from '../core/types.js'
+import type { Entry, HardState, LogIndex, NodeId, SnapshotMeta } from '../core/types.js'
+import { logIndex } from '../core/types.js'
+import type { ReadDone } from './entry-reader.js'
+import { EntryReader } from './entry-reader.js'
 import type { DirectoryLock } from './lock.js'
 import { lockDirectory } from './lock.js'
-import type { Segment, Tail } from './log-tail.js'
+import type { Tail } from './log-tail.js'
 import { firstRecords, freshState, openTail, stepBytes } from './log-tail.js'
-import { writeEntries, writeHardState, writeMarker } from './payload.js'
-import { RecordBuffer, recordType } from './record.js'
+import type { Operation } from './log-batch.js'
+import { LogBatch } from './log-batch.js'
+import { lastMark, LogTip } from './log-tip.js'
 import type { LogState } from './replay.js'
-import { asFatal, loadSegments, nameSegment, prepareSegment, segmentName } from './segment-files.js'
+import { asFatal, nameSegment, prepareSegment, segmentName } from './segment-files.js'
+import type { LoadedLog } from './segment-loading.js'
+import { loadSegments } from './segment-loading.js'
 
 export const segmentBytesUsual = 64 * 1024 * 1024
-/** A write takes no further task beyond this size, nor beyond a part of a segment. */
-const writeBytesMax = 8 * 1024 * 1024
-const writesPerSegment = 4
 /**
  * Reserved room spares a lone small write the journal of the file system; a busy log has that cost
  * once for many tasks anyway, and would write every byte twice. So no more than a step in this time.
@@ -53,6 +56,10 @@ export interface LogOptions {
   readonly metrics: Metrics
   /** The log will never answer again, and what it was given may or may not be durable. */
   readonly onFatal: (error: DiskError) => void
+  /** Of the entries that the state machine has applied, about so many bytes are kept in memory. */
+  readonly cachedBytesMax?: number
+  /** What the state machine's own durable state amounts to. */
+  readonly appliedIndex?: LogIndex
 }
 
 export interface LogWrite {
@@ -70,16 +77,21 @@ export interface Recovered extends LogState {
   readonly fresh: boolean
   /** Bytes of an unfinished last write that were cut off. */
   readonly tornBytes: number
+  readonly lastIndex: LogIndex
+  /** Of this node's own entries in the log; 0 for none. */
+  readonly highestSequence: number
 }
 
-interface Operation {
-  readonly write: LogWrite
-  readonly compaction: SnapshotMeta | null
-  readonly restore: SnapshotMeta | null
-  readonly done: () => void
+const nothing: Operation = {
+  entries: [],
+  hardState: null,
+  snapshot: null,
+  compaction: null,
+  restore: null,
+  whole: false,
+  mustSync: false,
+  done: () => {},
 }
-
-const nothing: LogWrite = { entries: [], hardState: null, snapshot: null, mustSync: false }
 
 export class RaftLog {
   private readonly options: LogOptions
@@ -88,10 +100,9 @@ export class RaftLog {
   private readonly countBytes: (bytes: number) => void
   private queue: Operation[] = []
   /** Of the write under way; empty when none is. */
-  private batch: readonly Operation[] = []
-  private readonly buffer = new RecordBuffer()
-  /** Oldest first; the last is the one written to. */
-  private readonly segments: Segment[]
+  private readonly batch: LogBatch
+  private readonly tip: LogTip
+  private readonly reader: EntryReader
   private file: DiskFile
   private salt: number
   /** Where the next record goes in the current segment. */
@@ -108,25 +119,29 @@ export class RaftLog {
   private preparingSpare = false
   /** Runs when the reservation or preparation under way has ended. */
   private afterRoom: (() => void) | null = null
-  // What the records written so far amount to; every segment starts with it.
-  private hardState: HardState
-  private snapshot: SnapshotMeta
-  private restoring: SnapshotMeta | null
-  private lastIndex: number
+  private outdated: boolean
   private isFull = false
   private ended = false
   private removing = false
   private afterWrites: (() => void) | null = null
 
-  private constructor(options: LogOptions, lock: DirectoryLock, state: LogState, tail: Tail) {
+  private constructor(options: LogOptions, lock: DirectoryLock, tip: LogTip, tail: Tail) {
     this.options = options
     this.lock = lock
-    this.hardState = state.hardState
-    this.snapshot = state.snapshot
-    this.restoring = state.restoring
-    this.lastIndex = state.snapshot.index + state.entries.length
-    this.segments = tail.segments
+    this.tip = tip
+    this.batch = new LogBatch(options.segmentBytes)
+    this.reader = new EntryReader({
+      disk: options.disk,
+      clock: options.clock,
+      index: tip.index,
+      bounds: () => ({ start: tip.snapshot, last: this.readableIndex }),
+      fileOf: sequence => ({
+        path: `${options.directory}/${segmentName(sequence)}`,
+        salt: tip.segment(sequence).salt,
+      }),
+    })
     this.file = tail.file
+    this.outdated = tail.outdated
     this.salt = tail.salt
     this.position = tail.position
     this.durable = tail.position
@@ -167,27 +182,50 @@ export class RaftLog {
         }
         const lock = must(taken, 'a lock without error')
         const fail = (error: RaftsmanError) => lock.release(() => done(error))
-        loadSegments(disk, directory, options, (loadError, loaded) => {
+        const owner = {
+          ...options,
+          cachedBytesMax: options.cachedBytesMax ?? Number.POSITIVE_INFINITY,
+          appliedIndex: options.appliedIndex ?? 0,
+        }
+        loadSegments(disk, directory, owner, (loadError, loaded) => {
           if (loadError !== null) {
             fail(loadError)
             return
           }
           const log = must(loaded, 'a load without error')
           openTail(options, log, (tailError, tail) => {
-            if (tailError !== null) {
-              fail(tailError)
-              return
-            }
-            const fresh = log.state === null
-            const state = log.state ?? freshState
-            const tornBytes = log.segments.at(-1)?.scan.tornBytes ?? 0
-            const opened = new RaftLog(options, lock, state, must(tail, 'a tail without error'))
-            opened.reserveAhead()
-            done(null, opened, { ...state, fresh, tornBytes })
+            if (tailError !== null) fail(tailError)
+            else RaftLog.begin(options, lock, log, must(tail, 'a tail without error'), done)
           })
         })
       })
     })
+  }
+
+  private static begin(
+    options: LogOptions,
+    lock: DirectoryLock,
+    { state: found, replay, segments, adopted }: LoadedLog,
+    tail: Tail,
+    done: (error: null, log: RaftLog, recovered: Recovered) => void,
+  ): void {
+    const state = found ?? freshState
+    const tip = new LogTip(state, replay, tail.segments)
+    const log = new RaftLog(options, lock, tip, tail)
+    log.reserveAhead()
+    const answer = () =>
+      done(null, log, {
+        ...state,
+        fresh: found === null,
+        tornBytes: segments.at(-1)?.scan.tornBytes ?? 0,
+        lastIndex: logIndex(tip.lastIndex),
+        highestSequence: replay.highestSequence,
+      })
+    // A promise that was cut off with an unfinished write: nobody may have been told, but keeping it
+    // is never wrong, and who damaged the write is not known.
+    if (adopted)
+      log.enqueue({ ...nothing, hardState: state.hardState, mustSync: true, done: answer })
+    else answer()
   }
 
   /** No room on the disk: what was given waits, and nothing is answered until there is room. */
@@ -197,7 +235,16 @@ export class RaftLog {
 
   /** Answers in the order of the calls, when durable. Never answers after a fatal error. */
   append(write: LogWrite, done: () => void): void {
-    this.enqueue({ write, compaction: null, restore: null, done })
+    this.enqueue({ ...nothing, ...write, done })
+  }
+
+  /**
+   * Entries from `from` on, below `bytesMax` together but at least one if there is any; null when
+   * `from` is compacted. What was given to `append` and is not written yet is not in it. Errors:
+   * LogUnreadable (the disk fails, or what was durable is damaged), LogReadRefused.
+   */
+  read(from: LogIndex, bytesMax: number, done: ReadDone): void {
+    if (!this.ended) this.reader.read(from, bytesMax, done)
   }
 
   /**
@@ -205,13 +252,12 @@ export class RaftLog {
    * now on, and segments that hold nothing else are removed.
    */
   compact(meta: SnapshotMeta): void {
-    const removes =
-      this.segments.length > 1 && must(this.segments[0], 'a segment').maxIndex <= meta.index
-    const write = { ...nothing, mustSync: removes }
+    const { segments } = this.tip
+    const removes = segments.length > 1 && must(segments[0], 'a segment').maxIndex <= meta.index
     const done = () => {
       if (removes) this.removeSegments()
     }
-    this.enqueue({ write, compaction: meta, restore: null, done })
+    this.enqueue({ ...nothing, mustSync: removes, compaction: meta, done })
   }
 
   /**
@@ -219,12 +265,17 @@ export class RaftLog {
    * keeps the snapshot itself from the log, recovery tells so by `restoring`.
    */
   beginRestore(meta: SnapshotMeta, done: () => void): void {
-    this.enqueue({ write: { ...nothing, mustSync: true }, compaction: null, restore: meta, done })
+    this.enqueue({ ...nothing, mustSync: true, restore: meta, done })
+  }
+
+  /** What was lost has been replaced: from the next start on nothing is damaged any more. */
+  repaired(): void {
+    this.enqueue({ ...nothing, mustSync: true, whole: true })
   }
 
   /** Writes what it was given, then lets go of files and directory. */
   close(done: () => void): void {
-    if (this.batch.length === 0 && this.queue.length === 0) this.halt(done)
+    if (this.batch.isEmpty && this.queue.length === 0) this.halt(done)
     else this.afterWrites = () => this.halt(done)
   }
 
@@ -236,6 +287,7 @@ export class RaftLog {
     const { clock } = this.options
     this.ended = true
     this.queue = []
+    this.reader.end()
     let answered = false
     const answer = () => {
       if (answered) return
@@ -245,7 +297,8 @@ export class RaftLog {
     }
     const patience = clock.setTimer(haltMsMax, answer)
     const settle = (): void => {
-      if (this.batch.length > 0 || this.allocating || this.preparingSpare || this.removing) {
+      const busy = this.allocating || this.preparingSpare || this.removing || this.reader.busy
+      if (!this.batch.isEmpty || busy) {
         clock.setTimer(haltPollMs, settle)
         return
       }
@@ -258,41 +311,46 @@ export class RaftLog {
 
   private enqueue(operation: Operation): void {
     if (this.ended) return
+    if (this.reader.busy) {
+      const first = operation.entries[0]
+      if (operation.snapshot !== null) this.reader.replace()
+      else if (first !== undefined) this.reader.cut(first.index)
+    }
     this.queue.push(operation)
-    if (this.batch.length === 0) this.begin()
+    if (this.batch.isEmpty) this.begin()
+  }
+
+  /** Entries up to here are written, and nothing on its way replaces them. */
+  private get readableIndex(): number {
+    let last = this.tip.lastIndex
+    for (const pending of [this.batch.operations, this.queue])
+      for (const { snapshot, entries } of pending) {
+        if (snapshot !== null) return 0
+        const first = entries[0]
+        if (first !== undefined) last = Math.min(last, first.index - 1)
+      }
+    return last
   }
 
   private begin(): void {
-    const bytesMax = Math.min(writeBytesMax, this.options.segmentBytes / writesPerSegment)
-    let taken = 0
-    this.buffer.clear()
-    while (taken < this.queue.length && this.buffer.position < bytesMax) {
-      const { write, compaction, restore } = must(this.queue[taken], 'a task of the queue')
-      taken += 1
-      // The hard state first: a torn write must not leave entries of a term that it forgot.
-      if (write.hardState !== null) writeHardState(this.buffer, write.hardState)
-      if (write.snapshot !== null) writeMarker(this.buffer, recordType.snapshot, write.snapshot)
-      if (write.entries.length > 0) writeEntries(this.buffer, write.entries)
-      if (compaction !== null) writeMarker(this.buffer, recordType.compaction, compaction)
-      if (restore !== null) writeMarker(this.buffer, recordType.restore, restore)
-    }
-    this.batch = this.queue.splice(0, taken)
+    this.batch.fill(this.queue, this.tip)
     this.write()
   }
 
   /** Writes the batch where it belongs. Comes here again when it was delayed or failed for room. */
   private write(): void {
     if (this.ended) {
-      this.batch = []
+      this.batch.release()
       return
     }
-    const size = this.buffer.position
+    const size = this.batch.buffer.position
     if (size === 0) {
       this.options.clock.defer(() => this.finish())
       return
     }
     const end = this.position + size
-    if (end > this.options.segmentBytes && this.position > this.initialBytes) {
+    const beyond = end > this.options.segmentBytes && this.position > this.initialBytes
+    if (beyond || this.outdated) {
       this.rotate()
       return
     }
@@ -301,10 +359,11 @@ export class RaftLog {
       this.afterRoom = () => this.write()
       return
     }
-    this.buffer.seal(this.durable, this.lastCrc, this.salt)
-    this.file.write([this.buffer.content()], this.position, error => {
+    this.batch.buffer.seal(this.durable, this.lastCrc, this.salt)
+    this.file.write([this.batch.buffer.content()], this.position, error => {
       if (error !== null) this.failed(error)
-      else if (this.batch.some(({ write }) => write.mustSync)) this.sync(() => this.written(true))
+      else if (this.batch.operations.some(({ mustSync }) => mustSync))
+        this.sync(() => this.written(true))
       else this.written(false)
     })
   }
@@ -322,56 +381,35 @@ export class RaftLog {
   }
 
   private written(synced: boolean): void {
-    const size = this.buffer.position
-    this.lastCrc = this.buffer.lastCrc
+    const size = this.batch.buffer.position
+    this.lastCrc = this.batch.buffer.lastCrc
     this.position += size
     this.allocated = Math.max(this.allocated, this.position)
     if (synced) this.durable = this.position
     this.countBytes(size)
     this.isFull = false
     this.reserveAhead()
+    this.batch.account(this.tip, this.position - size)
     this.finish()
   }
 
   private finish(): void {
-    const batch = this.batch
-    for (const operation of batch) this.account(operation)
-    this.batch = []
+    const operations = this.batch.release()
     if (this.ended) return
     // Starts the next write before answering, so that the disk is never idle meanwhile.
     if (this.queue.length > 0) this.begin()
-    for (const { done } of batch) done()
-    if (this.batch.length === 0 && this.queue.length === 0) {
+    for (const { done } of operations) done()
+    if (this.batch.isEmpty && this.queue.length === 0) {
       const after = this.afterWrites
       this.afterWrites = null
       after?.()
     }
   }
 
-  private account({ write, compaction, restore }: Operation): void {
-    if (write.hardState !== null) this.hardState = write.hardState
-    if (write.snapshot !== null) {
-      this.snapshot = write.snapshot
-      this.lastIndex = write.snapshot.index
-      // Everything older is overridden by the marker in the current segment.
-      for (const segment of this.segments.slice(0, -1)) segment.maxIndex = 0
-      if (this.restoring !== null && this.restoring.index <= write.snapshot.index)
-        this.restoring = null
-    }
-    const last = write.entries.at(-1)
-    if (last !== undefined) {
-      this.lastIndex = last.index
-      const current = must(this.segments.at(-1), 'a log has a segment')
-      current.maxIndex = Math.max(current.maxIndex, last.index)
-    }
-    if (compaction !== null) this.snapshot = compaction
-    if (restore !== null) this.restoring = restore
-  }
-
   private failed(error: DiskError): void {
     if (error.kind !== 'full') {
       this.ended = true
-      this.batch = []
+      this.batch.release()
       this.queue = []
       this.options.logger.error({ error, file: error.path }, 'write-ahead log failed')
       this.options.onFatal(error)
@@ -406,11 +444,18 @@ export class RaftLog {
       })
       return
     }
-    const sequence = must(this.segments.at(-1), 'a log has a segment').sequence + 1
-    const start = firstRecords(this.options, sequence, this.lastCrc, this.lastIndex + 1, {
-      hardState: this.hardState,
-      snapshot: this.snapshot,
-      restoring: this.restoring,
+    const { tip } = this
+    const sequence = tip.current.sequence + 1
+    const start = firstRecords(this.options, {
+      hardState: tip.hardState,
+      snapshot: tip.snapshot,
+      restoring: tip.restoring,
+      damaged: tip.damaged,
+      sequence,
+      previousCrc: this.lastCrc,
+      nextIndex: tip.lastIndex + 1,
+      mark: lastMark(tip.marks),
+      beginsAnew: false,
     })
     nameSegment(disk, directory, spare, sequence, start.buffer, error => {
       if (error !== null) {
@@ -420,7 +465,8 @@ export class RaftLog {
       this.file.close(() => {})
       this.file = spare
       this.spare = null
-      this.segments.push({ sequence, maxIndex: 0 })
+      tip.segments.push({ sequence, salt: start.salt, maxIndex: 0 })
+      this.outdated = false
       this.salt = start.salt
       this.lastCrc = start.buffer.lastCrc
       this.initialBytes = start.buffer.position
@@ -470,8 +516,9 @@ export class RaftLog {
 
   private removeSegments(): void {
     if (this.removing || this.ended) return
-    const oldest = must(this.segments[0], 'a log has a segment')
-    if (this.segments.length === 1 || oldest.maxIndex > this.snapshot.index) return
+    const { segments, snapshot } = this.tip
+    const oldest = must(segments[0], 'a log has a segment')
+    if (segments.length === 1 || oldest.maxIndex > snapshot.index) return
     this.removing = true
     const { disk, directory, logger } = this.options
     // Oldest first, one at a time: whatever a crash leaves is without gaps.
@@ -481,7 +528,7 @@ export class RaftLog {
         logger.warn({ error, segment: oldest.sequence }, 'segment could not be removed')
         return
       }
-      this.segments.shift()
+      segments.shift()
       this.removeSegments()
     })
   }

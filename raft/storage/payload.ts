@@ -1,23 +1,19 @@
-// What stands inside the records of the log. Integers are little endian; those of eight bytes stay
-// below 2^53. Readers check every length and value: a payload has a good checksum when it comes
-// here, so what does not fit is a defect of the writer and reported as such, never guessed at.
+// What stands inside the records of the log, entries apart (entries-payload.ts). Integers are little
+// endian; those of eight bytes stay below 2^53. docs/wal.md has the bytes; what version 1 of the
+// format did not have yet is optional here.
 
-import { assert, unreachable } from '../../platform/errors.js'
-import type { ConfState, Entry, EntryKind, HardState, NodeId, SnapshotMeta } from '../core/types.js'
+import { assert } from '../../platform/errors.js'
+import type { ConfState, HardState, MemberAddress, NodeId, SnapshotMeta } from '../core/types.js'
 import { logIndex, nodeId, term } from '../core/types.js'
+import { PayloadReader } from './payload-reader.js'
 import type { RecordBuffer } from './record.js'
 import { recordType } from './record.js'
 
-export const formatVersion = 1
-/** Before the data of each entry. */
-const entryHeaderBytes = 32
-/** Entries of one write are cut into records of about this size; one entry always fits. */
-const entriesRecordBytes = 1024 * 1024
-
-/** A payload that its writer cannot have meant. */
-export class BadPayload extends Error {}
+export const formatVersion = 2
+export const formatVersionMin = 1
 
 export interface SegmentHeader {
+  readonly version: number
   readonly clusterId: number
   readonly nodeId: NodeId
   /** 1, 2, 3, … without gaps. */
@@ -27,11 +23,17 @@ export interface SegmentHeader {
   /** Bytes of the segment that were durable before it got its name. */
   readonly initialBytes: number
   readonly salt: number
+  /** It was made by a repair: it holds all that is left of the segments before it. */
+  readonly beginsAnew: boolean
 }
 
-const segmentHeaderBytes = 48
+const segmentHeaderBytes = 56
+const beginsAnewFlag = 1
 
-export function writeSegmentHeader(out: RecordBuffer, header: SegmentHeader): void {
+export function writeSegmentHeader(
+  out: RecordBuffer,
+  header: Omit<SegmentHeader, 'version'>,
+): void {
   out.begin(recordType.segment, segmentHeaderBytes)
   out.u32(formatVersion)
   out.u32(header.salt)
@@ -40,6 +42,8 @@ export function writeSegmentHeader(out: RecordBuffer, header: SegmentHeader): vo
   out.u64(header.sequence)
   out.u64(header.nextIndex)
   out.u64(header.initialBytes)
+  out.u32(header.beginsAnew ? beginsAnewFlag : 0)
+  out.u32(0)
   out.finish()
 }
 
@@ -50,37 +54,59 @@ export function readFormatVersion(payload: Buffer): number {
 
 export function readSegmentHeader(payload: Buffer): SegmentHeader {
   const reader = new PayloadReader(payload)
-  assert(reader.u32() === formatVersion, 'the version is checked before the rest is read')
+  const version = reader.u32()
+  assert(
+    version >= formatVersionMin && version <= formatVersion,
+    'the version is checked before the rest is read',
+  )
   const salt = reader.u32()
   const header = {
+    version,
     clusterId: reader.u64(),
     nodeId: nodeId(reader.u64()),
     sequence: reader.u64(),
     nextIndex: reader.u64(),
     initialBytes: reader.u64(),
     salt,
+    beginsAnew: version >= 2 && (reader.u32() & beginsAnewFlag) !== 0,
   }
+  if (version >= 2) reader.u32()
   reader.end()
   return header
 }
 
-export function writeHardState(out: RecordBuffer, state: HardState): void {
-  out.begin(recordType.hardState, 24)
+/**
+ * The last entry that changed the membership, of those in the log when this was written. It tells a
+ * repair whether such an entry can have been among what was lost.
+ */
+export interface ConfMark {
+  readonly index: number
+  readonly term: number
+}
+
+export const noConfMark: ConfMark = { index: 0, term: 0 }
+
+export function writeHardState(out: RecordBuffer, state: HardState, mark: ConfMark): void {
+  out.begin(recordType.hardState, 40)
   out.u64(state.term)
   out.u64(state.vote)
   out.u64(state.commit)
+  out.u64(mark.index)
+  out.u64(mark.term)
   out.finish()
 }
 
-export function readHardState(payload: Buffer): HardState {
+/** `mark` is null in version 1. */
+export function readHardState(payload: Buffer): { state: HardState; mark: ConfMark | null } {
   const reader = new PayloadReader(payload)
   const state = {
     term: term(reader.u64()),
     vote: nodeId(reader.u64()),
     commit: logIndex(reader.u64()),
   }
+  const mark = reader.left > 0 ? { index: reader.u64(), term: reader.u64() } : null
   reader.end()
-  return state
+  return { state, mark }
 }
 
 export type MarkerType =
@@ -89,16 +115,30 @@ export type MarkerType =
   | typeof recordType.restore
 
 export function writeMarker(out: RecordBuffer, type: MarkerType, meta: SnapshotMeta): void {
-  const { voters, votersOutgoing, learners, learnersNext } = meta.confState
+  const { voters, votersOutgoing, learners, learnersNext, addresses = [] } = meta.confState
   const groups = [voters, votersOutgoing, learners, learnersNext]
-  let members = 0
-  for (const group of groups) members += group.length
-  out.begin(type, 16 + groups.length * 4 + members * 8)
+  const encoder = new TextEncoder()
+  const texts = addresses.map(({ name, address }) => [
+    encoder.encode(name),
+    encoder.encode(address),
+  ])
+  let bytes = 16 + groups.length * 4
+  for (const group of groups) bytes += group.length * 8
+  if (texts.length > 0) bytes += 4
+  for (const pair of texts) bytes += 16 + (pair[0]?.length ?? 0) + (pair[1]?.length ?? 0)
+  out.begin(type, bytes)
   out.u64(meta.index)
   out.u64(meta.term)
   for (const group of groups) {
     out.u32(group.length)
     for (const id of group) out.u64(id)
+  }
+  if (addresses.length > 0) out.u32(addresses.length)
+  for (const [at, { node }] of addresses.entries()) {
+    const pair = texts[at] ?? []
+    out.u64(node)
+    for (const text of pair) out.u32(text.length)
+    for (const text of pair) out.raw(text)
   }
   out.finish()
 }
@@ -113,134 +153,63 @@ export function readMarker(payload: Buffer): SnapshotMeta {
     for (let at = 0; at < count; at += 1) ids.push(nodeId(reader.u64()))
     return ids
   }
-  const confState: ConfState = {
+  const groups = {
     voters: group(),
     votersOutgoing: group(),
     learners: group(),
     learnersNext: group(),
   }
+  const addresses = reader.left === 0 ? [] : readAddresses(reader)
   reader.end()
+  const confState: ConfState = addresses.length === 0 ? groups : { ...groups, addresses }
   return { index, term: metaTerm, confState }
 }
 
-/** One or more records; `entries` are contiguous. */
-export function writeEntries(out: RecordBuffer, entries: readonly Entry[]): void {
-  let at = 0
-  while (at < entries.length) {
-    const first = at
-    let bytes = 0
-    while (at < entries.length && (at === first || bytes < entriesRecordBytes)) {
-      bytes += entryHeaderBytes + (entries[at] as Entry).data.length
-      at += 1
-    }
-    writeEntriesRecord(out, entries, first, at, bytes)
+function readAddresses(reader: PayloadReader): MemberAddress[] {
+  const count = reader.u32()
+  const addresses: MemberAddress[] = []
+  for (let at = 0; at < count; at += 1) {
+    const node = nodeId(reader.u64())
+    const nameBytes = reader.u32()
+    const addressBytes = reader.u32()
+    addresses.push({ node, name: reader.text(nameBytes), address: reader.text(addressBytes) })
   }
+  return addresses
 }
 
-function writeEntriesRecord(
-  out: RecordBuffer,
-  entries: readonly Entry[],
-  from: number,
-  to: number,
-  bytes: number,
-): void {
-  const firstIndex = (entries[from] as Entry).index
-  out.begin(recordType.entries, 16 + bytes)
-  out.u64(firstIndex)
-  out.u32(to - from)
+/** Entries that this member may have acknowledged are lost, all of them at or below `floor`. */
+export interface Damage {
+  readonly floor: number
+  /** For people. */
+  readonly reason: string
+}
+
+const reasonBytesMax = 1024
+
+/** Null: it is whole again. */
+export function writeDamage(out: RecordBuffer, damage: Damage | null): void {
+  const reason = new TextEncoder().encode(damage?.reason ?? '').subarray(0, reasonBytesMax)
+  out.begin(recordType.damage, 16 + reason.length)
+  out.u64(damage?.floor ?? 0)
+  out.u32(reason.length)
   out.u32(0)
-  for (let at = from; at < to; at += 1) {
-    const entry = entries[at] as Entry
-    assert(entry.index === firstIndex + at - from, 'entries of one write are contiguous')
-    out.u64(entry.term)
-    out.u64(entry.origin)
-    out.u64(entry.sequence)
-    out.u32(entry.data.length)
-    out.u32(kindCode(entry.kind))
-    out.raw(entry.data)
-  }
+  out.raw(reason)
   out.finish()
 }
 
-/** The data of every entry is a copy, so that a segment is not kept in memory for one of them. */
-export function readEntries(payload: Buffer): readonly Entry[] {
+export function readDamage(payload: Buffer): Damage | null {
   const reader = new PayloadReader(payload)
-  const firstIndex = reader.u64()
-  const count = reader.u32()
+  const floor = reader.u64()
+  const length = reader.u32()
   reader.u32()
-  const entries: Entry[] = []
-  for (let at = 0; at < count; at += 1) {
-    const entryTerm = term(reader.u64())
-    const origin = nodeId(reader.u64())
-    const sequence = reader.u64()
-    const length = reader.u32()
-    const kind = kindOf(reader.u32())
-    const data = reader.copy(length)
-    entries.push({
-      term: entryTerm,
-      index: logIndex(firstIndex + at),
-      kind,
-      origin,
-      sequence,
-      data,
-    })
-  }
+  const reason = reader.text(length)
   reader.end()
-  return entries
+  return floor === 0 ? null : { floor, reason }
 }
 
-function kindCode(kind: EntryKind): number {
-  switch (kind) {
-    case 'normal':
-      return 0
-    case 'noop':
-      return 1
-    case 'confChange':
-      return 2
-    default:
-      return unreachable(kind)
-  }
-}
-
-function kindOf(code: number): EntryKind {
-  if (code === 0) return 'normal'
-  if (code === 1) return 'noop'
-  if (code === 2) return 'confChange'
-  throw new BadPayload(`entry kind ${code}`)
-}
-
-class PayloadReader {
-  private at = 0
-  private readonly payload: Buffer
-
-  constructor(payload: Buffer) {
-    this.payload = payload
-  }
-
-  private take(length: number): number {
-    const start = this.at
-    if (length > this.payload.length - start) throw new BadPayload('payload is too short')
-    this.at = start + length
-    return start
-  }
-
-  u32(): number {
-    return this.payload.readUInt32LE(this.take(4))
-  }
-
-  u64(): number {
-    const start = this.take(8)
-    const high = this.payload.readUInt32LE(start + 4)
-    if (high > 0x1f_ffff) throw new BadPayload('integer above 2^53-1')
-    return high * 0x1_0000_0000 + this.payload.readUInt32LE(start)
-  }
-
-  copy(length: number): Uint8Array {
-    const start = this.take(length)
-    return new Uint8Array(this.payload.subarray(start, start + length))
-  }
-
-  end(): void {
-    if (this.at !== this.payload.length) throw new BadPayload('payload is too long')
-  }
+/** Nothing but room between two records. */
+export function writeFiller(out: RecordBuffer, bytes: number): void {
+  out.begin(recordType.filler, bytes)
+  out.zeros(bytes)
+  out.finish()
 }

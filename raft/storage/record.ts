@@ -13,6 +13,8 @@ export const recordType = {
   snapshot: 4,
   compaction: 5,
   restore: 6,
+  damage: 7,
+  filler: 8,
 } as const
 
 export const headerBytes = 24
@@ -33,6 +35,17 @@ export interface LogRecord {
   readonly payload: Buffer
   /** Offset of the next record. */
   readonly end: number
+}
+
+/**
+ * Bytes that the record at `offset` takes by what its header says, or 0 when that says nothing: there
+ * is none, or the header itself is not in the buffer.
+ */
+export function claimedBytes(segment: Buffer, offset: number): number {
+  if (offset + headerBytes > segment.length) return 0
+  if (segment.readUInt32LE(offset) !== magic) return 0
+  const length = segment.readUInt32LE(offset + 4)
+  return length > payloadBytesMax ? 0 : headerBytes + padded(length)
 }
 
 const padded = (length: number): number => (length + alignment - 1) & ~(alignment - 1)
@@ -137,6 +150,11 @@ export class RecordBuffer {
     this.position += 8
   }
 
+  zeros(length: number): void {
+    this.bytes.fill(0, this.position, this.position + length)
+    this.position += length
+  }
+
   raw(bytes: Uint8Array): void {
     this.bytes.set(bytes, this.position)
     this.position += bytes.length
@@ -157,6 +175,11 @@ export class RecordBuffer {
       this.bytes.writeUInt32LE(previous, start + 20)
     }
     this.lastCrc = previous
+  }
+
+  /** Of the record that begins at `start`, once it is sealed. */
+  crcAt(start: number): number {
+    return this.bytes.readUInt32LE(start + 20)
   }
 
   content(): Uint8Array {

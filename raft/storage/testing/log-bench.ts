@@ -11,8 +11,14 @@ import { MemoryDisk } from '../../../platform/testing/memory-disk.js'
 import { VirtualClock } from '../../../platform/testing/virtual-clock.js'
 import type { Entry, HardState, SnapshotMeta } from '../../core/types.js'
 import { logIndex, nodeId, term } from '../../core/types.js'
-import type { LogWrite, Recovered } from '../log.js'
+import type { FoundEntries } from '../entry-reader.js'
+import type { LogOptions, LogWrite, Recovered } from '../log.js'
 import { RaftLog } from '../log.js'
+
+export interface ReadAnswer {
+  readonly error: RaftsmanError | null
+  readonly found: FoundEntries | null
+}
 
 export function processesOf(self: ProcessIdentity, alive: readonly ProcessIdentity[]): Processes {
   return {
@@ -40,7 +46,7 @@ export class Bench {
     this.disk = new MemoryDisk({ random: seededRandom(seed), schedule: this.clock.defer })
   }
 
-  open(overrides: { clusterId?: number; processes?: Processes } = {}) {
+  open(overrides: Partial<LogOptions> = {}) {
     this.pid += 1
     const self = { pid: this.pid, startTicks: 1 }
     let answer: { error: RaftsmanError | null; log?: RaftLog; recovered?: Recovered } | null = null
@@ -75,8 +81,8 @@ export class Bench {
   }
 
   /** Opens where it must succeed. */
-  opened(): { log: RaftLog; recovered: Recovered } {
-    const { error, log, recovered } = this.open()
+  opened(overrides: Partial<LogOptions> = {}): { log: RaftLog; recovered: Recovered } {
+    const { error, log, recovered } = this.open(overrides)
     expect(error).toBeNull()
     return { log: must(log, 'a log'), recovered: must(recovered, 'a recovery') }
   }
@@ -86,9 +92,19 @@ export class Bench {
     this.clock.forget()
   }
 
-  recover(): Recovered {
+  recover(overrides: Partial<LogOptions> = {}): Recovered {
     this.crash()
-    return this.opened().recovered
+    return this.opened(overrides).recovered
+  }
+
+  /** Reads when nothing else is under way. */
+  read(log: RaftLog, from: number, bytesMax = 1024 * 1024): ReadAnswer {
+    let answer: ReadAnswer | null = null
+    log.read(logIndex(from), bytesMax, (error, found) => {
+      answer = { error, found: found ?? null }
+    })
+    this.clock.advance(1000)
+    return must<ReadAnswer>(answer, 'a read answers')
   }
 }
 

@@ -1,6 +1,7 @@
 // The dumb model of the log: what it holds, as plain arrays, and every state it went through.
 
 import * as fc from 'fast-check'
+import type { Entry } from '../../core/types.js'
 import { logIndex, nodeId, term } from '../../core/types.js'
 import type { RaftLog } from '../log.js'
 import type { LogState } from '../replay.js'
@@ -47,9 +48,15 @@ export class Model {
     hardState: { term: term(0), vote: nodeId(0), commit: logIndex(0) },
     snapshot: { ...meta(0, 0), confState: { ...confState, voters: [] } },
     entries: [],
+    entriesAfter: null,
+    termRuns: [],
+    confChanges: [],
     restoring: null,
+    damaged: null,
   }
   readonly history: string[] = [fingerprint(this.state)]
+  /** What stands or stood last at every index, compacted ones included. */
+  readonly latest = new Map<number, Entry>()
   private currentTerm = 1
 
   get last(): number {
@@ -69,13 +76,16 @@ export class Model {
         this.currentTerm += 1
         const back = Math.min(step.back, this.last - Math.max(this.commit, this.start))
         const first = this.last - back + 1
-        const entries = Array.from({ length: step.count }, (_, at) =>
-          entry(first + at, this.currentTerm, step.bytes),
-        )
+        const entries = Array.from({ length: step.count }, (_, at) => ({
+          ...entry(first + at, this.currentTerm, step.bytes),
+          kind: step.bytes === 7 ? ('confChange' as const) : ('normal' as const),
+        }))
         const hardState = { ...this.state.hardState, term: term(this.currentTerm) }
         this.become({ hardState })
         const kept = this.state.entries.slice(0, first - this.start - 1)
         this.become({ entries: [...kept, ...entries] })
+        for (let index = first; this.latest.delete(index); index += 1);
+        for (const added of entries) this.latest.set(added.index, added)
         const at = this.history.length
         log.append(write({ entries, hardState }), () => acknowledged(at))
         return
@@ -102,6 +112,7 @@ export class Model {
         const hardState = hard(Math.max(this.currentTerm, 1), snapshot.index)
         this.become({ hardState: { ...hardState, commit: this.state.hardState.commit } })
         this.become({ hardState, snapshot, entries: [] })
+        this.latest.clear()
         const at = this.history.length
         log.append(write({ snapshot, hardState }), () => acknowledged(at))
         return
