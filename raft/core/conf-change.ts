@@ -25,6 +25,18 @@ const textBytesMax = 255
 const kinds = ['addVoter', 'addLearner', 'remove'] as const
 const noMember = { name: '', address: '' }
 
+/** Whether `encodeConfChange` takes it. */
+export function isEncodable(change: ConfChange): boolean {
+  if (change.length > operationsMax) return false
+  const encoder = new TextEncoder()
+  for (const { node, member = noMember } of change) {
+    if (!Number.isSafeInteger(node) || node < 1) return false
+    for (const text of [member.name, member.address])
+      if (encoder.encode(text).length > textBytesMax) return false
+  }
+  return true
+}
+
 /**
  * Bytes: version, count, then per operation its kind (u8), node (big-endian float64), and name and
  * address of a member that is added, each as length (u8) and UTF-8; both are empty where none are

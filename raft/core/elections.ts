@@ -12,7 +12,16 @@ import { appendOwn } from './proposals.js'
 import { refuseForwardedReads, refuseHeldReads } from './read-index.js'
 import { countSelf, handOver, heartbeatTick } from './replication.js'
 import type { CoreState } from './state.js'
-import { logIndex, type Message, type NodeId, noNode, type Term, term } from './types.js'
+import {
+  type Entry,
+  logIndex,
+  type Message,
+  type NodeId,
+  noNode,
+  noTerm,
+  type Term,
+  term,
+} from './types.js'
 
 type Of<K extends Message['kind']> = Extract<Message, { kind: K }>
 
@@ -64,10 +73,11 @@ function becomeLeader(core: CoreState): void {
   for (let index = log.commit + 1; index <= log.last; index++) {
     core.uncommittedBytes += entryBytes(log.at(logIndex(index)))
   }
-  // Some entry behind the commit index may be a membership change; none other until it is applied.
-  core.pendingConfIndex = log.last
   // Section 8: an entry of its own term tells a leader which earlier ones are committed.
   appendOwn(core, 'noop', core.id, 0, nothing)
+  // Some entry before it may be a membership change; none other until it is applied, and until
+  // nothing of an earlier term can be committed beside it.
+  core.pendingConfIndex = log.last
 }
 
 function clearTerm(core: CoreState): void {
@@ -114,9 +124,11 @@ export function tickLeader(core: CoreState): void {
  */
 function isPromotable(core: CoreState): boolean {
   if (!core.tracker.isVoter(core.id) || core.log.installing) return false
-  for (let index = core.applied + 1; index <= core.commit; index++) {
-    if (index <= core.log.start) continue
-    if (core.log.at(logIndex(index)).kind === 'confChange') return false
+  const { confChanges } = core.log
+  for (let at = confChanges.length - 1; at >= 0; at--) {
+    const { index } = confChanges[at] as Entry
+    if (index <= core.applied) return true
+    if (index <= core.commit) return false
   }
   return true
 }
@@ -240,6 +252,17 @@ export function beginTransfer(core: CoreState, target: NodeId): void {
 
 /** The leader asks this node to take over at once, lease or not. */
 export function handleTimeoutNow(core: CoreState, message: Of<'timeoutNow'>): void {
-  if (core.role !== 'follower' || core.leader !== message.from || !isPromotable(core)) return
+  if (core.role !== 'follower' || core.leader !== message.from) return
+  if (!core.tracker.isVoter(core.id)) return
+  core.takeOverTerm = core.term
+  core.takeOverUntil = core.ticks + core.config.electionTicks
+  takeOverIfDue(core)
+}
+
+/** It may first have to apply the very change that removes the leader who asked. */
+export function takeOverIfDue(core: CoreState): void {
+  if (core.takeOverTerm !== core.term || core.ticks >= core.takeOverUntil) return
+  if (core.role !== 'follower' || !isPromotable(core)) return
+  core.takeOverTerm = noTerm
   campaign(core, true)
 }

@@ -3,9 +3,7 @@
 // A message that the network repeats would propose twice: links do not repeat, and the store above
 // answers by origin and sequence.
 
-import { type ConfChange, encodeConfChange, isJoint, isWithoutEffect } from './conf-change.js'
 import { entryBytes } from './log.js'
-import { countSelf } from './replication.js'
 import type { CoreState } from './state.js'
 import {
   type Entry,
@@ -86,43 +84,7 @@ export function appendOwn(
   core.sendDue = true
 }
 
-/**
- * Appends a membership change of the leader's own. False when another is not applied yet, or when
- * it would change nothing.
- */
-export function appendConfChange(core: CoreState, change: ConfChange, sequence: number): boolean {
-  if (core.role !== 'leader' || core.pendingConfIndex > core.applied) return false
-  const { confState } = core.tracker
-  if (isWithoutEffect(confState, change)) return false
-  appendOwn(core, 'confChange', core.id, sequence, encodeConfChange(change))
-  core.pendingConfIndex = core.log.last
-  return true
-}
-
-export function proposeConfChange(core: CoreState, sequence: number, change: ConfChange): void {
-  if (core.role !== 'leader') refuse(core, core.id, [sequence], 'not-leader')
-  else if (core.transferee !== noNode) refuse(core, core.id, [sequence], 'transferring')
-  else if (core.pendingConfIndex > core.applied || isJoint(core.tracker.confState))
-    refuse(core, core.id, [sequence], 'change-pending')
-  else if (!appendConfChange(core, change, sequence))
-    refuse(core, core.id, [sequence], 'change-invalid')
-}
-
-/** Section 6: once the joint membership is committed, the leader goes on to the new one. */
-export function leaveJointIfDue(core: CoreState): void {
-  if (core.role === 'leader' && isJoint(core.tracker.confState)) appendConfChange(core, [], 0)
-}
-
-/** The membership changed: what is a quorum changed with it. */
-export function recountQuorum(core: CoreState): void {
-  if (core.role !== 'leader') return
-  // Who votes no more cannot take over: a transfer to it would only refuse proposals.
-  if (!core.tracker.isVoter(core.transferee)) core.transferee = noNode
-  countSelf(core)
-  core.sendDue = true
-}
-
-function refuse(
+export function refuse(
   core: CoreState,
   origin: NodeId,
   sequences: readonly number[],

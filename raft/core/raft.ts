@@ -1,15 +1,13 @@
 // The Raft protocol as a pure state machine: messages, ticks and finished writes in, `Ready` out.
 // Counterpart: raft.go and rawnode.go of etcd-io/raft with asynchronous storage writes.
-// It does no IO and never waits. Left out: reading compacted entries back from disk for a slow
-// follower (it gets a snapshot), and the interface for membership changes (entries of the kind
-// confChange are carried out, joint ones too).
+// It does no IO and never waits: what it needs from the disk it asks the shell for (catch-up.ts).
 //
 //   shell: step/tick/propose ──> hasReady ──> ready() ─┬─> messages: send now
 //                                   ^                  ├─> append: write, then appended(id) ──> send
 //                                   └──────────────────┴─> committed: apply, then applied(index)
 
 import { assert, unreachable } from '../../platform/errors.js'
-import { applyConfChange, type ConfChange, decodeConfChange } from './conf-change.js'
+import type { ConfChange } from './conf-change.js'
 import type { RaftConfig, RaftState, RaftStatus } from './config.js'
 import { openSeals } from './durable.js'
 import {
@@ -20,6 +18,7 @@ import {
   handleTimeoutNow,
   handleVoteRequest,
   handleVoteResponse,
+  takeOverIfDue,
   tickElection,
   tickLeader,
   transferLeadership,
@@ -27,13 +26,12 @@ import {
 import { checkInvariants } from './invariants.js'
 import { RaftLog } from './log.js'
 import {
-  handleProposalForward,
-  handleProposalRefused,
+  applyConfChanges,
   leaveJointIfDue,
-  propose,
   proposeConfChange,
-  recountQuorum,
-} from './proposals.js'
+  settleMembership,
+} from './membership.js'
+import { handleProposalForward, handleProposalRefused, propose } from './proposals.js'
 import {
   expireForwardedReads,
   handleReadIndexRequest,
@@ -103,7 +101,7 @@ export class Raft {
     const commit = Math.max(known, committedByChange(entries))
     const log = new RaftLog(snapshot, entries, commit, appliedIndex)
     this.core = new CoreState(config, untorn(hardState, log.lastTerm), snapshot, log)
-    this.applyConfChanges(appliedIndex)
+    applyConfChanges(this.core, appliedIndex)
     this.core.applied = appliedIndex
     this.toldTerm = this.core.term
     checkInvariants(this.core)
@@ -220,13 +218,11 @@ export class Raft {
     // Late for a state that a snapshot has replaced meanwhile.
     if (index <= core.applied) return
     assert(index <= core.log.delivered, 'only what was handed out can have been applied')
-    const changed = this.applyConfChanges(index)
+    const changed = applyConfChanges(core, index)
     core.applied = index
-    if (changed) recountQuorum(core)
-    if (changed && core.role === 'leader' && !core.tracker.isVoter(core.id)) {
-      becomeFollower(core, core.term, noNode)
-    }
+    if (changed) settleMembership(core)
     leaveJointIfDue(core)
+    takeOverIfDue(core)
   }
 
   /**
@@ -418,23 +414,6 @@ export class Raft {
     if (core.role !== 'follower') becomeFollower(core, core.term, leader)
     core.electionElapsed = 0
     core.follow(leader)
-  }
-
-  // ---- membership ----
-
-  /** Carries out the changes behind the applied index. True when there was one. */
-  private applyConfChanges(upTo: LogIndex): boolean {
-    const { core } = this
-    let changed = false
-    for (let at = Math.max(core.applied, core.log.start) + 1; at <= upTo; at++) {
-      const entry: Entry = core.log.at(logIndex(at))
-      if (entry.kind !== 'confChange') continue
-      const confState = applyConfChange(core.tracker.confState, decodeConfChange(entry.data))
-      core.tracker.become(confState, logIndex(core.log.last + 1))
-      core.confStates.push({ index: entry.index, confState })
-      changed = true
-    }
-    return changed
   }
 
   // ---- what is handed out ----

@@ -18,6 +18,7 @@ import {
   type Message,
   type NodeId,
   noNode,
+  noTerm,
   type ProposalRefusal,
   type ReadState,
   type Role,
@@ -71,6 +72,10 @@ export class CoreState {
   uncommittedBytes = 0
   /** Leader only: index of the last confChange; no other is taken before it is applied. */
   pendingConfIndex: LogIndex = logIndex(0)
+  /** Follower only: the leader of this term asked it to take over, and it could not yet. */
+  takeOverTerm: Term = noTerm
+  /** In ticks; later the leader has given up, and goes on. */
+  takeOverUntil = 0
   /** Leader only: there may be something to send to followers. */
   sendDue = false
   /** Leader only: some read round or timer asks for heartbeats. */

@@ -16,6 +16,9 @@ export const logIndex = (value: number): LogIndex => value as LogIndex
 /** No node: unknown leader, no vote. */
 export const noNode = nodeId(0)
 
+/** Before the first: nobody leads in it. */
+export const noTerm = term(0)
+
 export type EntryKind = 'normal' | 'noop' | 'confChange'
 
 export interface Entry {
