@@ -149,13 +149,23 @@ export function openTail(
           else options.disk.syncDirectory(options.directory, finish)
         })
     }
-    if (scan.tornBytes === 0) settle(null)
+    // A sync that failed leaves pages that count as clean and are not on disk: only writing them
+    // again makes the sync that follows mean something.
+    const writeAgain = (error: DiskError | null) => {
+      if (error !== null || scan.durable >= scan.end) settle(error)
+      else
+        file.read(scan.durable, scan.end - scan.durable, (readError, bytes) => {
+          if (readError !== null) settle(readError)
+          else file.write([must(bytes, 'a read without error')], scan.durable, settle)
+        })
+    }
+    if (scan.tornBytes === 0) writeAgain(null)
     else {
       options.logger.warn(
         { file: path, offset: scan.end, bytes: scan.tornBytes },
         'unfinished last write cut off',
       )
-      file.truncate(scan.end, settle)
+      file.truncate(scan.end, writeAgain)
     }
   })
 }

@@ -26,6 +26,8 @@ export interface SegmentScan {
   readonly lastCrc: number
   /** Behind the last good record. */
   readonly end: number
+  /** Up to here the good records were on disk for certain; the rest may be in the cache alone. */
+  readonly durable: number
   /** Bytes behind `end` up to the last that is not zero. */
   readonly tornBytes: number
   /** A good record behind `end` that was written when a record at `end` was durable already. */
@@ -75,6 +77,7 @@ export class SegmentScanner {
   private readonly replay: Replay
   private head: { header: SegmentHeader; record: LogRecord } | null = null
   private lastCrc = 0
+  private durable = 0
   private maxIndex = 0
   /** Behind the last good record. */
   at = 0
@@ -109,6 +112,7 @@ export class SegmentScanner {
       if (record.type === recordType.entries)
         this.maxIndex = Math.max(this.maxIndex, this.replay.lastIndex)
       this.lastCrc = record.crc
+      this.durable = record.durable
       offset = record.end
       this.at = base + offset
     }
@@ -133,6 +137,7 @@ export class SegmentScanner {
       previousCrc: record.previousCrc,
       lastCrc: this.lastCrc,
       end: this.at,
+      durable: Math.max(header.initialBytes, this.durable),
       tornBytes: usedBytes(rest),
       evidence,
       maxIndex: this.maxIndex,
