@@ -22,6 +22,7 @@ import {
 } from './conf-change.js'
 import { becomeFollower } from './elections.js'
 import { appendOwn, refuse } from './proposals.js'
+import { confirmRounds } from './read-index.js'
 import { countSelf, flush } from './replication.js'
 import type { CoreState } from './state.js'
 import { type LogIndex, logIndex, noNode, type ProposalRefusal } from './types.js'
@@ -71,6 +72,8 @@ export function settleMembership(core: CoreState): void {
   // Who votes no more cannot take over: a transfer to it would only refuse proposals.
   if (!tracker.isVoter(core.transferee)) core.transferee = noNode
   countSelf(core)
+  // Who was asked to confirm may be gone, and nobody else to answer.
+  confirmRounds(core)
   core.sendDue = true
   if (!tracker.isVoter(core.id)) resign(core)
 }
