@@ -2,12 +2,15 @@
 // tail for slow followers that is limited in entries and in bytes (etcd issue 17098: a tail limited
 // in entries alone pins gigabytes).
 
+import type { RaftState } from './core/config.js'
 import type { Entry, LogIndex } from './core/types.js'
 import { logIndex } from './core/types.js'
 
 const keptBytesMax = 128 * 1024 * 1024
 /** About what an entry takes beside its data. */
 const entryBytes = 128
+
+export type EarlierEntries = Pick<RaftState, 'snapshot' | 'entriesAfter' | 'entries'>
 
 export class Compactor {
   private readonly entriesKept: number
@@ -27,13 +30,21 @@ export class Compactor {
 
   /** Applied entries, in order, none left out. */
   note(entry: Entry): void {
-    const size = entry.data.length + entryBytes
+    this.noteSize(entry.data.length + entryBytes)
+  }
+
+  private noteSize(size: number): void {
     this.sizes.push(size)
     this.keptBytes += size
   }
 
-  /** Entries at the start that were applied in an earlier run. */
-  noteEarlier(entries: readonly Entry[], applied: LogIndex): void {
+  /**
+   * Entries at the start that were applied in an earlier run. Of those that are on disk alone the
+   * sizes are not known; they count for little, until the next ones push them out.
+   */
+  noteEarlier({ snapshot, entriesAfter, entries }: EarlierEntries, applied: LogIndex): void {
+    const onDisk = (entriesAfter?.index ?? snapshot.index) - snapshot.index
+    for (let at = 0; at < onDisk; at += 1) this.noteSize(entryBytes)
     for (const entry of entries) if (entry.index <= applied) this.note(entry)
   }
 

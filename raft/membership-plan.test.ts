@@ -168,7 +168,7 @@ describe('the next step', () => {
       change(remove(2)),
       joint,
       {},
-      'wait: the end of an earlier change',
+      'wait: an earlier change coming to its end',
     ],
     ['promotes a learner that keeps up', promote, conf([1, 2, 3], [4]), {}, 'addVoter 4'],
     [

@@ -26,7 +26,7 @@ export interface Situation {
 
 export type Step =
   | { readonly kind: 'propose'; readonly change: ConfChange }
-  /** `what` ends the sentence "… has not come to pass within …". */
+  /** `what` begins the sentence "… has not come to pass within …". */
   | { readonly kind: 'wait'; readonly what: string }
   | { readonly kind: 'done' }
   | {
@@ -39,7 +39,7 @@ const done: Step = { kind: 'done' }
 
 export function nextStep(goal: Goal, situation: Situation): Step {
   const { confState } = situation
-  if (isJoint(confState)) return { kind: 'wait', what: 'the end of an earlier change of members' }
+  if (isJoint(confState)) return { kind: 'wait', what: 'an earlier change coming to its end' }
   switch (goal.kind) {
     case 'change':
       return proposeIfSound(goal.change, situation)

@@ -47,7 +47,6 @@ interface Pursuit {
 /** Not now, and maybe in a moment. */
 const passing: ReadonlySet<ProposalRefusal> = new Set([
   'change-pending',
-  'change-invalid',
   'transferring',
   'too-many-uncommitted',
 ])
@@ -129,9 +128,9 @@ export class Membership {
     if (pursuit === null || pursuit.sequence === null) return false
     if (!sequences.includes(pursuit.sequence)) return false
     pursuit.sequence = null
-    // It is tried again with the next tick; what a single change was refused for its caller hears.
-    if (pursuit.goal.kind !== 'change' && passing.has(reason)) {
-      pursuit.waiting = `room for the change (${reason})`
+    // It is tried again with the next tick.
+    if (passing.has(reason) || (reason === 'change-invalid' && pursuit.goal.kind !== 'change')) {
+      pursuit.waiting = 'an earlier change, or a handover, coming to its end'
       return true
     }
     this.finish(raftNodeError(refusalCodes[reason], outcomeOf(pursuit)))

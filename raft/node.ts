@@ -20,6 +20,7 @@ import { Raft } from './core/raft.js'
 import type {
   AppendTask,
   Entry,
+  EntryFetch,
   LogIndex,
   MemberAddress,
   Message,
@@ -47,7 +48,7 @@ import type {
 import { raftNodeError, refusalCodes } from './node-types.js'
 import { firstSequence, ProposalBook } from './proposal-book.js'
 import { ReadBook } from './read-book.js'
-import { openLog } from './recovery.js'
+import { cachedBytesUsual, openLog } from './recovery.js'
 import type { OpenedLog } from './recovery.js'
 import { Restore } from './restore.js'
 import { SnapshotsOut } from './snapshots-out.js'
@@ -74,6 +75,7 @@ const limitsOfCore = {
   inflightMessagesMax: 256,
   inflightBytesMax: 32 * 1024 * 1024,
   uncommittedBytesMax: 128 * 1024 * 1024,
+  cachedBytesMax: cachedBytesUsual,
 }
 
 export class RaftNode implements Replica, Reconfiguration {
@@ -95,6 +97,7 @@ export class RaftNode implements Replica, Reconfiguration {
   private transport: Transport | null = null
   private ticker: Timer | null = null
   private scheduled = false
+  private lastTickMs: number
   /** Tasks given to the log, oldest first, with the time at which they were. */
   private readonly writing: { readonly id: number; readonly sinceMs: number }[] = []
   private readonly onClosed: (() => void)[] = []
@@ -111,6 +114,7 @@ export class RaftNode implements Replica, Reconfiguration {
     const { log, initial, highestSequence } = opened
     const { state } = initial
     this.options = options
+    this.lastTickMs = clock.monotonicMs()
     this.logger = options.logger
     this.log = log
     const timeoutMs = 5000 + 2 * electionTicks * tickMs
@@ -128,7 +132,7 @@ export class RaftNode implements Replica, Reconfiguration {
       this.proposals.resolve(sequence, result),
     )
     this.compactor = new Compactor(options.entriesKept, state.snapshot.index)
-    this.compactor.noteEarlier(state.entries, stateMachine.appliedIndex)
+    this.compactor.noteEarlier(state, stateMachine.appliedIndex)
     this.gauges = new NodeGauges(options.metrics)
     const self = { id, name: options.name, address: options.listen }
     this.raft = new Raft(
@@ -338,6 +342,8 @@ export class RaftNode implements Replica, Reconfiguration {
   private tick(): void {
     if (this.state === 'ended') return
     const now = this.nowMs()
+    this.noteTime(now)
+    this.lastTickMs = now
     this.raft.tick()
     this.proposals.expire(now)
     this.reads.expire(now)
@@ -348,8 +354,16 @@ export class RaftNode implements Replica, Reconfiguration {
     this.schedule()
   }
 
+  /** Ticks stand for time, and none came while this process was stopped or its loop was blocked. */
+  private noteTime(nowMs: number): void {
+    if (nowMs - this.lastTickMs < 2 * this.options.tickMs) return
+    this.lastTickMs = nowMs
+    this.raft.ticksLost()
+  }
+
   private received(messages: readonly Message[]): void {
     if (this.state === 'ended') return
+    this.noteTime(this.nowMs())
     const [first] = messages
     if (first !== undefined) this.membership.noteHeard(first.from, this.nowMs())
     for (const message of messages) {
@@ -397,6 +411,7 @@ export class RaftNode implements Replica, Reconfiguration {
     this.scheduled = false
     if (this.state === 'ended') return
     const { raft } = this
+    this.noteTime(this.nowMs())
     this.proposals.takeNew((sequences, payloads) => raft.propose(sequences, payloads))
     this.reads.takeNew(
       this.nowMs(),
@@ -425,6 +440,7 @@ export class RaftNode implements Replica, Reconfiguration {
     if (ready.softState !== null) this.tell(ready.softState)
     for (const message of ready.messages) this.send(message)
     if (ready.append !== null) this.take(ready.append)
+    for (const fetch of ready.fetches) this.fetch(fetch)
     this.applier.add(ready.committed)
     this.reads.confirm(ready.readStates, this.options.stateMachine.appliedIndex)
     for (const { sequences, reason } of ready.refusedProposals)
@@ -439,6 +455,23 @@ export class RaftNode implements Replica, Reconfiguration {
 
   private write(task: AppendTask): void {
     this.log.append(task, () => this.appended(task.id))
+  }
+
+  /** Old entries for a slow follower. */
+  private fetch(fetch: EntryFetch): void {
+    this.log.read(fetch.from, fetch.bytesMax, (error, found) => {
+      if (this.state === 'ended') return
+      if (error?.retryable === true) {
+        this.options.clock.setTimer(this.options.tickMs, () => {
+          if (this.state !== 'ended') this.fetch(fetch)
+        })
+        return
+      }
+      // What cannot be read back here is of no use to anybody: the follower gets a snapshot.
+      if (error !== null) this.logger.error({ error, from: fetch.from }, 'log not readable')
+      this.raft.fetched(fetch.id, found ?? null)
+      this.schedule()
+    })
   }
 
   private advance(): void {
@@ -479,6 +512,7 @@ export class RaftNode implements Replica, Reconfiguration {
     if (soft.leader !== noNode) this.proposals.noteLeader(soft.term)
     this.handovers.noteSoftState(soft)
     this.membership.noteSoftState(soft)
+    if (soft.role !== 'leader') this.transport?.cancelSnapshots()
     for (const listener of this.listeners) listener(soft)
   }
 

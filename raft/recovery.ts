@@ -5,9 +5,12 @@
 import { must } from '../platform/errors.js'
 import type { RaftsmanError } from '../platform/errors.js'
 import type { InitialState } from './initial-state.js'
-import { highestSequence, initialState } from './initial-state.js'
+import { initialState } from './initial-state.js'
 import type { RaftNodeOptions } from './node-types.js'
 import { RaftLog, segmentBytesUsual } from './storage/log.js'
+
+/** Of applied entries in memory; older ones are read from disk for a follower that needs them. */
+export const cachedBytesUsual = 32 * 1024 * 1024
 
 export interface OpenedLog {
   readonly log: RaftLog
@@ -26,6 +29,8 @@ export function openLog(
     ...options,
     nodeId: options.id,
     segmentBytes: options.segmentBytes ?? segmentBytesUsual,
+    cachedBytesMax: options.limits?.cachedBytesMax ?? cachedBytesUsual,
+    appliedIndex: options.stateMachine.appliedIndex,
     onFatal,
   }
   RaftLog.open(logOptions, (error, opened, found) => {
@@ -41,8 +46,7 @@ export function openLog(
       log.halt(() => done(initial))
       return
     }
-    const finish = () =>
-      done(null, { log, initial, highestSequence: highestSequence(recovered, options.id) })
+    const finish = () => done(null, { log, initial, highestSequence: recovered.highestSequence })
     if (initial.install === null) finish()
     else {
       const { hardState } = initial.state

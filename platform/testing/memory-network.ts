@@ -5,9 +5,18 @@ import type { Clock } from '../clock.js'
 import { must } from '../errors.js'
 import type { Address, Link, LinkHandlers, Network } from '../network.js'
 
+interface End {
+  readonly link: Link
+  readonly handlers: LinkHandlers
+}
+
 interface Wire {
   open: boolean
-  close(reason: string): void
+  /** It broke: what was under way is lost. A side that closes is still heard to the end. */
+  cut: boolean
+  /** Sides that have closed hear nothing more. */
+  readonly deaf: Set<0 | 1>
+  readonly ends: End[]
 }
 
 export class MemoryNetwork {
@@ -52,70 +61,72 @@ export class MemoryNetwork {
 
   /** Breaks every link there is. */
   cutAll(): void {
-    for (const wire of this.wires) wire.close('cut')
+    for (const wire of this.wires) this.cut(wire)
   }
 
   private pair(host: Address, address: Address, near: LinkHandlers): Link {
     this.made += 1
-    const ends: { link: Link; handlers: LinkHandlers }[] = []
-    const wire: Wire = {
-      open: false,
-      close: reason => {
-        if (!wire.open) return
-        wire.open = false
-        this.wires.delete(wire)
-        if (this.silent) return
-        this.clock.defer(() => {
-          for (const { link, handlers } of ends) handlers.onClose(link, reason)
-        })
-      },
-    }
-    const end = (side: 0 | 1, remote: Address): Link => ({
+    const wire: Wire = { open: false, cut: false, deaf: new Set(), ends: [] }
+    const first = this.end(wire, 0, host, address)
+    wire.ends.push({ link: first, handlers: near })
+    this.clock.defer(() => {
+      const far = this.listeners.get(address)
+      if (far === undefined || this.silent || this.severed(host, address)) {
+        near.onClose(first, 'not reached')
+        return
+      }
+      const second = this.end(wire, 1, address, host)
+      wire.ends.push({ link: second, handlers: far })
+      wire.open = true
+      this.wires.add(wire)
+      far.onOpen?.(second)
+      near.onOpen?.(first)
+    })
+    return first
+  }
+
+  private end(wire: Wire, side: 0 | 1, self: Address, remote: Address): Link {
+    return {
       remote,
       peerName: null,
       bufferedBytes: 0,
       get open() {
         return wire.open
       },
-      send: frame =>
-        this.carry(wire, frame, side === 0 ? [host, address] : [address, host], () =>
-          must(ends[1 - side], 'a link has two ends'),
-        ),
-      close: reason => wire.close(reason),
-    })
-    ends.push({ link: end(0, address), handlers: near })
-    this.clock.defer(() => {
-      const far = this.listeners.get(address)
-      const first = must(ends[0], 'the near end').link
-      if (far === undefined || this.silent || this.severed(host, address)) {
-        near.onClose(first, 'not reached')
-        return
-      }
-      const second = end(1, host)
-      ends.push({ link: second, handlers: far })
-      wire.open = true
-      this.wires.add(wire)
-      far.onOpen?.(second)
-      near.onOpen?.(first)
-    })
-    return must(ends[0], 'the near end').link
+      send: frame => this.carry(wire, frame, side, self, remote),
+      close: reason => {
+        wire.deaf.add(side)
+        this.close(wire, reason)
+      },
+    }
   }
 
-  private carry(
-    wire: Wire,
-    frame: Uint8Array,
-    [from, to]: readonly [Address, Address],
-    other: () => { readonly link: Link; readonly handlers: LinkHandlers },
-  ): void {
+  private close(wire: Wire, reason: string): void {
+    if (!wire.open) return
+    wire.open = false
+    this.wires.delete(wire)
+    if (this.silent) return
+    this.clock.defer(() => {
+      for (const { link, handlers } of wire.ends) handlers.onClose(link, reason)
+    })
+  }
+
+  private cut(wire: Wire): void {
+    wire.cut = true
+    this.close(wire, 'cut')
+  }
+
+  private carry(wire: Wire, frame: Uint8Array, side: 0 | 1, from: Address, to: Address): void {
     if (!wire.open || this.silent || this.severed(from, to)) return
     const sent = this.tamper(frame.slice())
     if (sent === null) {
-      wire.close('cut')
+      this.cut(wire)
       return
     }
+    const other = side === 0 ? 1 : 0
     this.clock.defer(() => {
-      const { link, handlers } = other()
-      if (wire.open) handlers.onFrame(link, sent)
+      const { link, handlers } = must(wire.ends[other], 'a link has two ends')
+      if (!wire.cut && !wire.deaf.has(other)) handlers.onFrame(link, sent)
     })
   }
 }
