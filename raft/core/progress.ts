@@ -7,6 +7,7 @@
 //       └──────────── accepted ──────────┘ └────────────────────────────────────────┘
 
 import { assert } from '../../platform/errors.js'
+import type { FetchUnderWay } from './catch-up.js'
 import type { PeerStatus, ProgressState } from './config.js'
 import { type LogIndex, logIndex, type NodeId } from './types.js'
 
@@ -77,6 +78,8 @@ export class Progress {
   matchAtHeartbeat: LogIndex = logIndex(0)
   /** Index of the snapshot on its way; 0 unless `state` is snapshot. */
   pendingSnapshot: LogIndex = logIndex(0)
+  /** Its entries are being read from disk; outlives changes of state and term until answered. */
+  fetch: FetchUnderWay | null = null
   recentActive = false
   /** Highest read round acknowledged in this term. */
   readRound = 0

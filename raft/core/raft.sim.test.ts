@@ -10,6 +10,8 @@ interface Shape {
   readonly name: string
   readonly voters: number
   readonly learners: number
+  /** Nodes that begin with nothing; with any, the membership changes all the time. */
+  readonly joiners?: number
   readonly seeds: number
   /** What has to happen at least once, or the run shows little. */
   readonly covers: readonly string[]
@@ -17,7 +19,14 @@ interface Shape {
 
 const alone = ['elected', 'write', 'read answered']
 const pair = [...alone, 'read refused', 'timeoutNow', 'proposalForward', 'refused no-leader']
-const many = [...pair, 'snapshotRequest', 'readIndexResponse', 'refused too-many-uncommitted']
+const many = [
+  ...pair,
+  'snapshotRequest',
+  'readIndexResponse',
+  'refused too-many-uncommitted',
+  'fetch',
+]
+const changing = [...many, 'changed', 'joint', 'refused change-pending', 'refused not-leader']
 
 const shapes: readonly Shape[] = [
   { name: 'three voters', voters: 3, learners: 0, seeds: 240, covers: many },
@@ -25,10 +34,11 @@ const shapes: readonly Shape[] = [
   { name: 'three voters and a learner', voters: 3, learners: 1, seeds: 80, covers: many },
   { name: 'one voter', voters: 1, learners: 0, seeds: 20, covers: alone },
   { name: 'two voters', voters: 2, learners: 0, seeds: 20, covers: pair },
+  { name: 'members that change', voters: 3, learners: 0, joiners: 3, seeds: 120, covers: changing },
 ]
 
 function simulate(seed: number, shape: Shape): Simulation {
-  const simulation = new Simulation(seed, shape.voters, shape.learners)
+  const simulation = new Simulation(seed, shape.voters, shape.learners, shape.joiners)
   try {
     simulation.run(steps)
     simulation.heal()

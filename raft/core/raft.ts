@@ -7,6 +7,7 @@
 //                                   └──────────────────┴─> committed: apply, then applied(index)
 
 import { assert, unreachable } from '../../platform/errors.js'
+import { handleFetched } from './catch-up.js'
 import type { ConfChange } from './conf-change.js'
 import type { RaftConfig, RaftState, RaftStatus } from './config.js'
 import { openSeals } from './durable.js'
@@ -95,11 +96,15 @@ export class Raft {
    */
   constructor(config: RaftConfig, state: RaftState, appliedIndex: LogIndex) {
     checkConfig(config)
-    const { hardState, snapshot, entries } = state
+    const { hardState, snapshot, entries, entriesAfter } = state
+    assert(
+      (entriesAfter?.index ?? 0) <= appliedIndex,
+      'what is still to be applied is in memory at a start',
+    )
     assert(appliedIndex >= snapshot.index, 'the log starts no later than the applied state ends')
     const known = Math.max(hardState.commit, appliedIndex, snapshot.index)
     const commit = Math.max(known, committedByChange(entries))
-    const log = new RaftLog(snapshot, entries, commit, appliedIndex)
+    const log = new RaftLog(snapshot, entries, commit, appliedIndex, state)
     this.core = new CoreState(config, untorn(hardState, log.lastTerm), snapshot, log)
     applyConfChanges(this.core, appliedIndex)
     this.core.applied = appliedIndex
@@ -170,6 +175,7 @@ export class Raft {
       core.log.hasDeliverable ||
       core.readStates.length > 0 ||
       core.refused.length > 0 ||
+      core.fetches.length > 0 ||
       this.softStateChanged() ||
       this.appendDue()
     )
@@ -188,12 +194,13 @@ export class Raft {
       committed: core.log.takeDeliverable(committedEntriesMaxPerReady),
       readStates: core.readStates.length === 0 ? noReadStates : core.readStates,
       refusedProposals: core.refused.length === 0 ? noRefusals : core.refused,
-      fetches: noFetches,
+      fetches: core.fetches.length === 0 ? noFetches : core.fetches,
       softState: this.softStateChanged() ? this.takeSoftState() : null,
     }
     if (core.outbox.length > 0) core.outbox = []
     if (core.readStates.length > 0) core.readStates = []
     if (core.refused.length > 0) core.refused = []
+    if (core.fetches.length > 0) core.fetches = []
     return ready
   }
 
@@ -205,6 +212,7 @@ export class Raft {
     const { core } = this
     const task = core.storing.finish(taskId)
     core.log.stableTo(task.stableTo)
+    core.shrinkLog()
     if (task.snapshotIndex > core.applied) core.applied = task.snapshotIndex
     countOwnVote(core)
     countSelf(core)
@@ -220,6 +228,7 @@ export class Raft {
     assert(index <= core.log.delivered, 'only what was handed out can have been applied')
     const changed = applyConfChanges(core, index)
     core.applied = index
+    core.shrinkLog()
     if (changed) settleMembership(core)
     leaveJointIfDue(core)
     takeOverIfDue(core)
@@ -238,9 +247,9 @@ export class Raft {
     }
   }
 
-  /** Answers a fetch; null when the entries were compacted meanwhile. */
+  /** Answers a fetch of `Ready.fetches`; null when the entries were compacted meanwhile. */
   fetched(id: number, found: FetchedEntries | null): void {
-    assert(found === null || id > 0, 'only what was asked for is answered')
+    handleFetched(this.core, id, found)
   }
 
   /**

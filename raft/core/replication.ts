@@ -3,11 +3,20 @@
 // turn leaves at once in `flush`, so a thousand proposals make one message per follower.
 
 import { assert, unreachable } from '../../platform/errors.js'
+import { fetchEntries } from './catch-up.js'
 import { entriesBytes, entryBytes } from './log.js'
 import type { Progress } from './progress.js'
 import { confirmRounds, startRound } from './read-index.js'
 import type { CoreState } from './state.js'
-import { type Entry, type LogIndex, logIndex, type Message, type NodeId, term } from './types.js'
+import {
+  type Entry,
+  type LogIndex,
+  logIndex,
+  type Message,
+  type NodeId,
+  type Term,
+  term,
+} from './types.js'
 
 type Of<K extends Message['kind']> = Extract<Message, { kind: K }>
 
@@ -39,6 +48,10 @@ function feed(core: CoreState, progress: Progress): void {
       return
     case 'replicate':
       while (progress.next <= core.log.last && !progress.inflights.full) {
+        if (isFetchedFirst(core, progress)) {
+          fetchEntries(core, progress)
+          break
+        }
         if (!sendAppend(core, progress, true)) return
       }
       if (progress.nudge || (progress.next > core.log.last && progress.sentCommit < core.commit)) {
@@ -50,6 +63,11 @@ function feed(core: CoreState, progress: Progress): void {
   }
 }
 
+/** Its entries are not in memory. One that needs a snapshot is not helped by them. */
+function isFetchedFirst({ log }: CoreState, { next }: Progress): boolean {
+  return log.isOnDiskAlone(next) && log.termAt(logIndex(next - 1)) !== null
+}
+
 /** False when a snapshot has to be sent instead. */
 function sendAppend(core: CoreState, progress: Progress, withEntries: boolean): boolean {
   const prevIndex = logIndex(progress.next - 1)
@@ -58,11 +76,24 @@ function sendAppend(core: CoreState, progress: Progress, withEntries: boolean): 
     sendSnapshot(core, progress)
     return false
   }
-  const { last } = core.log
+  const { last, cachedAfter } = core.log
+  const inMemory = progress.next > cachedAfter && progress.next <= last
   const entries =
-    withEntries && progress.next <= last
+    withEntries && inMemory
       ? core.log.slice(progress.next, last, core.config.entriesBytesMaxPerMessage)
       : noEntries
+  sendEntries(core, progress, prevTerm, entries)
+  return true
+}
+
+/** From `next` on, whose predecessor is of `prevTerm`. */
+export function sendEntries(
+  core: CoreState,
+  progress: Progress,
+  prevTerm: Term,
+  entries: readonly Entry[],
+): void {
+  const prevIndex = logIndex(progress.next - 1)
   core.send({
     kind: 'appendRequest',
     from: core.id,
@@ -78,7 +109,6 @@ function sendAppend(core: CoreState, progress: Progress, withEntries: boolean): 
   progress.nudge = false
   if (entries.length > 0) progress.sent(lastSent, entriesBytes(entries))
   else if (progress.state === 'probe') progress.paused = true
-  return true
 }
 
 /**
@@ -92,7 +122,7 @@ function wasFounded(core: CoreState, id: NodeId): boolean {
 }
 
 /** The shell streams the data and reports through `snapshotDone`. */
-function sendSnapshot(core: CoreState, progress: Progress): void {
+export function sendSnapshot(core: CoreState, progress: Progress): void {
   // Nobody there to take it: wait for a sign of life.
   if (!progress.recentActive) return
   const snapshot = snapshotAt(core, core.applied)

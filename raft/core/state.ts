@@ -12,6 +12,7 @@ import { Tracker } from './tracker.js'
 import {
   type AfterDurable,
   type ConfState,
+  type EntryFetch,
   type HardState,
   type LogIndex,
   logIndex,
@@ -85,6 +86,8 @@ export class CoreState {
   sealed: AfterDurable[] = []
   readStates: ReadState[] = []
   refused: RefusedProposals[] = []
+  fetches: EntryFetch[] = []
+  nextFetchId = 1
   ignoredMessages = 0
 
   constructor(config: RaftConfig, hardState: HardState, snapshot: SnapshotMeta, log: RaftLog) {
@@ -152,6 +155,12 @@ export class CoreState {
 
   get committedInTerm(): boolean {
     return this.log.termAt(this.log.commit) === this.term
+  }
+
+  /** Leaves to the disk what is applied and durable, beyond what is kept in memory. */
+  shrinkLog(): void {
+    const { cachedBytesMax } = this.config
+    if (cachedBytesMax !== undefined) this.log.shrink(this.applied, cachedBytesMax)
   }
 
   /** The whole log is cut from `index` on, in memory and in what is being written. */

@@ -22,6 +22,11 @@ export class TermRuns {
     this.runs.push({ from: index, term: entryTerm })
   }
 
+  /** In order. */
+  get all(): readonly TermRun[] {
+    return this.runs.slice()
+  }
+
   /** Of the last entry; null without entries. */
   get lastTerm(): Term | null {
     return this.runs.at(-1)?.term ?? null

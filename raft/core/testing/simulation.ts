@@ -20,6 +20,7 @@ interface Rates {
   readonly transfer: number
   readonly delivery: number
   readonly late: number
+  readonly change: number
 }
 
 interface OpenRead {
@@ -33,7 +34,7 @@ const liveRoundsMax = 400
 
 export class Simulation {
   readonly nodes: TestNode[] = []
-  readonly safety: Safety
+  readonly safety = new Safety()
   private readonly random: Random
   private readonly rates: Rates
   private network: Post[] = []
@@ -50,20 +51,24 @@ export class Simulation {
   /** Order and kind of all that happened, folded into one number. */
   traceHash = 0
 
-  constructor(seed: number, votersCount: number, learnersCount = 0) {
+  /** `joinersCount` more nodes begin with nothing; with any, the membership changes all the time. */
+  constructor(seed: number, votersCount: number, learnersCount = 0, joinersCount = 0) {
     this.random = seededRandom(seed)
     const voters = Array.from({ length: votersCount }, (_, i) => nodeId(i + 1))
     const learners = Array.from({ length: learnersCount }, (_, i) => nodeId(votersCount + i + 1))
     const confState = { voters, votersOutgoing: [], learners, learnersNext: [] }
-    this.safety = new Safety(voters)
-    for (const id of [...voters, ...learners]) {
+    const nobody = { voters: [], votersOutgoing: [], learners: [], learnersNext: [] }
+    const founders = votersCount + learnersCount
+    for (let id = 1; id <= founders + joinersCount; id++) {
+      const first = id <= founders ? confState : nobody
       this.nodes.push(
-        new TestNode(id, seededRandom(seed * 64 + id), emptyDisk(confState), {
+        new TestNode(nodeId(id), seededRandom(seed * 64 + id), emptyDisk(first), {
           electionTicks: 3 + this.random.integer(5),
           // From one entry a message, where terms are sent apart, to several.
           entriesBytesMaxPerMessage: 1 + this.random.integer(400),
           inflightMessagesMax: 1 + this.random.integer(6),
           uncommittedBytesMax: 2000,
+          ...(this.random.next() < 0.5 ? {} : { cachedBytesMax: this.random.integer(900) }),
         }),
       )
     }
@@ -78,6 +83,7 @@ export class Simulation {
       compact: this.random.next() * 0.03,
       transfer: this.random.next() * 0.02,
       late: this.random.next() * 0.03,
+      change: joinersCount === 0 ? 0 : this.random.next() * 0.03,
       delivery: 0.5 + this.random.next() * 0.4,
     }
   }
@@ -99,7 +105,7 @@ export class Simulation {
     for (let round = 0; round < liveRoundsMax; round++) {
       for (const node of this.nodes) this.touch(node, () => node.raft.tick())
       this.settle()
-      const leader = this.nodes.find(n => n.raft.status().role === 'leader')
+      const leader = this.leader()
       if (leader === undefined) continue
       this.propose(leader)
       this.settle()
@@ -108,11 +114,19 @@ export class Simulation {
     throw new SafetyError('a healed cluster elects a leader and commits on every node')
   }
 
+  /** Of the newest term: others may not know yet that they lead no more. */
+  private leader(): TestNode | undefined {
+    const leaders = this.nodes.filter(n => n.raft.status().role === 'leader')
+    return leaders.sort((a, b) => b.raft.status().term - a.raft.status().term)[0]
+  }
+
   private agreed(leader: TestNode): boolean {
-    const { lastIndex, term } = leader.raft.status()
-    if (leader.raft.termAt(lastIndex) !== term) return false
-    for (const node of this.nodes) if (node.machine.length !== lastIndex) return false
-    for (const node of this.nodes) {
+    const { lastIndex, term, confState } = leader.raft.status()
+    if (leader.raft.termAt(lastIndex) !== term || confState.votersOutgoing.length > 0) return false
+    const ids = new Set([...confState.voters, ...confState.learners])
+    const members = this.nodes.filter(n => ids.has(n.id))
+    for (const node of members) if (node.machine.length !== lastIndex) return false
+    for (const node of members) {
       for (let at = 0; at < lastIndex; at++) {
         const same = node.machine[at]?.sequence === leader.machine[at]?.sequence
         if (!same) throw new SafetyError('equal applied indexes mean equal states')
@@ -128,7 +142,9 @@ export class Simulation {
         this.deliver()
         continue
       }
-      const busy = this.nodes.find(n => n.tasks.length > 0 || n.committed.length > 0)
+      const busy = this.nodes.find(
+        n => n.tasks.length > 0 || n.committed.length > 0 || n.fetches.length > 0,
+      )
       if (busy === undefined) return
       this.work(busy)
     }
@@ -243,7 +259,17 @@ export class Simulation {
     } else if (dice < 0.43) {
       const target = this.pick(this.nodes).id
       this.touch(node, () => node.raft.unreachable(target))
-    } else this.work(node)
+    } else if (dice < 0.43 + rates.change) this.change(node)
+    else this.work(node)
+  }
+
+  private change(node: TestNode): void {
+    const { random } = this
+    const operations = Array.from({ length: 1 + random.integer(3) }, () => ({
+      kind: (['addVoter', 'addLearner', 'remove'] as const)[random.integer(3)] ?? 'remove',
+      node: this.pick(this.nodes).id,
+    }))
+    this.touch(node, () => node.raft.proposeConfChange(this.nextSequence++, operations))
   }
 
   private tick(node: TestNode): void {
@@ -278,8 +304,17 @@ export class Simulation {
         this.sendAll(node, node.post(messages))
       })
     }
+    if (node.fetches.length > 0 && (this.healed || random.next() >= rates.slowDisk)) {
+      this.safety.count('fetch')
+      this.touch(node, () => node.answerFetch())
+    }
     if (node.committed.length > 0 && (this.healed || random.next() >= rates.slowApply)) {
+      const before = node.raft.confState
       this.touch(node, () => this.safety.applied(node.apply(1 + random.integer(5))))
+      const { confState } = node.raft
+      if (confState !== before) {
+        this.safety.count(confState.votersOutgoing.length > 0 ? 'joint' : 'changed')
+      }
     }
   }
 

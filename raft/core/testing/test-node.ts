@@ -4,12 +4,15 @@
 
 import { must } from '../../../platform/errors.js'
 import type { Random } from '../../../platform/random.js'
-import type { RaftConfig } from '../config.js'
+import type { RaftConfig, RaftState } from '../config.js'
+import { entryBytes } from '../log.js'
 import { Raft } from '../raft.js'
+import { TermRuns } from '../term-runs.js'
 import {
   type AppendTask,
   type ConfState,
   type Entry,
+  type EntryFetch,
   type HardState,
   type LogIndex,
   logIndex,
@@ -70,6 +73,8 @@ export class TestNode {
   machine: Entry[]
   tasks: PendingTask[] = []
   committed: Entry[] = []
+  /** Not answered yet, oldest first. */
+  fetches: EntryFetch[] = []
   private readonly config: RaftConfig
   private readonly arrived = new Map<LogIndex, readonly Entry[]>()
 
@@ -82,10 +87,9 @@ export class TestNode {
   }
 
   private boot(): Raft {
-    const { hardState, snapshot, entries } = this.disk
     return new Raft(
       this.config,
-      { hardState, snapshot, entries: entries.slice() },
+      recover(this.disk, this.machine.length, this.config.cachedBytesMax),
       logIndex(this.machine.length),
     )
   }
@@ -113,7 +117,27 @@ export class TestNode {
       this.tasks.push({ task: append, state })
     }
     for (const entry of ready.committed) this.committed.push(entry)
+    this.fetches.push(...ready.fetches)
     return ready
+  }
+
+  /** The oldest fetch is answered from what is on disk at this moment. */
+  answerFetch(): void {
+    const { id, from, bytesMax } = must(this.fetches.shift(), 'a fetch is under way')
+    const { snapshot, entries } = this.disk
+    if (from <= snapshot.index) {
+      this.raft.fetched(id, null)
+      return
+    }
+    const before = entries[from - snapshot.index - 2]
+    const found: Entry[] = []
+    let bytes = 0
+    for (const entry of entries.slice(from - snapshot.index - 1)) {
+      bytes += entryBytes(entry)
+      if (found.length > 0 && bytes > bytesMax) break
+      found.push(entry)
+    }
+    this.raft.fetched(id, { prevTerm: before?.term ?? snapshot.term, entries: found })
   }
 
   /** Messages with the data that goes along, as of now. */
@@ -206,8 +230,34 @@ export class TestNode {
   restart(): void {
     this.tasks = []
     this.committed = []
+    this.fetches = []
     this.arrived.clear()
     this.machine = this.disk.machine.slice()
     this.raft = this.boot()
+  }
+}
+
+/** As storage recovers it: entries beyond the limit that were applied are left on disk. */
+function recover(disk: TestDisk, applied: number, cachedBytesMax: number | undefined): RaftState {
+  const { hardState, snapshot, entries } = disk
+  let count = 0
+  let bytes = 0
+  for (const entry of entries) bytes += entryBytes(entry)
+  while (bytes > (cachedBytesMax ?? bytes) && snapshot.index + count < applied) {
+    bytes -= entryBytes(entries[count] as Entry)
+    count++
+  }
+  const onDisk = entries.slice(0, count)
+  const last = onDisk.at(-1)
+  if (last === undefined) return { hardState, snapshot, entries: entries.slice() }
+  const runs = new TermRuns()
+  for (const { index, term: ofEntry } of onDisk) runs.append(index, ofEntry)
+  return {
+    hardState,
+    snapshot,
+    entries: entries.slice(count),
+    entriesAfter: { index: last.index, term: last.term },
+    termRuns: runs.all,
+    confChanges: onDisk.filter(({ kind }) => kind === 'confChange'),
   }
 }

@@ -1,0 +1,100 @@
+// Followers that need entries which are no more in memory: the shell reads them from the log, while
+// everybody else is fed from memory as before. Counterpart: none in etcd-io/raft, whose storage keeps in
+// memory all that a follower may still ask for; a log that is compacted seldom may hold gigabytes.
+//
+//   feed: next is on disk alone ──> Ready.fetches ──> shell reads ──> fetched ──> appendRequests
+//             ^ one under way a follower, of about one message                        │
+//             └───────────────────── until next is in memory ─────────────────────────┘
+//
+// An answer that comes too late (another term, another way to feed it, a snapshot) is of no use and
+// dropped; what is asked then is asked anew. While probing nothing is fetched: one empty message finds
+// out where the logs agree.
+
+import { assert } from '../../platform/errors.js'
+import { entryBytes } from './log.js'
+import type { Progress } from './progress.js'
+import { sendEntries, sendSnapshot } from './replication.js'
+import type { CoreState } from './state.js'
+import { type Entry, type FetchedEntries, logIndex, type Term } from './types.js'
+
+/** A fetch under way. */
+export interface FetchUnderWay {
+  readonly id: number
+  readonly from: number
+  /** In which it was asked for. */
+  readonly term: number
+}
+
+/** Asks for the entries from `next` on, unless an earlier question is not answered yet. */
+export function fetchEntries(core: CoreState, progress: Progress): void {
+  if (progress.fetch !== null) return
+  const { next } = progress
+  const id = core.nextFetchId++
+  progress.fetch = { id, from: next, term: core.term }
+  const bytesMax = core.config.entriesBytesMaxPerMessage
+  core.fetches.push({ id, to: progress.id, from: next, bytesMax })
+}
+
+/** Null: they were compacted meanwhile. Ids that nobody waits for any more are ignored. */
+export function handleFetched(core: CoreState, id: number, found: FetchedEntries | null): void {
+  const progress = core.tracker.peers.find(({ fetch }) => fetch?.id === id)
+  const fetch = progress?.fetch ?? null
+  if (progress === undefined || fetch === null) return
+  progress.fetch = null
+  if (core.role !== 'leader') return
+  const isStale =
+    fetch.term !== core.term || progress.state !== 'replicate' || progress.next !== fetch.from
+  if (!isStale && found === null) {
+    sendSnapshot(core, progress)
+    return
+  }
+  if (!isStale && found !== null) sendFetched(core, progress, found)
+  core.sendDue = true
+}
+
+/**
+ * What does not fit into the limits of flow control is asked for again. What is in memory comes from
+ * there: behind it the disk may still have what another leader's entries are about to replace.
+ */
+function sendFetched(core: CoreState, progress: Progress, found: FetchedEntries): void {
+  const { entriesBytesMaxPerMessage } = core.config
+  let { prevTerm } = found
+  let rest = found.entries.filter(({ index }) => index <= core.log.cachedAfter)
+  checkFetched(core, progress, prevTerm, rest)
+  while (rest.length > 0 && !progress.inflights.full) {
+    const count = countWithin(rest, entriesBytesMaxPerMessage)
+    sendEntries(core, progress, prevTerm, rest.slice(0, count))
+    prevTerm = (rest[count - 1] as Entry).term
+    rest = rest.slice(count)
+  }
+}
+
+/** What is on disk alone was applied here, so it is what this log says of it, for ever. */
+function checkFetched(
+  { log }: CoreState,
+  { next }: Progress,
+  prevTerm: Term,
+  entries: readonly Entry[],
+): void {
+  assert(entries.length > 0, 'a fetch is answered by an entry at least')
+  const known = log.termAt(logIndex(next - 1))
+  assert(known === null || known === prevTerm, 'the log on disk is the log: term before')
+  let index: number = next
+  for (const entry of entries) {
+    assert(entry.index === index, 'fetched entries have no gap')
+    const ofLog = log.termAt(entry.index)
+    assert(ofLog === null || ofLog === entry.term, 'the log on disk is the log: term')
+    index++
+  }
+}
+
+function countWithin(entries: readonly Entry[], bytesMax: number): number {
+  let bytes = 0
+  let count = 0
+  for (const entry of entries) {
+    bytes += entryBytes(entry)
+    if (bytes > bytesMax && count > 0) break
+    count++
+  }
+  return count
+}
