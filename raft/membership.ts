@@ -6,7 +6,7 @@
 import type { Clock } from '../platform/clock.js'
 import type { Outcome, RaftsmanError } from '../platform/errors.js'
 import type { Logger } from '../platform/logger.js'
-import { CatchUp } from './catch-up.js'
+import { LearnerRounds } from './learner-rounds.js'
 import { isJoint } from './core/conf-change.js'
 import type { Raft } from './core/raft.js'
 import type { NodeId, ProposalRefusal, SoftState } from './core/types.js'
@@ -53,7 +53,7 @@ const passing: ReadonlySet<ProposalRefusal> = new Set([
 
 export class Membership {
   private readonly environment: MembershipEnvironment
-  private readonly catchUp: CatchUp
+  private readonly rounds: LearnerRounds
   private pursuit: Pursuit | null = null
   /** Learners that are to become voters, by node. */
   private readonly toPromote = new Set<NodeId>()
@@ -62,7 +62,7 @@ export class Membership {
 
   constructor(environment: MembershipEnvironment) {
     this.environment = environment
-    this.catchUp = new CatchUp(environment.electionMs)
+    this.rounds = new LearnerRounds(environment.electionMs)
   }
 
   /** Answers when the goal is reached, once; see `Replica` for the errors. */
@@ -99,7 +99,7 @@ export class Membership {
 
   noteSoftState({ role, leader }: SoftState): void {
     if (role === 'leader') return
-    this.catchUp.clear()
+    this.rounds.clear()
     this.toPromote.clear()
     const { pursuit } = this
     if (pursuit === null) return
@@ -114,7 +114,7 @@ export class Membership {
     const { raft } = this.environment
     const { role, progress, lastIndex } = raft.status()
     if (role !== 'leader') return
-    this.catchUp.update(progress, lastIndex, nowMs)
+    this.rounds.update(progress, lastIndex, nowMs)
     this.forgetOthers(progress.map(({ id }) => id))
     this.advance()
     const { pursuit } = this
@@ -192,7 +192,7 @@ export class Membership {
     return {
       confState: raft.confState,
       isAlive: id => id === self || now - (this.heard.get(id) ?? -Infinity) <= electionMs,
-      keepsUp: id => this.catchUp.keepsUp(id),
+      keepsUp: id => this.rounds.keepsUp(id),
       hasAddress: id => contacts.isConfigured(id),
     }
   }

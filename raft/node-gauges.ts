@@ -12,6 +12,7 @@ export class NodeGauges {
   private readonly commit: Gauge
   private readonly applied: Gauge
   private readonly pending: Gauge
+  private readonly damaged: Gauge
   private readonly changes: Counter
   private lastLeader: NodeId = noNode
 
@@ -22,6 +23,7 @@ export class NodeGauges {
     this.commit = metrics.gauge('raftsman_raft_commit_index', 'Last committed entry.')
     this.applied = metrics.gauge('raftsman_raft_applied_index', 'Last applied entry.')
     this.pending = metrics.gauge('raftsman_raft_proposals_pending', 'Unanswered proposals.')
+    this.damaged = metrics.gauge('raftsman_raft_damaged', '1 while lost entries are brought back.')
     this.changes = metrics.counter('raftsman_raft_leader_changes_total', 'Leaders seen.')
   }
 
@@ -39,5 +41,6 @@ export class NodeGauges {
     this.commit.set(status.commitIndex)
     this.applied.set(status.appliedIndex)
     this.pending.set(status.pendingProposals)
+    this.damaged.set(status.damaged ? 1 : 0)
   }
 }

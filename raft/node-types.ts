@@ -89,6 +89,8 @@ export interface RaftNodeStatus {
   readonly pendingProposals: number
   /** The log cannot be written for want of room. */
   readonly diskFull: boolean
+  /** What this node lost of its log or its state is being brought back by a leader. */
+  readonly damaged: boolean
 }
 
 export type ProposalDone = (error: RaftsmanError | null, result?: unknown) => void

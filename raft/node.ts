@@ -20,7 +20,6 @@ import { Raft } from './core/raft.js'
 import type {
   AppendTask,
   Entry,
-  EntryFetch,
   LogIndex,
   MemberAddress,
   Message,
@@ -51,7 +50,7 @@ import { ReadBook } from './read-book.js'
 import { cachedBytesUsual, openLog } from './recovery.js'
 import type { OpenedLog } from './recovery.js'
 import { Restore } from './restore.js'
-import { SnapshotsOut } from './snapshots-out.js'
+import { SlowFollowers } from './slow-followers.js'
 import type { RaftLog } from './storage/log.js'
 import { Contacts, isMember } from './transport/contacts.js'
 import type { RefusalReason } from './transport/refusals.js'
@@ -90,13 +89,15 @@ export class RaftNode implements Replica, Reconfiguration {
   private readonly restore: Restore
   private readonly gauges: NodeGauges
   private readonly handovers: Handovers
-  private readonly snapshotsOut: SnapshotsOut
+  private readonly slowFollowers: SlowFollowers
   private readonly membership: Membership
   private readonly listeners: ((state: SoftState) => void)[] = []
   private readonly contacts: Contacts
   private transport: Transport | null = null
   private ticker: Timer | null = null
   private scheduled = false
+  /** 0 when nothing is missing. */
+  private damagedUpTo: number
   private lastTickMs: number
   /** Tasks given to the log, oldest first, with the time at which they were. */
   private readonly writing: { readonly id: number; readonly sinceMs: number }[] = []
@@ -147,6 +148,12 @@ export class RaftNode implements Replica, Reconfiguration {
       this.raft.confState,
     )
     const { logger, raft } = this
+    this.damagedUpTo = state.damaged?.floor ?? 0
+    if (this.damagedUpTo > 0)
+      logger.error(
+        { floor: this.damagedUpTo },
+        'this member lost what it may have acknowledged; it does not vote until a leader brought it back',
+      )
     const onWork = () => this.schedule()
     this.handovers = new Handovers({
       raft,
@@ -166,7 +173,7 @@ export class RaftNode implements Replica, Reconfiguration {
       contacts: this.contacts,
       onWork,
     })
-    this.snapshotsOut = new SnapshotsOut({ raft, stateMachine, clock, logger, onWork })
+    this.slowFollowers = new SlowFollowers({ raft, stateMachine, log, clock, logger, onWork })
     this.restore = new Restore({
       stateMachine,
       logger,
@@ -312,6 +319,7 @@ export class RaftNode implements Replica, Reconfiguration {
       address: this.transport?.address ?? this.options.listen,
       pendingProposals: this.proposals.size,
       diskFull: this.log.full,
+      damaged: this.damagedUpTo > 0,
     }
   }
 
@@ -425,8 +433,18 @@ export class RaftNode implements Replica, Reconfiguration {
     }
     this.transport?.flush()
     if (this.applier.slice(entry => this.noteApplied(entry))) this.advance()
+    if (this.damagedUpTo > 0) this.noteDamage()
     if (this.writing.length === 0) this.restore.dropUnclaimed()
     if (this.applier.hasWork || raft.hasReady()) this.schedule()
+  }
+
+  /** What was lost is back, and this node votes again. */
+  private noteDamage(): void {
+    const { damaged, durable } = this.raft.status()
+    if (damaged || durable < this.damagedUpTo) return
+    this.damagedUpTo = 0
+    this.logger.warn({}, 'what was lost is back, this member is whole again')
+    this.log.repaired()
   }
 
   private noteApplied(entry: Entry): void {
@@ -440,7 +458,7 @@ export class RaftNode implements Replica, Reconfiguration {
     if (ready.softState !== null) this.tell(ready.softState)
     for (const message of ready.messages) this.send(message)
     if (ready.append !== null) this.take(ready.append)
-    for (const fetch of ready.fetches) this.fetch(fetch)
+    for (const fetch of ready.fetches) this.slowFollowers.fetch(fetch)
     this.applier.add(ready.committed)
     this.reads.confirm(ready.readStates, this.options.stateMachine.appliedIndex)
     for (const { sequences, reason } of ready.refusedProposals)
@@ -455,23 +473,6 @@ export class RaftNode implements Replica, Reconfiguration {
 
   private write(task: AppendTask): void {
     this.log.append(task, () => this.appended(task.id))
-  }
-
-  /** Old entries for a slow follower. */
-  private fetch(fetch: EntryFetch): void {
-    this.log.read(fetch.from, fetch.bytesMax, (error, found) => {
-      if (this.state === 'ended') return
-      if (error?.retryable === true) {
-        this.options.clock.setTimer(this.options.tickMs, () => {
-          if (this.state !== 'ended') this.fetch(fetch)
-        })
-        return
-      }
-      // What cannot be read back here is of no use to anybody: the follower gets a snapshot.
-      if (error !== null) this.logger.error({ error, from: fetch.from }, 'log not readable')
-      this.raft.fetched(fetch.id, found ?? null)
-      this.schedule()
-    })
   }
 
   private advance(): void {
@@ -502,7 +503,7 @@ export class RaftNode implements Replica, Reconfiguration {
 
   private send(message: Message): void {
     const transport = must(this.transport, 'nothing is sent before the transport is open')
-    if (message.kind === 'snapshotRequest') this.snapshotsOut.send(message, transport)
+    if (message.kind === 'snapshotRequest') this.slowFollowers.sendSnapshot(message, transport)
     else transport.send(message)
   }
 
@@ -547,7 +548,7 @@ export class RaftNode implements Replica, Reconfiguration {
     this.reads.rejectAll(raftNodeError('stopped'))
     this.handovers.end()
     this.membership.end()
-    this.snapshotsOut.end()
+    this.slowFollowers.end()
     this.restore.end()
     this.gauges.softState({ role: 'follower', leader: this.options.id, term: term(0) })
     const closed = () => {

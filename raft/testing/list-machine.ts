@@ -18,6 +18,8 @@ export function emptyListDisk(): ListDisk {
 export class ListMachine implements StateMachine {
   items: string[]
   appliedIndex: LogIndex
+  /** Snapshots that took the place of its state. */
+  restores = 0
   private readonly disk: ListDisk
   /** Entries applied between two flushes to the disk. */
   private readonly flushEvery: number
@@ -76,6 +78,7 @@ export class ListMachine implements StateMachine {
         const items: unknown = JSON.parse(Buffer.concat(chunks).toString())
         this.items = must(Array.isArray(items) ? items.map(String) : null, 'a list of items')
         this.appliedIndex = index
+        this.restores += 1
         this.flush()
         answer(null)
       },

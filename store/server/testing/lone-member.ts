@@ -89,6 +89,7 @@ export class LoneReplica implements Replica {
       address: '127.0.0.1:0',
       pendingProposals: 0,
       diskFull: this.full,
+      damaged: false,
     }
   }
 

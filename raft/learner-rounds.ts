@@ -13,7 +13,7 @@ interface Round {
   readonly keepsUp: boolean
 }
 
-export class CatchUp {
+export class LearnerRounds {
   private readonly electionMs: number
   private rounds = new Map<NodeId, Round>()
 

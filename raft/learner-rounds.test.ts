@@ -1,7 +1,7 @@
 // Rounds of catching up, thesis 4.2.1, told second by second.
 
 import { expect, test } from 'vitest'
-import { CatchUp } from './catch-up.js'
+import { LearnerRounds } from './learner-rounds.js'
 import type { PeerStatus } from './core/config.js'
 import { logIndex, nodeId } from './core/types.js'
 
@@ -19,10 +19,10 @@ const peer = (id: number, match: number, learner = true): PeerStatus => ({
 
 /** Looks at [time, match of the learner, last entry of the leader], and says whether it keeps up. */
 function watched(looks: readonly (readonly [number, number, number])[]): boolean[] {
-  const catchUp = new CatchUp(1000)
+  const rounds = new LearnerRounds(1000)
   return looks.map(([nowMs, match, last]) => {
-    catchUp.update([peer(2, 5, false), peer(4, match)], logIndex(last), nowMs)
-    return catchUp.keepsUp(nodeId(4))
+    rounds.update([peer(2, 5, false), peer(4, match)], logIndex(last), nowMs)
+    return rounds.keepsUp(nodeId(4))
   })
 }
 
@@ -52,12 +52,12 @@ test('one that falls behind again does not', () => {
 })
 
 test('one that is not a learner, or not any more, has no rounds', () => {
-  const catchUp = new CatchUp(1000)
-  catchUp.update([peer(4, 9)], logIndex(9), 0)
-  expect(catchUp.keepsUp(nodeId(4))).toBe(true)
-  catchUp.update([peer(4, 9, false)], logIndex(9), 10)
-  expect(catchUp.keepsUp(nodeId(4))).toBe(false)
-  catchUp.update([peer(4, 9)], logIndex(9), 20)
-  catchUp.clear()
-  expect(catchUp.keepsUp(nodeId(4))).toBe(false)
+  const rounds = new LearnerRounds(1000)
+  rounds.update([peer(4, 9)], logIndex(9), 0)
+  expect(rounds.keepsUp(nodeId(4))).toBe(true)
+  rounds.update([peer(4, 9, false)], logIndex(9), 10)
+  expect(rounds.keepsUp(nodeId(4))).toBe(false)
+  rounds.update([peer(4, 9)], logIndex(9), 20)
+  rounds.clear()
+  expect(rounds.keepsUp(nodeId(4))).toBe(false)
 })
