@@ -11,39 +11,21 @@
 // out where the logs agree.
 
 import { assert } from '../../platform/errors.js'
+import { sendEntries, sendSnapshot } from './feeding.js'
 import { entryBytes } from './log.js'
 import type { Progress } from './progress.js'
-import { sendEntries, sendSnapshot } from './replication.js'
 import type { CoreState } from './state.js'
 import { type Entry, type FetchedEntries, logIndex, type Term } from './types.js'
 
-/** A fetch under way. */
-export interface FetchUnderWay {
-  readonly id: number
-  readonly from: number
-  /** In which it was asked for. */
-  readonly term: number
-}
-
-/** Asks for the entries from `next` on, unless an earlier question is not answered yet. */
-export function fetchEntries(core: CoreState, progress: Progress): void {
-  if (progress.fetch !== null) return
-  const { next } = progress
-  const id = core.nextFetchId++
-  progress.fetch = { id, from: next, term: core.term }
-  const bytesMax = core.config.entriesBytesMaxPerMessage
-  core.fetches.push({ id, to: progress.id, from: next, bytesMax })
-}
-
 /** Null: they were compacted meanwhile. Ids that nobody waits for any more are ignored. */
 export function handleFetched(core: CoreState, id: number, found: FetchedEntries | null): void {
-  const progress = core.tracker.peers.find(({ fetch }) => fetch?.id === id)
-  const fetch = progress?.fetch ?? null
-  if (progress === undefined || fetch === null) return
-  progress.fetch = null
+  const progress = core.tracker.peers.find(({ reading }) => reading?.id === id)
+  const asked = progress?.reading ?? null
+  if (progress === undefined || asked === null) return
+  progress.reading = null
   if (core.role !== 'leader') return
   const isStale =
-    fetch.term !== core.term || progress.state !== 'replicate' || progress.next !== fetch.from
+    asked.term !== core.term || progress.state !== 'replicate' || progress.next !== asked.from
   if (!isStale && found === null) {
     sendSnapshot(core, progress)
     return

@@ -21,9 +21,10 @@ import {
   isWithoutEffect,
 } from './conf-change.js'
 import { becomeFollower } from './elections.js'
+import { flush } from './feeding.js'
 import { appendOwn, refuse } from './proposals.js'
 import { confirmRounds } from './read-index.js'
-import { countSelf, flush } from './replication.js'
+import { countSelf } from './replication.js'
 import type { CoreState } from './state.js'
 import { type LogIndex, logIndex, noNode, type ProposalRefusal } from './types.js'
 

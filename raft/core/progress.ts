@@ -7,9 +7,16 @@
 //       └──────────── accepted ──────────┘ └────────────────────────────────────────┘
 
 import { assert } from '../../platform/errors.js'
-import type { FetchUnderWay } from './catch-up.js'
 import type { PeerStatus, ProgressState } from './config.js'
-import { type LogIndex, logIndex, type NodeId } from './types.js'
+import { type LogIndex, logIndex, type NodeId, type Term } from './types.js'
+
+/** Entries that were asked of the disk. */
+interface EntriesBeingRead {
+  readonly id: number
+  readonly from: LogIndex
+  /** In which they were asked for. */
+  readonly term: Term
+}
 
 /** Messages on their way, oldest first, in a ring of fixed size. */
 export class Inflights {
@@ -79,7 +86,7 @@ export class Progress {
   /** Index of the snapshot on its way; 0 unless `state` is snapshot. */
   pendingSnapshot: LogIndex = logIndex(0)
   /** Its entries are being read from disk; outlives changes of state and term until answered. */
-  fetch: FetchUnderWay | null = null
+  reading: EntriesBeingRead | null = null
   recentActive = false
   /** Highest read round acknowledged in this term. */
   readRound = 0

@@ -24,6 +24,7 @@ import {
   tickLeader,
   transferLeadership,
 } from './elections.js'
+import { flush, snapshotAt } from './feeding.js'
 import { checkInvariants } from './invariants.js'
 import { RaftLog } from './log.js'
 import {
@@ -42,7 +43,6 @@ import {
 import {
   answerStaleLeader,
   countSelf,
-  flush,
   handleAppendRequest,
   handleAppendResponse,
   handleHeartbeatRequest,
@@ -50,7 +50,6 @@ import {
   handleSnapshotDone,
   handleSnapshotRequest,
   handleUnreachable,
-  snapshotAt,
 } from './replication.js'
 import { CoreState } from './state.js'
 import {

@@ -2,6 +2,7 @@
 
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { unreachable } from '../../platform/errors.js'
 import { TermRuns } from './term-runs.js'
 import { logIndex, term } from './types.js'
 
@@ -31,6 +32,7 @@ function append(): fc.Arbitrary<Step> {
   })
 }
 
+/** Gives the last term that was ever used. */
 function take(runs: TermRuns, model: Model, step: Step, lastTerm: number): number {
   const last = model.start + model.terms.length
   switch (step.kind) {
@@ -58,6 +60,8 @@ function take(runs: TermRuns, model: Model, step: Step, lastTerm: number): numbe
       model.start = last
       runs.clear()
       return lastTerm
+    default:
+      return unreachable(step)
   }
 }
 
