@@ -2,6 +2,7 @@
 // runs. Figure 3 of the paper, plus what an implementation promises beyond it: votes and
 // acknowledgements rest on the disk, and reads are never stale.
 
+import { jointVotes } from '../quorum.js'
 import type { Entry, Message, NodeId, Ready, Term } from '../types.js'
 import type { TestNode } from './test-node.js'
 
@@ -17,7 +18,6 @@ interface SeenEntry {
 }
 
 export class Safety {
-  private readonly voters: readonly NodeId[]
   private readonly leaders = new Map<Term, NodeId>()
   private readonly votes = new Map<string, NodeId>()
   private readonly seen = new Map<string, SeenEntry>()
@@ -26,10 +26,6 @@ export class Safety {
   private readonly last = new Map<NodeId, { term: number; commit: number; applied: number }>()
   /** Most bare facts, for a run to show that it did something. */
   readonly coverage = new Map<string, number>()
-
-  constructor(voters: readonly NodeId[]) {
-    this.voters = voters
-  }
 
   get committedIndex(): number {
     return this.committed.length
@@ -87,11 +83,11 @@ export class Safety {
       if (known !== undefined) continue
       must(index === this.committed.length + 1, 'entries are committed without gaps')
       this.committed.push(term)
-      let disks = 0
-      for (const other of all) {
-        if (this.voters.includes(other.id) && hasOnDisk(other, index, term)) disks++
-      }
-      must(disks * 2 > this.voters.length, `the committed entry ${index} is on a quorum of disks`)
+      const disks = new Map(all.map(other => [other.id, hasOnDisk(other, index, term)]))
+      must(
+        jointVotes(node.raft.confState, disks) === 'won',
+        `the committed entry ${index} is on a quorum of disks`,
+      )
     }
   }
 
