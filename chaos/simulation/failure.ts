@@ -18,6 +18,7 @@ export const checkNames = [
   'starts-again',
   'no-crash',
   'liveness',
+  'stable-leader',
   'convergence',
 ] as const
 

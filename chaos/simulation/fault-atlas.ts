@@ -12,7 +12,8 @@ import { durableLog } from './durable-log.js'
 import { pick } from './streams.js'
 
 export interface AtlasOptions {
-  readonly machines: readonly Machine[]
+  /** The voters. */
+  readonly machines: () => readonly Machine[]
   readonly committedIndex: () => number
   readonly segmentBytes: number
 }
@@ -28,7 +29,8 @@ export class FaultAtlas {
 
   /** A machine that may lose durable bytes now, or null. */
   victim(random: Random): Machine | null {
-    const { machines, committedIndex, segmentBytes } = this.options
+    const { committedIndex, segmentBytes } = this.options
+    const machines = this.options.machines()
     if (this.damaged.size > 0 || machines.length < 3) return null
     const victim = pick(random, machines)
     if (victim === undefined) return null

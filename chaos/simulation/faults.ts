@@ -2,15 +2,24 @@
 // one out changes nothing about when and where the others strike. What lasts ends by itself.
 
 import type { Random } from '../../platform/random.js'
+import type { ConfState } from '../../raft/core/types.js'
 import { nodeId } from '../../raft/core/types.js'
 import type { Machine } from './machine.js'
+import { membershipStrikes } from './membership-faults.js'
 import type { SimNetwork } from './network.js'
 import type { Scheduler } from './scheduler.js'
+import { besiege } from './siege.js'
 import { between, chance, pick, wholeBetween } from './streams.js'
 import type { FaultKind } from './swarm.js'
 
 export interface FaultWorld {
-  readonly machines: readonly Machine[]
+  /** Those that are not retired. */
+  readonly machines: () => readonly Machine[]
+  /** The latest that some member has applied; null before the first. */
+  readonly membership: () => ConfState | null
+  /** A new machine, which runs and waits to be told of a cluster. */
+  readonly addMachine: () => Machine
+  readonly mark: (fact: string) => void
   readonly network: SimNetwork
   readonly scheduler: Scheduler
   readonly tickMs: number
@@ -24,26 +33,27 @@ export interface FaultWorld {
 }
 
 /** One occurrence. False when there was nothing to do. */
-type Strike = (world: FaultWorld, random: Random) => boolean
+export type Strike = (world: FaultWorld, random: Random) => boolean
 
 const after = (world: FaultWorld, delayMs: number, run: () => void) =>
   world.scheduler.after(delayMs, 'fault', null, () => {
     if (world.active()) run()
   })
 
-const running = (world: FaultWorld) => world.machines.filter(({ node }) => node !== null)
+const running = (world: FaultWorld) => world.machines().filter(({ node }) => node !== null)
 
 /** Faults that hit the leader more often than chance would find what others do not. */
 function victim(world: FaultWorld, random: Random): Machine | undefined {
-  const leader = world.machines.find(({ node }) => node?.status().role === 'leader')
+  const leader = world.machines().find(({ node }) => node?.status().role === 'leader')
   return leader !== undefined && chance(random, 0.4) ? leader : pick(random, running(world))
 }
 
 function pairOf(world: FaultWorld, random: Random): readonly [Machine, Machine] | null {
-  const a = pick(random, world.machines)
+  const machines = world.machines()
+  const a = pick(random, machines)
   const b = pick(
     random,
-    world.machines.filter(other => other !== a),
+    machines.filter(other => other !== a),
   )
   return a === undefined || b === undefined ? null : [a, b]
 }
@@ -105,7 +115,7 @@ function waysAcross(groups: ReadonlyMap<number, number>): (readonly [number, num
 }
 
 const partition: Strike = (world, random) => {
-  const { machines } = world
+  const machines = world.machines()
   if (machines.length < 2) return false
   const shape = random.integer(3)
   if (shape === 0) {
@@ -175,7 +185,7 @@ const powerCut: Strike = (world, random) => {
   // Now and then the whole room goes dark at once.
   const all = chance(random, 0.15)
   const one = victim(world, random)
-  const hit = all ? world.machines : one === undefined ? [] : [one]
+  const hit = all ? world.machines() : one === undefined ? [] : [one]
   for (const machine of hit) {
     if (!machine.powered) continue
     machine.powerCut()
@@ -208,7 +218,7 @@ const pause: Strike = (world, random) => {
 }
 
 const wallJump: Strike = (world, random) => {
-  const machine = pick(random, world.machines)
+  const machine = pick(random, world.machines())
   if (machine === undefined) return false
   machine.skew.wallOffsetMs += wholeBetween(random, -3_600_000, 3_600_000)
   return true
@@ -216,7 +226,7 @@ const wallJump: Strike = (world, random) => {
 
 const transfer: Strike = (world, random) => {
   const at = pick(random, running(world))
-  const target = pick(random, world.machines)
+  const target = pick(random, world.machines())
   const node = at?.node ?? null
   if (at === undefined || node === null || target === undefined) return false
   world.scheduler.after(0, 'fault', at.process, () =>
@@ -244,4 +254,6 @@ export const strikes: Record<FaultKind, Strike> = {
   'clock-skew': () => false,
   'wall-jump': wallJump,
   transfer,
+  ...membershipStrikes,
+  siege: besiege,
 }

@@ -1,7 +1,7 @@
 // What must hold, as plain sentences: figure 3 of the paper and what an implementation promises
 // beyond it. `afterStep` looks at the one member that took a step; `checkpoint` looks into all disks.
 
-import type { LogIndex, Message, Term } from '../../raft/core/types.js'
+import type { ConfState, LogIndex, Message, Term } from '../../raft/core/types.js'
 import { logIndex } from '../../raft/core/types.js'
 import type { Coverage } from './coverage.js'
 import { durableLog } from './durable-log.js'
@@ -38,8 +38,9 @@ export class Invariants {
   /** Up to here every committed entry was found on a quorum of disks. */
   private checkedIndex = 0
   private promises = 0
-  /** The latest membership that some member works with, by its voters. */
-  private voters: readonly number[] = []
+  /** The latest membership that some member has applied, and how far that one was. */
+  private confState: ConfState | null = null
+  private confStateIndex = -1
 
   constructor(options: InvariantOptions) {
     this.options = options
@@ -47,6 +48,11 @@ export class Invariants {
 
   get committedIndex(): number {
     return this.committed.length
+  }
+
+  /** Null before somebody has started. */
+  get membership(): ConfState | null {
+    return this.confState
   }
 
   afterStep(process: SimProcess): void {
@@ -86,7 +92,10 @@ export class Invariants {
     if (role === 'leader') this.leads(machine.id, term, lastIndex, firstIndex, termAt)
     this.commits(machine.id, Math.max(seen?.commit ?? 0, purged), commit, termAt)
     if (moved) {
-      this.voters = status.confState.voters
+      if (applied > this.confStateIndex && status.confState.voters.length > 0) {
+        this.confState = status.confState
+        this.confStateIndex = applied
+      }
       this.last.set(machine.id, { process, term, commit, applied, vote })
       const { trace } = this.options
       trace.note(machine.id * 2 ** 40 + term * 2 ** 20 + commit)
@@ -182,29 +191,33 @@ export class Invariants {
     }
   }
 
-  /** What is committed is durable on a quorum of the voters, or in their durable states. */
+  /**
+   * What is committed is durable, or in a durable state, on so many disks that no quorum can form
+   * without it. (Not: on a quorum of the latest membership, which may be a member larger than the one
+   * that committed it.)
+   */
   checkpoint(): void {
     const { damaged, machine, segmentBytes } = this.options
+    const { confState } = this
     const { length } = this.committed
-    if (length <= this.checkedIndex || this.voters.length === 0) return
+    if (length <= this.checkedIndex || confState === null) return
     this.options.coverage.mark('checkpoint')
     const term = this.committed[length - 1]
-    let holding = 0
-    let excused = 0
-    for (const id of this.voters) {
-      if (damaged().has(id)) {
-        excused += 1
-        continue
-      }
+    const lacks = (id: number): boolean => {
+      // Who has lost something durable gives no vote before it is whole again.
+      if (damaged().has(id)) return false
       const holder = machine(id)
       const log = durableLog(holder, segmentBytes)
-      if (log === null) continue
-      if (log.start >= length || log.termAt(length) === term) holding += 1
+      return log === null || (log.start < length && log.termAt(length) !== term)
     }
+    const couldElect = (voters: readonly number[]): boolean =>
+      voters.length === 0 || voters.filter(lacks).length * 2 > voters.length
+    const { voters, votersOutgoing } = confState
     holds(
-      (holding + excused) * 2 > this.voters.length,
+      !couldElect(voters) || (votersOutgoing.length > 0 && !couldElect(votersOutgoing)),
       'committed-durable',
-      () => `entry ${length} is committed and on the disks of ${holding} of ${this.voters.length}`,
+      () =>
+        `entry ${length} is committed, and a quorum of ${voters.join(', ')} could form without it`,
     )
     this.checkedIndex = length
   }

@@ -40,9 +40,14 @@ export interface MachineEnvironment {
   readonly died: (machine: Machine, process: SimProcess, kernelSaysSo: boolean) => void
   readonly nextPid: () => number
   readonly mark: (fact: string) => void
-  readonly peers: readonly RaftPeer[]
   /** It could not start for a reason that waiting does not mend. */
   readonly refusedToStart: (machine: Machine, error: RaftsmanError) => void
+}
+
+/** How it comes into a cluster: as one of its founders, or told of members that are there. */
+export interface Joining {
+  readonly join: boolean
+  readonly peers: readonly RaftPeer[]
 }
 
 export class Machine {
@@ -59,15 +64,19 @@ export class Machine {
   powered = true
   /** Somebody keeps it down on purpose. */
   keptDown = false
+  /** Thrown away: it was removed from the cluster, and never comes back. */
+  retired = false
   /** Disk calls answer no earlier. */
   stalledUntilMs = 0
   /** The file system has no room. */
   full = false
   private readonly environment: MachineEnvironment
+  private readonly joining: Joining
   private readonly latency: Random
   private lives = 0
 
-  constructor(id: number, environment: MachineEnvironment, skew: ClockSkew) {
+  constructor(id: number, environment: MachineEnvironment, joining: Joining, skew: ClockSkew) {
+    this.joining = joining
     this.id = id
     this.name = `m${id}`
     this.address = `m${id}:2380`
@@ -99,7 +108,7 @@ export class Machine {
   }
 
   start(): void {
-    if (this.process !== null || !this.powered || this.keptDown) return
+    if (this.process !== null || !this.powered || this.keptDown || this.retired) return
     const { environment, skew } = this
     const { scheduler, swarm, history } = environment
     this.lives += 1
@@ -121,7 +130,7 @@ export class Machine {
       id: nodeId(this.id),
       name: this.name,
       clusterId,
-      peers: environment.peers,
+      ...this.joining,
       listen: this.address,
       tls: null,
       directory: logDirectory,
@@ -142,6 +151,7 @@ export class Machine {
         inflightMessagesMax: swarm.inflightMessagesMax,
         inflightBytesMax: swarm.inflightBytesMax,
         uncommittedBytesMax: swarm.uncommittedBytesMax,
+        cachedBytesMax: swarm.cachedBytesMax,
       },
       onFatal: (error: Error) => this.ended(process, error),
     }
@@ -208,6 +218,11 @@ export class Machine {
     if (this.process !== null) this.gone(this.process, 'power')
     this.disk.crash()
     this.store.powerCut()
+  }
+
+  retire(): void {
+    this.retired = true
+    this.powerCut()
   }
 
   /** In good order: hands leadership over, then ends. */

@@ -3,7 +3,7 @@
 // healed ones must commit something new within a bound; at last everybody is healed and all agree.
 // Counterpart: the simulators of FoundationDB and TigerBeetle.
 
-import { assert, must } from '../../platform/errors.js'
+import { must } from '../../platform/errors.js'
 import type { Random } from '../../platform/random.js'
 import { nodeId } from '../../raft/core/types.js'
 import { Coverage } from './coverage.js'
@@ -15,6 +15,7 @@ import { History } from './history.js'
 import { Invariants } from './invariants.js'
 import type { MachineEnvironment } from './machine.js'
 import { Machine } from './machine.js'
+import type { Joining } from './machine.js'
 import { SimNetwork } from './network.js'
 import { Scheduler } from './scheduler.js'
 import { between, chance, Streams, wholeBetween } from './streams.js'
@@ -56,6 +57,8 @@ export class Simulation {
   private phase: 'safety' | 'liveness' | 'convergence' = 'safety'
   private faultNumber = 0
   private pid = 100
+  /** Machines that have been members. */
+  private readonly joined = new Set<number>()
 
   constructor(seed: number, overrides: SimulationOverrides) {
     this.streams = new Streams(seed)
@@ -94,24 +97,28 @@ export class Simulation {
       history,
       swarm,
       randomOf: name => this.streams.of(name),
-      machines: () => this.machines,
+      machines: () => this.present,
       operationsMax: overrides.operations ?? Number.MAX_SAFE_INTEGER,
       mark: fact => coverage.mark(fact),
     })
     this.build(overrides)
     this.atlas = new FaultAtlas({
-      machines: this.machines,
+      machines: () => this.members,
       committedIndex: () => this.invariants.committedIndex,
       segmentBytes,
     })
   }
 
   private build(overrides: SimulationOverrides): void {
-    const { swarm } = this
-    const ids = Array.from({ length: swarm.members }, (_, at) => at + 1)
-    const environment: MachineEnvironment = {
+    const ids = Array.from({ length: this.swarm.members }, (_, at) => at + 1)
+    const peers = ids.map(id => ({ id: nodeId(id), name: `m${id}`, address: `m${id}:2380` }))
+    for (const id of ids) this.make(id, { join: false, peers }, overrides)
+  }
+
+  private environment(): MachineEnvironment {
+    return {
       scheduler: this.scheduler,
-      swarm,
+      swarm: this.swarm,
       history: this.history,
       randomOf: name => this.streams.of(name),
       networkOf: process => this.network.of(process),
@@ -124,16 +131,66 @@ export class Simulation {
         return this.pid
       },
       mark: fact => this.coverage.mark(fact),
-      peers: ids.map(id => ({ id: nodeId(id), name: `m${id}`, address: `m${id}:2380` })),
       refusedToStart: (machine, error) => {
         throw new SimulationFailure('starts-again', `${machine.name}: ${error.message}`)
       },
     }
-    for (const id of ids) {
-      const machine = new Machine(id, environment, this.skewOf(id))
-      machine.disk.faults.syncsLie = overrides.lyingDisks === true
-      this.machines.push(machine)
-    }
+  }
+
+  private make(id: number, joining: Joining, overrides: SimulationOverrides): Machine {
+    const machine = new Machine(id, this.environment(), joining, this.skewOf(id))
+    machine.disk.faults.syncsLie = overrides.lyingDisks === true
+    this.machines.push(machine)
+    return machine
+  }
+
+  /** Ids are never used twice in a cluster. */
+  private addMachine(): Machine {
+    const known = this.present.map(({ id, name, address }) => ({ id: nodeId(id), name, address }))
+    const id = this.machines.length + 1
+    const machine = this.make(id, { join: true, peers: known }, {})
+    machine.startLater(between(this.streams.of('start'), 0, 1000))
+    return machine
+  }
+
+  /** Machines that were not thrown away. */
+  private get present(): readonly Machine[] {
+    return this.machines.filter(({ retired }) => !retired)
+  }
+
+  private isMember(id: number): boolean {
+    const confState = this.invariants.membership
+    if (confState === null) return id <= this.swarm.members
+    const { voters, votersOutgoing, learners, learnersNext } = confState
+    return [voters, votersOutgoing, learners, learnersNext].some(list => list.includes(nodeId(id)))
+  }
+
+  /** Those of the latest membership. */
+  private get members(): readonly Machine[] {
+    return this.machines.filter(({ id }) => this.isMember(id))
+  }
+
+  /** Members that all others know to be removed are thrown away, sooner or later. */
+  private retireRemoved(): void {
+    const random = this.streams.of('retire')
+    this.scheduler.after(between(random, 500, 3000), 'machine', null, () => {
+      for (const machine of this.present) {
+        if (this.isMember(machine.id)) this.joined.add(machine.id)
+        else if (this.joined.has(machine.id) && this.allKnowRemoved(machine.id)) machine.retire()
+      }
+      this.retireRemoved()
+    })
+  }
+
+  private allKnowRemoved(id: number): boolean {
+    return this.members.every(({ node }) => {
+      const { voters, votersOutgoing, learners } = node?.status().confState ?? {
+        voters: [nodeId(id)],
+        votersOutgoing: [],
+        learners: [],
+      }
+      return ![voters, votersOutgoing, learners].some(list => list.includes(nodeId(id)))
+    })
   }
 
   private skewOf(id: number): { rate: number; wallOffsetMs: number } {
@@ -156,6 +213,7 @@ export class Simulation {
     this.workload.begin()
     this.scheduleFaults()
     this.checkpoints()
+    this.retireRemoved()
     this.runUntil(this.swarm.untilMs)
     this.phase = 'liveness'
     this.live()
@@ -190,7 +248,10 @@ export class Simulation {
 
   private scheduleFaults(): void {
     const world: FaultWorld = {
-      machines: this.machines,
+      machines: () => this.present,
+      membership: () => this.invariants.membership,
+      addMachine: () => this.addMachine(),
+      mark: fact => this.coverage.mark(fact),
       network: this.network,
       scheduler: this.scheduler,
       tickMs: this.swarm.tickMs,
@@ -238,10 +299,14 @@ export class Simulation {
     }
   }
 
-  /** A quorum, now and then everybody. Damaged members are no part of what must go on alone. */
+  /**
+   * A quorum, now and then everybody. Where the membership moves a change may be on its way that makes
+   * another quorum the one that counts, so there everybody is healed.
+   */
   private chooseCore(): readonly Machine[] {
     const random = this.streams.of('core')
-    if (chance(random, 0.3)) return this.machines
+    const moves = this.machines.length > this.swarm.members || this.faultCounts.has('remove')
+    if (chance(random, 0.3) || moves) return this.present
     const quorum = Math.floor(this.machines.length / 2) + 1
     const left = this.machines.filter(({ id }) => !this.atlas.damaged.has(id))
     while (left.length > quorum) left.splice(random.integer(left.length), 1)
@@ -250,13 +315,13 @@ export class Simulation {
 
   private live(): void {
     const core = this.chooseCore()
-    assert(core.length * 2 > this.machines.length, 'a core is a quorum')
     this.heal(core)
     // Raft does not promise that a member hears from a leader outside the core that only the others
     // reach; so either the rest is out of the way, or the core need not all follow.
     const alone = chance(this.streams.of('core'), 0.5)
     if (alone) this.cutOff(core)
-    this.agree(core, alone ? core.length : 1, livenessMsMax, 'liveness')
+    const members = () => core.filter(({ id, retired }) => !retired && this.isMember(id))
+    this.agree(members, alone, livenessMsMax, 'liveness')
   }
 
   private cutOff(core: readonly Machine[]): void {
@@ -271,15 +336,15 @@ export class Simulation {
   }
 
   private converge(): void {
-    this.heal(this.machines)
-    this.agree(this.machines, this.machines.length, convergenceMsMax, 'convergence')
+    this.heal(this.present)
+    this.agree(() => this.members, true, convergenceMsMax, 'convergence')
     this.invariants.checkpoint()
   }
 
-  /** Something new is acknowledged, and applied by `count` of them. */
+  /** Something new is acknowledged, and applied: by all of them, or by one. */
   private agree(
-    members: readonly Machine[],
-    count: number,
+    members: () => readonly Machine[],
+    byAll: boolean,
     withinMs: number,
     check: 'liveness' | 'convergence',
   ): void {
@@ -287,28 +352,28 @@ export class Simulation {
     const since = this.scheduler.nowMs
     const ask = () => {
       if (acknowledged > 0 || this.scheduler.nowMs >= since + withinMs) return
-      for (const machine of members)
+      for (const machine of members())
         this.workload.propose(machine, 16, index => {
           if (index !== null && acknowledged === 0) acknowledged = index
         })
       this.scheduler.after(500, 'client', null, ask)
     }
     ask()
+    const has = (machine: Machine) => (machine.state?.appliedIndex ?? 0) >= acknowledged
     const agreed = this.runUntil(
       since + withinMs,
-      () =>
-        acknowledged > 0 &&
-        members.filter(machine => (machine.state?.appliedIndex ?? 0) >= acknowledged).length >=
-          count,
+      () => acknowledged > 0 && (byAll ? members().every(has) : members().some(has)),
     )
     if (agreed) return
-    const seen = this.machines.map(machine => {
+    const seen = this.present.map(machine => {
       const status = machine.node?.status()
       return status === undefined
         ? `${machine.name} ${machine.running ? 'starts' : 'is down'}`
         : `${machine.name} ${status.role} term ${status.term} commit ${status.commitIndex} applied ${status.appliedIndex} last ${status.lastIndex}`
     })
-    const names = members.map(({ name }) => name).join(', ')
+    const names = members()
+      .map(({ name }) => name)
+      .join(', ')
     throw new SimulationFailure(
       check,
       `${names} were healed and did not ${acknowledged > 0 ? `all apply ${acknowledged}` : 'commit anything'} within ${withinMs} ms: ${seen.join('; ')}`,

@@ -24,9 +24,24 @@ export const faultKinds = [
   'clock-skew',
   'wall-jump',
   'transfer',
+  'grow',
+  'promote',
+  'replace',
+  'remove',
+  'swap',
+  'siege',
 ] as const
 
 export type FaultKind = (typeof faultKinds)[number]
+
+/** Those that change who is a member; a seed has some of them or none. */
+const membershipKinds: ReadonlySet<FaultKind> = new Set([
+  'grow',
+  'promote',
+  'replace',
+  'remove',
+  'swap',
+])
 
 export const isFaultKind = (name: string): name is FaultKind =>
   (faultKinds as readonly string[]).includes(name)
@@ -41,6 +56,7 @@ export interface SwarmOptions {
   readonly inflightMessagesMax: number
   readonly inflightBytesMax: number
   readonly uncommittedBytesMax: number
+  readonly cachedBytesMax: number
   readonly pace: WayPace
   readonly syncMsMin: number
   readonly syncMsMax: number
@@ -81,17 +97,25 @@ const faultPace: Record<FaultKind, readonly [number, number]> = {
   'clock-skew': [1000, 1000],
   'wall-jump': [3000, 15_000],
   transfer: [1500, 10_000],
+  siege: [1000, 10_000],
+  grow: [3000, 20_000],
+  promote: [1000, 10_000],
+  replace: [4000, 20_000],
+  remove: [4000, 20_000],
+  swap: [4000, 20_000],
 }
 
 export function drawSwarm(streams: Streams, overrides: SwarmOverrides): SwarmOptions {
   const of = (name: string) => streams.of(`options/${name}`)
   const left = new Set(overrides.withoutFaults ?? [])
   const faults = new Map<FaultKind, number>()
+  const movesMembers = chance(of('membership'), 0.5)
   for (const kind of faultKinds) {
     const random = of(`fault/${kind}`)
     const has = chance(random, 0.55)
     const [min, max] = faultPace[kind]
     const meanMs = between(random, min, max)
+    if (membershipKinds.has(kind) && !movesMembers) continue
     if (has && !left.has(kind)) faults.set(kind, meanMs)
   }
   const fast = chance(of('delay'), 0.5)
@@ -115,6 +139,7 @@ export function drawSwarm(streams: Streams, overrides: SwarmOverrides): SwarmOpt
     inflightMessagesMax: pick(of('inflight'), [1, 2, 8, 256]),
     inflightBytesMax: pick(of('inflight'), [1000, 20_000, 33_554_432]),
     uncommittedBytesMax: pick(of('uncommitted'), [2000, 50_000, 134_217_728]),
+    cachedBytesMax: pick(of('cached'), [0, 2000, 30_000, 33_554_432]),
     pace: {
       delayMsMin,
       delayMsMax,
