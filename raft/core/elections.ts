@@ -7,6 +7,7 @@
 //      └───────────────────────┴── higher term, lost, or quorum not heard ───┘
 
 import { assert } from '../../platform/errors.js'
+import { isDamaged } from './damage.js'
 import { entryBytes } from './log.js'
 import { appendOwn } from './proposals.js'
 import { refuseForwardedReads, refuseHeldReads } from './read-index.js'
@@ -119,11 +120,11 @@ export function tickLeader(core: CoreState): void {
 // ---- campaigns ----
 
 /**
- * A voter whose log is complete. With a membership change committed but not applied it does not
+ * A voter whose log is complete and undamaged. With a membership change committed but not applied it does not
  * know yet whom to ask.
  */
 function isPromotable(core: CoreState): boolean {
-  if (!core.tracker.isVoter(core.id) || core.log.installing) return false
+  if (!core.tracker.isVoter(core.id) || core.log.installing || isDamaged(core)) return false
   const { confChanges } = core.log
   for (let at = confChanges.length - 1; at >= 0; at--) {
     const { index } = confChanges[at] as Entry

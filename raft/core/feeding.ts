@@ -40,7 +40,8 @@ function feed(core: CoreState, progress: Progress): void {
     case 'snapshot':
       return
     case 'probe':
-      if (!progress.paused) sendAppend(core, progress, true)
+      // One that has lost entries acknowledges no more than it is asked about.
+      if (!progress.paused) sendAppend(core, progress, !progress.reborn)
       return
     case 'replicate':
       while (progress.next <= core.log.last && !progress.inflights.full) {

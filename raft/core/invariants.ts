@@ -17,6 +17,8 @@ export function checkInvariants(core: CoreState): void {
   assert(storing.handed.term <= core.term, 'handed term <= term')
   assert(storing.handed.commit <= log.commit, 'handed commit <= commit')
   assert(core.confStates.length > 0, 'the membership is known')
+  assert(core.floor === 0 || core.role === 'follower', 'a damaged member only follows')
+  assert(core.floor > 0 || !log.startTermUnknown, 'a whole log knows where it starts')
   switch (core.role) {
     case 'leader':
       checkLeader(core)

@@ -87,6 +87,8 @@ export class Progress {
   pendingSnapshot: LogIndex = logIndex(0)
   /** Its entries are being read from disk; outlives changes of state and term until answered. */
   reading: EntriesBeingRead | null = null
+  /** It has lost what it acknowledged, see `lose`; until the term ends. */
+  reborn = false
   recentActive = false
   /** Highest read round acknowledged in this term. */
   readRound = 0
@@ -102,6 +104,7 @@ export class Progress {
     this.match = logIndex(0)
     this.next = next
     this.recentActive = false
+    this.reborn = false
     this.readRound = 0
     this.resend = false
     this.matchAtHeartbeat = logIndex(0)
@@ -160,6 +163,24 @@ export class Progress {
     this.next = logIndex(Math.max(Math.min(rejected, hint + 1), this.match + 1))
     this.paused = false
     return true
+  }
+
+  /**
+   * A rejection that says that acknowledged entries are gone: nothing is known of it but where the
+   * logs may agree. Acknowledgements of before may still come, see `isFromBefore`.
+   */
+  lose(hint: LogIndex): void {
+    this.match = logIndex(0)
+    this.matchAtHeartbeat = logIndex(0)
+    this.reborn = true
+    if (this.state === 'snapshot') return
+    this.enter('probe')
+    this.next = logIndex(hint + 1)
+  }
+
+  /** It acknowledges what was not sent since it lost something, and is not committed either. */
+  isFromBefore(index: LogIndex, commit: LogIndex): boolean {
+    return this.reborn && index >= this.next && index > commit
   }
 
   sent(lastIndex: LogIndex, bytes: number): void {

@@ -10,6 +10,7 @@ import { assert, unreachable } from '../../platform/errors.js'
 import { handleFetched } from './catch-up.js'
 import type { ConfChange } from './conf-change.js'
 import type { RaftConfig, RaftState, RaftStatus } from './config.js'
+import { isDamaged, mendIfWhole, takeVoteFor } from './damage.js'
 import { openSeals } from './durable.js'
 import {
   answerVote,
@@ -101,13 +102,19 @@ export class Raft {
       'what is still to be applied is in memory at a start',
     )
     assert(appliedIndex >= snapshot.index, 'the log starts no later than the applied state ends')
-    const known = Math.max(hardState.commit, appliedIndex, snapshot.index)
-    const commit = Math.max(known, committedByChange(entries))
-    const log = new RaftLog(snapshot, entries, commit, appliedIndex, state)
-    this.core = new CoreState(config, untorn(hardState, log.lastTerm), snapshot, log)
+    const log = new RaftLog(
+      snapshot,
+      entries,
+      knownCommit(state, appliedIndex),
+      appliedIndex,
+      state,
+    )
+    this.core = new CoreState(config, knownHardState(hardState, log), snapshot, log)
+    this.core.floor = state.damaged?.floor ?? logIndex(0)
     applyConfChanges(this.core, appliedIndex)
     this.core.applied = appliedIndex
     this.toldTerm = this.core.term
+    if (isDamaged(this.core)) mendIfWhole(this.core)
     checkInvariants(this.core)
   }
 
@@ -128,12 +135,15 @@ export class Raft {
       core.ignoredMessages++
       return
     }
+    // As if it were down: it does not even enter the term.
+    if (message.kind === 'voteRequest' && isDamaged(core)) return
     if (message.term > core.term) {
       if (!this.enterNewerTerm(message)) return
     } else if (message.term < core.term) {
       if (!this.answerOlderTerm(message)) return
     }
     this.dispatch(message)
+    if (isDamaged(core)) mendIfWhole(core)
   }
 
   /**
@@ -213,6 +223,7 @@ export class Raft {
     core.log.stableTo(task.stableTo)
     core.shrinkLog()
     if (task.snapshotIndex > core.applied) core.applied = task.snapshotIndex
+    if (isDamaged(core)) mendIfWhole(core)
     countOwnVote(core)
     countSelf(core)
     checkInvariants(core)
@@ -310,7 +321,7 @@ export class Raft {
       confState,
       progress: core.tracker.peers.map(peer => peer.status(!core.tracker.isVoter(peer.id))),
       ignoredMessages: core.ignoredMessages,
-      damaged: false,
+      damaged: isDamaged(core),
     }
   }
 
@@ -422,6 +433,7 @@ export class Raft {
     if (core.role !== 'follower') becomeFollower(core, core.term, leader)
     core.electionElapsed = 0
     core.follow(leader)
+    if (isDamaged(core)) takeVoteFor(core, leader)
   }
 
   // ---- what is handed out ----
@@ -512,10 +524,21 @@ function committedByChange(entries: readonly Entry[]): number {
   return committed
 }
 
+/** What was applied is committed; nothing else that a damaged log says of it is trusted. */
+function knownCommit(
+  { hardState, snapshot, entries, damaged }: RaftState,
+  applied: number,
+): number {
+  const proved = Math.max(applied, snapshot.index)
+  const isWhole = damaged === undefined || damaged === null
+  return isWhole ? Math.max(proved, hardState.commit, committedByChange(entries)) : proved
+}
+
 /** Entries of a term are never handed out before a vote in it, so a lost vote was never told. */
-function untorn(hardState: HardState, lastTerm: Term): HardState {
-  if (lastTerm <= hardState.term) return hardState
-  return { term: lastTerm, vote: noNode, commit: hardState.commit }
+function knownHardState(hardState: HardState, { lastTerm, commit }: RaftLog): HardState {
+  const known = logIndex(Math.min(hardState.commit, commit))
+  if (lastTerm <= hardState.term) return { ...hardState, commit: known }
+  return { term: lastTerm, vote: noNode, commit: known }
 }
 
 function checkConfig(config: RaftConfig): void {

@@ -2,6 +2,7 @@
 // paths of raft.go of etcd-io/raft. What a leader sends by itself is in feeding.ts.
 
 import { assert, unreachable } from '../../platform/errors.js'
+import { isDamaged, learnStart } from './damage.js'
 import { entryBytes } from './log.js'
 import type { Progress } from './progress.js'
 import { confirmRounds } from './read-index.js'
@@ -49,9 +50,12 @@ export function handleAppendResponse(core: CoreState, message: Of<'appendRespons
     const { hintIndex, hintTerm } = message
     const known = hintIndex >= core.log.start
     const hint = known ? core.log.lastIndexWithTermUpTo(hintIndex, hintTerm) : hintIndex
-    if (progress.retreat(message.index, hint)) core.sendDue = true
+    if (message.lost === true) progress.lose(logIndex(Math.min(hint, message.index)))
+    else if (!progress.retreat(message.index, hint)) return
+    core.sendDue = true
     return
   }
+  if (progress.isFromBefore(message.index, core.commit)) return
   const news = progress.advance(message.index)
   if (!news && !(progress.state === 'probe' && progress.match === message.index)) return
   settle(core, progress)
@@ -134,6 +138,7 @@ export function handleUnreachable(core: CoreState, to: NodeId): void {
 
 export function handleAppendRequest(core: CoreState, message: Of<'appendRequest'>): void {
   const { log } = core
+  learnStart(core, message)
   const lastNew = logIndex(message.prevIndex + message.entries.length)
   if (lastNew < log.commit) {
     // Late or repeated, and all that is committed matches.
@@ -179,7 +184,10 @@ function acknowledge(core: CoreState, index: LogIndex): void {
 function reject(core: CoreState, message: Of<'appendRequest'>): void {
   const { log } = core
   const hintIndex = log.lastIndexWithTermUpTo(message.prevIndex, message.prevTerm)
-  core.sendWhenDurable({
+  // Of a start of unknown term it is at least true that later terms follow it.
+  const isUnknown = log.startTermUnknown && hintIndex === log.start
+  const hintTerm = isUnknown ? message.prevTerm : (log.termAt(hintIndex) ?? term(0))
+  const rejection: Message = {
     kind: 'appendResponse',
     from: core.id,
     to: core.leader,
@@ -187,14 +195,15 @@ function reject(core: CoreState, message: Of<'appendRequest'>): void {
     rejected: true,
     index: message.prevIndex,
     hintIndex,
-    hintTerm: log.termAt(hintIndex) ?? term(0),
-  })
+    hintTerm,
+  }
+  core.sendWhenDurable(isDamaged(core) ? { ...rejection, lost: true } : rejection)
 }
 
 export function handleHeartbeatRequest(core: CoreState, message: Of<'heartbeatRequest'>): void {
   // More than there is: acknowledgements were lost here with their entries, or the sender errs.
   // Nothing proves then that the entries here are the committed ones.
-  if (message.commit <= core.log.last) core.log.commitTo(message.commit)
+  if (message.commit <= core.log.last && !isDamaged(core)) core.log.commitTo(message.commit)
   // Rests on no write: it only says that this node has not left the term yet.
   core.send({
     kind: 'heartbeatResponse',

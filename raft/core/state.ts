@@ -55,6 +55,8 @@ export class CoreState {
   leader: NodeId = noNode
   /** start <= applied <= delivered. Never decreases. */
   applied: LogIndex
+  /** While damaged: all that was lost is at or below it. 0 when whole, see damage.ts. */
+  floor: LogIndex = logIndex(0)
   /** Memberships since the start of the log, oldest first; never empty. */
   confStates: ConfStateAt[]
 

@@ -113,8 +113,18 @@ const envelope = ({ from = 2, to = 1, term: t }: From) => ({
   term: term(t),
 })
 
+interface Commit {
+  readonly commit?: number
+  readonly commitTerm?: number
+}
+
+const committed = ({ commit = 0, commitTerm = 0 }: Commit) => ({
+  commit: logIndex(commit),
+  commitTerm: term(commitTerm),
+})
+
 export function voteRequest(
-  fields: From & { last: number; lastTerm: number; preVote?: boolean; force?: boolean },
+  fields: From & { last: number; lastTerm: number; preVote?: boolean; force?: boolean } & Commit,
 ): Message {
   return {
     ...envelope(fields),
@@ -123,12 +133,15 @@ export function voteRequest(
     force: fields.force ?? false,
     lastIndex: logIndex(fields.last),
     lastTerm: term(fields.lastTerm),
+    ...committed(fields),
   }
 }
 
-export function voteResponse(fields: From & { granted: boolean; preVote?: boolean }): Message {
+export function voteResponse(
+  fields: From & { granted: boolean; preVote?: boolean } & Commit,
+): Message {
   const { granted, preVote = false } = fields
-  return { ...envelope(fields), kind: 'voteResponse', granted, preVote }
+  return { ...envelope(fields), kind: 'voteResponse', granted, preVote, ...committed(fields) }
 }
 
 export function appendRequest(
@@ -161,7 +174,9 @@ export function ack(fields: From & { index: number }): Message {
 }
 
 /** `prev` did not match there; the logs may agree at `hint`. */
-export function reject(fields: From & { prev: number; hint: number; hintTerm: number }): Message {
+export function reject(
+  fields: From & { prev: number; hint: number; hintTerm: number; lost?: boolean },
+): Message {
   return {
     ...envelope(fields),
     kind: 'appendResponse',
@@ -169,6 +184,7 @@ export function reject(fields: From & { prev: number; hint: number; hintTerm: nu
     index: logIndex(fields.prev),
     hintIndex: logIndex(fields.hint),
     hintTerm: term(fields.hintTerm),
+    ...(fields.lost === undefined ? {} : { lost: fields.lost }),
   }
 }
 
