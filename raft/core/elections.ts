@@ -6,7 +6,7 @@
 //      ^                       │ └── transfer: straight to candidate         │
 //      └───────────────────────┴── higher term, lost, or quorum not heard ───┘
 
-import { assert } from '../../platform/errors.js'
+import { assert, must } from '../../platform/errors.js'
 import { isDamaged } from './damage.js'
 import { entryBytes } from './log.js'
 import { appendOwn } from './proposals.js'
@@ -15,6 +15,7 @@ import { countSelf, handOver, heartbeatTick } from './replication.js'
 import type { CoreState } from './state.js'
 import {
   type Entry,
+  type LogIndex,
   logIndex,
   type Message,
   type NodeId,
@@ -157,6 +158,8 @@ function requestVotes(core: CoreState, preVote: boolean, force: boolean): void {
       lastIndex: core.log.last,
       lastTerm: core.log.lastTerm,
       force,
+      commit: core.commit,
+      commitTerm: commitTerm(core),
     }
     // A real request says that this node voted for itself, so that must be durable first.
     if (preVote) core.send(request)
@@ -172,6 +175,7 @@ export function countOwnVote(core: CoreState): void {
 }
 
 export function handleVoteResponse(core: CoreState, message: Of<'voteResponse'>): void {
+  learnCommit(core, message.commit, message.commitTerm)
   if (core.role !== (message.preVote ? 'preCandidate' : 'candidate')) return
   const expected = message.preVote && message.granted ? core.term + 1 : core.term
   if (message.term !== expected) return
@@ -194,6 +198,7 @@ function countVote(core: CoreState, from: NodeId, granted: boolean): void {
 
 /** Sections 5.2 and 5.4.1. The term of a real request is the current one when this is called. */
 export function handleVoteRequest(core: CoreState, message: Of<'voteRequest'>): void {
+  learnCommit(core, message.commit, message.commitTerm)
   const free =
     core.vote === message.from ||
     (core.vote === noNode && core.leader === noNode) ||
@@ -219,9 +224,28 @@ export function answerVote(core: CoreState, message: Of<'voteRequest'>, granted:
     term: message.preVote && granted ? message.term : core.term,
     preVote: message.preVote,
     granted,
+    commit: core.commit,
+    commitTerm: commitTerm(core),
   }
   if (message.preVote) core.send(response)
   else core.sendWhenDurable(response)
+}
+
+/**
+ * What is committed once is so for good, whoever tells it; index and term show that it is the same
+ * entry. Without this a membership change that only some know to be committed could leave two voters
+ * neither of which can be elected: the one lacks entries, the other asks the old members.
+ */
+function learnCommit(core: CoreState, index: LogIndex, entryTerm: Term): void {
+  if (core.role === 'leader' || index <= core.commit) return
+  if (!core.log.matches(index, entryTerm)) return
+  core.log.commitTo(index)
+  // It may have asked the wrong ones.
+  if (core.role !== 'follower' && !isPromotable(core)) becomeFollower(core, core.term, noNode)
+}
+
+function commitTerm(core: CoreState): Term {
+  return must(core.log.termAt(core.commit), 'the term of the commit index is known')
 }
 
 // ---- transfer ----

@@ -85,11 +85,17 @@ export type Message =
       readonly lastTerm: Term
       /** Leadership transfer: disregard the leader lease. */
       readonly force: boolean
+      /** What the sender knows to be committed: index and term of its entry. */
+      readonly commit: LogIndex
+      readonly commitTerm: Term
     })
   | (Envelope & {
       readonly kind: 'voteResponse'
       readonly preVote: boolean
       readonly granted: boolean
+      /** As in the request. */
+      readonly commit: LogIndex
+      readonly commitTerm: Term
     })
   | (Envelope & {
       readonly kind: 'appendRequest'

@@ -14,7 +14,12 @@ export function isWellFormed(message: Message, self: NodeId): boolean {
   if (message.from === noNode || !isNatural(message.term)) return false
   switch (message.kind) {
     case 'voteRequest':
-      return isNatural(message.lastIndex) && message.lastTerm < message.term && message.term > 0
+      return (
+        isNatural(message.lastIndex) &&
+        message.lastTerm < message.term &&
+        message.term > 0 &&
+        isCommitSound(message)
+      )
     case 'appendRequest':
       return message.term > 0 && areEntriesSound(message)
     case 'appendResponse':
@@ -35,6 +40,7 @@ export function isWellFormed(message: Message, self: NodeId): boolean {
     case 'transferLeaderRequest':
       return isNatural(message.transferee)
     case 'voteResponse':
+      return isCommitSound(message)
     case 'readIndexRequest':
     case 'proposalRefused':
     case 'timeoutNow':
@@ -46,6 +52,10 @@ export function isWellFormed(message: Message, self: NodeId): boolean {
 
 function isNatural(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0
+}
+
+function isCommitSound({ commit, commitTerm }: Of<'voteRequest' | 'voteResponse'>): boolean {
+  return isNatural(commit) && isNatural(commitTerm)
 }
 
 /** Without gaps from prevIndex on, in terms that never decrease and never pass the sender's. */

@@ -69,8 +69,16 @@ const message: fc.Arbitrary<Message> = fc
         lastIndex: index,
         lastTerm: someTerm,
         force: fc.boolean(),
+        commit: index,
+        commitTerm: someTerm,
       }),
-      fc.record({ kind: kind('voteResponse'), preVote: fc.boolean(), granted: fc.boolean() }),
+      fc.record({
+        kind: kind('voteResponse'),
+        preVote: fc.boolean(),
+        granted: fc.boolean(),
+        commit: index,
+        commitTerm: someTerm,
+      }),
       append,
       fc.record(
         {

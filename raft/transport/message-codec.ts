@@ -58,9 +58,10 @@ export function packMessage(message: Message): PackedValue[] {
   switch (message.kind) {
     case 'voteRequest':
       packed.push(message.preVote, message.lastIndex, message.lastTerm, message.force)
+      packed.push(message.commit, message.commitTerm)
       break
     case 'voteResponse':
-      packed.push(message.preVote, message.granted)
+      packed.push(message.preVote, message.granted, message.commit, message.commitTerm)
       break
     case 'appendRequest':
       packed.push(message.prevIndex, message.prevTerm, message.commit, packEntries(message.entries))
@@ -148,10 +149,24 @@ function readBody(kind: Message['kind'], fields: FieldReader): Body<Message> {
       const preVote = fields.boolean()
       const lastIndex = index()
       const lastTerm = term(fields.natural())
-      return { kind, preVote, lastIndex, lastTerm, force: fields.boolean() }
+      const force = fields.boolean()
+      const commit = index()
+      return {
+        kind,
+        preVote,
+        lastIndex,
+        lastTerm,
+        force,
+        commit,
+        commitTerm: term(fields.natural()),
+      }
     }
-    case 'voteResponse':
-      return { kind, preVote: fields.boolean(), granted: fields.boolean() }
+    case 'voteResponse': {
+      const preVote = fields.boolean()
+      const granted = fields.boolean()
+      const commit = index()
+      return { kind, preVote, granted, commit, commitTerm: term(fields.natural()) }
+    }
     case 'appendRequest': {
       const prevIndex = index()
       const prevTerm = term(fields.natural())

@@ -99,10 +99,14 @@ export function describe(message: Message): string {
     case 'voteRequest': {
       const kind = message.preVote ? 'preVote?' : 'vote?'
       const force = message.force ? ' forced' : ''
-      return `${head} ${kind}${force} last ${message.lastIndex}/${message.lastTerm}`
+      const known = message.commit > 0 ? `, commit ${message.commit}/${message.commitTerm}` : ''
+      return `${head} ${kind}${force} last ${message.lastIndex}/${message.lastTerm}${known}`
     }
-    case 'voteResponse':
-      return `${head} ${message.preVote ? 'preVote' : 'vote'} ${message.granted ? 'yes' : 'no'}`
+    case 'voteResponse': {
+      const known =
+        message.commit > 0 ? `, ${message.commit}/${message.commitTerm} is committed` : ''
+      return `${head} ${message.preVote ? 'preVote' : 'vote'} ${message.granted ? 'yes' : `no${known}`}`
+    }
     case 'appendRequest': {
       const { prevIndex, prevTerm, entries, commit } = message
       const what = entries.map(e => `${e.index}/${e.term}:${content(e)}`).join(' ') || 'nothing'
