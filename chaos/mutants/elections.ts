@@ -1,6 +1,7 @@
 // Mutants of leader election: sections 5.2 and 5.4.1 of the paper, 4.2.3, 6.2 and 9.6 of the thesis.
 
 import type { Mutant } from './mutant.js'
+import { unguarded } from './mutant.js'
 
 const file = 'raft/core/elections.js'
 
@@ -44,8 +45,8 @@ export const electionMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'raft/core/log.js',
-        find: '(lastTerm > this.lastTerm || (lastTerm === this.lastTerm && lastIndex >= this.last))',
-        replace: '(lastIndex >= this.last)',
+        find: 'lastTerm > this.lastTerm || (lastTerm === this.lastTerm && lastIndex >= this.last)',
+        replace: 'lastIndex >= this.last',
       },
     ],
     seedsMax: 100,
@@ -71,6 +72,7 @@ export const electionMutants: readonly Mutant[] = [
     name: 'leads-on-in-a-newer-term',
     rule: 'who sees a newer term steps down (5.1)',
     edits: [
+      unguarded,
       {
         file,
         find: "core.role = 'follower';",

@@ -1,12 +1,14 @@
 // Mutants of reads and of answers to clients: section 8 of the paper, 6.3 and 6.4 of the thesis.
 
 import type { Mutant } from './mutant.js'
+import { unguarded } from './mutant.js'
 
 export const clientMutants: readonly Mutant[] = [
   {
     name: 'read-without-a-round',
     rule: 'a leader makes sure that it still leads before it answers a read (8)',
     edits: [
+      unguarded,
       {
         file: 'raft/core/read-index.js',
         find: 'if (core.tracker.isAlone) confirmRounds(core); else core.heartbeatDue = true;',
@@ -24,6 +26,7 @@ export const clientMutants: readonly Mutant[] = [
     name: 'read-before-the-first-commit',
     rule: 'a leader knows what is committed once an entry of its own term is (8)',
     edits: [
+      unguarded,
       {
         file: 'raft/core/read-index.js',
         find: 'reads.waiting.length === 0 || !core.committedInTerm',

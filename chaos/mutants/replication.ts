@@ -1,6 +1,7 @@
 // Mutants of log replication: sections 5.3, 5.4.2 and 7 of the paper, 3.5 and 10.2.1 of the thesis.
 
 import type { Mutant } from './mutant.js'
+import { unguarded } from './mutant.js'
 
 const file = 'raft/core/replication.js'
 
@@ -27,6 +28,7 @@ export const replicationMutants: readonly Mutant[] = [
     name: 'follower-always-overwrites',
     rule: 'a follower cuts only where an entry conflicts (5.3)',
     edits: [
+      unguarded,
       { file, find: 'if (log.matches(entry.index, entry.term)) continue;', replace: '' },
       {
         file: 'raft/core/log.js',
@@ -70,6 +72,7 @@ export const replicationMutants: readonly Mutant[] = [
     name: 'leader-counts-itself-too-early',
     rule: "the leader's own copy counts once it is on its disk (thesis 10.2.1)",
     edits: [
+      unguarded,
       {
         file,
         find: 'if (core.log.stable > core.tracker.ownMatch) core.tracker.ownMatch = core.log.stable;',
@@ -99,6 +102,7 @@ export const replicationMutants: readonly Mutant[] = [
     name: 'applied-before-durable',
     rule: 'what is applied here is durable here, or a crash puts the state before its log',
     edits: [
+      unguarded,
       {
         file: 'raft/core/log.js',
         find: 'const to = Math.min(this.commit, this.stable, this.delivered + countMax);',
@@ -121,6 +125,7 @@ export const replicationMutants: readonly Mutant[] = [
     name: 'next-never-retreats',
     rule: 'after a rejection the leader tries further back (5.3)',
     edits: [
+      unguarded,
       {
         file: 'raft/core/progress.js',
         find: 'this.next = logIndex(Math.max(Math.min(rejected, hint + 1), this.match + 1));',
@@ -150,6 +155,7 @@ export const replicationMutants: readonly Mutant[] = [
     name: 'snapshot-does-not-move-applied',
     rule: 'a snapshot that was taken in counts as applied (7)',
     edits: [
+      unguarded,
       {
         file: 'raft/core/raft.js',
         find: 'if (task.snapshotIndex > core.applied) core.applied = task.snapshotIndex;',

@@ -7,6 +7,7 @@ import { must } from '../../platform/errors.js'
 import type { Random } from '../../platform/random.js'
 import { nodeId } from '../../raft/core/types.js'
 import { Coverage } from './coverage.js'
+import { damageLog } from './damage.js'
 import { SimulationFailure } from './failure.js'
 import { FaultAtlas } from './fault-atlas.js'
 import type { FaultWorld } from './faults.js'
@@ -103,7 +104,8 @@ export class Simulation {
     })
     this.build(overrides)
     this.atlas = new FaultAtlas({
-      machines: () => this.members,
+      membership: () => this.invariants.membership,
+      machine,
       committedIndex: () => this.invariants.committedIndex,
       segmentBytes,
     })
@@ -132,6 +134,13 @@ export class Simulation {
       },
       mark: fact => this.coverage.mark(fact),
       refusedToStart: (machine, error) => {
+        // Damage that its own log cannot tell from forgotten promises: the machine says so, and is
+        // replaced. Nobody else may refuse to start.
+        if (error.code === 'log-corrupt' && this.atlas.damaged.has(machine.id)) {
+          this.coverage.mark('given up as damaged')
+          machine.retire()
+          return
+        }
         throw new SimulationFailure('starts-again', `${machine.name}: ${error.message}`)
       },
     }
@@ -235,6 +244,7 @@ export class Simulation {
 
   private checkpoints(): void {
     this.scheduler.after(checkpointMs, 'look', null, () => {
+      this.atlas.look()
       this.invariants.checkpoint()
       this.checkpoints()
     })
@@ -261,13 +271,28 @@ export class Simulation {
         return this.faultNumber
       },
       active: () => this.phase === 'safety',
-      damage: () => false,
+      damage: (random, how) => this.damage(random, how),
     }
     for (const kind of faultKinds) {
       const meanMs = this.swarm.faults.get(kind)
       if (meanMs !== undefined && kind !== 'clock-skew')
         this.nextFault(world, kind, meanMs, this.streams.of(`fault/${kind}`))
     }
+  }
+
+  /** Noticed at the next start: at once, or when it has gone on for a while with what it does not know. */
+  private damage(random: Random, how: 'rot' | 'misdirect'): boolean {
+    const victim = this.atlas.victim(random)
+    if (victim === null) return false
+    const latentMs = chance(random, 0.5) ? 0 : between(random, 0, 4000)
+    if (latentMs === 0) victim.kill()
+    if (!damageLog(victim, random, how)) return false
+    this.atlas.hit(victim)
+    this.scheduler.after(latentMs, 'fault', null, () => {
+      victim.kill()
+      victim.startLater(between(random, 0, 1000))
+    })
+    return true
   }
 
   private nextFault(world: FaultWorld, kind: FaultKind, meanMs: number, random: Random): void {
@@ -322,21 +347,70 @@ export class Simulation {
     if (alone) this.cutOff(core)
     const members = () => core.filter(({ id, retired }) => !retired && this.isMember(id))
     this.agree(members, alone, livenessMsMax, 'liveness')
+    if (alone) this.keepLeader(members)
   }
 
+  /** The rest is out of reach, or only deaf: what it says is heard, and must disturb nobody. */
   private cutOff(core: readonly Machine[]): void {
+    const deaf = chance(this.streams.of('rest'), 0.5)
     this.faultNumber += 1
     for (const machine of this.machines) {
       if (core.includes(machine)) continue
       for (const inside of core) {
-        this.network.way(machine.id, inside.id).block(this.faultNumber)
+        const inwards = this.network.way(machine.id, inside.id)
+        if (deaf) inwards.clear()
+        else inwards.block(this.faultNumber)
         this.network.way(inside.id, machine.id).block(this.faultNumber)
       }
     }
   }
 
+  /**
+   * Who hears one another has no reason to elect anybody (thesis 6.2 and 9.6). Not so where messages
+   * take nearly as long as elections: there leaders come and go by right.
+   */
+  private keepLeader(members: () => readonly Machine[]): void {
+    const { tickMs, electionTicks, pace, syncMsMax, entriesBytesMaxPerMessage } = this.swarm
+    const electionMs = tickMs * electionTicks
+    const slowestMs = 2 * pace.delayMsMax + syncMsMax + entriesBytesMaxPerMessage / pace.bytesPerMs
+    if (slowestMs * 3 > electionMs) return
+    const term = () => Math.max(0, ...members().map(({ node }) => node?.status().term ?? 0))
+    this.runUntil(this.scheduler.nowMs + 4 * electionMs)
+    const before = term()
+    this.runUntil(this.scheduler.nowMs + 10 * electionMs)
+    this.coverage.mark('leader kept')
+    if (term() === before) return
+    const names = members().map(({ name }) => name)
+    throw new SimulationFailure(
+      'stable-leader',
+      `${names.join(', ')} hear one another, and went from term ${before} to ${term()}`,
+    )
+  }
+
+  /** What was given up as damaged gets a successor, as an operator would see to. */
+  private replaceLost(): void {
+    const lost = this.members.find(({ retired }) => retired)
+    const leader = this.members.find(({ node }) => node?.status().role === 'leader')
+    const node = leader?.node ?? null
+    const again = (delayMs: number) =>
+      this.scheduler.after(delayMs, 'machine', null, () => this.replaceLost())
+    if (lost === undefined || leader === undefined || node === null) {
+      if (lost !== undefined) again(500)
+      return
+    }
+    const { id, name, address } = this.addMachine()
+    const replacement = { remove: nodeId(lost.id), add: { node: nodeId(id), name, address } }
+    this.scheduler.after(500, 'machine', leader.process, () =>
+      node.replaceMember(replacement, error => {
+        this.coverage.mark(`lost member replaced: ${error === null ? 'done' : error.code}`)
+        again(500)
+      }),
+    )
+  }
+
   private converge(): void {
     this.heal(this.present)
+    this.replaceLost()
     this.agree(() => this.members, true, convergenceMsMax, 'convergence')
     this.invariants.checkpoint()
   }
