@@ -334,6 +334,18 @@ describe('a joint membership', () => {
     expect(at.raft.status()).toMatchObject({ lastIndex: 4, confState: { votersOutgoing: [] } })
   })
 
+  test('is left once although other entries are applied before the entry that leaves it', () => {
+    const at = leader()
+    at.raft.proposeConfChange(7, joint)
+    at.raft.propose([1, 2], [one, one])
+    settle(at.raft)
+    for (const from of [2, 3]) at.raft.step(ack({ from, term: at.term, index: 4 }))
+    const { committed } = at.raft.ready()
+    expect(committed.map(e => e.index)).toEqual([2, 3, 4])
+    for (const { index } of committed) at.raft.applied(index)
+    expect(at.raft.status()).toMatchObject({ applied: 4, lastIndex: 5 })
+  })
+
   test('is left by nobody but the leader', () => {
     const raft = bench({ term: 3 })
     const changed = entry(1, 3, encodeConfChange(joint), 'confChange')

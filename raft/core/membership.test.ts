@@ -19,7 +19,7 @@ import { logIndex, nodeId } from './types.js'
 const add = (id: number) => ({ kind: 'addVoter', node: nodeId(id) }) as const
 const remove = (id: number) => ({ kind: 'remove', node: nodeId(id) }) as const
 
-describe('a node', () => {
+describe('Section 6: a node', () => {
   const withChange = (change: ConfChange): Raft =>
     bench({
       voters: [1, 2, 3],

@@ -318,6 +318,7 @@ class Interpreter {
         this.wire.push(...node.post(ready.messages))
         this.trace.push(...told(node.id, ready))
       } else if (node.tasks.length > 0 && !this.slowDisks.has(node.id)) this.persist(node)
+      else if (node.fetches.length > 0 && !this.slowDisks.has(node.id)) this.fetch(node)
       else if (node.committed.length > 0 && !this.slowMachines.has(node.id)) {
         this.apply(node, applyMax)
       } else return
@@ -332,6 +333,13 @@ class Interpreter {
     const line = written(task)
     if (line !== '') this.trace.push(`${node.id} wrote ${line}`)
     this.showMembers(node, before)
+  }
+
+  private fetch(node: TestNode): void {
+    const fetch = node.fetches[0]
+    if (fetch === undefined) return
+    this.trace.push(`${node.id} reads from ${fetch.from} on from its disk, for ${fetch.to}`)
+    node.answerFetch()
   }
 
   private apply(node: TestNode, count: number): void {
