@@ -255,6 +255,16 @@ describe('a leader that hears of loss', () => {
     expect(raft.status().commit).toBe(0)
   })
 
+  test('gives a snapshot to one that has nothing left, or it would take a later membership for the first', () => {
+    const raft = leading()
+    ask(raft, ack({ from: 3, term: 2, index: 5 }))
+    ask(raft, ack({ from: 4, term: 2, index: 5 }))
+    raft.applied(logIndex(5))
+    expect(sentTo(ask(raft, lost(5, 0)), 2)).toMatchObject([
+      { kind: 'snapshotRequest', snapshot: { index: 5 } },
+    ])
+  })
+
   test('takes it for stale without that word, as it would be', () => {
     const raft = leading()
     ask(raft, reject({ from: 2, term: 2, prev: 4, hint: 3, hintTerm: 1 }))

@@ -7,14 +7,7 @@ import { entriesBytes } from './log.js'
 import type { Progress } from './progress.js'
 import { startRound } from './read-index.js'
 import type { CoreState } from './state.js'
-import {
-  type Entry,
-  type LogIndex,
-  logIndex,
-  type Message,
-  type NodeId,
-  type Term,
-} from './types.js'
+import { type Entry, type LogIndex, logIndex, type Message, type Term } from './types.js'
 
 type Of<K extends Message['kind']> = Extract<Message, { kind: K }>
 
@@ -69,7 +62,7 @@ function isFetchedFirst({ log }: CoreState, { next }: Progress): boolean {
 function sendAppend(core: CoreState, progress: Progress, withEntries: boolean): boolean {
   const prevIndex = logIndex(progress.next - 1)
   const prevTerm = core.log.termAt(prevIndex)
-  if (prevTerm === null || (prevIndex === 0 && !wasFounded(core, progress.id))) {
+  if (prevTerm === null || (prevIndex === 0 && needsMembership(core, progress))) {
     sendSnapshot(core, progress)
     return false
   }
@@ -110,12 +103,15 @@ export function sendEntries(
 
 /**
  * The first membership is in no entry: those that were in it have it, and a node that came later
- * learns it with a snapshot. Asked for index 0, so the log starts there and the list with it.
+ * learns it with a snapshot. So does one that has lost everything: what it takes for the membership
+ * may be that of a later entry. Asked for index 0, so the log starts there and the list with it.
  */
-function wasFounded(core: CoreState, id: NodeId): boolean {
+function needsMembership(core: CoreState, { id, reborn }: Progress): boolean {
+  // Nothing was applied, so there is no later membership to be taken for the first.
+  if (core.applied === 0) return false
   const first = core.confStates[0]?.confState
-  if (first === undefined) return false
-  return first.voters.includes(id) || first.learners.includes(id)
+  const wasFounded = first?.voters.includes(id) === true || first?.learners.includes(id) === true
+  return reborn || !wasFounded
 }
 
 /** The shell streams the data and reports through `snapshotDone`. */
