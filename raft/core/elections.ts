@@ -8,6 +8,7 @@
 
 import { assert, must } from '../../platform/errors.js'
 import { isDamaged } from './damage.js'
+import { hasPromised, resetLease } from './lease.js'
 import { entryBytes } from './log.js'
 import { appendOwn } from './proposals.js'
 import { refuseForwardedReads, refuseHeldReads } from './read-index.js'
@@ -88,6 +89,7 @@ function clearTerm(core: CoreState): void {
   core.drawElectionTimeout()
   core.votes.clear()
   core.transferee = noNode
+  resetLease(core)
   core.sendDue = false
   core.heartbeatDue = false
 }
@@ -201,7 +203,7 @@ export function handleVoteRequest(core: CoreState, message: Of<'voteRequest'>): 
   learnCommit(core, message.commit, message.commitTerm)
   const free =
     core.vote === message.from ||
-    (core.vote === noNode && core.leader === noNode) ||
+    (core.vote === noNode && core.leader === noNode && (message.force || !hasPromised(core))) ||
     (message.preVote && message.term > core.term)
   const granted = free && core.log.isUpToDate(message.lastIndex, message.lastTerm)
   if (message.preVote) {

@@ -3,6 +3,7 @@
 // of one turn leaves at once in `flush`, so a thousand proposals make one message per follower.
 
 import { assert, unreachable } from '../../platform/errors.js'
+import { isRoundTold, noteHeartbeats } from './lease.js'
 import { entriesBytes } from './log.js'
 import type { Progress } from './progress.js'
 import { startRound } from './read-index.js'
@@ -19,6 +20,7 @@ export function flush(core: CoreState): void {
   startRound(core)
   if (core.heartbeatDue) {
     core.heartbeatDue = false
+    noteHeartbeats(core)
     for (const progress of core.tracker.peers) sendHeartbeat(core, progress)
   }
   if (core.sendDue) {
@@ -159,6 +161,6 @@ function sendHeartbeat(core: CoreState, progress: Progress): void {
     term: core.term,
     // Never beyond what the follower is known to have: it may differ there.
     commit: logIndex(Math.min(progress.match, core.commit)),
-    readRound: core.reads.rounds.length > 0 ? core.reads.round : 0,
+    readRound: isRoundTold(core) ? core.reads.round : 0,
   })
 }

@@ -22,6 +22,7 @@ import {
 } from './conf-change.js'
 import { becomeFollower } from './elections.js'
 import { flush } from './feeding.js'
+import { askToTakeOver, loseLease } from './lease.js'
 import { appendOwn, refuse } from './proposals.js'
 import { confirmRounds } from './read-index.js'
 import { countSelf } from './replication.js'
@@ -72,6 +73,7 @@ export function settleMembership(core: CoreState): void {
   const { tracker } = core
   // Who votes no more cannot take over: a transfer to it would only refuse proposals.
   if (!tracker.isVoter(core.transferee)) core.transferee = noNode
+  loseLease(core)
   countSelf(core)
   // Who was asked to confirm may be gone, and nobody else to answer.
   confirmRounds(core)
@@ -96,7 +98,6 @@ function resign(core: CoreState): void {
     if (!progress.recentActive || !core.tracker.isVoter(progress.id)) continue
     if (successor === null || progress.match > successor.match) successor = progress
   }
-  if (successor !== null)
-    core.send({ kind: 'timeoutNow', from: core.id, to: successor.id, term: core.term })
+  if (successor !== null) askToTakeOver(core, successor.id)
   becomeFollower(core, core.term, noNode)
 }

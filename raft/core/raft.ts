@@ -27,6 +27,7 @@ import {
 } from './elections.js'
 import { flush, snapshotAt } from './feeding.js'
 import { checkInvariants } from './invariants.js'
+import { hasPromised, loseLease, promise } from './lease.js'
 import { RaftLog } from './log.js'
 import {
   applyConfChanges,
@@ -115,6 +116,7 @@ export class Raft {
     this.core.applied = appliedIndex
     this.toldTerm = this.core.term
     if (isDamaged(this.core)) mendIfWhole(this.core)
+    promise(this.core)
     checkInvariants(this.core)
   }
 
@@ -275,7 +277,7 @@ export class Raft {
    * before any read is given to the core then; a lease counts in ticks.
    */
   ticksLost(): void {
-    assert(this.core.ticks >= 0, 'ticks are counted')
+    loseLease(this.core)
   }
 
   /** The shell streamed the snapshot of a `snapshotRequest` to `to`, or failed. Always call it. */
@@ -333,7 +335,7 @@ export class Raft {
     switch (message.kind) {
       case 'voteRequest':
         // Thesis 4.2.3: who hears from a leader helps nobody to disturb it.
-        if (core.inLease && !message.force) return false
+        if ((core.inLease || hasPromised(core)) && !message.force) return false
         if (!message.preVote) becomeFollower(core, message.term, noNode)
         return true
       case 'voteResponse':
@@ -433,6 +435,7 @@ export class Raft {
     if (core.role !== 'follower') becomeFollower(core, core.term, leader)
     core.electionElapsed = 0
     core.follow(leader)
+    promise(core)
     if (isDamaged(core)) takeVoteFor(core, leader)
   }
 
@@ -549,4 +552,12 @@ function checkConfig(config: RaftConfig): void {
   assert(config.inflightBytesMax >= 1, 'inflightBytesMax is positive')
   assert(config.entriesBytesMaxPerMessage >= 1, 'entriesBytesMaxPerMessage is positive')
   assert(config.uncommittedBytesMax >= 1, 'uncommittedBytesMax is positive')
+  const { cachedBytesMax = 0, leaseReads } = config
+  assert(cachedBytesMax >= 0, 'cachedBytesMax is not negative')
+  if (leaseReads === undefined) return
+  assert(leaseReads.driftTicks >= 1, 'a tick may come a tick late: driftTicks is positive')
+  assert(
+    leaseReads.driftTicks < config.electionTicks - config.heartbeatTicks,
+    'a lease outlives a heartbeat',
+  )
 }

@@ -1,8 +1,9 @@
 // Linearizable reads without a log entry. Thesis of Ongaro 6.4: the leader notes its commit index,
 // makes sure by a round of heartbeats that it still leads, and answers; followers ask the leader.
-// One round answers every read that waited when it started. There are no lease reads: clocks are
-// not trusted.
+// One round answers every read that waited when it started. Rounds trust no clock; those who do may
+// spare them by a lease (lease.ts).
 
+import { holdsLease } from './lease.js'
 import { readsPendingMax, roundsUnderWayMax } from './read-queue.js'
 import type { CoreState } from './state.js'
 import { type LogIndex, logIndex, type Message, type NodeId, noNode } from './types.js'
@@ -62,12 +63,24 @@ function takeRead(core: CoreState, from: NodeId, context: number): void {
 export function startRound(core: CoreState): void {
   const { reads } = core
   if (reads.waiting.length === 0 || !core.committedInTerm) return
+  if (holdsLease(core)) {
+    answerWaiting(core)
+    return
+  }
   if (reads.rounds.length >= roundsUnderWayMax) return
   reads.round++
   reads.rounds.push({ round: reads.round, index: core.commit, reads: reads.waiting })
   reads.waiting = []
   if (core.tracker.isAlone) confirmRounds(core)
   else core.heartbeatDue = true
+}
+
+/** Nobody else can have been elected: the commit index of the moment is the newest. */
+function answerWaiting(core: CoreState): void {
+  const { reads } = core
+  reads.count -= reads.waiting.length
+  for (const read of reads.waiting) answer(core, read.from, read.context, core.commit)
+  reads.waiting = []
 }
 
 /** Answers every round that a quorum has confirmed. */

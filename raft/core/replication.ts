@@ -3,6 +3,7 @@
 
 import { assert, unreachable } from '../../platform/errors.js'
 import { isDamaged, learnStart } from './damage.js'
+import { askToTakeOver, renewLease } from './lease.js'
 import { entryBytes } from './log.js'
 import type { Progress } from './progress.js'
 import { confirmRounds } from './read-index.js'
@@ -37,6 +38,7 @@ export function handleHeartbeatResponse(core: CoreState, message: Of<'heartbeatR
   if (message.readRound > progress.readRound) {
     progress.readRound = message.readRound
     confirmRounds(core)
+    renewLease(core)
   }
 }
 
@@ -89,7 +91,7 @@ export function handOver(core: CoreState, progress: Progress): void {
     core.sendDue = true
     return
   }
-  core.send({ kind: 'timeoutNow', from: core.id, to: progress.id, term: core.term })
+  askToTakeOver(core, progress.id)
 }
 
 /**

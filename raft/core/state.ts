@@ -5,6 +5,7 @@
 import { assert } from '../../platform/errors.js'
 import type { RaftConfig } from './config.js'
 import { seal } from './durable.js'
+import { Lease } from './lease.js'
 import type { RaftLog } from './log.js'
 import { ReadQueue } from './read-queue.js'
 import { Storing } from './storing.js'
@@ -45,6 +46,7 @@ export class CoreState {
   readonly storing: Storing
   readonly tracker: Tracker
   readonly reads = new ReadQueue()
+  readonly lease = new Lease()
 
   role: Role = 'follower'
   /** Never decreases. */
