@@ -31,6 +31,8 @@ export function openLog(
     segmentBytes: options.segmentBytes ?? segmentBytesUsual,
     cachedBytesMax: options.limits?.cachedBytesMax ?? cachedBytesUsual,
     appliedIndex: options.stateMachine.appliedIndex,
+    // A member alone has nobody to bring back what it lost: it says so instead.
+    repair: options.peers.some(({ id }) => id !== options.id),
     onFatal,
   }
   RaftLog.open(logOptions, (error, opened, found) => {
@@ -41,13 +43,16 @@ export function openLog(
     const log = must(opened, 'a log without error')
     const recovered = must(found, 'a recovery without error')
     const founders = options.join === true ? [] : [options.id, ...options.peers.map(({ id }) => id)]
-    const initial = initialState(recovered, founders, options.stateMachine.appliedIndex)
+    const initial = initialState(recovered, options.id, founders, options.stateMachine.appliedIndex)
     if (initial instanceof Error) {
       log.halt(() => done(initial))
       return
     }
     const finish = () => done(null, { log, initial, highestSequence: recovered.highestSequence })
-    if (initial.install === null) finish()
+    if (initial.damage !== null) {
+      options.logger.error({ reason: initial.damage.reason }, 'state lost')
+      log.declareDamaged(initial.damage, finish)
+    } else if (initial.install === null) finish()
     else {
       const { hardState } = initial.state
       log.append({ entries: [], hardState, snapshot: initial.install, mustSync: true }, finish)

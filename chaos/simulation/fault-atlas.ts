@@ -2,18 +2,20 @@
 // beyond what any protocol survives. Counterpart: the fault atlas of TigerBeetle's simulator.
 //
 // What the atlas grants: any number of machines may be down, cut off or slow. Durable bytes are
-// damaged on one machine at a time, only while a quorum of the others has all that is committed, and
-// it must be whole again before the next one is hit. Damage always lies below something that was
-// written later, for damage to the very last write looks like a torn one (docs/wal.md).
+// damaged on one voter at a time, only while a quorum of the others has all that is committed, and
+// it must be whole again, or replaced, before the next one is hit.
 
 import type { Random } from '../../platform/random.js'
-import type { Machine } from './machine.js'
+import type { ConfState } from '../../raft/core/types.js'
+import { nodeId } from '../../raft/core/types.js'
 import { durableLog } from './durable-log.js'
+import type { Machine } from './machine.js'
+import type { SimProcess } from './scheduler.js'
 import { pick } from './streams.js'
 
 export interface AtlasOptions {
-  /** The voters. */
-  readonly machines: () => readonly Machine[]
+  readonly membership: () => ConfState | null
+  readonly machine: (id: number) => Machine
   readonly committedIndex: () => number
   readonly segmentBytes: number
 }
@@ -22,6 +24,8 @@ export class FaultAtlas {
   /** Machines whose durable bytes were damaged and that are not whole again. */
   readonly damaged = new Set<number>()
   private readonly options: AtlasOptions
+  /** The life in which each was hit; null when it was down. */
+  private readonly hitIn = new Map<number, SimProcess | null>()
 
   constructor(options: AtlasOptions) {
     this.options = options
@@ -29,17 +33,39 @@ export class FaultAtlas {
 
   /** A machine that may lose durable bytes now, or null. */
   victim(random: Random): Machine | null {
-    const { committedIndex, segmentBytes } = this.options
-    const machines = this.options.machines()
-    if (this.damaged.size > 0 || machines.length < 3) return null
-    const victim = pick(random, machines)
-    if (victim === undefined) return null
+    const { membership, machine, committedIndex, segmentBytes } = this.options
+    const confState = membership()
+    if (confState === null || confState.votersOutgoing.length > 0) return null
+    const { voters } = confState
+    const id = pick(random, voters)
+    if (this.damaged.size > 0 || voters.length < 3 || id === undefined) return null
+    const victim = machine(id)
+    if (victim.retired) return null
     const committed = committedIndex()
-    const whole = machines.filter(machine => {
-      if (machine === victim) return false
-      const log = durableLog(machine, segmentBytes)
+    const whole = voters.filter(voter => {
+      if (voter === id) return false
+      const log = durableLog(machine(voter), segmentBytes)
       return log !== null && log.last >= committed
     })
-    return whole.length * 2 > machines.length ? victim : null
+    return whole.length * 2 > voters.length ? victim : null
+  }
+
+  hit(victim: Machine): void {
+    this.damaged.add(victim.id)
+    this.hitIn.set(victim.id, victim.process)
+  }
+
+  /** Looks whether those that were hit have noticed and are whole again, or are gone for good. */
+  look(): void {
+    const { membership, machine, segmentBytes } = this.options
+    const confState = membership()
+    for (const id of this.damaged) {
+      const { node, process } = machine(id)
+      const member = confState?.voters.includes(nodeId(id)) !== false
+      const noticed = process !== null && process !== this.hitIn.get(id)
+      const whole = noticed && node !== null && !node.status().damaged
+      if (!member || (whole && durableLog(machine(id), segmentBytes) !== null))
+        this.damaged.delete(id)
+    }
   }
 }

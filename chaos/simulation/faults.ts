@@ -20,6 +20,8 @@ export interface FaultWorld {
   /** A new machine, which runs and waits to be told of a cluster. */
   readonly addMachine: () => Machine
   readonly mark: (fact: string) => void
+  /** Told of every new leader, in the step that made it one. */
+  readonly elected: Set<(leader: Machine) => void>
   readonly network: SimNetwork
   readonly scheduler: Scheduler
   readonly tickMs: number

@@ -24,6 +24,8 @@ export interface InvariantOptions {
   readonly coverage: Coverage
   readonly trace: Trace
   readonly machine: (id: number) => Machine
+  /** A member leads a term that nobody led before. */
+  readonly elected: (id: number) => void
   /** Members whose disks were damaged on purpose and not mended since. */
   readonly damaged: () => ReadonlySet<number>
   readonly segmentBytes: number
@@ -119,6 +121,7 @@ export class Invariants {
     if (known !== undefined) return
     this.leaders.set(term, id)
     this.options.coverage.mark('elected')
+    this.options.elected(id)
     // One that slept through its election may lead a term that others have left behind, so only
     // what was committed in earlier terms counts (5.4.3).
     let length = this.committed.length

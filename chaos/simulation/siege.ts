@@ -7,73 +7,38 @@ import type { FaultWorld } from './faults.js'
 import type { Machine } from './machine.js'
 import { between, chance, pick, wholeBetween } from './streams.js'
 
-interface Siege {
-  readonly world: FaultWorld
-  readonly random: Random
-  /** Elections that are awaited. */
-  roundsLeft: number
-  /** Looks for a new leader until it gives up. */
-  looksLeft: number
-  /** Who led last, and how it comes back. */
-  fallen: Machine | null
-  release: () => void
-}
-
 export function besiege(world: FaultWorld, random: Random): boolean {
   if (world.machines().length < 3) return false
-  look({
-    world,
-    random,
-    roundsLeft: wholeBetween(random, 2, 6),
-    looksLeft: 400,
-    fallen: null,
-    release: () => {},
-  })
-  return true
-}
-
-function look(siege: Siege): void {
-  const { world, random, fallen } = siege
-  // What is broken when the cluster is healed stays broken, if it is not of the core.
-  if (!world.active()) return
-  siege.looksLeft -= 1
   const electionMs = world.electionTicks * world.tickMs
-  if (siege.roundsLeft === 0 || siege.looksLeft === 0) {
-    siege.release()
-    return
-  }
-  const leader = leaderOf(world)
-  if (leader === null || leader === fallen) {
-    world.scheduler.after(electionMs / 8, 'fault', null, () => look(siege))
-    return
-  }
-  siege.roundsLeft -= 1
-  // At once, or when it has had time to tell some of the others.
-  const delayMs = chance(random, 0.4) ? 0 : between(random, 0, electionMs / 2)
-  world.scheduler.after(delayMs, 'fault', null, () => {
-    if (!world.active()) return
-    const release = fell(world, random, leader)
-    if (chance(random, 0.8)) siege.release()
-    else world.scheduler.after(electionMs, 'fault', null, siege.release)
-    siege.release = () => {
-      if (world.active()) release()
+  let roundsLeft = wholeBetween(random, 2, 8)
+  // Of the leader that fell last. What is broken when the cluster is healed stays broken outside the core.
+  let release = () => {}
+  const strike = (leader: Machine) => {
+    const before = release
+    if (chance(random, 0.8)) before()
+    else world.scheduler.after(electionMs, 'fault', null, before)
+    const bringBack = fell(world, random, leader)
+    release = () => {
+      if (world.active()) bringBack()
     }
-    siege.fallen = leader
-    look(siege)
-  })
-}
-
-/** Of the newest term: one that was cut off may take itself for the leader still. */
-function leaderOf(world: FaultWorld): Machine | null {
-  let newest: Machine | null = null
-  let newestTerm = 0
-  for (const machine of world.machines()) {
-    const status = machine.node?.status()
-    if (status?.role !== 'leader' || status.term <= newestTerm) continue
-    newest = machine
-    newestTerm = status.term
   }
-  return newest
+  const fallen = (leader: Machine) => {
+    roundsLeft -= 1
+    if (roundsLeft === 0) lift()
+    // Before it has told anybody, or when it has told some of the others some of what it has.
+    const delayMs = chance(random, 0.4) ? 0 : between(random, 0, electionMs / 2)
+    world.scheduler.after(delayMs, 'fault', null, () => {
+      if (world.active()) strike(leader)
+    })
+  }
+  const lift = () => {
+    if (world.elected.delete(fallen))
+      world.scheduler.after(2 * electionMs, 'fault', null, () => release())
+  }
+  world.elected.add(fallen)
+  // With too many down or apart nobody may ever be elected.
+  world.scheduler.after(roundsLeft * 10 * electionMs, 'fault', null, lift)
+  return true
 }
 
 /** What it returns brings the machine back. */

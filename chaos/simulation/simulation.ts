@@ -8,7 +8,7 @@ import type { Random } from '../../platform/random.js'
 import { nodeId } from '../../raft/core/types.js'
 import { Coverage } from './coverage.js'
 import { damageLog } from './damage.js'
-import { SimulationFailure } from './failure.js'
+import { holds, SimulationFailure } from './failure.js'
 import { FaultAtlas } from './fault-atlas.js'
 import type { FaultWorld } from './faults.js'
 import { strikes } from './faults.js'
@@ -55,6 +55,7 @@ export class Simulation {
   private readonly invariants: Invariants
   private readonly wire: Wire
   private readonly atlas: FaultAtlas
+  private readonly electionListeners = new Set<(leader: Machine) => void>()
   private phase: 'safety' | 'liveness' | 'convergence' = 'safety'
   private faultNumber = 0
   private pid = 100
@@ -72,6 +73,9 @@ export class Simulation {
       coverage,
       trace,
       machine,
+      elected: id => {
+        for (const tell of this.electionListeners) tell(machine(id))
+      },
       damaged: () => this.atlas.damaged,
       segmentBytes,
     })
@@ -262,6 +266,7 @@ export class Simulation {
       membership: () => this.invariants.membership,
       addMachine: () => this.addMachine(),
       mark: fact => this.coverage.mark(fact),
+      elected: this.electionListeners,
       network: this.network,
       scheduler: this.scheduler,
       tickMs: this.swarm.tickMs,
@@ -379,6 +384,13 @@ export class Simulation {
     const before = term()
     this.runUntil(this.scheduler.nowMs + 10 * electionMs)
     this.coverage.mark('leader kept')
+    for (const { id, name, node, process } of this.machines)
+      if (process?.paused === false && !members().some(member => member.id === id))
+        holds(
+          node?.status().role !== 'leader',
+          'stable-leader',
+          () => `${name} leads on, and has heard no quorum for ten election timeouts`,
+        )
     if (term() === before) return
     const names = members().map(({ name }) => name)
     throw new SimulationFailure(
@@ -392,10 +404,9 @@ export class Simulation {
     const lost = this.members.find(({ retired }) => retired)
     const leader = this.members.find(({ node }) => node?.status().role === 'leader')
     const node = leader?.node ?? null
-    const again = (delayMs: number) =>
-      this.scheduler.after(delayMs, 'machine', null, () => this.replaceLost())
+    const again = () => this.scheduler.after(500, 'machine', null, () => this.replaceLost())
     if (lost === undefined || leader === undefined || node === null) {
-      if (lost !== undefined) again(500)
+      again()
       return
     }
     const { id, name, address } = this.addMachine()
@@ -403,7 +414,7 @@ export class Simulation {
     this.scheduler.after(500, 'machine', leader.process, () =>
       node.replaceMember(replacement, error => {
         this.coverage.mark(`lost member replaced: ${error === null ? 'done' : error.code}`)
-        again(500)
+        again()
       }),
     )
   }
