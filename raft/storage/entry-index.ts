@@ -31,6 +31,7 @@ export class EntryIndex {
   private points: EntryPoint[] = []
   private dead = 0
   private last = 0
+  private interrupted = false
 
   /** Entries `point.index` to `last` were written, and replace what was there from then on. */
   append(point: EntryPoint, last: number): void {
@@ -45,15 +46,22 @@ export class EntryIndex {
     }
     const near =
       follows &&
+      !this.interrupted &&
       newest !== null &&
       newest.sequence === point.sequence &&
       point.offset - newest.offset < pointBytes
     if (!near) this.points.push(point)
     this.last = last
+    this.interrupted = false
   }
 
   private get newest(): EntryPoint | null {
     return this.points.length > this.dead ? (this.points.at(-1) ?? null) : null
+  }
+
+  /** What comes next does not stand behind what came last, although it may follow by index. */
+  interrupt(): void {
+    this.interrupted = true
   }
 
   /** Everything is gone: a snapshot took its place. */

@@ -51,7 +51,7 @@ export class LogBatch {
     this.placed = []
     while (taken < queue.length && buffer.position < bytesMax) {
       const operation = must(queue[taken], 'a task of the queue')
-      const { entries, snapshot, compaction, restore, whole } = operation
+      const { entries, snapshot, compaction, restore, damage, whole } = operation
       taken += 1
       // The hard state first: a torn write must not leave entries of a term that it forgot. And every
       // write has one, so that what is good behind damage always tells the last promise.
@@ -73,6 +73,7 @@ export class LogBatch {
       this.placed.push(placed)
       if (compaction !== null) writeMarker(buffer, recordType.compaction, compaction)
       if (restore !== null) writeMarker(buffer, recordType.restore, restore)
+      if (damage !== null) writeDamage(buffer, damage)
       if (whole) writeDamage(buffer, null)
     }
     if (promised >= 0) {
@@ -105,8 +106,10 @@ export class LogBatch {
   }
 }
 
-function changesLog({ snapshot, entries, compaction, restore, whole }: Operation): boolean {
-  return snapshot !== null || entries.length > 0 || compaction !== null || restore !== null || whole
+function changesLog(operation: Operation): boolean {
+  const { snapshot, entries, compaction, restore, damage, whole } = operation
+  const isMarked = snapshot !== null || compaction !== null || restore !== null || damage !== null
+  return isMarked || entries.length > 0 || whole
 }
 
 /** A term or a vote that must not be forgotten once it was told. */

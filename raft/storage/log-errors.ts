@@ -7,6 +7,7 @@ export class LogCorrupt extends RaftsmanError {
   readonly file: string
   /** Of the first bad byte's record, in bytes from the start of the file. */
   readonly offset: number
+  readonly detail: string
 
   constructor(file: string, offset: number, detail: string) {
     super(
@@ -16,6 +17,7 @@ export class LogCorrupt extends RaftsmanError {
     )
     this.file = file
     this.offset = offset
+    this.detail = detail
   }
 }
 

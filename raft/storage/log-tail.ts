@@ -7,6 +7,7 @@ import type { RaftsmanError } from '../../platform/errors.js'
 import type { Logger } from '../../platform/logger.js'
 import type { Random } from '../../platform/random.js'
 import type { NodeId } from '../core/types.js'
+import { lastMark } from './log-tip.js'
 import type { Segment } from './log-tip.js'
 import type { ConfMark } from './payload.js'
 import {
@@ -22,6 +23,7 @@ import type { LogState } from './replay.js'
 import { emptyHardState, emptySnapshot } from './replay.js'
 import { nameSegment, prepareSegment, sequenceOf } from './segment-files.js'
 import type { LoadedLog } from './segment-loading.js'
+import type { SegmentScan } from './segment-scan.js'
 
 /** Room is reserved in steps of this size, ahead of the writer. */
 const allocationBytes = 1024 * 1024
@@ -113,6 +115,7 @@ export function openTail(
     }
     const file = must(opened, 'an open without error has a file')
     const { scan } = last
+    const cut = cutEnd(loaded, scan)
     const finish = (error: DiskError | null) => {
       if (error !== null) {
         file.close(() => done(error))
@@ -131,10 +134,10 @@ export function openTail(
             maxIndex: segment.scan.maxIndex,
           })),
           salt: scan.header.salt,
-          position: scan.end,
+          position: cut.position,
           initialBytes: scan.header.initialBytes,
           allocated: must(size, 'a size without error'),
-          lastCrc: scan.lastCrc,
+          lastCrc: cut.lastCrc,
           outdated: scan.header.version < formatVersion,
         })
       })
@@ -152,22 +155,47 @@ export function openTail(
     // A sync that failed leaves pages that count as clean and are not on disk: only writing them
     // again makes the sync that follows mean something.
     const writeAgain = (error: DiskError | null) => {
-      if (error !== null || scan.durable >= scan.end) settle(error)
+      if (error !== null || scan.durable >= cut.position) settle(error)
       else
-        file.read(scan.durable, scan.end - scan.durable, (readError, bytes) => {
+        file.read(scan.durable, cut.position - scan.durable, (readError, bytes) => {
           if (readError !== null) settle(readError)
           else file.write([must(bytes, 'a read without error')], scan.durable, settle)
         })
     }
-    if (scan.tornBytes === 0) writeAgain(null)
-    else {
-      options.logger.warn(
-        { file: path, offset: scan.end, bytes: scan.tornBytes },
-        'unfinished last write cut off',
-      )
-      file.truncate(scan.end, writeAgain)
+    if (scan.tornBytes === 0) {
+      writeAgain(null)
+      return
     }
+    const { position: end, promise } = cut
+    options.logger.warn(
+      { file: path, offset: scan.end, bytes: scan.tornBytes },
+      'unfinished last write cut off',
+    )
+    if (promise === null) file.truncate(end, writeAgain)
+    else
+      file.write([promise.content()], scan.end, writeError => {
+        if (writeError !== null) finish(writeError)
+        else
+          file.datasync(syncError => {
+            if (syncError !== null) finish(syncError)
+            else file.truncate(end, writeAgain)
+          })
+      })
   })
+}
+
+/**
+ * Where the log ends once its unfinished write is cut off. A promise in that write is kept: nobody may
+ * have been told of it, but keeping it is never wrong, and who damaged the write is not known. It takes
+ * the place of the write before the rest is cut, so that there is no moment without it.
+ */
+function cutEnd({ adopted, state, replay }: LoadedLog, scan: SegmentScan) {
+  if (!adopted || state === null)
+    return { position: scan.end, lastCrc: scan.lastCrc, promise: null }
+  const promise = new RecordBuffer()
+  writeHardState(promise, state.hardState, lastMark(replay.confMarks))
+  promise.seal(scan.durable, scan.lastCrc, scan.header.salt)
+  return { position: scan.end + promise.position, lastCrc: promise.lastCrc, promise }
 }
 
 function createFirst(

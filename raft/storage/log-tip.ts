@@ -30,6 +30,8 @@ export interface Change {
   readonly entries: readonly Entry[]
   readonly compaction: SnapshotMeta | null
   readonly restore: SnapshotMeta | null
+  /** Of the whole log, as its owner knows it. */
+  readonly damage: Damage | null
   /** The damage is repaired. */
   readonly whole: boolean
 }
@@ -66,7 +68,7 @@ export class LogTip {
   }
 
   take(change: Change, written: readonly WrittenEntries[]): void {
-    const { hardState, snapshot, entries, compaction, restore, whole } = change
+    const { hardState, snapshot, entries, compaction, restore, damage, whole } = change
     if (hardState !== null) this.hardState = hardState
     if (snapshot !== null) this.replace(snapshot)
     if (entries.length > 0) this.append(entries, written)
@@ -75,6 +77,7 @@ export class LogTip {
       this.index.forget(compaction.index)
     }
     if (restore !== null) this.restoring = restore
+    if (damage !== null) this.damaged = damage
     if (whole) this.damaged = null
   }
 

@@ -26,10 +26,11 @@ import { firstRecords, freshState, openTail, stepBytes } from './log-tail.js'
 import type { Operation } from './log-batch.js'
 import { LogBatch } from './log-batch.js'
 import { lastMark, LogTip } from './log-tip.js'
+import type { Damage } from './payload.js'
 import type { LogState } from './replay.js'
 import { asFatal, nameSegment, prepareSegment, segmentName } from './segment-files.js'
 import type { LoadedLog } from './segment-loading.js'
-import { loadSegments } from './segment-loading.js'
+import { openLog } from './log-opening.js'
 
 export const segmentBytesUsual = 64 * 1024 * 1024
 /**
@@ -60,6 +61,11 @@ export interface LogOptions {
   readonly cachedBytesMax?: number
   /** What the state machine's own durable state amounts to. */
   readonly appliedIndex?: LogIndex
+  /**
+   * Whether a damaged log is repaired as far as peers can bring back what is missing. Off: it is
+   * LogCorrupt. A cluster of one has nobody to bring anything back.
+   */
+  readonly repair?: boolean
 }
 
 export interface LogWrite {
@@ -88,6 +94,7 @@ const nothing: Operation = {
   snapshot: null,
   compaction: null,
   restore: null,
+  damage: null,
   whole: false,
   mustSync: false,
   done: () => {},
@@ -182,12 +189,7 @@ export class RaftLog {
         }
         const lock = must(taken, 'a lock without error')
         const fail = (error: RaftsmanError) => lock.release(() => done(error))
-        const owner = {
-          ...options,
-          cachedBytesMax: options.cachedBytesMax ?? Number.POSITIVE_INFINITY,
-          appliedIndex: options.appliedIndex ?? 0,
-        }
-        loadSegments(disk, directory, owner, (loadError, loaded) => {
+        openLog(options, (loadError, loaded) => {
           if (loadError !== null) {
             fail(loadError)
             return
@@ -205,7 +207,7 @@ export class RaftLog {
   private static begin(
     options: LogOptions,
     lock: DirectoryLock,
-    { state: found, replay, segments, adopted }: LoadedLog,
+    { state: found, replay, segments }: LoadedLog,
     tail: Tail,
     done: (error: null, log: RaftLog, recovered: Recovered) => void,
   ): void {
@@ -213,19 +215,13 @@ export class RaftLog {
     const tip = new LogTip(state, replay, tail.segments)
     const log = new RaftLog(options, lock, tip, tail)
     log.reserveAhead()
-    const answer = () =>
-      done(null, log, {
-        ...state,
-        fresh: found === null,
-        tornBytes: segments.at(-1)?.scan.tornBytes ?? 0,
-        lastIndex: logIndex(tip.lastIndex),
-        highestSequence: replay.highestSequence,
-      })
-    // A promise that was cut off with an unfinished write: nobody may have been told, but keeping it
-    // is never wrong, and who damaged the write is not known.
-    if (adopted)
-      log.enqueue({ ...nothing, hardState: state.hardState, mustSync: true, done: answer })
-    else answer()
+    done(null, log, {
+      ...state,
+      fresh: found === null,
+      tornBytes: segments.at(-1)?.scan.tornBytes ?? 0,
+      lastIndex: logIndex(tip.lastIndex),
+      highestSequence: replay.highestSequence,
+    })
   }
 
   /** No room on the disk: what was given waits, and nothing is answered until there is room. */
@@ -266,6 +262,14 @@ export class RaftLog {
    */
   beginRestore(meta: SnapshotMeta, done: () => void): void {
     this.enqueue({ ...nothing, mustSync: true, restore: meta, done })
+  }
+
+  /**
+   * The owner of the log is about to let a leader replace what is in it, for it has lost what the log
+   * builds on. Until `repaired`, also after a crash, nothing in it up to `floor` is certain.
+   */
+  declareDamaged(damage: Damage, done: () => void): void {
+    this.enqueue({ ...nothing, mustSync: true, damage, done })
   }
 
   /** What was lost has been replaced: from the next start on nothing is damaged any more. */

@@ -3,7 +3,14 @@
 // format did not have yet is optional here.
 
 import { assert } from '../../platform/errors.js'
-import type { ConfState, HardState, MemberAddress, NodeId, SnapshotMeta } from '../core/types.js'
+import type {
+  ConfState,
+  HardState,
+  LogIndex,
+  MemberAddress,
+  NodeId,
+  SnapshotMeta,
+} from '../core/types.js'
 import { logIndex, nodeId, term } from '../core/types.js'
 import { PayloadReader } from './payload-reader.js'
 import type { RecordBuffer } from './record.js'
@@ -179,7 +186,7 @@ function readAddresses(reader: PayloadReader): MemberAddress[] {
 
 /** Entries that this member may have acknowledged are lost, all of them at or below `floor`. */
 export interface Damage {
-  readonly floor: number
+  readonly floor: LogIndex
   /** For people. */
   readonly reason: string
 }
@@ -204,7 +211,7 @@ export function readDamage(payload: Buffer): Damage | null {
   reader.u32()
   const reason = reader.text(length)
   reader.end()
-  return floor === 0 ? null : { floor, reason }
+  return floor === 0 ? null : { floor: logIndex(floor), reason }
 }
 
 /** Nothing but room between two records. */

@@ -85,6 +85,7 @@ export class Replay {
    * until that marker comes.
    */
   private floating = true
+  private begun = false
 
   /** Counts the sequences of entries that `origin` proposed. */
   constructor(origin: number, limits: MemoryLimits) {
@@ -99,6 +100,15 @@ export class Replay {
   /** Of this node's own entries, overridden ones included; 0 for none. */
   get highestSequence(): number {
     return this.sequences.highest
+  }
+
+  /**
+   * The oldest segment begins: entries up to `nextIndex` stood before it. Without this the first entry
+   * tells where the log begins.
+   */
+  begin(nextIndex: number): void {
+    this.begun = true
+    this.become(nextIndex - 1)
   }
 
   /** Throws BadPayload when the record does not follow from those before it. */
@@ -132,7 +142,7 @@ export class Replay {
   private takeHardState(payload: Buffer): void {
     const { state, mark } = readHardState(payload)
     this.hardState = state
-    this.mark ??= mark
+    if (mark !== null) this.mark = mark
   }
 
   /** A torn write may have left a hard state that is newer than what is known for certain. */
@@ -147,7 +157,7 @@ export class Replay {
   private append(record: LogRecord, sequence: number, offset: number): void {
     const cursor = new EntryCursor(record.payload)
     const { first, last } = cursor
-    if (this.floating && (this.last === this.base || first <= this.base)) {
+    if (this.floating && (first <= this.base || this.isVague)) {
       this.base = first - 1
       this.last = first - 1
     }
@@ -179,12 +189,17 @@ export class Replay {
     })
   }
 
+  /** Nothing tells yet where the log begins. */
+  private get isVague(): boolean {
+    return !this.begun && this.last === this.base
+  }
+
   /** Entries from `first` on are about to be written anew. */
   private cut(first: number): void {
     while ((this.termRuns.at(-1)?.from ?? 0) >= first) this.termRuns.pop()
     while ((this.confChanges.at(-1)?.index ?? 0) >= first) this.confChanges.pop()
     if (this.mark !== null && this.mark.index >= first)
-      this.mark = markOf(this.confChanges.at(-1) ?? this.snapshot)
+      this.mark = markOf(this.confChanges.at(-1) ?? { index: first - 1, term: 0 })
     for (;;) {
       const newest = this.held.length > this.heldDead ? this.held.at(-1) : undefined
       if (newest === undefined || newest.last < first) break
@@ -244,7 +259,7 @@ export class Replay {
     if (meta.index < this.snapshot.index) throw new BadPayload('the start of the log went back')
     this.snapshot = meta
     this.mark ??= markOf(meta)
-    if (this.last === this.base && this.floating) {
+    if (this.floating && this.isVague) {
       this.become(meta.index)
       return
     }
@@ -270,6 +285,20 @@ export class Replay {
   get confMarks(): readonly ConfMark[] {
     if (this.confChanges.length === 0) return [this.mark ?? noConfMark]
     return [markOf(this.snapshot), ...this.confChanges.map(markOf)]
+  }
+
+  /** What is known even where entries are missing. */
+  get known(): Pick<LogState, 'snapshot' | 'restoring' | 'confChanges'> & {
+    /** Before the first entry. */
+    readonly base: number
+  } {
+    const { snapshot, restoring, confChanges, base } = this
+    return { snapshot, restoring, confChanges, base }
+  }
+
+  /** Of an entry in the log. */
+  termAt(index: number): Term {
+    return termAt(this.termRuns, index)
   }
 
   /** Null when entries between the start of the log and the first one left are missing. */

@@ -64,7 +64,9 @@ export function loadSegments(
         return
       }
       const path = `${directory}/${name}`
-      loadSegment(disk, path, new SegmentScanner(path, sequenceOf(name), replay), (error, scan) => {
+      const isOldest = segments.length === 0
+      const scanner = new SegmentScanner(path, sequenceOf(name), replay, isOldest)
+      loadSegment(disk, path, scanner, (error, scan) => {
         if (error !== null) {
           done(error)
           return

@@ -75,6 +75,7 @@ export class SegmentScanner {
   private readonly file: string
   private readonly sequence: number
   private readonly replay: Replay
+  private readonly isOldest: boolean
   private head: { header: SegmentHeader; record: LogRecord } | null = null
   private lastCrc = 0
   private durable = 0
@@ -82,7 +83,8 @@ export class SegmentScanner {
   /** Behind the last good record. */
   at = 0
 
-  constructor(file: string, sequence: number, replay: Replay) {
+  constructor(file: string, sequence: number, replay: Replay, isOldest: boolean) {
+    this.isOldest = isOldest
     this.file = file
     this.sequence = sequence
     this.replay = replay
@@ -97,6 +99,7 @@ export class SegmentScanner {
     let offset = 0
     if (this.head === null) {
       this.head = readHead(this.file, bytes)
+      if (this.isOldest) this.replay.begin(this.head.header.nextIndex)
       const { record } = this.head
       offset = record.end
       this.at = offset

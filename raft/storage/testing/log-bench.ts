@@ -15,6 +15,12 @@ import type { FoundEntries } from '../entry-reader.js'
 import type { LogOptions, LogWrite, Recovered } from '../log.js'
 import { RaftLog } from '../log.js'
 
+export interface Opening {
+  readonly error: RaftsmanError | null
+  readonly log?: RaftLog
+  readonly recovered?: Recovered
+}
+
 export interface ReadAnswer {
   readonly error: RaftsmanError | null
   readonly found: FoundEntries | null
@@ -46,10 +52,19 @@ export class Bench {
     this.disk = new MemoryDisk({ random: seededRandom(seed), schedule: this.clock.defer })
   }
 
-  open(overrides: Partial<LogOptions> = {}) {
+  open(overrides: Partial<LogOptions> = {}): Opening {
+    let answer: Opening | null = null
+    this.begin(overrides, opening => {
+      answer = opening
+    })
+    this.clock.advance(1000)
+    return must<Opening>(answer, 'an opening answers')
+  }
+
+  /** Opens and does not wait. */
+  begin(overrides: Partial<LogOptions> = {}, done: (opening: Opening) => void = () => {}): void {
     this.pid += 1
     const self = { pid: this.pid, startTicks: 1 }
-    let answer: { error: RaftsmanError | null; log?: RaftLog; recovered?: Recovered } | null = null
     RaftLog.open(
       {
         directory: '/log',
@@ -65,18 +80,12 @@ export class Bench {
         onFatal: error => this.fatal.push(error),
         ...overrides,
       },
-      (error, log, recovered) => {
-        answer = {
+      (error, log, recovered) =>
+        done({
           error,
           ...(log === undefined ? {} : { log }),
           ...(recovered === undefined ? {} : { recovered }),
-        }
-      },
-    )
-    this.clock.advance(1000)
-    return must<{ error: RaftsmanError | null; log?: RaftLog; recovered?: Recovered }>(
-      answer,
-      'an opening answers',
+        }),
     )
   }
 

@@ -1,7 +1,8 @@
 // The dumb model of the log: what it holds, as plain arrays, and every state it went through.
 
 import * as fc from 'fast-check'
-import type { Entry } from '../../core/types.js'
+import { applyConfChange, decodeConfChange, encodeConfChange } from '../../core/conf-change.js'
+import type { ConfState, Entry } from '../../core/types.js'
 import { logIndex, nodeId, term } from '../../core/types.js'
 import type { RaftLog } from '../log.js'
 import type { LogState } from '../replay.js'
@@ -57,6 +58,8 @@ export class Model {
   readonly history: string[] = [fingerprint(this.state)]
   /** What stands or stood last at every index, compacted ones included. */
   readonly latest = new Map<number, Entry>()
+  /** The membership as of every entry that was committed. */
+  readonly members = new Map<number, ConfState>()
   private currentTerm = 1
 
   get last(): number {
@@ -78,7 +81,7 @@ export class Model {
         const first = this.last - back + 1
         const entries = Array.from({ length: step.count }, (_, at) => ({
           ...entry(first + at, this.currentTerm, step.bytes),
-          kind: step.bytes === 7 ? ('confChange' as const) : ('normal' as const),
+          ...(step.bytes === 7 ? changeOf(first + at) : {}),
         }))
         const hardState = { ...this.state.hardState, term: term(this.currentTerm) }
         this.become({ hardState })
@@ -92,6 +95,8 @@ export class Model {
       }
       case 'commit': {
         const hardState = { ...this.state.hardState, commit: logIndex(this.last) }
+        for (let index = this.commit + 1; index <= this.last; index += 1)
+          this.members.set(index, this.membersAt(index))
         this.become({ hardState })
         const at = this.history.length
         log.append(write({ hardState }), () => acknowledged(at))
@@ -99,10 +104,10 @@ export class Model {
       }
       case 'compact': {
         if (this.commit <= this.start) return
-        const snapshot = meta(
-          this.commit,
-          this.state.entries[this.commit - this.start - 1]?.term ?? 0,
-        )
+        const snapshot = {
+          ...meta(this.commit, this.state.entries[this.commit - this.start - 1]?.term ?? 0),
+          confState: this.membersAt(this.commit),
+        }
         this.become({ snapshot, entries: this.state.entries.slice(this.commit - this.start) })
         log.compact(snapshot)
         return
@@ -113,6 +118,7 @@ export class Model {
         this.become({ hardState: { ...hardState, commit: this.state.hardState.commit } })
         this.become({ hardState, snapshot, entries: [] })
         this.latest.clear()
+        this.members.set(snapshot.index, snapshot.confState)
         const at = this.history.length
         log.append(write({ snapshot, hardState }), () => acknowledged(at))
         return
@@ -121,17 +127,31 @@ export class Model {
     done()
   }
 
+  private membersAt(index: number): ConfState {
+    let members = this.state.snapshot.confState
+    for (const { kind, data, index: at } of this.state.entries)
+      if (kind === 'confChange' && at <= index)
+        members = applyConfChange(members, decodeConfChange(data))
+    return members
+  }
+
   private get historyAt(): number {
     return this.history.length
   }
 
-  private get commit(): number {
+  get commit(): number {
     return this.state.hardState.commit
   }
 
-  private get start(): number {
+  get start(): number {
     return this.state.snapshot.index
   }
+}
+
+function changeOf(index: number): Pick<Entry, 'kind' | 'data'> {
+  const kind = index % 2 === 0 ? 'addLearner' : 'remove'
+  const node = nodeId(2 + Math.floor((index % 8) / 2))
+  return { kind: 'confChange', data: encodeConfChange([{ kind, node }]) }
 }
 
 export function fingerprint({ hardState, snapshot, entries }: LogState): string {
