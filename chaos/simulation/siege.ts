@@ -36,6 +36,8 @@ export function besiege(world: FaultWorld, random: Random): boolean {
       world.scheduler.after(2 * electionMs, 'fault', null, () => release())
   }
   world.elected.add(fallen)
+  const first = world.machines().find(({ node }) => node?.status().role === 'leader')
+  if (first !== undefined) strike(first)
   // With too many down or apart nobody may ever be elected.
   world.scheduler.after(roundsLeft * 10 * electionMs, 'fault', null, lift)
   return true
