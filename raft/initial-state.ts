@@ -1,6 +1,16 @@
 // What a node starts from: the log that was recovered, and the state machine's own durable state,
-// which must fit together. Counterpart: the bootstrap of etcd's server. A log and a state that do not
-// fit are refused with the reason; guessing here would break what was promised before.
+// which must fit together. Counterpart: the bootstrap of etcd's server.
+//
+//   state   log                              what follows
+//   whole   whole                            the node goes on
+//   whole   damaged, term and vote are known it follows silently until a leader brought it back
+//   lost    whole, but begins behind it      the same: what it promised is in the log, and a leader gives
+//                                            it a snapshot in place of both
+//   whole   lost                             refused: nobody knows what it promised. Replace the member
+//   lost    begins behind it, no peers       refused: nobody has what is gone
+//
+// Both lost looks like a new member; that is why an id is never used for a second machine. Refused is
+// refused with the reason; guessing here would break what was promised before.
 
 import type { DamagedState, RaftState } from './core/config.js'
 import type { ConfState, LogIndex, NodeId, SnapshotMeta, Term } from './core/types.js'
@@ -8,16 +18,22 @@ import { logIndex, noNode, term } from './core/types.js'
 import type { RaftNodeError } from './node-types.js'
 import { raftNodeError } from './node-types.js'
 import type { Recovered } from './storage/log.js'
+import type { Damage } from './storage/payload.js'
 
 export interface InitialState {
   readonly state: RaftState
+  /** What the core takes for applied. */
+  readonly applied: LogIndex
   /** To be written to the log before the node takes part. */
   readonly install: SnapshotMeta | null
+  /** The state is lost: to be declared in the log before the node takes part. */
+  readonly damage: Damage | null
 }
 
 /** `founders`: who makes up a new cluster; nobody for a node that joins one. */
 export function initialState(
   recovered: Recovered,
+  self: NodeId,
   founders: readonly NodeId[],
   applied: LogIndex,
 ): InitialState | RaftNodeError {
@@ -35,19 +51,49 @@ export function initialState(
     const first = { index: logIndex(0), term: term(0), confState: firstMembership(founders) }
     // A node that joins learns the membership with its first snapshot.
     const install = founders.length === 0 ? null : first
-    return { state: { hardState, snapshot: first, entries }, install }
+    return { state: { hardState, snapshot: first, entries }, applied, install, damage: null }
   }
+  if (applied < snapshot.index && hasPeers(snapshot.confState, self))
+    return withoutState(recovered, applied)
   if (applied < snapshot.index)
     return refused(
       `the state has applied entry ${applied}, but the log begins behind entry ${snapshot.index}; ` +
-        'the state was lost and this member must be replaced',
+        'the state was lost, and there is no peer that could bring it back',
     )
   if (applied > lastIndex)
     return refused(
       `the state has applied entry ${applied}, but the log ends with entry ${lastIndex}; ` +
         'the log was lost and this member must be replaced',
     )
-  return { state: stateOf(recovered), install: null }
+  return { state: stateOf(recovered), applied, install: null, damage: null }
+}
+
+/**
+ * As if all of the log were lost, but for the term and the vote: until a leader has brought back state
+ * and log up to its end, the member helps nobody to be elected. What it acknowledged meanwhile stands
+ * in the declared damage, should it crash in the middle.
+ */
+function withoutState(recovered: Recovered, applied: LogIndex): InitialState {
+  const { hardState, snapshot, lastIndex, damaged } = recovered
+  const floor = logIndex(Math.max(lastIndex, damaged?.floor ?? 0))
+  const reason =
+    `the state has applied entry ${applied}, but the log begins behind entry ${snapshot.index}; ` +
+    'the state was lost, and a snapshot will take its place'
+  return {
+    state: {
+      hardState: { ...hardState, commit: logIndex(0) },
+      snapshot: { index: logIndex(0), term: term(0), confState: snapshot.confState },
+      entries: [],
+      damaged: { floor },
+    },
+    applied: logIndex(0),
+    install: null,
+    damage: { floor, reason },
+  }
+}
+
+function hasPeers({ voters, votersOutgoing }: ConfState, self: NodeId): boolean {
+  return [...voters, ...votersOutgoing].some(id => id !== self)
 }
 
 function stateOf(recovered: Recovered): RaftState {
@@ -57,7 +103,7 @@ function stateOf(recovered: Recovered): RaftState {
 }
 
 function damageOf({ damaged }: Recovered): DamagedState | null {
-  return damaged === null ? null : { floor: logIndex(damaged.floor) }
+  return damaged === null ? null : { floor: damaged.floor }
 }
 
 function refused(reason: string): RaftNodeError {
@@ -81,7 +127,12 @@ function restored(recovered: Recovered, snapshot: SnapshotMeta): InitialState {
     hardState.term >= snapshot.term
       ? { ...hardState, commit }
       : { term: snapshot.term, vote: noNode, commit }
-  return { state: { hardState: current, snapshot, entries: [], damaged }, install: snapshot }
+  return {
+    state: { hardState: current, snapshot, entries: [], damaged },
+    applied: snapshot.index,
+    install: snapshot,
+    damage: null,
+  }
 }
 
 function firstMembership(members: readonly NodeId[]): ConfState {

@@ -218,7 +218,7 @@ describe('a start', () => {
 
   test('in a new directory installs the first membership', () => {
     const fresh = found({ fresh: true, snapshot: { ...meta(0, 0) }, entries: [] })
-    expect(initialState(fresh, members, logIndex(0))).toMatchObject({
+    expect(initialState(fresh, nodeId(1), members, logIndex(0))).toMatchObject({
       install: { index: 0, confState: { voters: [1, 2, 3] } },
     })
   })
@@ -226,22 +226,44 @@ describe('a start', () => {
   test('takes log and state that fit', () => {
     const recovered = found({})
     for (const applied of [10, 11, 12])
-      expect(initialState(recovered, members, logIndex(applied))).toMatchObject({ install: null })
+      expect(initialState(recovered, nodeId(1), members, logIndex(applied))).toMatchObject({
+        install: null,
+      })
   })
 
   test.each([
     ['a lost log', found({ fresh: true }), 5, 'the log is empty'],
-    ['a lost state', found({}), 9, 'the state was lost'],
+    ['a lost state of one that is alone', found({}), 9, 'no peer that could bring it back'],
     ['a log that lost its end', found({}), 13, 'the log was lost'],
   ])('refuses %s', (_what, recovered, applied, reason) => {
-    const error = initialState(recovered, members, logIndex(applied))
+    const error = initialState(recovered, nodeId(1), members, logIndex(applied))
     expect(error).toMatchObject({ code: 'start-failed' })
     expect((error as Error).message).toContain(reason)
   })
 
+  test('lets a leader bring back a lost state, and keeps term, vote and what was promised', () => {
+    const among = { ...conf, voters: [nodeId(1), nodeId(2), nodeId(3)] }
+    const recovered = found({ snapshot: { ...meta(10, 3), confState: among } })
+    const wanted = (floor: number) => ({
+      state: {
+        hardState: { term: 4, vote: 2, commit: 0 },
+        snapshot: { index: 0, term: 0, confState: among },
+        entries: [],
+        damaged: { floor },
+      },
+      applied: 0,
+      install: null,
+      damage: { floor },
+    })
+    expect(initialState(recovered, nodeId(1), members, logIndex(9))).toMatchObject(wanted(12))
+    // It was lost before in the middle of the same.
+    const again = { ...recovered, damaged: { floor: logIndex(40), reason: '' } }
+    expect(initialState(again, nodeId(1), members, logIndex(0))).toMatchObject(wanted(40))
+  })
+
   test('finishes a restore that the state machine committed before the crash', () => {
     const recovered = found({ restoring: meta(50, 6) })
-    expect(initialState(recovered, members, logIndex(50))).toMatchObject({
+    expect(initialState(recovered, nodeId(1), members, logIndex(50))).toMatchObject({
       install: { index: 50 },
       // The vote was for the older term.
       state: { hardState: { term: 6, vote: 0, commit: 50 }, snapshot: { index: 50 }, entries: [] },
@@ -250,13 +272,19 @@ describe('a start', () => {
 
   test('keeps the log where the restore did not get as far', () => {
     const recovered = found({ restoring: meta(50, 6) })
-    expect(initialState(recovered, members, logIndex(11))).toMatchObject({ install: null })
+    expect(initialState(recovered, nodeId(1), members, logIndex(11))).toMatchObject({
+      install: null,
+    })
   })
 
   test('keeps the log where it holds what the restore was for', () => {
     const recovered = found({ restoring: meta(12, 4) })
-    expect(initialState(recovered, members, logIndex(12))).toMatchObject({ install: null })
+    expect(initialState(recovered, nodeId(1), members, logIndex(12))).toMatchObject({
+      install: null,
+    })
     const other = found({ restoring: meta(12, 9) })
-    expect(initialState(other, members, logIndex(12))).toMatchObject({ install: { index: 12 } })
+    expect(initialState(other, nodeId(1), members, logIndex(12))).toMatchObject({
+      install: { index: 12 },
+    })
   })
 })

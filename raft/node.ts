@@ -96,6 +96,8 @@ export class RaftNode implements Replica, Reconfiguration {
   private transport: Transport | null = null
   private ticker: Timer | null = null
   private scheduled = false
+  /** It has no membership, or none that fits an empty log: entries alone do not help it. */
+  private awaitsSnapshot: boolean
   /** 0 when nothing is missing. */
   private damagedUpTo: number
   private lastTickMs: number
@@ -113,7 +115,7 @@ export class RaftNode implements Replica, Reconfiguration {
   private constructor(options: RaftNodeOptions, opened: OpenedLog) {
     const { clock, random, stateMachine, id, electionTicks, tickMs } = options
     const { log, initial, highestSequence } = opened
-    const { state } = initial
+    const { state, applied } = initial
     this.options = options
     this.lastTickMs = clock.monotonicMs()
     this.logger = options.logger
@@ -139,16 +141,12 @@ export class RaftNode implements Replica, Reconfiguration {
     this.raft = new Raft(
       { id, electionTicks, random, ...limitsOfCore, ...options.limits },
       state,
-      stateMachine.appliedIndex,
+      applied,
     )
-    this.contacts = new Contacts(
-      self,
-      options.peers,
-      stateMachine.appliedIndex,
-      this.raft.confState,
-    )
+    this.contacts = new Contacts(self, options.peers, applied, this.raft.confState)
     const { logger, raft } = this
     this.damagedUpTo = state.damaged?.floor ?? 0
+    this.awaitsSnapshot = initial.damage !== null || state.snapshot.confState.voters.length === 0
     if (this.damagedUpTo > 0)
       logger.error(
         { floor: this.damagedUpTo },
@@ -185,6 +183,7 @@ export class RaftNode implements Replica, Reconfiguration {
       },
       onRestored: (index, held) => {
         this.compactor.reset(index)
+        this.awaitsSnapshot = false
         this.membershipChanged(index)
         for (const task of held) this.write(task)
         this.schedule()
@@ -376,9 +375,15 @@ export class RaftNode implements Replica, Reconfiguration {
     if (first !== undefined) this.membership.noteHeard(first.from, this.nowMs())
     for (const message of messages) {
       // Snapshots come with their content, on a channel of their own.
-      if (message.kind !== 'snapshotRequest') this.raft.step(message)
+      if (message.kind === 'snapshotRequest' || this.isUseless(message)) continue
+      this.raft.step(message)
     }
     this.schedule()
+  }
+
+  /** The first entries of a log are only for those who know the first membership. */
+  private isUseless(message: Message): boolean {
+    return this.awaitsSnapshot && message.kind === 'appendRequest' && message.prevIndex === 0
   }
 
   /** Only a leader removes members, and its log is newer than ours: we are not asked any more. */
