@@ -128,6 +128,8 @@ export function tickLeader(core: CoreState): void {
  */
 function isPromotable(core: CoreState): boolean {
   if (!core.tracker.isVoter(core.id) || core.log.installing || isDamaged(core)) return false
+  // Its vote for itself would have to wait behind a write that does not return.
+  if (core.storing.isStalled(core.ticks, 2 * core.config.electionTicks)) return false
   const { confChanges } = core.log
   for (let at = confChanges.length - 1; at >= 0; at--) {
     const { index } = confChanges[at] as Entry
@@ -265,6 +267,13 @@ export function transferLeadership(core: CoreState, target: NodeId): void {
     term: core.term,
     transferee: target,
   })
+}
+
+/** By the will of this node, and not for another: all others that can come before it. */
+export function stepDown(core: CoreState): void {
+  if (core.role !== 'leader') return
+  becomeFollower(core, core.term, noNode)
+  core.electionTimeout = 2 * core.config.electionTicks - 1
 }
 
 /** Ends when another leads, or after an election timeout; until then proposals are refused. */

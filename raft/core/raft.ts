@@ -20,6 +20,7 @@ import {
   handleTimeoutNow,
   handleVoteRequest,
   handleVoteResponse,
+  stepDown,
   takeOverIfDue,
   tickElection,
   tickLeader,
@@ -269,7 +270,7 @@ export class Raft {
    * disk stalls and nobody can take over by a transfer. It ticks on and follows whoever is elected.
    */
   stepDown(): void {
-    if (this.core.role === 'leader') becomeFollower(this.core, this.core.term, noNode)
+    stepDown(this.core)
   }
 
   /**
@@ -471,7 +472,7 @@ export class Raft {
     const snapshot = core.log.takeSnapshot()
     const hardState = this.changedHardState(snapshot)
     const entries = core.log.takeUnhanded()
-    const id = core.storing.begin(core.log.handed, snapshot, hardState, release)
+    const id = core.storing.begin(core.log.handed, snapshot, hardState, release, core.ticks)
     return { id, entries, hardState, snapshot, mustSync, release }
   }
 

@@ -19,6 +19,8 @@ export interface WriteUnderWay {
   readonly term: Term
   readonly vote: NodeId
   readonly release: readonly AfterDurable[]
+  /** Tick at which it was handed out. */
+  readonly since: number
 }
 
 export class Storing {
@@ -44,11 +46,18 @@ export class Storing {
     return this.tasks.length >= tasksUnderWayMax
   }
 
+  /** Whether the oldest write has been under way for so long. */
+  isStalled(tick: number, ticksMax: number): boolean {
+    const oldest = this.tasks[0]
+    return oldest !== undefined && tick - oldest.since >= ticksMax
+  }
+
   begin(
     stableTo: LogIndex,
     snapshot: SnapshotMeta | null,
     hardState: HardState | null,
     release: readonly AfterDurable[],
+    tick: number,
   ): number {
     assert(!this.full, 'the number of writes under way is limited')
     if (hardState !== null) {
@@ -64,6 +73,7 @@ export class Storing {
       term: this.handed.term,
       vote: this.handed.vote,
       release,
+      since: tick,
     })
     return id
   }

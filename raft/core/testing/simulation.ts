@@ -83,7 +83,7 @@ export class Simulation {
       compact: this.random.next() * 0.03,
       transfer: this.random.next() * 0.02,
       late: this.random.next() * 0.03,
-      change: joinersCount === 0 ? 0 : this.random.next() * 0.03,
+      change: joinersCount === 0 ? 0 : this.random.next() * 0.12,
       delivery: 0.5 + this.random.next() * 0.4,
     }
   }
@@ -252,7 +252,8 @@ export class Simulation {
     else if (dice < 0.36) this.read(node)
     else if (dice < 0.37 + rates.transfer) {
       const target = this.pick(this.nodes).id
-      this.touch(node, () => node.raft.transferLeadership(target))
+      const gives = random.next() < 0.8
+      this.touch(node, () => (gives ? node.raft.transferLeadership(target) : node.raft.stepDown()))
     } else if (dice < 0.39 + rates.compact) {
       if (random.next() < 0.5) node.flushMachine()
       this.touch(node, () => node.compact(random.integer(8)))
@@ -265,10 +266,13 @@ export class Simulation {
 
   private change(node: TestNode): void {
     const { random } = this
-    const operations = Array.from({ length: 1 + random.integer(3) }, () => ({
-      kind: (['addVoter', 'addLearner', 'remove'] as const)[random.integer(3)] ?? 'remove',
-      node: this.pick(this.nodes).id,
-    }))
+    const operations = Array.from(
+      { length: random.next() < 0.6 ? 1 : 2 + random.integer(2) },
+      () => ({
+        kind: (['addVoter', 'addLearner', 'remove'] as const)[random.integer(3)] ?? 'remove',
+        node: this.pick(this.nodes).id,
+      }),
+    )
     this.touch(node, () => node.raft.proposeConfChange(this.nextSequence++, operations))
   }
 
