@@ -249,17 +249,20 @@ describe('a follower that gets a snapshot', () => {
     expect(peer(raft)).toMatchObject({ state: 'snapshot', pendingSnapshot: 5 })
   })
 
-  test('gets none while it is silent', () => {
-    const raft = bench({ log: [1, 1, 1, 1, 1], commit: 5, term: 3 })
-    settle(raft)
+  test('gets none while it is silent, and one as soon as it is heard', () => {
+    const raft = replicating()
+    propose(raft, 4)
+    ask(raft, ack({ from: 3, term: 4, index: 5 }))
     raft.compact(logIndex(5))
-    elect(raft)
-    raft.snapshotDone(nodeId(2), true)
-    for (let ticks = 0; ticks < 5; ticks++) {
+    for (let ticks = 0; ticks < 10; ticks++) {
       raft.tick()
-      const kinds = settle(raft).messages.map(message => message.kind)
-      expect(kinds).not.toContain('snapshotRequest')
+      ask(raft, heard({ from: 3, term: 4 }))
     }
+    expect(peer(raft)).toMatchObject({ match: 1, recentActive: false })
+    raft.unreachable(nodeId(2))
+    expect(settle(raft).messages).toEqual([])
+    const [sent] = sentTo(ask(raft, heard({ from: 2, term: 4 })), 2)
+    expect(sent).toMatchObject({ kind: 'snapshotRequest', snapshot: { index: 5 } })
   })
 
   test('a report about somebody else, or to somebody who does not lead, is forgotten', () => {

@@ -34,7 +34,7 @@ const shapes: readonly Shape[] = [
   { name: 'three voters and a learner', voters: 3, learners: 1, seeds: 80, covers: many },
   { name: 'one voter', voters: 1, learners: 0, seeds: 20, covers: alone },
   { name: 'two voters', voters: 2, learners: 0, seeds: 20, covers: pair },
-  { name: 'members that change', voters: 3, learners: 0, joiners: 3, seeds: 120, covers: changing },
+  { name: 'members that change', voters: 3, learners: 0, joiners: 3, seeds: 240, covers: changing },
 ]
 
 function simulate(seed: number, shape: Shape): Simulation {
