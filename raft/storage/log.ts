@@ -129,6 +129,7 @@ export class RaftLog {
   private outdated: boolean
   private isFull = false
   private ended = false
+  private answering = false
   private removing = false
   private afterWrites: (() => void) | null = null
 
@@ -321,7 +322,7 @@ export class RaftLog {
       else if (first !== undefined) this.reader.cut(first.index)
     }
     this.queue.push(operation)
-    if (this.batch.isEmpty) this.begin()
+    if (this.batch.isEmpty && !this.answering) this.begin()
   }
 
   /** Entries up to here are written, and nothing on its way replaces them. */
@@ -400,9 +401,13 @@ export class RaftLog {
   private finish(): void {
     const operations = this.batch.release()
     if (this.ended) return
-    // Starts the next write before answering, so that the disk is never idle meanwhile.
+    // Starts the next write before answering, so that the disk is never idle meanwhile. When nothing
+    // waits, whatever the answers bring goes out together, not the first of it alone.
     if (this.queue.length > 0) this.begin()
+    this.answering = true
     for (const { done } of operations) done()
+    this.answering = false
+    if (this.batch.isEmpty && this.queue.length > 0) this.begin()
     if (this.batch.isEmpty && this.queue.length === 0) {
       const after = this.afterWrites
       this.afterWrites = null
