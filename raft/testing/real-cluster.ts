@@ -157,6 +157,34 @@ export class RealCluster {
     return leader
   }
 
+  /** Proposes on a node until one attempt certainly took effect, or perhaps did; true for certainly. */
+  async insist(id: number, payload: string): Promise<boolean> {
+    for (;;) {
+      try {
+        await propose(this.node(id), payload)
+        return true
+      } catch (error) {
+        const { outcome, retryable } = error as { outcome?: string; retryable?: boolean }
+        if (outcome === 'unknown') return false
+        if (retryable !== true) throw error
+        await new Promise(done => setTimeout(done, 2 * pollMs))
+      }
+    }
+  }
+
+  /** Every running member holds the same list, and in it everything that was answered. */
+  async agree(answered: readonly string[]): Promise<void> {
+    const wanted = new Set(answered)
+    await until('all members agree', () => {
+      const lists = this.running().map(({ machine }) => machine.items)
+      const found = new Set(lists[0] ?? [])
+      return (
+        [...wanted].every(item => found.has(item)) &&
+        lists.every(items => items.join() === lists[0]?.join())
+      )
+    })
+  }
+
   /** Every running member holds exactly these items. */
   async converge(items: readonly string[]): Promise<void> {
     const wanted = JSON.stringify(items)
