@@ -84,9 +84,12 @@ export class Invariants {
       () => `m${machine.id}: applied ${applied}, commit ${commit}, last ${lastIndex}`,
     )
     const purged = firstIndex - 1
-    // While a snapshot is taken in, the log begins behind what the state still is.
+    // While a snapshot is taken in, the log begins behind what the state still is; and a repaired log
+    // begins with the state that it was repaired for.
     holds(
-      purged > state.appliedIndex || purged <= machine.store.durable.index,
+      purged > state.appliedIndex ||
+        purged <= machine.store.durable.index ||
+        this.options.damaged().has(machine.id),
       'order-of-indexes',
       () =>
         `m${machine.id} has cut its log at ${purged}, its state is durable to ${machine.store.durable.index}`,

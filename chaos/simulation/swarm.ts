@@ -109,10 +109,12 @@ export function drawSwarm(streams: Streams, overrides: SwarmOverrides): SwarmOpt
   const of = (name: string) => streams.of(`options/${name}`)
   const left = new Set(overrides.withoutFaults ?? [])
   const faults = new Map<FaultKind, number>()
+  // Calm seeds get far, stormy ones get into corners.
+  const density = pick(of('density'), [0.15, 0.3, 0.5, 0.75])
   const movesMembers = chance(of('membership'), 0.5)
   for (const kind of faultKinds) {
     const random = of(`fault/${kind}`)
-    const has = chance(random, 0.55)
+    const has = chance(random, density)
     const [min, max] = faultPace[kind]
     const meanMs = between(random, min, max)
     if (membershipKinds.has(kind) && !movesMembers) continue
