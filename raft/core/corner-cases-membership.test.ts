@@ -464,3 +464,64 @@ describe('a node that restarts', () => {
     expect(raft.snapshotAt(logIndex(2)).confState.voters).toEqual([1, 2, 3, 4])
   })
 })
+
+describe('what is committed is told with every vote, asked for or answered', () => {
+  const changed = entry(2, 1, encodeConfChange([add(4)]), 'confChange')
+  const knowing = (): Raft => bench({ entries: [entry(1, 1), changed, entry(3, 1)], term: 1 })
+  const request = { term: 2, last: 1, lastTerm: 1, preVote: true }
+
+  test.each([
+    ['of the same entry', 2, 1, 2],
+    ['of an entry that is another one here', 2, 2, 0],
+    ['of an entry that is not here', 4, 1, 0],
+  ])('and learned if it is that %s', (_, commit, commitTerm, learned) => {
+    const asked = knowing()
+    ask(asked, voteRequest({ ...request, term: 3, commit, commitTerm }))
+    expect(asked.status().commit).toBe(learned)
+    const answered = knowing()
+    ask(answered, voteResponse({ term: 1, granted: false, commit, commitTerm }))
+    expect(answered.status().commit).toBe(learned)
+  })
+
+  test('truly: index and term of the own commit index', () => {
+    const raft = knowing()
+    ask(raft, heartbeat({ term: 1, commit: 2 }))
+    tick(raft, 20)
+    for (const message of settle(raft).messages) {
+      expect(message).toMatchObject({ kind: 'voteRequest', commit: 2, commitTerm: 1 })
+    }
+    expect(ask(raft, voteRequest(request))).toMatchObject([{ commit: 2, commitTerm: 1 }])
+  })
+
+  test.each([true, false])(
+    'and ends a campaign that asks the wrong ones (in advance: %s)',
+    preVote => {
+      const raft = knowing()
+      tick(raft, 20)
+      settle(raft)
+      if (!preVote) raft.step(voteResponse({ from: 2, term: 2, granted: true, preVote: true }))
+      const { term } = raft.status()
+      raft.step(voteResponse({ from: 3, term, granted: false, preVote, commit: 2, commitTerm: 1 }))
+      expect(raft.status()).toMatchObject({ role: 'follower', term, commit: 2 })
+      settle(raft)
+      expect(raft.confState.voters).toEqual([1, 2, 3, 4])
+    },
+  )
+
+  test('and does not end a campaign that asks the right ones', () => {
+    const raft = knowing()
+    tick(raft, 20)
+    settle(raft)
+    raft.step(
+      voteResponse({ from: 3, term: 1, granted: false, preVote: true, commit: 1, commitTerm: 1 }),
+    )
+    expect(raft.status()).toMatchObject({ role: 'preCandidate', commit: 1 })
+  })
+
+  test('and of no meaning to a leader, who counts for itself', () => {
+    const raft = knowing()
+    const term = elect(raft)
+    ask(raft, voteResponse({ from: 3, term, granted: false, commit: 3, commitTerm: 1 }))
+    expect(raft.status()).toMatchObject({ role: 'leader', commit: 0 })
+  })
+})

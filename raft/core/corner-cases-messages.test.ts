@@ -335,6 +335,11 @@ describe('a malformed message', () => {
     ['an acknowledged index below zero', ack({ ...at, index: -3 })],
     ['a hint that is no number', reject({ ...at, prev: 1, hint: Number.NaN, hintTerm: 0 })],
     ['a last index that is no number', voteRequest({ ...at, last: Number.NaN, lastTerm: 1 })],
+    ['a commit index below zero', voteRequest({ ...at, last: 1, lastTerm: 1, commit: -1 })],
+    [
+      'a commit term that is no number',
+      voteResponse({ ...at, granted: false, commitTerm: Number.NaN }),
+    ],
     ['a snapshot of nothing', snapshotRequest({ ...at, index: 0, snapshotTerm: 0 })],
     ['a snapshot of a later term', snapshotRequest({ ...at, index: 3, snapshotTerm: 6 })],
     [
