@@ -1,10 +1,15 @@
-// `raftsman chaos …`: failures on purpose. `simulate` runs the shipping code on a virtual clock.
+// `raftsman chaos …`: failures on purpose. `simulate` runs the shipping code on a virtual clock;
+// `mutants` asks how many mistakes that would find.
 
 import type { Command } from 'commander'
+import { defineMutants } from './chaos/mutants.js'
 import { defineSimulate } from './chaos/simulate.js'
 
 export function define(command: Command): void {
   defineSimulate(
     command.command('simulate').description('deterministic simulation of a cluster from seeds'),
+  )
+  defineMutants(
+    command.command('mutants').description('mistakes put into the code, which seeds must find'),
   )
 }

@@ -13,6 +13,7 @@ import { rememberedPlan } from './cluster/members.js'
 import { readRecord, readSupervisor } from './cluster/process-files.js'
 import { shortPath } from './cluster/progress.js'
 import { isAlive } from './cluster/sweep.js'
+import { plain } from './plain-table.js'
 import { openMember } from './store-access.js'
 
 interface MasterStatus {
@@ -127,26 +128,6 @@ async function collect(layout: Layout, plan: ClusterPlan): Promise<ClusterStatus
 }
 
 /** Borders cost a fifth of an 80 column terminal and say nothing. */
-const plain = {
-  chars: {
-    top: '',
-    'top-mid': '',
-    'top-left': '',
-    'top-right': '',
-    bottom: '',
-    'bottom-mid': '',
-    'bottom-left': '',
-    'bottom-right': '',
-    left: '',
-    'left-mid': '',
-    mid: '',
-    'mid-mid': '',
-    right: '',
-    'right-mid': '',
-    middle: '  ',
-  },
-  style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-}
 
 function render(layout: Layout, state: ClusterStatus): string {
   const commit = Math.max(...state.masters.map(({ commitIndex }) => commitIndex))

@@ -1,6 +1,8 @@
 // All mutants, and the canary: a mistake so gross that the very first seed has to show it.
 
+import { damageMutants } from './damage.js'
 import { electionMutants } from './elections.js'
+import { membershipMutants } from './membership.js'
 import type { Mutant } from './mutant.js'
 import { clientMutants } from './reads.js'
 import { replicationMutants } from './replication.js'
@@ -25,4 +27,6 @@ export const mutants: readonly Mutant[] = [
   ...replicationMutants,
   ...clientMutants,
   ...storageMutants,
+  ...damageMutants,
+  ...membershipMutants,
 ]

@@ -10,7 +10,7 @@ export const electionMutants: readonly Mutant[] = [
     name: 'two-votes-a-term',
     rule: 'at most one vote a term (5.2)',
     edits: [
-      { file, find: '(core.vote === noNode && core.leader === noNode) ||', replace: 'true ||' },
+      { file, find: 'core.vote === noNode && core.leader === noNode &&', replace: '' },
       {
         file: 'raft/core/state.js',
         find: "assert(this.vote === noNode || this.vote === candidate, 'at most one vote a term');",
@@ -88,8 +88,8 @@ export const electionMutants: readonly Mutant[] = [
       { file, find: 'preCampaign(core);', replace: 'campaign(core, true);' },
       {
         file: 'raft/core/raft.js',
-        find: 'if (core.inLease && !message.force) return false;',
-        replace: '',
+        find: '(core.inLease || hasPromised(core)) && !message.force',
+        replace: 'false',
       },
     ],
     seedsMax: 100,

@@ -5,18 +5,11 @@ import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import type { CheckName } from '../simulation/failure.js'
 import { mutatedBuild } from './mutated-build.js'
-import type { Edit } from './mutant.js'
+import type { Edit, Mutant } from './mutant.js'
 import type { TrialReport } from './trial.js'
 
 /** A seed of the code as it is takes a hundredth of it. */
 const silenceMsMax = 120_000
-
-export interface Compiled {
-  /** The top folder of the compiled code. */
-  readonly build: string
-  /** Its node_modules. */
-  readonly packages: string
-}
 
 export interface Catch {
   readonly seed: number
@@ -31,20 +24,59 @@ export interface HuntResult {
   readonly seconds: number
 }
 
-/** `seeds`: in the order in which they are tried. Rejects when the edits make no program. */
+/**
+ * `build`: the top folder of the compiled code. `seeds` in the order in which they are tried. Rejects when
+ * an edit has no place in the code, or makes no program of it.
+ */
 export async function hunt(
-  { build, packages }: Compiled,
+  build: string,
   edits: readonly Edit[],
   seeds: readonly number[],
 ): Promise<HuntResult> {
   const startedMs = performance.now()
-  const mutated = mutatedBuild(build, packages, edits)
+  const mutated = mutatedBuild(build, edits)
   try {
     const { caught, seedsTried } = await trySeeds(mutated.trial, seeds)
     return { caught, seedsTried, seconds: (performance.now() - startedMs) / 1000 }
   } finally {
     mutated.remove()
   }
+}
+
+export interface MutantResult extends HuntResult {
+  readonly mutant: Mutant
+}
+
+export interface HuntOptions {
+  readonly build: string
+  readonly mutants: readonly Mutant[]
+  /** Processes at a time. */
+  readonly jobs: number
+  /** Tried before all others. */
+  readonly firstSeed: (mutant: Mutant) => number | undefined
+  readonly onResult: (result: MutantResult) => void
+}
+
+/** Each mutant in the seeds from 1 on, up to its bound. In the order of the list, however fast. */
+export async function huntAll(options: HuntOptions): Promise<readonly MutantResult[]> {
+  const { build, mutants, jobs, firstSeed, onResult } = options
+  const results: MutantResult[] = []
+  let next = 0
+  const work = async () => {
+    for (let at = next++; at < mutants.length; at = next++) {
+      const mutant = mutants[at] as Mutant
+      const found = await hunt(build, mutant.edits, seedsOf(mutant, firstSeed(mutant)))
+      results[at] = { mutant, ...found }
+      onResult({ mutant, ...found })
+    }
+  }
+  await Promise.all(Array.from({ length: jobs }, work))
+  return results
+}
+
+function seedsOf({ seedsMax }: Mutant, first: number | undefined): readonly number[] {
+  const all = Array.from({ length: seedsMax }, (_, at) => at + 1)
+  return first === undefined ? all : [first, ...all.filter(seed => seed !== first)]
 }
 
 function trySeeds(

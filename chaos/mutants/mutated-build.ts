@@ -3,8 +3,9 @@
 
 import { cpSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
 import { rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, sep } from 'node:path'
 import type { Edit } from './mutant.js'
 import { edited } from './mutant.js'
 
@@ -17,12 +18,16 @@ export interface MutatedBuild {
   remove(): void
 }
 
-/** `build`: the top folder of the compiled code. `packages`: the node_modules that it uses. */
-export function mutatedBuild(
-  build: string,
-  packages: string,
-  edits: readonly Edit[],
-): MutatedBuild {
+/** The node_modules that this program finds its packages in. */
+function packages(): string {
+  const found = createRequire(import.meta.url)
+    .resolve('msgpackr')
+    .split(sep)
+  return found.slice(0, found.lastIndexOf('node_modules') + 1).join(sep)
+}
+
+/** `build`: the top folder of the compiled code. Throws when an edit has no place in it. */
+export function mutatedBuild(build: string, edits: readonly Edit[]): MutatedBuild {
   const folder = mkdtempSync(join(tmpdir(), 'raftsman-mutant-'))
   const remove = () => rmSync(folder, { recursive: true, force: true })
   try {
@@ -34,7 +39,7 @@ export function mutatedBuild(
       })
     }
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n')
-    symlinkSync(packages, join(folder, 'node_modules'))
+    symlinkSync(packages(), join(folder, 'node_modules'))
     for (const edit of edits) {
       const path = join(folder, edit.file)
       writeFileSync(path, edited(readFileSync(path, 'utf8'), edit))

@@ -53,7 +53,13 @@ export const replicationMutants: readonly Mutant[] = [
   {
     name: 'heartbeat-commits-beyond-the-match',
     rule: 'a heartbeat commits what the follower is known to hold, no more (5.3)',
-    edits: [{ file, find: 'Math.min(progress.match, core.commit)', replace: 'core.commit' }],
+    edits: [
+      {
+        file: 'raft/core/feeding.js',
+        find: 'Math.min(progress.match, core.commit)',
+        replace: 'core.commit',
+      },
+    ],
     seedsMax: 100,
   },
   {

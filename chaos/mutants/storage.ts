@@ -9,8 +9,8 @@ export const storageMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'raft/storage/replay.js',
-        find: 'this.hardState = readHardState(record.payload);',
-        replace: '',
+        find: 'const { state, mark } = readHardState(payload); this.hardState = state;',
+        replace: 'const { mark } = readHardState(payload);',
       },
     ],
     seedsMax: 20,
@@ -57,8 +57,8 @@ export const storageMutants: readonly Mutant[] = [
     edits: [
       { file: 'raft/storage/log-tail.js', find: 'scan.tornBytes === 0', replace: 'true' },
       {
-        file: 'raft/storage/replay.js',
-        find: 'record === null || record.previousCrc !== lastCrc',
+        file: 'raft/storage/segment-scan.js',
+        find: 'record === null || record.previousCrc !== this.lastCrc',
         replace: 'record === null',
       },
     ],
@@ -106,8 +106,8 @@ export const storageMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'raft/storage/log.js',
-        find: '{ ...nothing, mustSync: removes }',
-        replace: 'nothing',
+        find: '{ ...nothing, mustSync: removes, compaction: meta, done }',
+        replace: '{ ...nothing, compaction: meta, done }',
       },
     ],
     seedsMax: 100,

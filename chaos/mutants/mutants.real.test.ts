@@ -1,0 +1,97 @@
+// Compiles the code as it is, then proves that the simulator would find each mistake of the catalogue, and
+// that the same seeds find nothing in the code itself. UPDATE_MUTANTS=1 notes the seeds anew.
+
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { canary, mutants } from './catalogue.js'
+import type { MutantResult } from './hunt.js'
+import { hunt, huntAll } from './hunt.js'
+import { knownSeeds } from './known-seeds.js'
+import { occurrences } from './mutant.js'
+
+const root = resolve(import.meta.dirname, '../..')
+const knownSeedsFile = join(import.meta.dirname, 'known-seeds.ts')
+/** The search for mutants whose seeds are stale takes minutes; the known seeds take seconds. */
+const searchMsMax = 1_800_000
+const jobs = 2
+const updating = process.env['UPDATE_MUTANTS'] === '1'
+
+let build = ''
+let results: readonly MutantResult[] = []
+
+beforeAll(async () => {
+  build = mkdtempSync(join(tmpdir(), 'raftsman-mutants-'))
+  const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  const outputs = ['--outDir', build, '--tsBuildInfoFile', join(build, 'info')]
+  const compiled = spawnSync(
+    process.execPath,
+    [compiler, '-p', 'tsconfig.build.json', ...outputs],
+    {
+      cwd: root,
+      encoding: 'utf8',
+    },
+  )
+  if (compiled.status !== 0) throw new Error(compiled.stdout)
+  results = await huntAll({
+    build,
+    mutants,
+    jobs,
+    firstSeed: ({ name }) => (updating ? undefined : knownSeeds[name]),
+    onResult: () => {},
+  })
+  if (updating) noteSeeds()
+}, searchMsMax)
+
+afterAll(() => rmSync(build, { recursive: true, force: true }))
+
+function noteSeeds(): void {
+  const text = readFileSync(knownSeedsFile, 'utf8')
+  const lines = results.flatMap(({ mutant, caught }) =>
+    caught === null ? [] : [`  '${mutant.name}': ${caught.seed},\n`],
+  )
+  const start = text.indexOf('= {') + '= {'.length
+  writeFileSync(knownSeedsFile, `${text.slice(0, start)}\n${lines.join('')}}\n`)
+}
+
+describe('mutants', () => {
+  it('are at least eighteen, each with a name of its own', () => {
+    expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length)
+    expect(mutants.length).toBeGreaterThanOrEqual(18)
+  })
+
+  it.each(mutants.flatMap(({ name, edits }) => edits.map(edit => ({ name, ...edit }))))(
+    '$name has its place in $file',
+    ({ file, find }) => {
+      expect(occurrences(readFileSync(join(build, file), 'utf8'), find)).toHaveLength(1)
+    },
+  )
+
+  it.each(mutants.map(({ name, rule }, at) => ({ name, rule, at })))(
+    '$name is found, for $rule',
+    ({ at }) => {
+      const { caught, seedsTried, mutant } = results[at] as MutantResult
+      expect(caught, `not found in ${seedsTried} of ${mutant.seedsMax} seeds`).not.toBeNull()
+    },
+  )
+
+  it('include a canary, which the very first seed finds', () => {
+    expect(canary.seedsMax).toBe(1)
+    expect(results.find(({ mutant }) => mutant === canary)?.caught?.seed).toBe(1)
+  })
+
+  it(
+    'are what those seeds find: the code itself passes all of them',
+    async () => {
+      const seeds = [...new Set(results.flatMap(({ caught }) => caught?.seed ?? []))]
+      const shares = Array.from({ length: jobs }, (_, share) =>
+        seeds.filter((_seed, at) => at % jobs === share),
+      )
+      const passed = await Promise.all(shares.map(share => hunt(build, [], share)))
+      expect(passed.map(({ caught }) => caught)).toEqual(shares.map(() => null))
+    },
+    searchMsMax,
+  )
+})
