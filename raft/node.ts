@@ -28,7 +28,7 @@ import type {
   SoftState,
   Term,
 } from './core/types.js'
-import { noNode, term } from './core/types.js'
+import { logIndex, noNode, term } from './core/types.js'
 import { Handovers } from './handovers.js'
 import { Membership } from './membership.js'
 import type { Goal } from './membership-plan.js'
@@ -279,11 +279,9 @@ export class RaftNode implements Replica, Reconfiguration {
     { promote }: { readonly promote: boolean },
     done: MembershipDone,
   ): void {
-    const change: ConfChange = [{ kind: 'addLearner', node, member: { name, address } }]
-    this.pursue({ kind: 'change', change }, null, (error, confState) => {
-      if (error === null && promote) this.membership.promoteLater(node)
-      done(error, confState)
-    })
+    const told = { name, address }
+    const member = promote ? { ...told, promote } : told
+    this.changeMembership([{ kind: 'addLearner', node, member }], done)
   }
 
   promote(node: NodeId, done: MembershipDone): void {
@@ -445,10 +443,12 @@ export class RaftNode implements Replica, Reconfiguration {
 
   /** What was lost is back, and this node votes again. */
   private noteDamage(): void {
-    const { damaged, durable } = this.raft.status()
+    const { damaged, durable, firstIndex } = this.raft.status()
     if (damaged || durable < this.damagedUpTo) return
     this.damagedUpTo = 0
     this.logger.warn({}, 'what was lost is back, this member is whole again')
+    // The log on disk may not know the term of its start, which a leader has named meanwhile.
+    if (firstIndex > 1) this.log.compact(this.raft.snapshotAt(logIndex(firstIndex - 1)))
     this.log.repaired()
   }
 
