@@ -15,7 +15,7 @@ import { sendEntries, sendSnapshot } from './feeding.js'
 import { entryBytes } from './log.js'
 import type { Progress } from './progress.js'
 import type { CoreState } from './state.js'
-import { type Entry, type FetchedEntries, logIndex, type Term } from './types.js'
+import { type Entry, type FetchedEntries, logIndex, noTerm } from './types.js'
 
 /** Null: they were compacted meanwhile. Ids that nobody waits for any more are ignored. */
 export function handleFetched(core: CoreState, id: number, found: FetchedEntries | null): void {
@@ -40,9 +40,14 @@ export function handleFetched(core: CoreState, id: number, found: FetchedEntries
  */
 function sendFetched(core: CoreState, progress: Progress, found: FetchedEntries): void {
   const { entriesBytesMaxPerMessage } = core.config
-  let { prevTerm } = found
+  // A repaired log may know the term of its start in memory alone.
+  let prevTerm = core.log.termAt(logIndex(progress.next - 1)) ?? found.prevTerm
+  assert(
+    found.prevTerm === prevTerm || found.prevTerm === noTerm,
+    'the log on disk is the log: term before',
+  )
   let rest = found.entries.filter(({ index }) => index <= core.log.cachedAfter)
-  checkFetched(core, progress, prevTerm, rest)
+  checkFetched(core, progress, rest)
   while (rest.length > 0 && !progress.inflights.full) {
     const count = countWithin(rest, entriesBytesMaxPerMessage)
     sendEntries(core, progress, prevTerm, rest.slice(0, count))
@@ -52,15 +57,8 @@ function sendFetched(core: CoreState, progress: Progress, found: FetchedEntries)
 }
 
 /** What is on disk alone was applied here, so it is what this log says of it, for ever. */
-function checkFetched(
-  { log }: CoreState,
-  { next }: Progress,
-  prevTerm: Term,
-  entries: readonly Entry[],
-): void {
+function checkFetched({ log }: CoreState, { next }: Progress, entries: readonly Entry[]): void {
   assert(entries.length > 0, 'a fetch is answered by an entry at least')
-  const known = log.termAt(logIndex(next - 1))
-  assert(known === null || known === prevTerm, 'the log on disk is the log: term before')
   let index: number = next
   for (const entry of entries) {
     assert(entry.index === index, 'fetched entries have no gap')

@@ -57,8 +57,9 @@ export interface TermRun {
 /**
  * This member has lost entries that it may have acknowledged, all of them at or below `floor`. The
  * term and the vote beside it must be known all the same, to the last that was durable: a log that
- * cannot tell them is beyond repair, for a vote may then be given twice. Nothing else of such a state
- * is trusted: what it says is committed counts only as far as it was applied.
+ * cannot tell them is beyond repair, for a vote may then be given twice. Entries up to the index that
+ * the state machine has applied, as far as there are any, must be those that were applied. Nothing else
+ * of such a state is trusted: what it says is committed counts only as far as it was applied.
  */
 export interface DamagedState {
   readonly floor: LogIndex

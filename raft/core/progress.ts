@@ -169,13 +169,14 @@ export class Progress {
    * A rejection that says that acknowledged entries are gone: nothing is known of it but where the
    * logs may agree. Acknowledgements of before may still come, see `isFromBefore`.
    */
-  lose(hint: LogIndex): void {
+  lose(rejected: LogIndex, hint: LogIndex): void {
     this.match = logIndex(0)
     this.matchAtHeartbeat = logIndex(0)
     this.reborn = true
     if (this.state === 'snapshot') return
     this.enter('probe')
-    this.next = logIndex(hint + 1)
+    // Below what was rejected, or the same would be asked for ever.
+    this.next = logIndex(Math.max(1, Math.min(rejected, hint + 1)))
   }
 
   /** It acknowledges what was not sent since it lost something, and is not committed either. */

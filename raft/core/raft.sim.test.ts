@@ -2,16 +2,12 @@
 // failure names its seed, and the seed replays it step by step.
 
 import { describe, expect, test } from 'vitest'
-import { Simulation } from './testing/simulation.js'
+import { type Shape, Simulation } from './testing/simulation.js'
 
 const steps = 4000
 
-interface Shape {
+interface Case extends Shape {
   readonly name: string
-  readonly voters: number
-  readonly learners: number
-  /** Nodes that begin with nothing; with any, the membership changes all the time. */
-  readonly joiners?: number
   readonly seeds: number
   /** What has to happen at least once, or the run shows little. */
   readonly covers: readonly string[]
@@ -28,17 +24,35 @@ const many = [
 ]
 const changing = [...many, 'changed', 'joint', 'refused change-pending', 'refused not-leader']
 
-const shapes: readonly Shape[] = [
+const damaging = [...many, 'damage', 'repaired']
+
+const shapes: readonly Case[] = [
   { name: 'three voters', voters: 3, learners: 0, seeds: 240, covers: many },
   { name: 'five voters', voters: 5, learners: 0, seeds: 140, covers: many },
   { name: 'three voters and a learner', voters: 3, learners: 1, seeds: 80, covers: many },
   { name: 'one voter', voters: 1, learners: 0, seeds: 20, covers: alone },
   { name: 'two voters', voters: 2, learners: 0, seeds: 20, covers: pair },
   { name: 'members that change', voters: 3, learners: 0, joiners: 3, seeds: 240, covers: changing },
+  {
+    name: 'three voters with damaged logs',
+    voters: 3,
+    learners: 0,
+    damages: true,
+    seeds: 160,
+    covers: damaging,
+  },
+  {
+    name: 'five voters with damaged logs',
+    voters: 5,
+    learners: 0,
+    damages: true,
+    seeds: 120,
+    covers: damaging,
+  },
 ]
 
-function simulate(seed: number, shape: Shape): Simulation {
-  const simulation = new Simulation(seed, shape.voters, shape.learners, shape.joiners)
+function simulate(seed: number, shape: Case): Simulation {
+  const simulation = new Simulation(seed, shape)
   try {
     simulation.run(steps)
     simulation.heal()
@@ -64,7 +78,7 @@ describe('a cluster under loss, repetition, reordering, partitions, slow disks a
   }
 
   test('runs the same way twice for the same seed', () => {
-    const shape = shapes[0] as Shape
+    const shape = shapes[0] as Case
     expect(simulate(7, shape).traceHash).toBe(simulate(7, shape).traceHash)
     expect(simulate(7, shape).traceHash).not.toBe(simulate(8, shape).traceHash)
   })

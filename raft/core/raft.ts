@@ -112,7 +112,9 @@ export class Raft {
       state,
     )
     this.core = new CoreState(config, knownHardState(hardState, log), snapshot, log)
-    this.core.floor = state.damaged?.floor ?? logIndex(0)
+    // A start of unknown term makes any candidate seem up to date, whatever is said of damage.
+    const floorMin = logIndex(log.startTermUnknown ? 1 : 0)
+    this.core.floor = state.damaged?.floor ?? floorMin
     applyConfChanges(this.core, appliedIndex)
     this.core.applied = appliedIndex
     this.toldTerm = this.core.term

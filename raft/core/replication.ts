@@ -52,7 +52,7 @@ export function handleAppendResponse(core: CoreState, message: Of<'appendRespons
     const { hintIndex, hintTerm } = message
     const known = hintIndex >= core.log.start
     const hint = known ? core.log.lastIndexWithTermUpTo(hintIndex, hintTerm) : hintIndex
-    if (message.lost === true) progress.lose(logIndex(Math.min(hint, message.index)))
+    if (message.lost === true) progress.lose(message.index, hint)
     else if (!progress.retreat(message.index, hint)) return
     core.sendDue = true
     return

@@ -165,5 +165,6 @@ function hasVoted(node: TestNode, term: Term, candidate: NodeId): boolean {
 function hasOnDisk(node: TestNode, index: number, term: Term): boolean {
   const { snapshot, entries } = node.disk
   if (index <= snapshot.index) return true
-  return entries[index - snapshot.index - 1]?.term === term
+  // What it had confirmed and lost still counts: it elects nobody who lacks it.
+  return entries[index - snapshot.index - 1]?.term === term || node.vouched.get(index) === term
 }

@@ -21,6 +21,17 @@ interface Rates {
   readonly delivery: number
   readonly late: number
   readonly change: number
+  /** Of the crashes. */
+  readonly damage: number
+}
+
+export interface Shape {
+  readonly voters: number
+  readonly learners: number
+  /** Nodes that begin with nothing; with any, the membership changes all the time. */
+  readonly joiners?: number
+  /** Crashes may damage the logs of a minority. */
+  readonly damages?: boolean
 }
 
 interface OpenRead {
@@ -51,8 +62,8 @@ export class Simulation {
   /** Order and kind of all that happened, folded into one number. */
   traceHash = 0
 
-  /** `joinersCount` more nodes begin with nothing; with any, the membership changes all the time. */
-  constructor(seed: number, votersCount: number, learnersCount = 0, joinersCount = 0) {
+  constructor(seed: number, { voters: votersCount, learners: learnersCount, ...more }: Shape) {
+    const { joiners: joinersCount = 0, damages = false } = more
     this.random = seededRandom(seed)
     const voters = Array.from({ length: votersCount }, (_, i) => nodeId(i + 1))
     const learners = Array.from({ length: learnersCount }, (_, i) => nodeId(votersCount + i + 1))
@@ -85,6 +96,7 @@ export class Simulation {
       late: this.random.next() * 0.03,
       change: joinersCount === 0 ? 0 : this.random.next() * 0.12,
       delivery: 0.5 + this.random.next() * 0.4,
+      damage: damages ? 0.2 + this.random.next() * 0.6 : 0,
     }
   }
 
@@ -198,9 +210,18 @@ export class Simulation {
     const tasksKept = this.random.integer(node.tasks.length + 1)
     node.crash(tasksKept, this.random.integer(4), this.random.next() < 0.5)
     this.down.add(node.id)
+    if (this.rates.damage > 0 && this.random.next() < this.rates.damage) this.damage(node)
     for (const [context, read] of this.reads) {
       if (read.node === node.id) this.reads.delete(context)
     }
+  }
+
+  /** Of a minority of the nodes, or nobody could be elected any more. */
+  private damage(node: TestNode): void {
+    const others = this.nodes.filter(other => other !== node && other.disk.damaged !== null)
+    if ((others.length + 1) * 2 > this.nodes.length - 1) return
+    node.damage(this.random)
+    this.safety.count('damage')
   }
 
   private restart(node: TestNode): void {
@@ -326,6 +347,10 @@ export class Simulation {
   private touch(node: TestNode, step: () => void): void {
     step()
     this.safety.afterStep(node, this.nodes)
+    if (node.disk.damaged !== null) {
+      node.noteRepair()
+      if (node.disk.damaged === null) this.safety.count('repaired')
+    }
     // A turn of an event loop: several steps may come before what is ready is taken.
     if (this.healed || this.random.next() < 0.7) this.collect(node)
   }

@@ -4,7 +4,7 @@
 
 import { must } from '../../../platform/errors.js'
 import type { Random } from '../../../platform/random.js'
-import type { RaftConfig, RaftState } from '../config.js'
+import type { DamagedState, RaftConfig, RaftState } from '../config.js'
 import { entryBytes } from '../log.js'
 import { Raft } from '../raft.js'
 import { TermRuns } from '../term-runs.js'
@@ -21,6 +21,7 @@ import {
   noNode,
   type Ready,
   type SnapshotMeta,
+  type Term,
   term,
 } from '../types.js'
 
@@ -36,6 +37,8 @@ export interface TestDisk {
   syncedHardState: HardState
   snapshot: SnapshotMeta
   entries: Entry[]
+  /** Up to where it has lost entries that it had confirmed; null when whole. */
+  damaged: DamagedState | null
   /** Applied entries that survive; ends somewhere between the log's start and its commit index. */
   machine: readonly Entry[]
 }
@@ -44,6 +47,8 @@ export interface PendingTask {
   readonly task: AppendTask
   readonly state: readonly Entry[] | null
 }
+
+const earlierMax = 12
 
 export const testLimits = {
   electionTicks: 10,
@@ -61,6 +66,7 @@ export function emptyDisk(confState: ConfState): TestDisk {
     syncedHardState: hardState,
     snapshot: { index: logIndex(0), term: term(0), confState },
     entries: [],
+    damaged: null,
     machine: [],
   }
 }
@@ -75,6 +81,10 @@ export class TestNode {
   committed: Entry[] = []
   /** Not answered yet, oldest first. */
   fetches: EntryFetch[] = []
+  /** Terms of the entries that it had confirmed and lost, by index, while it is damaged. */
+  readonly vouched = new Map<number, Term>()
+  /** Earlier states of the log on disk, which a damaged one may fall back to. */
+  private readonly earlier: (readonly Entry[])[] = []
   private readonly config: RaftConfig
   private readonly arrived = new Map<LogIndex, readonly Entry[]>()
 
@@ -96,6 +106,10 @@ export class TestNode {
 
   get appliedIndex(): LogIndex {
     return logIndex(this.machine.length)
+  }
+
+  private get start(): LogIndex {
+    return logIndex(this.raft.status().firstIndex - 1)
   }
 
   receive(post: Post): void {
@@ -179,6 +193,8 @@ export class TestNode {
     }
     if (whole && task.hardState !== null) disk.hardState = task.hardState
     if (task.mustSync) disk.syncedHardState = disk.hardState
+    this.earlier.push(disk.entries.slice())
+    if (this.earlier.length > earlierMax) this.earlier.shift()
   }
 
   /** Applies up to `count` committed entries. */
@@ -227,6 +243,47 @@ export class TestNode {
     this.disk.syncedHardState = this.disk.hardState
   }
 
+  /**
+   * After a crash: the disk has lost what was written after a moment of the past, or all of it, and
+   * may show entries that were replaced since, though none that were applied: storage tells those
+   * that are certain from the others. Term and vote are still known. Nothing happens while
+   * a snapshot is on its way: that is another story.
+   */
+  damage(random: Random): void {
+    const { disk } = this
+    const start = Math.max(disk.snapshot.index, disk.machine.length)
+    const { firstIndex, applied: known } = this.raft.status()
+    if (firstIndex - 1 > disk.machine.length || known < disk.machine.length) return
+    const meta = this.raft.snapshotAt(logIndex(disk.machine.length))
+    for (const { index, term: ofEntry } of disk.entries) this.vouched.set(index, ofEntry)
+    const floor = Math.max(disk.damaged?.floor ?? 0, disk.snapshot.index + disk.entries.length)
+    disk.damaged = { floor: logIndex(floor) }
+    const { earlier } = this
+    const past = random.next() < 0.2 ? [] : (earlier[random.integer(earlier.length + 1)] ?? [])
+    const left = past.filter(({ index }) => index > disk.snapshot.index)
+    const isReached =
+      left[0]?.index === disk.snapshot.index + 1 && (left.at(-1)?.index ?? 0) >= start
+    const isCertain = left.every(
+      ({ index, term: ofEntry }) =>
+        index > disk.machine.length || disk.machine[index - 1]?.term === ofEntry,
+    )
+    if (isReached && isCertain) disk.entries = left
+    else {
+      disk.snapshot = { ...meta, term: term(0) }
+      disk.entries = []
+    }
+  }
+
+  /** Once a leader has brought everything back. */
+  noteRepair(): void {
+    if (this.disk.damaged === null || this.raft.status().damaged) return
+    const { start } = this
+    this.disk.damaged = null
+    // A start whose term the disk did not know.
+    if (this.disk.snapshot.index === start) this.disk.snapshot = this.raft.snapshotAt(start)
+    this.vouched.clear()
+  }
+
   restart(): void {
     this.tasks = []
     this.committed = []
@@ -239,7 +296,7 @@ export class TestNode {
 
 /** As storage recovers it: entries beyond the limit that were applied are left on disk. */
 function recover(disk: TestDisk, applied: number, cachedBytesMax: number | undefined): RaftState {
-  const { hardState, snapshot, entries } = disk
+  const { hardState, snapshot, entries, damaged } = disk
   let count = 0
   let bytes = 0
   for (const entry of entries) bytes += entryBytes(entry)
@@ -249,13 +306,14 @@ function recover(disk: TestDisk, applied: number, cachedBytesMax: number | undef
   }
   const onDisk = entries.slice(0, count)
   const last = onDisk.at(-1)
-  if (last === undefined) return { hardState, snapshot, entries: entries.slice() }
+  if (last === undefined) return { hardState, snapshot, entries: entries.slice(), damaged }
   const runs = new TermRuns()
   for (const { index, term: ofEntry } of onDisk) runs.append(index, ofEntry)
   return {
     hardState,
     snapshot,
     entries: entries.slice(count),
+    damaged,
     entriesAfter: { index: last.index, term: last.term },
     termRuns: runs.all,
     confChanges: onDisk.filter(({ kind }) => kind === 'confChange'),
