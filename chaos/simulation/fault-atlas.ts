@@ -23,6 +23,8 @@ export interface AtlasOptions {
 export class FaultAtlas {
   /** Machines whose durable bytes were damaged and that are not whole again. */
   readonly damaged = new Set<number>()
+  /** Machines that were ever damaged: what a repair leaves of their logs begins where it must. */
+  readonly everDamaged = new Set<number>()
   private readonly options: AtlasOptions
   /** The life in which each was hit; null when it was down. */
   private readonly hitIn = new Map<number, SimProcess | null>()
@@ -33,6 +35,7 @@ export class FaultAtlas {
 
   /** A machine that may lose durable bytes now, or null. */
   victim(random: Random): Machine | null {
+    this.look()
     const { membership, machine, committedIndex, segmentBytes } = this.options
     const confState = membership()
     if (confState === null || confState.votersOutgoing.length > 0) return null
@@ -52,6 +55,7 @@ export class FaultAtlas {
 
   hit(victim: Machine): void {
     this.damaged.add(victim.id)
+    this.everDamaged.add(victim.id)
     this.hitIn.set(victim.id, victim.process)
   }
 
@@ -59,6 +63,9 @@ export class FaultAtlas {
   look(): void {
     const { membership, machine, segmentBytes } = this.options
     const confState = membership()
+    // A power cut may take a state back behind where its repaired log begins.
+    for (const id of this.everDamaged)
+      if (machine(id).node?.status().damaged === true) this.damaged.add(id)
     for (const id of this.damaged) {
       const { node, process } = machine(id)
       const member = confState?.voters.includes(nodeId(id)) !== false

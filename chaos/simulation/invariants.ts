@@ -28,6 +28,8 @@ export interface InvariantOptions {
   readonly elected: (id: number) => void
   /** Members whose disks were damaged on purpose and not mended since. */
   readonly damaged: () => ReadonlySet<number>
+  /** And those that were mended: a repaired log begins with the state it was repaired for. */
+  readonly everDamaged: () => ReadonlySet<number>
   readonly segmentBytes: number
 }
 
@@ -84,12 +86,11 @@ export class Invariants {
       () => `m${machine.id}: applied ${applied}, commit ${commit}, last ${lastIndex}`,
     )
     const purged = firstIndex - 1
-    // While a snapshot is taken in, the log begins behind what the state still is; and a repaired log
-    // begins with the state that it was repaired for.
+    // While a snapshot is taken in, the log begins behind what the state still is.
     holds(
       purged > state.appliedIndex ||
         purged <= machine.store.durable.index ||
-        this.options.damaged().has(machine.id),
+        this.options.everDamaged().has(machine.id),
       'order-of-indexes',
       () =>
         `m${machine.id} has cut its log at ${purged}, its state is durable to ${machine.store.durable.index}`,

@@ -152,6 +152,9 @@ export class Machine {
         inflightBytesMax: swarm.inflightBytesMax,
         uncommittedBytesMax: swarm.uncommittedBytesMax,
         cachedBytesMax: swarm.cachedBytesMax,
+        ...(swarm.leaseDriftTicks === null
+          ? {}
+          : { leaseReads: { driftTicks: swarm.leaseDriftTicks } }),
       },
       onFatal: (error: Error) => this.ended(process, error),
     }

@@ -77,6 +77,7 @@ export class Simulation {
         for (const tell of this.electionListeners) tell(machine(id))
       },
       damaged: () => this.atlas.damaged,
+      everDamaged: () => this.atlas.everDamaged,
       segmentBytes,
     })
     this.scheduler = new Scheduler(trace, process => this.invariants.afterStep(process))
@@ -212,7 +213,9 @@ export class Simulation {
 
   private skewOf(id: number): { rate: number; wallOffsetMs: number } {
     const random = this.streams.of(`skew/${id}`)
-    const rate = between(random, 0.8, 1.25)
+    // A lease trusts clocks to keep within its drift; nothing else here does.
+    const trusted = this.swarm.leaseDriftTicks !== null
+    const rate = trusted ? between(random, 0.98, 1.02) : between(random, 0.8, 1.25)
     const wallOffsetMs = wholeBetween(random, -60_000, 60_000)
     if (!this.swarm.faults.has('clock-skew')) return { rate: 1, wallOffsetMs: 0 }
     this.count('clock-skew')

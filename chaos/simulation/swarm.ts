@@ -57,6 +57,8 @@ export interface SwarmOptions {
   readonly inflightBytesMax: number
   readonly uncommittedBytesMax: number
   readonly cachedBytesMax: number
+  /** Reads by lease, where clocks keep within the drift; null: off. */
+  readonly leaseDriftTicks: number | null
   readonly pace: WayPace
   readonly syncMsMin: number
   readonly syncMsMax: number
@@ -142,6 +144,9 @@ export function drawSwarm(streams: Streams, overrides: SwarmOverrides): SwarmOpt
     inflightBytesMax: pick(of('inflight'), [1000, 20_000, 33_554_432]),
     uncommittedBytesMax: pick(of('uncommitted'), [2000, 50_000, 134_217_728]),
     cachedBytesMax: pick(of('cached'), [0, 2000, 30_000, 33_554_432]),
+    leaseDriftTicks: chance(of('lease'), 0.2)
+      ? wholeBetween(of('lease'), 2, electionTicks - 2)
+      : null,
     pace: {
       delayMsMin,
       delayMsMax,
