@@ -67,6 +67,22 @@ describe('a learner', () => {
     cluster.until('it has all of it', () => cluster.items(4).length === 50)
   })
 
+  test('that is to be promoted is so by the next leader when the one that was asked is gone', () => {
+    const { cluster, leader } = running()
+    cluster.grow(4)
+    const added = cluster.settled(done =>
+      cluster.node(leader).addLearner(cluster.address(4), { promote: true }, done),
+    )
+    expect(added.result).toMatchObject({ addresses: [{ node: 4, promote: true }] })
+    // So much that the entry itself is gone from every log.
+    cluster.propose(leader, itemsOf('y', 100))
+    for (const id of [1, 2, 3]) cluster.kill(id)
+    for (const id of [1, 2, 3]) if (id !== leader) cluster.start(id)
+    cluster.start(4)
+    cluster.until('it votes', () => votersOf(cluster, 4).includes(4))
+    expect(cluster.node(4).status().confState.addresses).toEqual([cluster.address(4)])
+  })
+
   test('stays one when nothing else was asked for, and holds what the others hold', () => {
     const { cluster, leader } = running()
     cluster.grow(4)

@@ -55,8 +55,6 @@ export class Membership {
   private readonly environment: MembershipEnvironment
   private readonly rounds: LearnerRounds
   private pursuit: Pursuit | null = null
-  /** Learners that are to become voters, by node. */
-  private readonly toPromote = new Set<NodeId>()
   /** When each peer was last heard of. */
   private readonly heard = new Map<NodeId, number>()
 
@@ -88,11 +86,6 @@ export class Membership {
     }
   }
 
-  /** Makes a voter of it as soon as it keeps up, whoever asks for what meanwhile. */
-  promoteLater(node: NodeId): void {
-    this.toPromote.add(node)
-  }
-
   noteHeard(from: NodeId, nowMs: number): void {
     this.heard.set(from, nowMs)
   }
@@ -100,7 +93,6 @@ export class Membership {
   noteSoftState({ role, leader }: SoftState): void {
     if (role === 'leader') return
     this.rounds.clear()
-    this.toPromote.clear()
     const { pursuit } = this
     if (pursuit === null) return
     const detail =
@@ -199,17 +191,14 @@ export class Membership {
 
   private promoteNext(nowMs: number): void {
     const { raft, logger, timeoutMs } = this.environment
-    for (const node of [...this.toPromote].sort((a, b) => a - b)) {
-      if (!raft.confState.learners.includes(node)) continue
+    for (const { node, promote } of raft.confState.addresses ?? []) {
+      if (promote !== true) continue
       const goal: Goal = { kind: 'promote', node }
       const step = nextStep(goal, this.situation())
       if (step.kind !== 'propose') continue
       this.pursuit = {
         goal,
-        done: error => {
-          if (error === null) this.toPromote.delete(node)
-          logger.info({ node, error }, 'promotion of a learner')
-        },
+        done: error => logger.info({ node, error }, 'promotion of a learner'),
         deadlineMs: nowMs + timeoutMs,
         limitMs: timeoutMs,
         sequence: null,

@@ -115,6 +115,27 @@ describe('a change in an entry', () => {
     expect(decodeConfChange(Uint8Array.from(golden))).toEqual([remove(3)])
   })
 
+  test('tells of a learner that it is to be promoted, until it is, and of nobody else', () => {
+    const member = { name: 'n4', address: 'host:1', promote: true as const }
+    const add = (kind: 'addLearner' | 'addVoter') => [{ kind, node: nodeId(4), member }] as const
+    const learner = encodeConfChange(add('addLearner'))
+    expect(decodeConfChange(learner)).toEqual(add('addLearner'))
+    expect(decodeConfChange(learner)).not.toEqual(
+      decodeConfChange(encodeConfChange(add('addVoter'))),
+    )
+    const conf = applyConfChange(confOf([1, 2, 3]), add('addLearner'))
+    expect(conf.addresses).toEqual([{ node: 4, ...member }])
+    const promoted = applyConfChange(conf, [{ kind: 'addVoter', node: nodeId(4) }])
+    expect(promoted.addresses).toEqual([{ node: 4, name: 'n4', address: 'host:1' }])
+    // Without a name and an address there is nothing to promise it to.
+    expect(
+      decodeConfChange(Uint8Array.of(2, 1, 0x81, 0x40, 0x10, 0, 0, 0, 0, 0, 0, 0, 0)),
+    ).toBeNull()
+    expect(
+      decodeConfChange(Uint8Array.of(2, 1, 0x80, 0x40, 0x10, 0, 0, 0, 0, 0, 0, 0, 0)),
+    ).toBeNull()
+  })
+
   test('is written in version 2 byte by byte', () => {
     const change = [{ ...learn(3), member: { name: 'm3', address: 'h:1' } }, remove(1)]
     const three = [0x40, 0x08, 0, 0, 0, 0, 0, 0]

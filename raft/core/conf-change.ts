@@ -9,7 +9,7 @@ export interface ConfChangeOperation {
   readonly kind: 'addVoter' | 'addLearner' | 'remove'
   readonly node: NodeId
   /** Where one that is added listens; absent when every node is told by its configuration. */
-  readonly member?: { readonly name: string; readonly address: string }
+  readonly member?: Omit<MemberAddress, 'node'>
 }
 
 /** No operations: leave the joint membership. */
@@ -23,7 +23,9 @@ const operationsMax = 255
 /** Of a name, and of an address, in UTF-8. */
 const textBytesMax = 255
 const kinds = ['addVoter', 'addLearner', 'remove'] as const
-const noMember = { name: '', address: '' }
+const noMember: Omit<MemberAddress, 'node'> = { name: '', address: '' }
+/** Beside the kind of a learner: it is to become a voter by itself. */
+const promoteFlag = 0x80
 
 /** Whether `encodeConfChange` takes it. */
 export function isEncodable(change: ConfChange): boolean {
@@ -38,7 +40,8 @@ export function isEncodable(change: ConfChange): boolean {
 }
 
 /**
- * Bytes: version, count, then per operation its kind (u8), node (big-endian float64), and name and
+ * Bytes: version, count, then per operation its kind (u8, 0x80 for a learner that is to be promoted),
+ * node (big-endian float64), and name and
  * address of a member that is added, each as length (u8) and UTF-8; both are empty where none are
  * told. Throws RangeError where one does not fit.
  */
@@ -46,7 +49,7 @@ export function encodeConfChange(change: ConfChange): Uint8Array {
   if (change.length > operationsMax) throw new RangeError('too many operations in one change')
   const encoder = new TextEncoder()
   const parts = change.map(({ kind, node, member = noMember }) => ({
-    kind,
+    code: kinds.indexOf(kind) + (kind === 'addLearner' && member.promote ? promoteFlag : 0),
     node,
     texts: [encoder.encode(member.name), encoder.encode(member.address)],
   }))
@@ -63,8 +66,8 @@ export function encodeConfChange(change: ConfChange): Uint8Array {
   view.setUint8(0, formatVersion)
   view.setUint8(1, change.length)
   let position = headerBytes
-  for (const { kind, node, texts } of parts) {
-    view.setUint8(position, kinds.indexOf(kind))
+  for (const { code, node, texts } of parts) {
+    view.setUint8(position, code)
     view.setFloat64(position + 1, node)
     position += operationBytes
     for (const text of texts) {
@@ -86,7 +89,9 @@ export function decodeConfChange(bytes: Uint8Array): ConfChange | null {
   let position = headerBytes
   for (let at = 0; at < count; at += 1) {
     if (position + operationBytes > bytes.length) return null
-    const kind = kinds[view.getUint8(position)]
+    const code = view.getUint8(position)
+    const promote = version !== 1 && code === promoteFlag + kinds.indexOf('addLearner')
+    const kind = kinds[promote ? code - promoteFlag : code]
     const node = view.getFloat64(position + 1)
     if (kind === undefined || !Number.isSafeInteger(node) || node < 1) return null
     position += operationBytes
@@ -99,7 +104,9 @@ export function decodeConfChange(bytes: Uint8Array): ConfChange | null {
     if (name === null || address === null) return null
     position += 2 + name.bytes + address.bytes
     const isTold = name.bytes > 0 || address.bytes > 0
-    const member = { name: name.text, address: address.text }
+    if (promote && !isTold) return null
+    const told = { name: name.text, address: address.text }
+    const member = promote ? { ...told, promote } : told
     change.push(isTold ? { kind, node: node as NodeId, member } : { kind, node: node as NodeId })
   }
   return position === bytes.length ? change : null
@@ -139,7 +146,7 @@ export function isWithoutEffect(conf: ConfState, change: ConfChange): boolean {
 
 function contentOf(conf: ConfState): string {
   const { voters, votersOutgoing, learners, learnersNext, addresses = [] } = conf
-  const told = addresses.map(({ node, name, address }) => [node, name, address])
+  const told = addresses.map(({ node, name, address, promote }) => [node, name, address, promote])
   return JSON.stringify([voters, votersOutgoing, learners, learnersNext, told])
 }
 
@@ -171,7 +178,11 @@ function operate(conf: ConfState, change: ConfChange): ConfState {
       if (outgoing.has(node)) learnersNext.add(node)
       else learners.add(node)
     }
-    if (kind !== 'remove' && member !== undefined) addresses.set(node, { node, ...member })
+    const known = member ?? addresses.get(node)
+    if (kind === 'remove' || known === undefined) continue
+    const { name, address, promote } = known
+    const plain = { node, name, address }
+    addresses.set(node, kind === 'addLearner' && promote === true ? { ...plain, promote } : plain)
   }
   return withAddresses(
     {

@@ -43,6 +43,8 @@ export interface MemberAddress {
   readonly node: NodeId
   readonly name: string
   readonly address: string
+  /** A learner that is to become a voter as soon as it keeps up, whoever leads then. */
+  readonly promote?: true
 }
 
 /** Membership. Joint while `votersOutgoing` is not empty (paper section 6). */

@@ -141,10 +141,11 @@ export function writeMarker(out: RecordBuffer, type: MarkerType, meta: SnapshotM
     for (const id of group) out.u64(id)
   }
   if (addresses.length > 0) out.u32(addresses.length)
-  for (const [at, { node }] of addresses.entries()) {
+  for (const [at, { node, promote }] of addresses.entries()) {
     const pair = texts[at] ?? []
     out.u64(node)
-    for (const text of pair) out.u32(text.length)
+    out.u32(pair[0]?.length ?? 0)
+    out.u32(((pair[1]?.length ?? 0) | (promote === true ? promoteFlag : 0)) >>> 0)
     for (const text of pair) out.raw(text)
   }
   out.finish()
@@ -172,14 +173,19 @@ export function readMarker(payload: Buffer): SnapshotMeta {
   return { index, term: metaTerm, confState }
 }
 
+/** Beside the length of an address: the learner is to become a voter by itself. */
+const promoteFlag = 0x8000_0000
+
 function readAddresses(reader: PayloadReader): MemberAddress[] {
   const count = reader.u32()
   const addresses: MemberAddress[] = []
   for (let at = 0; at < count; at += 1) {
     const node = nodeId(reader.u64())
     const nameBytes = reader.u32()
-    const addressBytes = reader.u32()
-    addresses.push({ node, name: reader.text(nameBytes), address: reader.text(addressBytes) })
+    const lengthAndFlag = reader.u32()
+    const addressBytes = lengthAndFlag & ~promoteFlag
+    const told = { node, name: reader.text(nameBytes), address: reader.text(addressBytes) }
+    addresses.push(lengthAndFlag === addressBytes ? told : { ...told, promote: true })
   }
   return addresses
 }

@@ -23,7 +23,13 @@ const snapshot = fc.record({
   }),
 })
 const text = fc.string({ maxLength: 20 })
-const addresses = fc.array(fc.record({ node: id, name: text, address: text }), { minLength: 1 })
+const addresses = fc.array(
+  fc.record(
+    { node: id, name: text, address: text, promote: fc.constant(true as const) },
+    { requiredKeys: ['node', 'name', 'address'] },
+  ),
+  { minLength: 1 },
+)
 const snapshotWithAddresses = fc.tuple(snapshot, fc.option(addresses)).map(([meta, list]) => {
   if (list === null) return meta
   return { ...meta, confState: { ...meta.confState, addresses: list } }

@@ -118,7 +118,12 @@ function packSnapshot({ index, term: metaTerm, confState }: SnapshotMeta): Packe
     [...votersOutgoing],
     [...learners],
     [...learnersNext],
-    (addresses ?? []).map(({ node, name, address }) => [node, name, address]),
+    (addresses ?? []).map(({ node, name, address, promote }) => [
+      node,
+      name,
+      address,
+      promote === true,
+    ]),
   ]
 }
 
@@ -256,7 +261,8 @@ function readAddresses(fields: FieldReader): MemberAddress[] {
     const member = fields.array('address')
     const node = nodeId(member.natural())
     const name = member.text(nameMax)
-    addresses.push({ node, name, address: member.text(nameMax) })
+    const told = { node, name, address: member.text(nameMax) }
+    addresses.push(member.boolean() ? { ...told, promote: true } : told)
     member.end()
   }
   return addresses
