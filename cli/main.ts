@@ -33,6 +33,7 @@ const subcommands: ReadonlyMap<string, Subcommand> = new Map([
     { summary: 'get, put, del, txn, watch, compact in the store', load: () => import('./kv.js') },
   ],
   ['chaos', { summary: 'failures on purpose: simulation', load: () => import('./chaos.js') }],
+  ['wal', { summary: "look into a member's log: dump, verify", load: () => import('./wal.js') }],
   ['store', { summary: 'run one store member', load: () => import('./components/store.js') }],
   ['apiserver', { summary: 'run one API server', load: () => import('./components/apiserver.js') }],
   [
