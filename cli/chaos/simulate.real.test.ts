@@ -1,0 +1,51 @@
+// The command in processes and threads of its own: the same seeds give the same hash however they
+// are spread, and the exit code says what the verdict says.
+
+import { spawnSync } from 'node:child_process'
+import { join, resolve } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+const main = join(resolve(import.meta.dirname, '../..'), 'dist/cli/main.js')
+
+function simulate(...flags: string[]) {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [main, 'chaos', 'simulate', ...flags],
+    { encoding: 'utf8' },
+  )
+  return { status, stdout, stderr }
+}
+
+describe('raftsman chaos simulate', () => {
+  it('gives one hash for the same seeds in other processes and on more threads', () => {
+    const seeds = ['--seed', '500', '--seeds', '6', '--until-ms', '4000', '-o', 'json']
+    const runs = [
+      simulate(...seeds, '--threads', '1'),
+      simulate(...seeds, '--threads', '1'),
+      simulate(...seeds, '--threads', '3'),
+    ]
+    for (const { status, stderr } of runs) expect([status, stderr]).toEqual([0, ''])
+    const told = runs.map(({ stdout }) => ({ ...JSON.parse(stdout), elapsedSeconds: 0 }) as object)
+    expect(told[0]).toMatchObject({ verdict: 'valid', seeds: 6 })
+    expect(told[1]).toEqual(told[0])
+    expect(told[2]).toEqual(told[0])
+  })
+
+  it('fails for the canary, says what broke, and how to see it again', () => {
+    const { status, stdout } = simulate('--seed', '11', '--lying-disks')
+    expect(status).toBe(1)
+    const replay = /^replay +npx raftsman (chaos simulate .*)$/m.exec(stdout)?.[1] ?? ''
+    expect(replay).toContain('--seed 11')
+    const [, , ...flags] = replay.split(' ')
+    expect(simulate(...flags, '--no-shrink').status).toBe(1)
+  })
+
+  it('refuses what it cannot do in one sentence', () => {
+    expect(simulate('--scenario', 'store')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('later milestone') as string,
+    })
+    expect(simulate('--seed', 'x').stderr).toMatch(/^raftsman: --seed takes a whole number/)
+    expect(simulate('--without-faults', 'rain').stderr).toContain('no kind of fault')
+  })
+})
