@@ -49,6 +49,23 @@ const shapes: readonly Case[] = [
     seeds: 120,
     covers: damaging,
   },
+  {
+    name: 'three voters with leases',
+    voters: 3,
+    learners: 0,
+    leases: true,
+    seeds: 200,
+    covers: [...many, 'read at once'],
+  },
+  {
+    name: 'members that change, with leases',
+    voters: 3,
+    learners: 0,
+    joiners: 2,
+    leases: true,
+    seeds: 120,
+    covers: [...changing, 'read at once'],
+  },
 ]
 
 function simulate(seed: number, shape: Case): Simulation {

@@ -21,6 +21,8 @@ interface Rates {
   readonly delivery: number
   readonly late: number
   readonly change: number
+  /** All clocks tick once in so many steps, though not at the same; 0: each as it pleases. */
+  readonly tickSteps: number
   /** Of the crashes. */
   readonly damage: number
 }
@@ -32,6 +34,8 @@ export interface Shape {
   readonly joiners?: number
   /** Crashes may damage the logs of a minority. */
   readonly damages?: boolean
+  /** Reads by lease; clocks go alike then. */
+  readonly leases?: boolean
 }
 
 interface OpenRead {
@@ -40,6 +44,8 @@ interface OpenRead {
   readonly atLeast: number
 }
 
+/** The same on all nodes, or leases would not hold. */
+const leaseLimits = { electionTicks: 6, leaseReads: { driftTicks: 1 } }
 const postMax = 400
 const liveRoundsMax = 400
 
@@ -63,7 +69,7 @@ export class Simulation {
   traceHash = 0
 
   constructor(seed: number, { voters: votersCount, learners: learnersCount, ...more }: Shape) {
-    const { joiners: joinersCount = 0, damages = false } = more
+    const { joiners: joinersCount = 0, damages = false, leases = false } = more
     this.random = seededRandom(seed)
     const voters = Array.from({ length: votersCount }, (_, i) => nodeId(i + 1))
     const learners = Array.from({ length: learnersCount }, (_, i) => nodeId(votersCount + i + 1))
@@ -80,6 +86,7 @@ export class Simulation {
           inflightMessagesMax: 1 + this.random.integer(6),
           uncommittedBytesMax: 2000,
           ...(this.random.next() < 0.5 ? {} : { cachedBytesMax: this.random.integer(900) }),
+          ...(leases ? leaseLimits : {}),
         }),
       )
     }
@@ -96,6 +103,7 @@ export class Simulation {
       late: this.random.next() * 0.03,
       change: joinersCount === 0 ? 0 : this.random.next() * 0.12,
       delivery: 0.5 + this.random.next() * 0.4,
+      tickSteps: leases ? 5 + this.random.integer(30) : 0,
       damage: damages ? 0.2 + this.random.next() * 0.6 : 0,
     }
   }
@@ -104,6 +112,7 @@ export class Simulation {
   run(steps: number): void {
     for (let step = 0; step < steps; step++) {
       this.disturb()
+      if (this.rates.tickSteps > 0) this.tickInStep(step)
       if (this.network.length > 0 && this.random.next() < this.rates.delivery) this.deliver()
       else this.actAt(this.pick(this.nodes))
     }
@@ -297,7 +306,16 @@ export class Simulation {
     this.touch(node, () => node.raft.proposeConfChange(this.nextSequence++, operations))
   }
 
+  private tickInStep(step: number): void {
+    const { tickSteps } = this.rates
+    for (const node of this.nodes) {
+      const isDue = (step + node.id * 3) % tickSteps === 0
+      if (isDue && !this.down.has(node.id)) this.touch(node, () => node.raft.tick())
+    }
+  }
+
   private tick(node: TestNode): void {
+    if (this.rates.tickSteps > 0) return
     if (this.random.next() < (this.clocks.get(node.id) ?? 1)) {
       this.touch(node, () => node.raft.tick())
     }
@@ -370,6 +388,7 @@ export class Simulation {
     this.reads.delete(context)
     if (read.node !== node.id) throw new SafetyError('a read is answered where it was asked')
     this.safety.count(index === 0 ? 'read refused' : 'read answered')
+    if (index > 0 && context === this.nextContext - 1) this.safety.count('read at once')
     if (index !== logIndex(0) && index < read.atLeast) {
       throw new SafetyError(`a read is never stale: ${index} < ${read.atLeast}`)
     }
