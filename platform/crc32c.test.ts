@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { crc32c } from './crc32c.js'
+import { crc32c, seedOfCrc32c } from './crc32c.js'
 
 /** The definition, bit by bit. */
 function slow(bytes: Uint8Array): number {
@@ -37,6 +37,17 @@ describe('crc32c', () => {
         const first = crc32c(bytes, 0, middle)
         return crc32c(bytes, middle, bytes.length, first) === crc32c(bytes)
       }),
+    )
+  })
+
+  test('tells the seed that it was begun with', () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 64 }),
+        fc.nat(0xffff_ffff),
+        (bytes, seed) =>
+          seedOfCrc32c(bytes, 0, bytes.length, crc32c(bytes, 0, bytes.length, seed)) === seed,
+      ),
     )
   })
 })

@@ -86,3 +86,20 @@ export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length, seed = 
   }
   return ~crc >>> 0
 }
+
+/** Which entry of the first table has this top byte: each has another one. */
+const indexOfTop = new Uint8Array(256)
+for (let index = 0; index < 256; index += 1) indexOfTop[(t0[index] as number) >>> 24] = index
+
+/**
+ * The seed with which `bytes[start, end)` have the checksum `crc`: there is exactly one. Tells what a
+ * checksum was salted with when the salt itself is lost.
+ */
+export function seedOfCrc32c(bytes: Uint8Array, start: number, end: number, crc: number): number {
+  let register = ~crc
+  for (let at = end - 1; at >= start; at -= 1) {
+    const index = indexOfTop[register >>> 24] as number
+    register = ((register ^ (t0[index] as number)) << 8) | (index ^ (bytes[at] as number))
+  }
+  return ~register >>> 0
+}

@@ -6,7 +6,7 @@ import type { SegmentHeader } from './payload.js'
 import { formatVersion, formatVersionMin, readFormatVersion, readSegmentHeader } from './payload.js'
 import { BadPayload } from './payload-reader.js'
 import type { LogRecord } from './record.js'
-import { findRecord, readRecord, recordType } from './record.js'
+import { findRecord, findSalt, readRecord, recordType } from './record.js'
 
 export interface Visitor {
   /** Records of one chain in order, the header included; `gap` says that this one begins a new chain. */
@@ -16,8 +16,10 @@ export interface Visitor {
 }
 
 export interface Examined {
-  /** Null when the segment does not begin with a readable header; nothing was visited then. */
+  /** Null when the segment does not begin with a readable header. */
   readonly header: SegmentHeader | null
+  /** Null when not even its records tell it; nothing was visited then. */
+  readonly salt: number | null
   /** Of the format, where only that is readable; 0 for nothing. */
   readonly version: number
   readonly previousCrc: number
@@ -28,26 +30,27 @@ export interface Examined {
   readonly used: number
 }
 
-/** A gap counts as torn when nothing behind it was written after it was durable. */
 export function examineSegment(segment: Buffer, visitor: Visitor): Examined {
   const used = usedBytes(segment)
-  const first = readRecord(segment, 0, 0)
-  const none = { header: null, version: 0, previousCrc: 0, lastCrc: 0, end: 0, used }
-  if (first === null || first.type !== recordType.segment) return none
-  const version = orNull(() => readFormatVersion(first.payload)) ?? 0
-  if (version < formatVersionMin || version > formatVersion) return { ...none, version }
-  const header = orNull(() => readSegmentHeader(first.payload))
-  if (header === null) return { ...none, version }
-  const { salt } = header
-  const seen = new Set<number>([first.crc])
-  let lastCrc = first.crc
-  let at = first.end
+  const head = headOf(segment)
+  const { header, version, record: first } = head
+  const salt = header?.salt ?? (version > formatVersion ? null : findSalt(segment))
+  const none = { header: null, salt: null, version, previousCrc: 0, lastCrc: 0, end: 0, used }
+  if (salt === null) return none
+  const seen = new Set<number>()
+  let lastCrc = 0
+  let at = 0
   let durable = 0
-  visitor.record(first, 0, false)
+  if (first !== null) {
+    seen.add(first.crc)
+    lastCrc = first.crc
+    at = first.end
+    visitor.record(first, 0, false)
+  }
   let gap = false
   for (;;) {
     const next = readRecord(segment, at, salt)
-    if (next !== null && (next.previousCrc === lastCrc || gap)) {
+    if (next !== null && at > 0 && (next.previousCrc === lastCrc || gap)) {
       seen.add(next.crc)
       durable = Math.max(durable, next.durable)
       visitor.record(next, at, gap)
@@ -63,8 +66,39 @@ export function examineSegment(segment: Buffer, visitor: Visitor): Examined {
     gap = true
   }
   if (used > at) visitor.bad(at, used)
-  return { header, version, previousCrc: first.previousCrc, lastCrc, end: at, used }
+  return { header, salt, version, previousCrc: first?.previousCrc ?? 0, lastCrc, end: at, used }
 }
+
+function headOf(segment: Buffer): {
+  readonly header: SegmentHeader | null
+  readonly version: number
+  readonly record: LogRecord | null
+} {
+  const record = readRecord(segment, 0, 0)
+  if (record === null || record.type !== recordType.segment)
+    return { header: null, version: 0, record: null }
+  const version = orNull(() => readFormatVersion(record.payload)) ?? 0
+  const known = version >= formatVersionMin && version <= formatVersion
+  const header = known ? orNull(() => readSegmentHeader(record.payload)) : null
+  return { header, version, record: header === null ? null : record }
+}
+
+/**
+ * Whether a segment whose header is damaged belongs to this owner, by what is still to be read of it:
+ * one damaged sector rarely changes both fields, and a good header of another owner is an error long
+ * before.
+ */
+export function resemblesOwner(
+  segment: Buffer,
+  owner: { readonly clusterId: number; readonly nodeId: number },
+): boolean {
+  if (segment.length < nodeIdAt + 8) return false
+  const at = (offset: number) => Number(segment.readBigUInt64LE(offset))
+  return at(clusterIdAt) === owner.clusterId || at(nodeIdAt) === owner.nodeId
+}
+
+const clusterIdAt = 32
+const nodeIdAt = 40
 
 export function usedBytes(bytes: Buffer): number {
   let end = bytes.length

@@ -4,7 +4,7 @@
 // checksums are salted per segment, so that no client can plant a record inside a value.
 
 import { assert } from '../../platform/errors.js'
-import { crc32c } from '../../platform/crc32c.js'
+import { crc32c, seedOfCrc32c } from '../../platform/crc32c.js'
 
 export const recordType = {
   segment: 1,
@@ -89,6 +89,47 @@ export function findRecord(
   }
   return null
 }
+
+/**
+ * The salt of a segment whose header cannot tell it, by two good records that follow one another: the
+ * checksum of the first says which salt it was made with, and the second proves it. The longest chain
+ * wins, for a client may have put a short one into a value. Null for none.
+ */
+export function findSalt(segment: Buffer): number | null {
+  let offset = segment.indexOf(magicBytes, 1)
+  let found: number | null = null
+  let longest = 0
+  const tried = new Set<number>()
+  for (let tries = 0; offset !== -1 && tries < saltTriesMax; tries += 1) {
+    const end = offset + claimedBytes(segment, offset)
+    if (offset % alignment === 0 && end > offset && end <= segment.length) {
+      const crc = segment.readUInt32LE(offset + 20)
+      const head = seedOfCrc32c(segment, offset + headerBytes, end, crc)
+      const salt = seedOfCrc32c(segment, offset, offset + 20, head)
+      const bytes = tried.has(salt) ? 0 : chainEnd(segment, end, crc, salt) - end
+      tried.add(salt)
+      if (bytes > longest) {
+        longest = bytes
+        found = salt
+      }
+    }
+    offset = segment.indexOf(magicBytes, offset + 1)
+  }
+  return found
+}
+
+function chainEnd(segment: Buffer, from: number, previousCrc: number, salt: number): number {
+  let at = from
+  let crc = previousCrc
+  for (;;) {
+    const record = readRecord(segment, at, salt)
+    if (record === null || record.previousCrc !== crc) return at
+    crc = record.crc
+    at = record.end
+  }
+}
+
+const saltTriesMax = 64
 
 function checksum(bytes: Buffer, offset: number, end: number, salt: number): number {
   const head = crc32c(bytes, offset, offset + 20, salt)

@@ -3,11 +3,14 @@
 
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { Disk } from '../../platform/disk.js'
+import { DiskError } from '../../platform/disk.js'
 import { must } from '../../platform/errors.js'
 import { logIndex } from '../core/types.js'
 import type { Recovered } from './log.js'
-import { Bench } from './testing/log-bench.js'
+import { Bench, confState, entry, hard, meta, write } from './testing/log-bench.js'
 import { Model, steps } from './testing/log-model.js'
+import { patientDisk } from './unreadable-pages.js'
 
 type Damage =
   | { readonly kind: 'bit' | 'sector' | 'misdirected'; readonly at: number; readonly to: number }
@@ -172,3 +175,153 @@ describe('a repair', () => {
       expect(outcomes.get(outcome) ?? 0).toBeGreaterThan(20)
   })
 })
+
+describe('a damaged log of one segment', () => {
+  /** Twenty entries, all but the last three committed; the offsets of the records of entries. */
+  function written() {
+    const bench = new Bench(1, 64 * 1024)
+    const { log } = bench.opened()
+    log.append(write({ snapshot: meta(0, 0), hardState: hard(2, 0) }), () => {})
+    bench.clock.advance(100)
+    for (let index = 1; index <= 20; index += 1) {
+      const hardState = hard(2, Math.min(17, index - 1))
+      log.append(write({ entries: [entry(index, 2, 100)], hardState }), () => {})
+      bench.clock.advance(100)
+    }
+    log.halt(() => {})
+    bench.clock.advance(100)
+    const path = '/log/0000000001.wal'
+    const content = Buffer.from(must(bench.disk.contentOf(path), 'the segment'))
+    const recordOf = (index: number) => content.indexOf(Buffer.alloc(100, index + 2)) - 72
+    return { bench, path, recordOf }
+  }
+
+  const repairing = (applied: number) => ({ repair: true, appliedIndex: logIndex(applied) })
+
+  test('loses nothing when what is damaged is applied already', () => {
+    const { bench, path, recordOf } = written()
+    bench.disk.flipBit(path, recordOf(5) + 80, 3)
+    const { recovered } = bench.opened(repairing(10))
+    expect(recovered).toMatchObject({ damaged: null, snapshot: { index: 6, term: 2 } })
+    expect(recovered.entries.map(({ index }) => index)).toEqual([
+      7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20,
+    ])
+    expect(recovered.hardState).toEqual(hard(2, 17))
+  })
+
+  test('goes back to what is certain when something behind what is applied is lost', () => {
+    const { bench, path, recordOf } = written()
+    bench.disk.flipBit(path, recordOf(15) + 80, 3)
+    const { recovered } = bench.opened(repairing(10))
+    expect(recovered.damaged?.floor).toBe(20)
+    expect(recovered).toMatchObject({ snapshot: { index: 0 }, lastIndex: 14 })
+    expect(recovered.hardState).toMatchObject({ term: 2, vote: 1 })
+  })
+
+  test('begins at what is applied when entries on both sides of it are lost', () => {
+    const { bench, path, recordOf } = written()
+    for (const index of [10, 11, 12]) bench.disk.flipBit(path, recordOf(index) + 80, 3)
+    const { recovered } = bench.opened(repairing(11))
+    expect(recovered).toMatchObject({ snapshot: { index: 11, term: 0, confState }, entries: [] })
+    expect(recovered.damaged?.floor).toBe(20)
+  })
+
+  test('survives a damaged header, for its records tell the salt', () => {
+    const { bench, path } = written()
+    for (let offset = 0; offset < 80; offset += 1) {
+      if (offset >= 32 && offset < 48) continue
+      bench.disk.flipBit(path, offset, offset % 8)
+    }
+    const { recovered } = bench.opened(repairing(10))
+    expect(recovered).toMatchObject({ damaged: null, lastIndex: 20, hardState: hard(2, 17) })
+  })
+
+  test('stays damaged until it is whole, whatever happens, and keeps what was damaged', () => {
+    const { bench, path, recordOf } = written()
+    const before = bench.disk.contentOf(path)
+    bench.disk.flipBit(path, recordOf(15) + 80, 3)
+    const { log } = bench.opened(repairing(10))
+    const kept = bench.disk.contentOf('/log/damaged-2/0000000001.wal')
+    expect(kept?.length).toBe(before?.length)
+    log.append(write({ entries: [entry(15, 3, 2000)], hardState: hard(3, 14) }), () => {})
+    bench.clock.advance(100)
+    expect(bench.recover().damaged?.floor).toBe(20)
+    bench.crash()
+    const again = bench.opened().log
+    again.append(write({ entries: [entry(16, 3)], hardState: hard(3, 20) }), () => {})
+    again.repaired()
+    bench.clock.advance(100)
+    expect(bench.recover()).toMatchObject({ damaged: null, lastIndex: 16 })
+  })
+
+  test('is repaired although the disk cannot read a sector', () => {
+    const { bench, path, recordOf } = written()
+    const sector = Math.floor((recordOf(5) + 80) / 512)
+    const failing = failingSector(bench.disk, path, sector * 512)
+    expect(bench.open({ disk: failing }).error).toMatchObject({ code: 'disk-io' })
+    // A page of them, with entries 1 to 18.
+    const { recovered } = bench.opened({ ...repairing(19), disk: failing })
+    expect(recovered).toMatchObject({ damaged: null, lastIndex: 20, hardState: { term: 2 } })
+  })
+
+  test.each([
+    ['without leave to repair', {}, 'replace this member or restore'],
+    ['when its state is ahead of it', repairing(40), 'which the log cannot have held'],
+  ])('is refused %s, and left as it is', (_when, options, sentence) => {
+    const { bench, path, recordOf } = written()
+    bench.disk.flipBit(path, recordOf(15) + 80, 3)
+    const before = bench.disk.contentOf(path)
+    const { error } = bench.open(options)
+    expect(error?.code).toBe('log-corrupt')
+    expect(error?.message).toContain(sentence)
+    expect(bench.disk.contentOf(path)).toEqual(before)
+  })
+
+  test('is refused when the last vote is among what was lost', () => {
+    const { bench, path, recordOf } = written()
+    // The last write is good in itself, but nothing tells a vote behind the damage before it.
+    for (const index of [19, 20]) bench.disk.flipBit(path, recordOf(index) - 64 + 30, 3)
+    expect(bench.open(repairing(10)).error?.message).toContain('the last term and vote are')
+  })
+
+  test('is refused when nothing of it is readable', () => {
+    const { bench, path } = written()
+    const content = must(bench.disk.contentOf(path), 'the segment')
+    bench.disk.place(path, content.fill(0x5a))
+    expect(bench.open(repairing(10)).error?.message).toContain('nothing in it is readable')
+  })
+
+  test('of another node is refused, damaged or not', () => {
+    const { bench, path, recordOf } = written()
+    bench.disk.flipBit(path, recordOf(15) + 80, 3)
+    const error = bench.open({ ...repairing(10), clusterId: 8 }).error
+    expect(error).toMatchObject({ code: 'log-mismatch' })
+  })
+})
+
+/** Pages that hold the byte at `position` cannot be read. */
+function failingSector(disk: Disk, path: string, position: number): Disk {
+  const inner: Disk = patientDisk(disk)
+  return {
+    ...inner,
+    open: (opened, options, done) =>
+      disk.open(opened, options, (error, file) => {
+        if (file === undefined || opened !== path) done(error, file)
+        else
+          done(null, {
+            path: file.path,
+            write: (buffers, at, end) => file.write(buffers, at, end),
+            datasync: end => file.datasync(end),
+            truncate: (size, end) => file.truncate(size, end),
+            preallocate: (size, end) => file.preallocate(size, end),
+            size: end => file.size(end),
+            close: end => file.close(end),
+            read: (at, length, end) => {
+              if (at <= position && position < at + length)
+                file.size(() => end(new DiskError('io', path, 'a sector is gone')))
+              else file.read(at, length, end)
+            },
+          })
+      }),
+  }
+}

@@ -17,7 +17,7 @@ import { logIndex, term } from '../core/types.js'
 import { writeEntries } from './entries-payload.js'
 import { EntryReader } from './entry-reader.js'
 import type { Examined } from './examination.js'
-import { examineSegment } from './examination.js'
+import { examineSegment, resemblesOwner } from './examination.js'
 import { LogCorrupt, LogMismatch } from './log-errors.js'
 import type { TailOptions } from './log-tail.js'
 import { firstRecords, stepBytes } from './log-tail.js'
@@ -135,9 +135,9 @@ function examineAll(
         return
       }
       const sequence = sequenceOf(name)
-      if (result.header === null) previous = null
+      if (result.salt === null) previous = null
       else {
-        salts.set(sequence, result.header.salt)
+        salts.set(sequence, result.salt)
         previous = { sequence, lastCrc: result.lastCrc }
       }
       next(at + 1)
@@ -157,17 +157,18 @@ function examineOne(
   const sequence = sequenceOf(name)
   const path = `${options.directory}/${name}`
   const firstLook = examineSegment(segment, { record() {}, bad() {} })
-  const { header, version, previousCrc, used } = firstLook
-  if (header === null || header.sequence !== sequence) {
-    if (version > formatVersion)
-      throw new LogMismatch(name, `its format is version ${version}, which is newer than ours`)
+  const { header, salt, version, previousCrc, used } = firstLook
+  if (version > formatVersion)
+    throw new LogMismatch(name, `its format is version ${version}, which is newer than ours`)
+  if (header !== null) checkOwner(options.directory, header, options)
+  const isOurs = header === null ? resemblesOwner(segment, options) : header.sequence === sequence
+  if (salt === null || !isOurs) {
     salvage.gap(used)
-    return { ...firstLook, header: null }
+    return { ...firstLook, salt: null }
   }
-  checkOwner(options.directory, header, options)
   const follows = previous !== null && previous.sequence === sequence - 1
   if (previous !== null && !(follows && previous.lastCrc === previousCrc)) salvage.gap(0)
-  salvage.segment(header)
+  if (header !== null) salvage.segment(header)
   const torn = isLast ? tornFrom(segment) : Number.POSITIVE_INFINITY
   return examineSegment(segment, {
     record(record, offset) {
