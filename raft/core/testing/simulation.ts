@@ -94,8 +94,8 @@ export class Simulation {
     this.rates = {
       loss: this.random.next() * this.random.next() * 0.3,
       repeat: this.random.next() * 0.2,
-      crash: this.random.next() * 0.004,
-      partition: this.random.next() * 0.004,
+      crash: this.random.next() * (leases ? 0.008 : 0.004),
+      partition: this.random.next() * (leases ? 0.012 : 0.004),
       slowDisk: this.random.next() * 0.8,
       slowApply: this.random.next() * 0.8,
       compact: this.random.next() * 0.03,
@@ -103,7 +103,7 @@ export class Simulation {
       late: this.random.next() * 0.03,
       change: joinersCount === 0 ? 0 : this.random.next() * 0.12,
       delivery: 0.5 + this.random.next() * 0.4,
-      tickSteps: leases ? 5 + this.random.integer(30) : 0,
+      tickSteps: leases ? 15 + this.random.integer(60) : 0,
       damage: damages ? 0.2 + this.random.next() * 0.6 : 0,
     }
   }
