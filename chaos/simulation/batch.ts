@@ -73,10 +73,11 @@ function runThread(options: BatchOptions, batch: Batch): Promise<void> {
     const worker = new Worker(new URL('./seed-worker.js', import.meta.url), {
       workerData: options.overrides,
     })
+    const give = worker.postMessage.bind(worker)
     const next = () => {
       const seed = options.stopped() ? null : options.nextSeed()
       if (seed === null) void worker.terminate().then(() => resolve(), reject)
-      else worker.postMessage(seed)
+      else give(seed)
     }
     worker.on('message', (result: SeedResult) => {
       batch.add(result)

@@ -1,6 +1,7 @@
 // What a run has been through, as counted facts: who sent which message and what became of it, and
 // marks of rare paths. A batch of seeds that has not been everywhere proves little, and fails.
 
+import { unreachable } from '../../platform/errors.js'
 import type { Message } from '../../raft/core/types.js'
 
 export class Coverage {
@@ -24,8 +25,17 @@ export function describe(message: Message): string {
       return message.rejected ? 'appendRejected' : 'appendAccepted'
     case 'readIndexResponse':
       return message.index === 0 ? 'readIndexRefused' : 'readIndexAnswered'
-    default:
+    case 'heartbeatRequest':
+    case 'heartbeatResponse':
+    case 'snapshotRequest':
+    case 'readIndexRequest':
+    case 'proposalForward':
+    case 'proposalRefused':
+    case 'transferLeaderRequest':
+    case 'timeoutNow':
       return message.kind
+    default:
+      return unreachable(message)
   }
 }
 

@@ -22,6 +22,8 @@ export interface FaultWorld {
   readonly mark: (fact: string) => void
   /** Told of every new leader, in the step that made it one. */
   readonly elected: Set<(leader: Machine) => void>
+  /** Clients ask it for so many writes at once. */
+  readonly burst: (machine: Machine, count: number) => void
   readonly network: SimNetwork
   readonly scheduler: Scheduler
   readonly tickMs: number
@@ -258,4 +260,6 @@ export const strikes: Record<FaultKind, Strike> = {
   transfer,
   ...membershipStrikes,
   siege: besiege,
+  // Strikes when there is a restore.
+  'crash-in-restore': () => false,
 }

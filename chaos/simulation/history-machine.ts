@@ -41,6 +41,8 @@ export interface HistoryMachineOptions {
   /** Bytes of a snapshot beside the state itself. */
   readonly paddingBytes: number
   readonly full: () => boolean
+  /** The state has been replaced, and the log does not say so yet. */
+  readonly restoring: () => void
 }
 
 const headBytes = 24
@@ -152,6 +154,7 @@ export class HistoryMachine implements StateMachine {
           store.durable = image
           this.appliedIndex = index
           this.digest = image.digest
+          this.options.restoring()
           later('sync', () => answer(null))
         })
       },

@@ -63,7 +63,9 @@ export class Invariants {
     const machine = this.options.machine(process.machine)
     const { node, state } = machine
     if (node === null || state === null || machine.process !== process) return
-    const { status, termAt } = node.inspect()
+    const inspected = node.inspect()
+    const { status } = inspected
+    const termAt = (index: LogIndex) => inspected.termAt(index)
     const before = this.last.get(machine.id)
     const { term, commit, applied, vote, lastIndex, firstIndex, role } = status
     if (before?.process === process) {

@@ -40,6 +40,8 @@ export interface MachineEnvironment {
   readonly died: (machine: Machine, process: SimProcess, kernelSaysSo: boolean) => void
   readonly nextPid: () => number
   readonly mark: (fact: string) => void
+  /** A snapshot has become its state, and is not in its log yet. */
+  readonly restoring: (machine: Machine) => void
   /** It could not start for a reason that waiting does not mend. */
   readonly refusedToStart: (machine: Machine, error: RaftsmanError) => void
 }
@@ -124,6 +126,7 @@ export class Machine {
       flush: (delayMs, run) => clock.setTimer(delayMs, run),
       paddingBytes: swarm.snapshotPaddingBytes,
       full: () => this.full,
+      restoring: () => environment.restoring(this),
     })
     this.state = state
     const options = {

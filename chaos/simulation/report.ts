@@ -24,11 +24,17 @@ export const verdictOf = ({
 const sorted = (counts: ReadonlyMap<string, number>): Record<string, number> =>
   Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1)))
 
-function checksOf(batch: Batch): { name: string; verdict: string; detail: string }[] {
-  const checks = checkNames.map(name => {
+interface Check {
+  readonly name: string
+  readonly verdict: string
+  readonly detail: string
+}
+
+function checksOf(batch: Batch): Check[] {
+  const checks = checkNames.map((name): Check => {
     const failed = batch.failures.find(({ failure }) => failure?.check === name)
     return {
-      name: name as string,
+      name,
       verdict: failed === undefined ? 'valid' : 'invalid',
       detail: failed === undefined ? '' : `seed ${failed.seed}: ${failed.failure?.detail ?? ''}`,
     }

@@ -41,7 +41,7 @@ export function shrink(failed: SeedResult, begun: SeedOverrides): Shrunk {
       if (members < best.result.members && attempt({ ...best.overrides, members })) break
     shortenTime(() => best, attempt)
     fewerOperations(() => best, attempt)
-  } while (best.overrides !== before && runs < runsMax)
+  } while (best.overrides !== before)
   return { ...best, runs }
 }
 

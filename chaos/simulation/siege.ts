@@ -17,6 +17,8 @@ export function besiege(world: FaultWorld, random: Random): boolean {
     const before = release
     if (chance(random, 0.8)) before()
     else world.scheduler.after(electionMs, 'fault', null, before)
+    // What it takes now stands on a minority, or nowhere else.
+    if (chance(random, 0.5)) world.burst(leader, wholeBetween(random, 1, 30))
     const bringBack = fell(world, random, leader)
     release = () => {
       if (world.active()) bringBack()

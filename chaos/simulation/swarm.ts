@@ -30,6 +30,7 @@ export const faultKinds = [
   'remove',
   'swap',
   'siege',
+  'crash-in-restore',
 ] as const
 
 export type FaultKind = (typeof faultKinds)[number]
@@ -100,6 +101,7 @@ const faultPace: Record<FaultKind, readonly [number, number]> = {
   'wall-jump': [3000, 15_000],
   transfer: [1500, 10_000],
   siege: [1000, 10_000],
+  'crash-in-restore': [1000, 1000],
   grow: [3000, 20_000],
   promote: [1000, 10_000],
   replace: [4000, 20_000],

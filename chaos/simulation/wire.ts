@@ -1,6 +1,7 @@
 // What is said between the processes, seen from the wire: one vote a term, log matching by the
 // entries themselves, and who said what to whom. Frames are decoded with the transport's own codec.
 
+import { unreachable } from '../../platform/errors.js'
 import type { Entry, Message, Role, Term } from '../../raft/core/types.js'
 import { decodeFrame } from '../../raft/transport/frame-codec.js'
 import type { Coverage } from './coverage.js'
@@ -76,7 +77,18 @@ export class Wire {
       case 'appendRequest':
         this.entries(message.entries, message.prevTerm)
         return
+      case 'heartbeatRequest':
+      case 'heartbeatResponse':
+      case 'snapshotRequest':
+      case 'readIndexRequest':
+      case 'readIndexResponse':
+      case 'proposalForward':
+      case 'proposalRefused':
+      case 'transferLeaderRequest':
+      case 'timeoutNow':
+        return
       default:
+        unreachable(message)
     }
   }
 

@@ -60,6 +60,12 @@ export class Workload {
     })
   }
 
+  burst(machine: Machine, count: number): void {
+    const { operationsMax, swarm } = this.options
+    for (let at = 0; at < count && this.operations < operationsMax; at += 1)
+      this.propose(machine, Math.min(8 + at * 8, swarm.payloadBytesMax), () => {})
+  }
+
   /** A step of the process that is asked, as when its client's frame arrives. */
   private at(process: SimProcess, run: () => void): void {
     this.options.scheduler.after(0, 'client', process, run)
