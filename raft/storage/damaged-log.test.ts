@@ -5,6 +5,8 @@ import { must } from '../../platform/errors.js'
 import type { Entry } from '../core/types.js'
 import { logIndex, nodeId, term } from '../core/types.js'
 import { LogCorrupt } from './log-errors.js'
+import { writeSegmentHeader } from './payload.js'
+import { RecordBuffer } from './record.js'
 import { Bench, entry, hard, write } from './testing/log-bench.js'
 
 describe('a damaged log', () => {
@@ -181,4 +183,76 @@ describe('the format', () => {
       0102030000000000524d4c47580f0000"
     `)
   })
+
+  test('of version 1 is still read, and nothing of version 2 is written into it', () => {
+    // The example of that version, as it was documented.
+    const bytes = Buffer.from(
+      `524d4c47300000000100000000000000
+      00000000174ece1001000000dd399b06
+      07000000000000000100000000000000
+      01000000000000000100000000000000
+      b000000000000000524d4c4718000000
+      0300000000000000174ece1027730663
+      00000000000000000000000000000000
+      0000000000000000524d4c4720000000
+      050000000000000027730663e1bce448
+      00000000000000000000000000000000
+      00000000000000000000000000000000
+      524d4c471800000003000000b0000000
+      e1bce448f02163c90200000000000000
+      01000000000000000100000000000000
+      524d4c473300000002000000b0000000
+      f02163c9517b01770100000000000000
+      01000000000000000200000000000000
+      03000000000000000500000000010000
+      03000000020000000102030000000000`.replaceAll(/\s/g, ''),
+      'hex',
+    )
+    const path = '/log/0000000001.wal'
+    const bench = new Bench(1, 64 * 1024)
+    bench.disk.place(path, Buffer.concat([bytes, Buffer.alloc(4096)]))
+    const { log, recovered } = bench.opened()
+    expect(recovered).toMatchObject({
+      hardState: hard(2, 1),
+      snapshot: { index: 0, term: 0 },
+      lastIndex: 1,
+      damaged: null,
+      tornBytes: 0,
+    })
+    expect(recovered.entries).toMatchObject([
+      { index: 1, term: 2, kind: 'confChange', origin: 3, sequence: 2 ** 40 + 5 },
+    ])
+    log.append(write({ entries: [entry(2, 2)], hardState: hard(2, 1) }), () => {})
+    bench.clock.advance(100)
+    expect(bench.disk.contentOf(path)?.subarray(0, bytes.length)).toEqual(new Uint8Array(bytes))
+    expect(usedOf(must(bench.disk.contentOf(path), 'the segment'))).toBeLessThanOrEqual(
+      bytes.length,
+    )
+    expect(bench.disk.paths()).toContain('/log/0000000002.wal')
+    expect(bench.recover()).toMatchObject({ lastIndex: 2, hardState: hard(2, 1) })
+  })
+
+  test('newer than this program is refused as such, not as damage', () => {
+    const buffer = new RecordBuffer()
+    writeSegmentHeader(buffer, {
+      salt: 1,
+      clusterId: 7,
+      nodeId: nodeId(1),
+      sequence: 1,
+      nextIndex: 1,
+      initialBytes: 80,
+      beginsAnew: false,
+    })
+    buffer.bytes.writeUInt32LE(9, 24)
+    buffer.seal(0, 0, 0)
+    const bench = new Bench()
+    bench.disk.place('/log/0000000001.wal', buffer.content())
+    for (const repair of [false, true]) {
+      const { error } = bench.open({ repair })
+      expect(error).toMatchObject({ code: 'log-mismatch' })
+      expect(error?.message).toContain('version 9')
+    }
+  })
 })
+
+const usedOf = (content: Uint8Array) => content.findLastIndex(byte => byte !== 0) + 1
