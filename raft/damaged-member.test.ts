@@ -97,6 +97,29 @@ describe('a member whose state is lost while its log begins later', () => {
     }
   })
 
+  test('does not forget that it lost something, even when it comes back by itself', () => {
+    const { cluster, hurt } = running()
+    cluster.kill(hurt)
+    const { listDisk } = cluster.member(hurt)
+    const before = { ...listDisk }
+    const { lastIndex } = status(cluster, cluster.leader)
+    expect(before.appliedIndex).toBeLessThan(lastIndex)
+    loseState(cluster, hurt)
+    // Whatever was told meanwhile may rest on a part of the log that a snapshot has replaced.
+    cluster.start(hurt)
+    cluster.kill(hurt)
+    listDisk.items = before.items
+    listDisk.appliedIndex = before.appliedIndex
+    cluster.start(hurt)
+    expect(status(cluster, hurt).damaged).toBe(true)
+    cluster.until('it is whole', () => !status(cluster, hurt).damaged)
+    // That it is whole again is on its disk.
+    cluster.clock.advance(100)
+    cluster.kill(hurt)
+    cluster.start(hurt)
+    expect(status(cluster, hurt).damaged).toBe(false)
+  })
+
   test('is refused where it is alone', () => {
     const cluster = new VirtualCluster(1)
     cluster.start(1)
