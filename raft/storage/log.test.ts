@@ -2,10 +2,14 @@
 
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { Disk } from '../../platform/disk.js'
 import { must } from '../../platform/errors.js'
+import type { Metrics } from '../../platform/metrics.js'
 import { seededRandom } from '../../platform/seeded-random.js'
+import { deafMetrics } from '../../platform/testing/deaf-metrics.js'
 import { Bench, entry, hard, meta, processesOf, write } from './testing/log-bench.js'
 import { Model, fingerprint, steps } from './testing/log-model.js'
+import { patientDisk } from './unreadable-pages.js'
 
 describe('a log', () => {
   test('is empty and fresh in a new directory, and not fresh the second time', () => {
@@ -187,6 +191,49 @@ describe('a log', () => {
     expect([snapshot.index, entries[0]?.index, entries.length]).toEqual([30, 31, 10])
   })
 
+  test('never waits for the next segment, nor for zeros on their way into the old one', () => {
+    const waits: number[] = []
+    const metrics: Metrics = {
+      ...deafMetrics,
+      counter: name => ({
+        add: (amount = 1) => {
+          if (name === 'raftsman_log_rotation_waits_total') waits.push(amount)
+        },
+      }),
+    }
+    const bench = new Bench(1, 3 * 1024 * 1024)
+    const disk = slowPreallocation(bench)
+    const { log } = bench.opened({ metrics, disk: disk.disk })
+    let answered = 0
+    let overtaken = 0
+    for (let index = 1; index <= 20; index += 1) {
+      const segments = segmentsIn(bench)
+      log.append(write({ entries: [entry(index, 1, 1_200_000)] }), () => {
+        answered += 1
+      })
+      bench.clock.advance(1100)
+      if (segmentsIn(bench) > segments) {
+        expect(answered).toBe(index)
+        overtaken += disk.held()
+      }
+      // What is written into the very room that is being reserved does wait for it.
+      disk.release()
+      bench.clock.advance(100)
+      expect(answered).toBe(index)
+    }
+    expect(segmentsIn(bench)).toBeGreaterThan(4)
+    expect(overtaken).toBeGreaterThan(2)
+    expect(waits).toEqual([])
+    disk.release()
+    let closed = false
+    log.close(() => {
+      closed = true
+    })
+    bench.clock.advance(2000)
+    expect(closed).toBe(true)
+    expect(bench.recover().entries).toHaveLength(20)
+  })
+
   test('remembers a restore that was begun, until its snapshot is in the log', () => {
     const bench = new Bench()
     const { log } = bench.opened()
@@ -201,6 +248,40 @@ describe('a log', () => {
     expect(bench.recover()).toMatchObject({ restoring: null, snapshot: { index: 9 } })
   })
 })
+
+const segmentsIn = (bench: Bench) => bench.disk.paths().filter(path => path.endsWith('.wal')).length
+
+/** Reserving room in a segment that is written to takes until it is released. */
+function slowPreallocation(bench: Bench) {
+  const inner = patientDisk(bench.disk)
+  let waiting: (() => void)[] = []
+  const disk: Disk = {
+    ...inner,
+    open: (path, options, done) =>
+      inner.open(path, options, (error, file) => {
+        if (file === undefined) done(error)
+        else {
+          let count = 0
+          done(null, {
+            ...file,
+            preallocate: (size, end) => {
+              count += 1
+              // The first one prepares the file, before anything is written to it.
+              if (count === 1) file.preallocate(size, end)
+              else waiting.push(() => file.preallocate(size, end))
+            },
+            write: (buffers, at, end) => file.write(buffers, at, end),
+            read: (at, length, end) => file.read(at, length, end),
+          })
+        }
+      }),
+  }
+  const release = () => {
+    for (const go of waiting) go()
+    waiting = []
+  }
+  return { disk, held: () => waiting.length, release }
+}
 
 /** Term and vote, and the rest with a commit index as recovery cuts it. */
 function parted(text: string): { readonly promise: string; readonly log: string } {

@@ -105,6 +105,7 @@ export class RaftLog {
   private readonly lock: DirectoryLock
   private readonly observeSync: (seconds: number) => void
   private readonly countBytes: (bytes: number) => void
+  private readonly countWait: () => void
   private queue: Operation[] = []
   /** Of the write under way; empty when none is. */
   private readonly batch: LogBatch
@@ -119,7 +120,8 @@ export class RaftLog {
   private initialBytes: number
   /** Bytes of the current file that are reserved. */
   private allocated: number
-  private allocating = false
+  /** The file in which a step is being reserved: the current one, or one that was left since. */
+  private allocating: DiskFile | null = null
   private reservedMs = Number.NEGATIVE_INFINITY
   private lastCrc: number
   private spare: DiskFile | null = null
@@ -166,7 +168,12 @@ export class RaftLog {
       'Bytes written to the write-ahead log.',
     )
     this.observeSync = seconds => syncs.observe(seconds)
+    const waits = options.metrics.counter(
+      'raftsman_log_rotation_waits_total',
+      'Writes to the write-ahead log that waited for the next segment to be prepared.',
+    )
     this.countBytes = amount => bytes.add(amount)
+    this.countWait = () => waits.add(1)
   }
 
   /**
@@ -302,7 +309,8 @@ export class RaftLog {
     }
     const patience = clock.setTimer(haltMsMax, answer)
     const settle = (): void => {
-      const busy = this.allocating || this.preparingSpare || this.removing || this.reader.busy
+      const reserving = this.allocating !== null || this.preparingSpare
+      const busy = reserving || this.removing || this.reader.busy
       if (!this.batch.isEmpty || busy) {
         clock.setTimer(haltPollMs, settle)
         return
@@ -360,7 +368,7 @@ export class RaftLog {
       return
     }
     // Zeros that are being written behind `allocated` must not overtake us.
-    if (this.allocating && end > this.allocated) {
+    if (this.allocating === this.file && end > this.allocated) {
       this.afterRoom = () => this.write()
       return
     }
@@ -440,12 +448,15 @@ export class RaftLog {
       })
       return
     }
-    if (this.allocating || this.preparingSpare) {
+    const { disk, directory } = this.options
+    const spare = this.spare
+    // The next segment is prepared from the middle of this one on: a writer waits here only when it
+    // fills half a segment in less time than that takes.
+    if (spare === null) this.countWait()
+    if (this.preparingSpare) {
       this.afterRoom = () => this.write()
       return
     }
-    const { disk, directory } = this.options
-    const spare = this.spare
     if (spare === null) {
       this.prepareSpare(error => {
         if (error === null) this.write()
@@ -471,7 +482,8 @@ export class RaftLog {
         this.failed(error)
         return
       }
-      this.file.close(() => {})
+      // Zeros may still be on their way into the old file; it is closed behind them.
+      if (this.allocating !== this.file) this.file.close(() => {})
       this.file = spare
       this.spare = null
       tip.segments.push({ sequence, salt: start.salt, maxIndex: 0 })
@@ -490,20 +502,23 @@ export class RaftLog {
   private reserveAhead(): void {
     const { segmentBytes } = this.options
     const step = stepBytes(this.options)
-    if (this.ended || this.allocating || this.preparingSpare) return
+    if (this.ended || this.preparingSpare) return
     const now = this.options.clock.monotonicMs()
     const short = this.allocated < segmentBytes && this.position + step / 2 > this.allocated
-    if (short && now - this.reservedMs >= reserveMsMin) {
-      this.allocating = true
+    if (short && this.allocating === null && now - this.reservedMs >= reserveMsMin) {
+      const { file } = this
+      this.allocating = file
       this.reservedMs = now
       const target = Math.min(this.allocated + step, segmentBytes)
-      this.file.preallocate(target, error => {
-        this.allocating = false
+      file.preallocate(target, error => {
+        this.allocating = null
+        if (file !== this.file) file.close(() => {})
         // Without room reserved the writes themselves find out; nothing is lost here.
-        if (error === null) this.allocated = Math.max(this.allocated, target)
+        else if (error === null) this.allocated = Math.max(this.allocated, target)
         this.roomSettled()
       })
-    } else if (this.spare === null && this.position > segmentBytes / 2) this.prepareSpare(() => {})
+    }
+    if (this.spare === null && this.position > segmentBytes / 2) this.prepareSpare(() => {})
   }
 
   private prepareSpare(done: (error: DiskError | null) => void): void {
