@@ -222,6 +222,15 @@ describe('the memory of a log', () => {
     expect(raft.termAt(logIndex(1))).toBe(1)
   })
 
+  test('is bounded from the start', () => {
+    const raft = bench({ entries: log, applied: 10, limits })
+    expect(raft.status()).toMatchObject({ firstIndex: 1, lastIndex: 10 })
+    const term = elect(raft)
+    ask(raft, reject({ from: 2, term, prev: 10, hint: 8, hintTerm: 2 }))
+    const { fetches } = fetching(raft, ack({ from: 2, term, index: 8 }))
+    expect(fetches).toMatchObject([{ from: 9 }])
+  })
+
   test('is not needed to find where the logs of two nodes agree', () => {
     const raft = bench({ entries: log, commit: 10, limits })
     settle(raft)

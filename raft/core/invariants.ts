@@ -2,7 +2,7 @@
 // between two states (term, commit and applied never decrease) is asserted where they change;
 // what holds between nodes is checked by the simulation. Counterpart: checkBasic of LogCabin.
 
-import { assert } from '../../platform/errors.js'
+import { assert, must } from '../../platform/errors.js'
 import type { CoreState } from './state.js'
 import { noNode } from './types.js'
 
@@ -16,7 +16,9 @@ export function checkInvariants(core: CoreState): void {
   assert(storing.durableTerm <= storing.handed.term, 'durable term <= handed term')
   assert(storing.handed.term <= core.term, 'handed term <= term')
   assert(storing.handed.commit <= log.commit, 'handed commit <= commit')
-  assert(core.confStates.length > 0, 'the membership is known')
+  const { index } = must(core.confStates.at(-1), 'the membership is known')
+  assert(log.installing || index <= core.applied, 'a membership in force is applied')
+  assert(isMemoryBounded(core), 'what may be left to the disk is, beyond the limit')
   assert(core.floor === 0 || core.role === 'follower', 'a damaged member only follows')
   assert(core.floor > 0 || !log.startTermUnknown, 'a whole log knows where it starts')
   switch (core.role) {
@@ -35,6 +37,11 @@ export function checkInvariants(core: CoreState): void {
   }
 }
 
+function isMemoryBounded({ log, applied, config: { cachedBytesMax } }: CoreState): boolean {
+  if (cachedBytesMax === undefined || log.cachedBytes <= cachedBytesMax) return true
+  return log.cachedAfter >= Math.min(applied, log.stable)
+}
+
 function checkLeader(core: CoreState): void {
   assert(core.leader === core.id, 'a leader follows itself')
   assert(core.vote === core.id, 'a leader has voted for itself')
@@ -42,6 +49,11 @@ function checkLeader(core: CoreState): void {
   assert(!core.log.installing, 'a leader has its log')
   assert(core.tracker.ownMatch <= core.log.stable, 'a leader counts only what is durable here')
   assert(core.log.lastTerm === core.term, 'a leader has an entry of its term')
+  assert(core.pendingConfIndex <= core.log.last, 'a pending change is in the log')
+  assert(
+    core.transferee === noNode || core.tracker.isVoter(core.transferee),
+    'only a voter can take over',
+  )
   for (const progress of core.tracker.peers) {
     progress.check()
     assert(progress.match <= core.log.last, 'match <= last')

@@ -323,6 +323,9 @@ export class RaftLog {
       'start <= cachedAfter <= delivered',
     )
     assert(this.cachedBytes >= 0, 'cached bytes never go below zero')
+    assert((this.runs.lastTerm === null) === (this.last === this.start), 'every entry has its term')
+    assert((this.confChanges[0]?.index ?? this.last) >= this.start, 'changes are in the log')
+    assert((this.confChanges.at(-1)?.index ?? 0) <= this.last, 'changes are in the log')
     assert(this.start <= this.commit && this.commit <= this.last, 'start <= commit <= last')
     assert(this.start <= this.handed && this.handed <= this.last, 'start <= handed <= last')
     assert(this.stable <= this.handed, 'stable <= handed')

@@ -120,6 +120,7 @@ export class Raft {
     this.toldTerm = this.core.term
     if (isDamaged(this.core)) mendIfWhole(this.core)
     promise(this.core)
+    this.core.shrinkLog()
     checkInvariants(this.core)
   }
 
@@ -130,6 +131,7 @@ export class Raft {
     if (core.role === 'leader') tickLeader(core)
     else tickElection(core)
     expireForwardedReads(core)
+    core.shrinkLog()
     checkInvariants(core)
   }
 
@@ -199,6 +201,7 @@ export class Raft {
   ready(): Ready {
     const { core } = this
     flush(core)
+    core.shrinkLog()
     checkInvariants(core)
     // First, for it may put messages into the outbox that wait for no write.
     const append = this.takeAppend()
@@ -226,11 +229,11 @@ export class Raft {
     const { core } = this
     const task = core.storing.finish(taskId)
     core.log.stableTo(task.stableTo)
-    core.shrinkLog()
     if (task.snapshotIndex > core.applied) core.applied = task.snapshotIndex
     if (isDamaged(core)) mendIfWhole(core)
     countOwnVote(core)
     countSelf(core)
+    core.shrinkLog()
     checkInvariants(core)
     return openSeals(task.release)
   }

@@ -79,6 +79,7 @@ function isSnapshotSound(message: Of<'snapshotRequest'>): boolean {
     isNatural(index) &&
     index > 0 &&
     isNatural(term) &&
+    term > 0 &&
     term <= message.term &&
     confState.voters.length > 0 &&
     isSoundConfState(confState)
