@@ -14,8 +14,8 @@ import { headerBytes, RecordBuffer, recordType } from './record.js'
 const writeBytesMax = 8 * 1024 * 1024
 const writesPerSegment = 4
 /**
- * A new term or vote is written a second time this far behind the first, so that no single bad sector
- * or page makes a member forget a promise.
+ * A new term or vote is written a second time so far behind the end of the first, so that no single bad
+ * sector or page, which may lie under parts of both, makes a member forget a promise.
  */
 const copyDistanceBytes = 4096
 const copiesPerSegment = 16
@@ -58,8 +58,10 @@ export class LogBatch {
       if (operation.hardState !== null || (taken === 1 && changesLog(operation))) {
         const next = operation.hardState ?? hardState
         if (isPromise(hardState, next)) promised = buffer.position
+        // Without its marker, a snapshot's commit index would speak of the entries it replaces.
+        const commit = snapshot === null ? next.commit : hardState.commit
+        writeHardState(buffer, { ...next, commit }, lastMark(marks))
         hardState = next
-        writeHardState(buffer, hardState, lastMark(marks))
       }
       if (snapshot !== null) {
         writeMarker(buffer, recordType.snapshot, snapshot)
