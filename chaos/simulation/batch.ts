@@ -17,9 +17,6 @@ export interface BatchOptions {
   readonly stopped: () => boolean
 }
 
-/** Below it a batch is too small to have been everywhere. */
-const seedsForCoverage = 200
-
 export class Batch {
   seeds = 0
   operations = 0
@@ -31,6 +28,12 @@ export class Batch {
   readonly faults = new Map<string, number>()
   readonly coverage = new Map<string, number>()
   private readonly sum = new TraceSum()
+  private readonly isWhole: boolean
+
+  /** `isWhole`: its seeds drew freely, so that coverage can be asked of them. */
+  constructor(isWhole: boolean) {
+    this.isWhole = isWhole
+  }
 
   add(result: SeedResult): void {
     this.seeds += 1
@@ -51,8 +54,10 @@ export class Batch {
 
   /** Facts that a batch of this size should have seen and has not. */
   get uncovered(): readonly string[] {
-    if (this.seeds < seedsForCoverage) return []
-    return requiredFacts.filter(fact => !this.coverage.has(fact))
+    if (!this.isWhole) return []
+    return [...requiredFacts]
+      .filter(([seeds]) => this.seeds >= seeds)
+      .flatMap(([, facts]) => facts.filter(fact => !this.coverage.has(fact)))
   }
 }
 
@@ -63,7 +68,7 @@ function count(into: Map<string, number>, counts: Readonly<Record<string, number
 
 /** Resolves when every thread has ended. Rejects when one breaks outside a seed. */
 export async function runBatch(options: BatchOptions): Promise<Batch> {
-  const batch = new Batch()
+  const batch = new Batch(Object.keys(options.overrides).length === 0)
   await Promise.all(Array.from({ length: options.threads }, () => runThread(options, batch)))
   return batch
 }

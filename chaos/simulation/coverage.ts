@@ -39,8 +39,7 @@ export function describe(message: Message): string {
   }
 }
 
-/** Facts that every larger batch must have seen, whatever its seeds drew. */
-export const requiredFacts: readonly string[] = [
+const usual = [
   'follower gets appendRequest',
   'follower gets appendProbe',
   'follower gets heartbeatRequest',
@@ -65,4 +64,28 @@ export const requiredFacts: readonly string[] = [
   'log: snapshot restored',
   'log: unfinished last write cut off',
   'process ended: disk-io',
+  'log: disk stalls, handing over',
+  'log: disk of the write-ahead log is full',
+  'log: the log was damaged and is repaired',
+  'log: this node was removed from the cluster',
+  'sent snapshotResume',
+  'joint change: done',
+  'add learner: done',
+  'leader kept',
+  'checkpoint',
 ]
+
+const rare = [
+  'replace member: done',
+  'promote: done',
+  'remove member: done',
+  'given up as damaged',
+  'log: what was lost is back, this member is whole again',
+  'log: disk stalls and nobody takes over, stepping down',
+]
+
+/** What a batch of so many seeds must have seen, whatever its seeds drew. */
+export const requiredFacts: ReadonlyMap<number, readonly string[]> = new Map([
+  [200, usual],
+  [1000, rare],
+])

@@ -4,6 +4,7 @@
 import { describe, expect, it } from 'vitest'
 import { must } from '../../platform/errors.js'
 import { Batch } from './batch.js'
+import { verdictOf } from './report.js'
 import { runSeed } from './run-seed.js'
 import { replayCommand, shrink } from './shrink.js'
 import { Streams } from './streams.js'
@@ -19,7 +20,7 @@ describe('the simulator', () => {
   it(
     'finds nothing wrong with a slice of seeds',
     () => {
-      const batch = new Batch()
+      const batch = new Batch(false)
       for (let seed = sliceFrom; seed < sliceFrom + sliceSeeds; seed += 1)
         batch.add(runSeed(seed, { untilMs: 8000 }))
       expect(batch.failures.map(({ seed, failure }) => ({ seed, failure }))).toEqual([])
@@ -48,6 +49,21 @@ describe('the simulator', () => {
     const rest = [...whole.faults].filter(([other]) => other !== kind)
     expect({ ...without, faults: null }).toEqual({ ...whole, faults: null })
     expect([...without.faults]).toEqual(rest)
+  })
+
+  it('is not content with a batch that has seen too little', () => {
+    const missing = (isWhole: boolean, seeds: number) => {
+      const batch = new Batch(isWhole)
+      const result = runSeed(1, { untilMs: 200, members: 1 })
+      for (let seed = 0; seed < seeds; seed += 1) batch.add({ ...result, seed })
+      return {
+        verdict: verdictOf(batch),
+        has: batch.uncovered.includes('candidate gets voteGranted'),
+      }
+    }
+    expect(missing(true, 200)).toEqual({ verdict: 'invalid', has: true })
+    expect(missing(true, 199)).toEqual({ verdict: 'valid', has: false })
+    expect(missing(false, 200)).toEqual({ verdict: 'valid', has: false })
   })
 
   it('sums the hashes of seeds whatever order they ran in', () => {

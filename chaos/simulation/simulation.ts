@@ -139,7 +139,8 @@ export class Simulation {
       refusedToStart: (machine, error) => {
         // Damage that its own log cannot tell from forgotten promises: the machine says so, and is
         // replaced. Nobody else may refuse to start.
-        if (error.code === 'log-corrupt' && this.atlas.damaged.has(machine.id)) {
+        const beyondRepair = error.code === 'log-corrupt' || error.code === 'start-failed'
+        if (beyondRepair && this.atlas.damaged.has(machine.id)) {
           this.coverage.mark('given up as damaged')
           machine.retire()
           return
