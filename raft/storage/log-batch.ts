@@ -57,10 +57,10 @@ export class LogBatch {
       // write has one, so that what is good behind damage always tells the last promise.
       if (operation.hardState !== null || (taken === 1 && changesLog(operation))) {
         const next = operation.hardState ?? hardState
-        if (isPromise(hardState, next)) promised = buffer.position
         // Without its marker, a snapshot's commit index would speak of the entries it replaces.
         const commit = snapshot === null ? next.commit : hardState.commit
         writeHardState(buffer, { ...next, commit }, lastMark(marks))
+        if (isPromise(hardState, next)) promised = buffer.position
         hardState = next
       }
       if (snapshot !== null) {

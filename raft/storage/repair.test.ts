@@ -277,6 +277,17 @@ describe('a damaged log of one segment', () => {
     expect(bench.disk.contentOf(path)).toEqual(before)
   })
 
+  test('waits for room without having changed anything', () => {
+    const { bench, path, recordOf } = written()
+    bench.disk.flipBit(path, recordOf(15) + 80, 3)
+    const before = bench.disk.contentOf(path)
+    bench.disk.faults.capacityBytes = (before?.length ?? 0) + 2000
+    expect(bench.open(repairing(10)).error).toMatchObject({ code: 'disk-full', retryable: true })
+    expect(bench.disk.contentOf(path)).toEqual(before)
+    bench.disk.faults.capacityBytes = 1024 * 1024
+    expect(bench.opened(repairing(10)).recovered.damaged?.floor).toBe(20)
+  })
+
   test('is refused when the last vote is among what was lost', () => {
     const { bench, path, recordOf } = written()
     // The last write is good in itself, but nothing tells a vote behind the damage before it.
