@@ -6,20 +6,14 @@
 //                                   ^                  ├─> append: write, then appended(id) ──> send
 //                                   └──────────────────┴─> committed: apply, then applied(index)
 
-import { assert, unreachable } from '../../platform/errors.js'
+import { assert } from '../../platform/errors.js'
 import { handleFetched } from './catch-up.js'
 import type { ConfChange } from './conf-change.js'
 import type { RaftConfig, RaftState, RaftStatus } from './config.js'
-import { isDamaged, mendIfWhole, takeVoteFor } from './damage.js'
+import { isDamaged, mendIfWhole } from './damage.js'
 import { openSeals } from './durable.js'
 import {
-  answerVote,
-  becomeFollower,
-  beginTransfer,
   countOwnVote,
-  handleTimeoutNow,
-  handleVoteRequest,
-  handleVoteResponse,
   stepDown,
   takeOverIfDue,
   tickElection,
@@ -28,38 +22,23 @@ import {
 } from './elections.js'
 import { flush, snapshotAt } from './feeding.js'
 import { checkInvariants } from './invariants.js'
-import { hasPromised, loseLease, promise } from './lease.js'
-import { RaftLog } from './log.js'
+import { loseLease } from './lease.js'
 import {
   applyConfChanges,
   leaveJointIfDue,
   proposeConfChange,
   settleMembership,
 } from './membership.js'
-import { handleProposalForward, handleProposalRefused, propose } from './proposals.js'
-import {
-  expireForwardedReads,
-  handleReadIndexRequest,
-  handleReadIndexResponse,
-  readIndex,
-} from './read-index.js'
-import {
-  answerStaleLeader,
-  countSelf,
-  handleAppendRequest,
-  handleAppendResponse,
-  handleHeartbeatRequest,
-  handleHeartbeatResponse,
-  handleSnapshotDone,
-  handleSnapshotRequest,
-  handleUnreachable,
-} from './replication.js'
-import { CoreState } from './state.js'
+import { propose } from './proposals.js'
+import { expireForwardedReads, readIndex } from './read-index.js'
+import { recoverCore } from './recovered-state.js'
+import { countSelf, handleSnapshotDone, handleUnreachable } from './replication.js'
+import { step } from './routing.js'
+import type { CoreState } from './state.js'
 import {
   type AfterDurable,
   type AppendTask,
   type ConfState,
-  type Entry,
   type FetchedEntries,
   type HardState,
   type LogIndex,
@@ -74,7 +53,6 @@ import {
   type Term,
   term,
 } from './types.js'
-import { isWellFormed } from './well-formed.js'
 
 /** Entries of one `Ready.committed`; the rest comes with the next. */
 const committedEntriesMaxPerReady = 4096
@@ -97,30 +75,8 @@ export class Raft {
    * state contradicts itself.
    */
   constructor(config: RaftConfig, state: RaftState, appliedIndex: LogIndex) {
-    checkConfig(config)
-    const { hardState, snapshot, entries, entriesAfter } = state
-    assert(
-      (entriesAfter?.index ?? 0) <= appliedIndex,
-      'what is still to be applied is in memory at a start',
-    )
-    assert(appliedIndex >= snapshot.index, 'the log starts no later than the applied state ends')
-    const log = new RaftLog(
-      snapshot,
-      entries,
-      knownCommit(state, appliedIndex),
-      appliedIndex,
-      state,
-    )
-    this.core = new CoreState(config, knownHardState(hardState, log), snapshot, log)
-    // A start of unknown term makes any candidate seem up to date, whatever is said of damage.
-    const floorMin = logIndex(log.startTermUnknown ? 1 : 0)
-    this.core.floor = state.damaged?.floor ?? floorMin
-    applyConfChanges(this.core, appliedIndex)
-    this.core.applied = appliedIndex
+    this.core = recoverCore(config, state, appliedIndex)
     this.toldTerm = this.core.term
-    if (isDamaged(this.core)) mendIfWhole(this.core)
-    promise(this.core)
-    this.core.shrinkLog()
     checkInvariants(this.core)
   }
 
@@ -137,20 +93,7 @@ export class Raft {
 
   /** A message from a peer. Malformed ones are ignored and counted in the status. */
   step(message: Message): void {
-    const { core } = this
-    if (!isWellFormed(message, core.id)) {
-      core.ignoredMessages++
-      return
-    }
-    // As if it were down: it does not even enter the term.
-    if (message.kind === 'voteRequest' && isDamaged(core)) return
-    if (message.term > core.term) {
-      if (!this.enterNewerTerm(message)) return
-    } else if (message.term < core.term) {
-      if (!this.answerOlderTerm(message)) return
-    }
-    this.dispatch(message)
-    if (isDamaged(core)) mendIfWhole(core)
+    step(this.core, message)
   }
 
   /**
@@ -333,118 +276,6 @@ export class Raft {
     }
   }
 
-  // ---- terms ----
-
-  /** False when the message is to be disregarded altogether. */
-  private enterNewerTerm(message: Message): boolean {
-    const { core } = this
-    switch (message.kind) {
-      case 'voteRequest':
-        // Thesis 4.2.3: who hears from a leader helps nobody to disturb it.
-        if ((core.inLease || hasPromised(core)) && !message.force) return false
-        if (!message.preVote) becomeFollower(core, message.term, noNode)
-        return true
-      case 'voteResponse':
-        // A promise for the term asked about, in which nobody is yet.
-        if (!message.preVote || !message.granted) becomeFollower(core, message.term, noNode)
-        return true
-      case 'appendRequest':
-      case 'heartbeatRequest':
-      case 'snapshotRequest':
-        becomeFollower(core, message.term, message.from)
-        return true
-      case 'appendResponse':
-      case 'heartbeatResponse':
-      case 'readIndexRequest':
-      case 'readIndexResponse':
-      case 'proposalForward':
-      case 'proposalRefused':
-      case 'transferLeaderRequest':
-      case 'timeoutNow':
-        becomeFollower(core, message.term, noNode)
-        return true
-      default:
-        return unreachable(message)
-    }
-  }
-
-  /** False when nothing more is to be done. What is bound to no term is dealt with in any. */
-  private answerOlderTerm(message: Message): boolean {
-    switch (message.kind) {
-      case 'appendRequest':
-      case 'heartbeatRequest':
-      case 'snapshotRequest':
-        answerStaleLeader(this.core, message.from)
-        return false
-      case 'voteRequest':
-        answerVote(this.core, message, false)
-        return false
-      case 'proposalForward':
-      case 'proposalRefused':
-      case 'readIndexRequest':
-      case 'readIndexResponse':
-        return true
-      case 'voteResponse':
-      case 'appendResponse':
-      case 'heartbeatResponse':
-      case 'transferLeaderRequest':
-      case 'timeoutNow':
-        return false
-      default:
-        return unreachable(message)
-    }
-  }
-
-  private dispatch(message: Message): void {
-    const { core } = this
-    switch (message.kind) {
-      case 'appendRequest':
-        this.hearLeader(message.from)
-        return handleAppendRequest(core, message)
-      case 'heartbeatRequest':
-        this.hearLeader(message.from)
-        return handleHeartbeatRequest(core, message)
-      case 'snapshotRequest':
-        this.hearLeader(message.from)
-        return handleSnapshotRequest(core, message)
-      case 'appendResponse':
-        if (core.role === 'leader') handleAppendResponse(core, message)
-        return
-      case 'heartbeatResponse':
-        if (core.role === 'leader') handleHeartbeatResponse(core, message)
-        return
-      case 'voteRequest':
-        return handleVoteRequest(core, message)
-      case 'voteResponse':
-        return handleVoteResponse(core, message)
-      case 'readIndexRequest':
-        return handleReadIndexRequest(core, message)
-      case 'readIndexResponse':
-        return handleReadIndexResponse(core, message)
-      case 'proposalForward':
-        return handleProposalForward(core, message)
-      case 'proposalRefused':
-        return handleProposalRefused(core, message)
-      case 'transferLeaderRequest':
-        return beginTransfer(core, message.transferee)
-      case 'timeoutNow':
-        return handleTimeoutNow(core, message)
-      default:
-        return unreachable(message)
-    }
-  }
-
-  /** Section 5.2: whoever still campaigns in this term has lost. */
-  private hearLeader(leader: NodeId): void {
-    const { core } = this
-    assert(core.role !== 'leader', 'at most one leader a term')
-    if (core.role !== 'follower') becomeFollower(core, core.term, leader)
-    core.electionElapsed = 0
-    core.follow(leader)
-    promise(core)
-    if (isDamaged(core)) takeVoteFor(core, leader)
-  }
-
   // ---- what is handed out ----
 
   private hardStateSyncDue(): boolean {
@@ -515,55 +346,4 @@ export class Raft {
     this.toldTerm = currentTerm
     return { role, leader, term: currentTerm }
   }
-}
-
-/**
- * The commit index on disk lags behind, so a restart may forget that a membership is committed and
- * campaign among the voters of two memberships ago, who share no quorum with those of now. A leader
- * proposes no change before the one before is applied: all changes but the last are committed.
- */
-function committedByChange(entries: readonly Entry[]): number {
-  let committed = 0
-  let latest = 0
-  for (const { kind, index } of entries) {
-    if (kind !== 'confChange') continue
-    committed = latest
-    latest = index
-  }
-  return committed
-}
-
-/** What was applied is committed; nothing else that a damaged log says of it is trusted. */
-function knownCommit(
-  { hardState, snapshot, entries, damaged }: RaftState,
-  applied: number,
-): number {
-  const proved = Math.max(applied, snapshot.index)
-  const isWhole = damaged === undefined || damaged === null
-  return isWhole ? Math.max(proved, hardState.commit, committedByChange(entries)) : proved
-}
-
-/** Entries of a term are never handed out before a vote in it, so a lost vote was never told. */
-function knownHardState(hardState: HardState, { lastTerm, commit }: RaftLog): HardState {
-  const known = logIndex(Math.min(hardState.commit, commit))
-  if (lastTerm <= hardState.term) return { ...hardState, commit: known }
-  return { term: lastTerm, vote: noNode, commit: known }
-}
-
-function checkConfig(config: RaftConfig): void {
-  assert(Number.isSafeInteger(config.id) && config.id >= 1, 'a node id is a positive integer')
-  assert(config.heartbeatTicks >= 1, 'heartbeatTicks is positive')
-  assert(config.electionTicks > config.heartbeatTicks, 'elections take longer than heartbeats')
-  assert(config.inflightMessagesMax >= 1, 'inflightMessagesMax is positive')
-  assert(config.inflightBytesMax >= 1, 'inflightBytesMax is positive')
-  assert(config.entriesBytesMaxPerMessage >= 1, 'entriesBytesMaxPerMessage is positive')
-  assert(config.uncommittedBytesMax >= 1, 'uncommittedBytesMax is positive')
-  const { cachedBytesMax = 0, leaseReads } = config
-  assert(cachedBytesMax >= 0, 'cachedBytesMax is not negative')
-  if (leaseReads === undefined) return
-  assert(leaseReads.driftTicks >= 1, 'a tick may come a tick late: driftTicks is positive')
-  assert(
-    leaseReads.driftTicks < config.electionTicks - config.heartbeatTicks,
-    'a lease outlives a heartbeat',
-  )
 }

@@ -263,11 +263,13 @@ export class TestNode {
     const left = past.filter(({ index }) => index > disk.snapshot.index)
     const isReached =
       left[0]?.index === disk.snapshot.index + 1 && (left.at(-1)?.index ?? 0) >= start
+    const before = past.find(({ index }) => index === disk.snapshot.index)
+    const follows = before === undefined || before.term === disk.snapshot.term
     const isCertain = left.every(
       ({ index, term: ofEntry }) =>
         index > disk.machine.length || disk.machine[index - 1]?.term === ofEntry,
     )
-    if (isReached && isCertain) disk.entries = left
+    if (isReached && follows && isCertain) disk.entries = left
     else {
       disk.snapshot = { ...meta, term: term(0) }
       disk.entries = []
