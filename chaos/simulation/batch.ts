@@ -28,6 +28,7 @@ export class Batch {
   readonly faults = new Map<string, number>()
   readonly coverage = new Map<string, number>()
   private readonly sum = new TraceSum()
+  private lastHash = ''
   private readonly isWhole: boolean
 
   /** `isWhole`: its seeds drew freely, so that coverage can be asked of them. */
@@ -46,10 +47,12 @@ export class Batch {
     count(this.faults, result.faults)
     count(this.coverage, result.coverage)
     this.sum.add(result.seed, result.traceHash)
+    this.lastHash = result.traceHash
   }
 
+  /** Of the seed, when there is one; of all together otherwise, whatever order they ran in. */
   get traceHash(): string {
-    return this.sum.hash
+    return this.seeds === 1 ? this.lastHash : this.sum.hash
   }
 
   /** Facts that a batch of this size should have seen and has not. */

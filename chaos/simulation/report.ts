@@ -9,6 +9,8 @@ export interface Reported {
   readonly batch: Batch
   readonly commit: string
   readonly scenario: string
+  /** The batch began with it. */
+  readonly firstSeed: number
   readonly elapsedMs: number
   /** Null when nothing failed. */
   readonly shrunk: Shrunk | null
@@ -48,13 +50,15 @@ function checksOf(batch: Batch): Check[] {
   return checks
 }
 
-export function reportJson({ batch, commit, scenario, elapsedMs, shrunk }: Reported): object {
+export function reportJson(reported: Reported): object {
+  const { batch, commit, scenario, firstSeed, elapsedMs, shrunk } = reported
   const first = shrunk?.result ?? null
   return {
     verdict: verdictOf(batch),
     scenario,
     commit,
-    seed: first?.seed ?? null,
+    // The one to look at: the first that failed, or else the first there was.
+    seed: first?.seed ?? firstSeed,
     seeds: batch.seeds,
     failedSeeds: batch.failures.map(({ seed }) => seed),
     virtualHours: Number((batch.virtualMs / 3_600_000).toFixed(3)),

@@ -123,12 +123,13 @@ async function simulate(flags: SimulateFlags): Promise<void> {
   })
   process.off('SIGINT', interrupt)
   const elapsedMs = performance.now() - startedMs
-  report(flags, overrides, batch, elapsedMs)
+  report(flags, overrides, first, batch, elapsedMs)
 }
 
 function report(
   flags: SimulateFlags,
   overrides: SeedOverrides,
+  firstSeed: number,
   batch: Batch,
   elapsedMs: number,
 ): void {
@@ -140,7 +141,8 @@ function report(
       : flags.shrink
         ? shrink(failed, overrides)
         : { result: failed, overrides, runs: 0 }
-  const reported = { batch, commit: commitOf(), scenario: flags.scenario, elapsedMs, shrunk }
+  const { scenario } = flags
+  const reported = { batch, commit: commitOf(), scenario, firstSeed, elapsedMs, shrunk }
   if (flags.output === 'json') process.stdout.write(`${JSON.stringify(reportJson(reported))}\n`)
   else process.stdout.write(`${reportLines(reported).join('\n')}\n`)
   process.exitCode = verdictOf(batch) === 'valid' ? 0 : 1
