@@ -277,6 +277,59 @@ describe('a damaged log of one segment', () => {
     expect(bench.disk.contentOf(path)).toEqual(before)
   })
 
+  test('loses nothing when only a hard state between entries is damaged', () => {
+    const bench = new Bench(1, 64 * 1024)
+    const { log } = bench.opened()
+    const append = (parts: Parameters<typeof write>[0]) => {
+      log.append(write(parts), () => {})
+      bench.clock.advance(100)
+    }
+    append({ snapshot: meta(0, 0), hardState: hard(1, 0) })
+    append({ entries: [1, 2, 3].map(index => entry(index, 1)), hardState: hard(1, 0) })
+    append({ hardState: hard(1, 3) })
+    const path = '/log/0000000001.wal'
+    const end = usedOf(must(bench.disk.contentOf(path), 'the segment'))
+    append({ hardState: hard(1, 3) })
+    append({ entries: [entry(4, 1)], hardState: hard(1, 3) })
+    append({ entries: [entry(5, 1)], hardState: hard(1, 3) })
+    log.halt(() => {})
+    bench.clock.advance(100)
+    const damaged = Buffer.from(must(bench.disk.contentOf(path), 'the segment'))
+    bench.disk.flipBit(path, damaged.indexOf('RMLG', end) + 30, 3)
+    const { recovered } = bench.opened(repairing(2))
+    expect(recovered).toMatchObject({ damaged: null, snapshot: { index: 0 }, lastIndex: 5 })
+    expect(recovered.entries.map(({ index }) => index)).toEqual([1, 2, 3, 4, 5])
+  })
+
+  test('never keeps what the lost entries had replaced, applied or not', () => {
+    const bench = new Bench(1, 64 * 1024)
+    const { log } = bench.opened()
+    const append = (indexes: readonly number[], entryTerm: number, commit: number) => {
+      const entries = indexes.map(index => entry(index, entryTerm))
+      log.append(write({ entries, hardState: hard(entryTerm, commit) }), () => {})
+      bench.clock.advance(100)
+    }
+    log.append(write({ snapshot: meta(0, 0), hardState: hard(1, 0) }), () => {})
+    append([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], 1, 0)
+    append([], 1, 3)
+    append([6, 7, 8, 9, 10, 11], 2, 3)
+    append([12, 13], 2, 11)
+    append([14], 2, 11)
+    log.halt(() => {})
+    bench.clock.advance(100)
+    const path = '/log/0000000001.wal'
+    const content = Buffer.from(must(bench.disk.contentOf(path), 'the segment'))
+    // The data of entry 6 of term 2.
+    bench.disk.flipBit(
+      path,
+      content.indexOf(Buffer.alloc(10, 8), content.indexOf(Buffer.alloc(10, 11)) + 10),
+      0,
+    )
+    const { recovered } = bench.opened(repairing(8))
+    expect(recovered).toMatchObject({ snapshot: { index: 8, term: 0 }, entries: [], lastIndex: 8 })
+    expect(recovered.damaged?.floor).toBe(14)
+  })
+
   test('waits for room without having changed anything', () => {
     const { bench, path, recordOf } = written()
     bench.disk.flipBit(path, recordOf(15) + 80, 3)
