@@ -209,6 +209,17 @@ describe('a damaged log of one segment', () => {
     expect(recovered.hardState).toEqual(hard(2, 17))
   })
 
+  test('knows its new segment to be durable: more damage there is not taken for a torn write', () => {
+    const { bench, path, recordOf } = written()
+    bench.disk.flipBit(path, recordOf(5) + 80, 3)
+    bench.opened(repairing(10)).log.halt(() => {})
+    bench.clock.advance(100)
+    const next = '/log/0000000002.wal'
+    const content = Buffer.from(must(bench.disk.contentOf(next), 'the new segment'))
+    bench.disk.flipBit(next, content.indexOf(Buffer.alloc(100, 22)), 3)
+    expect(bench.open().error).toMatchObject({ code: 'log-corrupt', file: next })
+  })
+
   test('goes back to what is certain when something behind what is applied is lost', () => {
     const { bench, path, recordOf } = written()
     bench.disk.flipBit(path, recordOf(15) + 80, 3)
