@@ -210,14 +210,28 @@ describe('a damaged log of one segment', () => {
   })
 
   test('knows its new segment to be durable: more damage there is not taken for a torn write', () => {
-    const { bench, path, recordOf } = written()
-    bench.disk.flipBit(path, recordOf(5) + 80, 3)
-    bench.opened(repairing(10)).log.halt(() => {})
+    const bench = new Bench(1, 64 * 1024 * 1024)
+    const { log } = bench.opened()
+    log.append(write({ snapshot: meta(0, 0), hardState: hard(2, 0) }), () => {})
     bench.clock.advance(100)
-    const next = '/log/0000000002.wal'
-    const content = Buffer.from(must(bench.disk.contentOf(next), 'the new segment'))
-    bench.disk.flipBit(next, content.indexOf(Buffer.alloc(100, 22)), 3)
-    expect(bench.open().error).toMatchObject({ code: 'log-corrupt', file: next })
+    // More than one record holds, so that the repair writes several.
+    for (let index = 1; index <= 6; index += 1) {
+      const entries = [entry(index, 2, 500_000)]
+      log.append(write({ entries, hardState: hard(2, index - 1) }), () => {})
+      bench.clock.advance(100)
+    }
+    log.halt(() => {})
+    bench.clock.advance(100)
+    const flip = (path: string, index: number) => {
+      const content = Buffer.from(must(bench.disk.contentOf(path), 'the segment'))
+      bench.disk.flipBit(path, content.indexOf(Buffer.alloc(1000, index + 2)), 3)
+    }
+    flip('/log/0000000001.wal', 1)
+    bench.opened(repairing(3)).log.halt(() => {})
+    bench.clock.advance(100)
+    flip('/log/0000000002.wal', 6)
+    const { error } = bench.open()
+    expect(error).toMatchObject({ code: 'log-corrupt', file: '/log/0000000002.wal' })
   })
 
   test('goes back to what is certain when something behind what is applied is lost', () => {
