@@ -22,6 +22,8 @@ export interface FaultWorld {
   readonly mark: (fact: string) => void
   /** Told of every new leader, in the step that made it one. */
   readonly elected: Set<(leader: Machine) => void>
+  /** Told of every machine at which acknowledgements arrive, in the step that takes them in. */
+  readonly acknowledged: Set<(leader: Machine) => void>
   /** Clients ask it for so many writes at once. */
   readonly burst: (machine: Machine, count: number) => void
   readonly network: SimNetwork

@@ -27,11 +27,15 @@ export function besiege(world: FaultWorld, random: Random): boolean {
   const fallen = (leader: Machine) => {
     roundsLeft -= 1
     if (roundsLeft === 0) lift()
-    // Before it has told anybody, or when it has told some of the others some of what it has.
-    const delayMs = chance(random, 0.4) ? 0 : between(random, 0, electionMs / 2)
-    world.scheduler.after(delayMs, 'fault', null, () => {
+    const now = () => {
       if (world.active()) strike(leader)
-    })
+    }
+    // Before it has told anybody, or when some have acknowledged some of what it has.
+    const when = random.integer(3)
+    if (when === 0) world.scheduler.after(0, 'fault', null, now)
+    else if (when === 1)
+      world.scheduler.after(between(random, 0, electionMs / 2), 'fault', null, now)
+    else afterAcknowledgements(world, leader, pick(random, [1, 1, 2, 3]), electionMs, now)
   }
   const lift = () => {
     if (world.elected.delete(fallen))
@@ -43,6 +47,28 @@ export function besiege(world: FaultWorld, random: Random): boolean {
   // With too many down or apart nobody may ever be elected.
   world.scheduler.after(roundsLeft * 10 * electionMs, 'fault', null, lift)
   return true
+}
+
+/** Right behind the step in which the last of them arrives; or when time is up. */
+function afterAcknowledgements(
+  world: FaultWorld,
+  leader: Machine,
+  count: number,
+  withinMs: number,
+  strike: () => void,
+): void {
+  let left = count
+  const end = () => {
+    if (!world.acknowledged.delete(arrived)) return
+    world.scheduler.after(0, 'fault', null, strike)
+  }
+  const arrived = (machine: Machine) => {
+    if (machine !== leader) return
+    left -= 1
+    if (left === 0) end()
+  }
+  world.acknowledged.add(arrived)
+  world.scheduler.after(withinMs, 'fault', null, end)
 }
 
 /** What it returns brings the machine back. */

@@ -50,6 +50,7 @@ export class Simulation {
   private readonly wire: Wire
   private readonly atlas: FaultAtlas
   private readonly electionListeners = new Set<(leader: Machine) => void>()
+  private readonly acknowledgedListeners = new Set<(leader: Machine) => void>()
   /** Faults strike. */
   private active = true
   private faultNumber = 0
@@ -78,6 +79,9 @@ export class Simulation {
       coverage,
       roleOf: id => machine(id).node?.status().role ?? 'starting',
       promised: message => this.invariants.promised(message),
+      acknowledged: id => {
+        for (const tell of this.acknowledgedListeners) tell(machine(id))
+      },
     })
     this.network = new SimNetwork({
       scheduler: this.scheduler,
@@ -231,6 +235,7 @@ export class Simulation {
       addMachine: () => this.fleet.add(),
       mark: fact => this.coverage.mark(fact),
       elected: this.electionListeners,
+      acknowledged: this.acknowledgedListeners,
       burst: (machine, count) => this.workload.burst(machine, count),
       network: this.network,
       scheduler: this.scheduler,

@@ -22,6 +22,8 @@ export interface WireOptions {
   readonly roleOf: (machine: number) => Role | 'starting'
   /** A message that rests on a disk write has left. */
   readonly promised: (message: Message) => void
+  /** Acknowledgements arrive at this machine. */
+  readonly acknowledged: (machine: number) => void
 }
 
 /** Entries remembered for comparison; the oldest are forgotten. */
@@ -57,6 +59,7 @@ export class Wire {
     if (kinds === undefined) return
     const role = this.options.roleOf(to)
     for (const kind of kinds) this.options.coverage.mark(`${role} gets ${kind}`)
+    if (kinds.includes('appendAccepted')) this.options.acknowledged(to)
   }
 
   private look(message: Message): void {
