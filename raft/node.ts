@@ -54,6 +54,7 @@ import { SlowFollowers } from './slow-followers.js'
 import type { RaftLog } from './storage/log.js'
 import { Contacts, isMember } from './transport/contacts.js'
 import type { RefusalReason } from './transport/refusals.js'
+import { TickTime } from './tick-time.js'
 import { Transport } from './transport/transport.js'
 
 /** One larger is refused; clients of the store are held to less. */
@@ -100,7 +101,7 @@ export class RaftNode implements Replica, Reconfiguration {
   private awaitsSnapshot: boolean
   /** 0 when nothing is missing. */
   private damagedUpTo: number
-  private lastTickMs: number
+  private readonly tickTime: TickTime
   /** Tasks given to the log, oldest first, with the time at which they were. */
   private readonly writing: { readonly id: number; readonly sinceMs: number }[] = []
   private readonly onClosed: (() => void)[] = []
@@ -117,7 +118,7 @@ export class RaftNode implements Replica, Reconfiguration {
     const { log, initial, highestSequence } = opened
     const { state, applied } = initial
     this.options = options
-    this.lastTickMs = clock.monotonicMs()
+    this.tickTime = new TickTime(tickMs, clock.monotonicMs())
     this.logger = options.logger
     this.log = log
     const timeoutMs = 5000 + 2 * electionTicks * tickMs
@@ -348,7 +349,7 @@ export class RaftNode implements Replica, Reconfiguration {
     if (this.state === 'ended') return
     const now = this.nowMs()
     this.noteTime(now)
-    this.lastTickMs = now
+    this.tickTime.ticked(now)
     this.raft.tick()
     this.proposals.expire(now)
     this.reads.expire(now)
@@ -361,9 +362,7 @@ export class RaftNode implements Replica, Reconfiguration {
 
   /** Ticks stand for time, and none came while this process was stopped or its loop was blocked. */
   private noteTime(nowMs: number): void {
-    if (nowMs - this.lastTickMs < 2 * this.options.tickMs) return
-    this.lastTickMs = nowMs
-    this.raft.ticksLost()
+    if (this.tickTime.takeLost(nowMs)) this.raft.ticksLost()
   }
 
   private received(messages: readonly Message[]): void {
