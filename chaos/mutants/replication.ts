@@ -88,23 +88,6 @@ export const replicationMutants: readonly Mutant[] = [
     seedsMax: 50,
   },
   {
-    name: 'late-write-vouches-for-cut-entries',
-    rule: 'a finished write says nothing of entries that were cut meanwhile (thesis 10.2.1)',
-    edits: [
-      {
-        file: 'raft/core/storing.js',
-        find: 'if (task.stableTo >= index) task.stableTo = logIndex(index - 1);',
-        replace: '',
-      },
-      {
-        file: 'raft/core/log.js',
-        find: "assert(index <= this.handed, 'only what was handed to storage can become durable'); if (index > this.stable) this.stable = index;",
-        replace: 'if (index > this.stable) this.stable = Math.min(index, this.handed);',
-      },
-    ],
-    seedsMax: 300,
-  },
-  {
     name: 'applied-before-durable',
     rule: 'what is applied here is durable here, or a crash puts the state before its log',
     edits: [
@@ -134,8 +117,8 @@ export const replicationMutants: readonly Mutant[] = [
       unguarded,
       {
         file: 'raft/core/progress.js',
-        find: 'this.next = logIndex(Math.max(Math.min(rejected, hint + 1), this.match + 1));',
-        replace: '',
+        find: 'this.next = logIndex(Math.max(Math.min(rejected, hint + 1), this.match + 1)); this.paused = false; return true;',
+        replace: 'return false;',
       },
     ],
     seedsMax: 20,
@@ -161,7 +144,6 @@ export const replicationMutants: readonly Mutant[] = [
     name: 'snapshot-does-not-move-applied',
     rule: 'a snapshot that was taken in counts as applied (7)',
     edits: [
-      unguarded,
       {
         file: 'raft/core/raft.js',
         find: 'if (task.snapshotIndex > core.applied) core.applied = task.snapshotIndex;',

@@ -26,6 +26,8 @@ export interface FaultWorld {
   readonly acknowledged: Set<(leader: Machine) => void>
   /** Clients ask it for so many writes at once. */
   readonly burst: (machine: Machine, count: number) => void
+  /** A client asks it for a read. */
+  readonly read: (machine: Machine) => void
   readonly network: SimNetwork
   readonly scheduler: Scheduler
   readonly tickMs: number

@@ -20,6 +20,11 @@ export function besiege(world: FaultWorld, random: Random): boolean {
     // What it takes now stands on a minority, or nowhere else.
     if (chance(random, 0.5)) world.burst(leader, wholeBetween(random, 1, 30))
     const bringBack = fell(world, random, leader)
+    // Some clients have not heard of its fall, nor has it.
+    for (let at = 1; at <= 16; at += 1)
+      world.scheduler.after((at / 8) * electionMs, 'fault', null, () => {
+        if (world.active()) world.read(leader)
+      })
     release = () => {
       if (world.active()) bringBack()
     }

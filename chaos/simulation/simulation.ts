@@ -237,6 +237,7 @@ export class Simulation {
       elected: this.electionListeners,
       acknowledged: this.acknowledgedListeners,
       burst: (machine, count) => this.workload.burst(machine, count),
+      read: machine => this.workload.read(machine, () => {}),
       network: this.network,
       scheduler: this.scheduler,
       tickMs: this.swarm.tickMs,
