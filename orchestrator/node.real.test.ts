@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import http from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -425,7 +425,9 @@ describe('a pod', () => {
       },
     })
     const pod = await podWhere('ill', 'runs', found => main(found)?.state?.running)
-    rmSync(join(directory, `pods/${pod.metadata.uid}/containers/main/0/root/alive`))
+    const alive = join(directory, `pods/${pod.metadata.uid}/containers/main/0/root/alive`)
+    await eventually('the script has begun', () => existsSync(alive))
+    rmSync(alive)
     const again = await podWhere('ill', 'runs again', found => {
       return main(found)?.restartCount === 1 && main(found)?.state?.running
     })
