@@ -38,6 +38,8 @@ export class Invariants {
   private readonly leaders = new Map<number, number>()
   /** committed[i] is the term of the entry at i + 1 that was committed first. */
   private readonly committed: Term[] = []
+  /** In which term that was: of the leader whose commit index came there first. Never decreases. */
+  private readonly committedIn: number[] = []
   private readonly last = new Map<number, LastSeen>()
   /** Up to here every committed entry was found on a quorum of disks. */
   private checkedIndex = 0
@@ -98,7 +100,7 @@ export class Invariants {
         `m${machine.id} has cut its log at ${purged}, its state is durable to ${machine.store.durable.index}`,
     )
     if (role === 'leader') this.leads(machine.id, term, lastIndex, firstIndex, termAt)
-    this.commits(machine.id, Math.max(seen?.commit ?? 0, purged), commit, termAt)
+    this.commits(machine.id, term, Math.max(seen?.commit ?? 0, purged), commit, termAt)
     if (moved) {
       if (applied > this.confStateIndex && status.confState.voters.length > 0) {
         this.confState = status.confState
@@ -131,7 +133,7 @@ export class Invariants {
     // One that slept through its election may lead a term that others have left behind, so only
     // what was committed in earlier terms counts (5.4.3).
     let length = this.committed.length
-    while (length > 0 && (this.committed[length - 1] ?? 0) >= term) length -= 1
+    while (length > 0 && (this.committedIn[length - 1] ?? 0) >= term) length -= 1
     holds(
       lastIndex >= length,
       'leader-completeness',
@@ -148,6 +150,7 @@ export class Invariants {
 
   private commits(
     id: number,
+    inTerm: number,
     from: number,
     commit: number,
     termAt: (index: LogIndex) => Term | null,
@@ -163,6 +166,7 @@ export class Invariants {
           () => `m${id} commits ${index}, nobody has committed the entry before it`,
         )
         this.committed.push(term)
+        this.committedIn.push(inTerm)
       } else
         holds(
           known === term,

@@ -135,16 +135,21 @@ export function drawSwarm(streams: Streams, overrides: SwarmOverrides): SwarmOpt
   const tickMs = Math.max(tickMsMin, pick(of('tick'), [10, 20, 50, 100]))
   const clients = wholeBetween(of('clients'), 1, 6)
   const untilMs = overrides.untilMs ?? wholeBetween(of('until'), 15_000, 40_000)
+  const entriesBytesMaxPerMessage = pick(of('message'), [64, 1000, 10_000, 1_048_576])
+  const inflightMessagesMax = pick(of('inflight'), [1, 2, 8, 256])
+  const uncommittedBytesMax = pick(of('uncommitted'), [2000, 50_000, 134_217_728])
+  // An entry a round trip: what a leader takes ahead must not keep a healed cluster busy for minutes.
+  const crawls = !fast && entriesBytesMaxPerMessage < 1000 && inflightMessagesMax < 8
   return {
     members: overrides.members ?? pick(of('members'), [3, 3, 3, 3, 3, 5, 5, 1, 2, 4]),
     tickMs,
     electionTicks,
     segmentBytes: pick(of('segment'), [4096, 8192, 16_384, 65_536]),
     entriesKept: pick(of('kept'), [0, 4, 20, 100, 1000]),
-    entriesBytesMaxPerMessage: pick(of('message'), [64, 1000, 10_000, 1_048_576]),
-    inflightMessagesMax: pick(of('inflight'), [1, 2, 8, 256]),
+    entriesBytesMaxPerMessage,
+    inflightMessagesMax,
     inflightBytesMax: pick(of('inflight'), [1000, 20_000, 33_554_432]),
-    uncommittedBytesMax: pick(of('uncommitted'), [2000, 50_000, 134_217_728]),
+    uncommittedBytesMax: crawls ? Math.min(2000, uncommittedBytesMax) : uncommittedBytesMax,
     cachedBytesMax: pick(of('cached'), [0, 2000, 30_000, 33_554_432]),
     leaseDriftTicks: chance(of('lease'), 0.2)
       ? wholeBetween(of('lease'), 2, electionTicks - 2)
