@@ -33,7 +33,7 @@ export const damageMutants: readonly Mutant[] = [
     rule: 'a member that may have lost what it acknowledged helps to elect nobody',
     edits: [
       {
-        file: 'raft/core/raft.js',
+        file: 'raft/core/routing.js',
         find: "if (message.kind === 'voteRequest' && isDamaged(core)) return;",
         replace: '',
       },

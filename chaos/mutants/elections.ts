@@ -87,7 +87,7 @@ export const electionMutants: readonly Mutant[] = [
     edits: [
       { file, find: 'preCampaign(core);', replace: 'campaign(core, true);' },
       {
-        file: 'raft/core/raft.js',
+        file: 'raft/core/routing.js',
         find: '(core.inLease || hasPromised(core)) && !message.force',
         replace: 'false',
       },

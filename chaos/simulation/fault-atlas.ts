@@ -2,8 +2,8 @@
 // beyond what any protocol survives. Counterpart: the fault atlas of TigerBeetle's simulator.
 //
 // What the atlas grants: any number of machines may be down, cut off or slow. Durable bytes are
-// damaged on one voter at a time, only while a quorum of the others has all that is committed, and
-// it must be whole again, or replaced, before the next one is hit.
+// damaged on one voter at a time, only while every quorum of the others has somebody with all that is
+// committed, and it must be whole again, or replaced, before the next one is hit.
 
 import type { Random } from '../../platform/random.js'
 import type { ConfState } from '../../raft/core/types.js'
@@ -50,7 +50,9 @@ export class FaultAtlas {
       const log = durableLog(machine(voter), segmentBytes)
       return log !== null && log.last >= committed
     })
-    return whole.length * 2 > voters.length ? victim : null
+    // The others must be unable to form a quorum without one of those.
+    const lacking = voters.length - 1 - whole.length
+    return lacking * 2 <= voters.length ? victim : null
   }
 
   hit(victim: Machine): void {

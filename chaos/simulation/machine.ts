@@ -40,6 +40,8 @@ export interface MachineEnvironment {
   readonly died: (machine: Machine, process: SimProcess, kernelSaysSo: boolean) => void
   readonly nextPid: () => number
   readonly mark: (fact: string) => void
+  /** Bytes of its disk were damaged on purpose, at some time. */
+  readonly wasDamaged: (machine: Machine) => boolean
   /** A snapshot has become its state, and is not in its log yet. */
   readonly restoring: (machine: Machine) => void
   /** It could not start for a reason that waiting does not mend. */
@@ -145,7 +147,7 @@ export class Machine {
       disk: this.disk,
       network: environment.networkOf(process),
       processes: this.processes(process),
-      logger: markingLogger(environment.mark),
+      logger: markingLogger(message => this.noted(message)),
       metrics: deafMetrics,
       entriesKept: swarm.entriesKept,
       segmentBytes: swarm.segmentBytes,
@@ -215,6 +217,13 @@ export class Machine {
     this.environment.died(this, process, how === 'exit')
   }
 
+  /** It tells its operators. */
+  private noted(message: string): void {
+    this.environment.mark(`log: ${message}`)
+    if (message === 'the log was damaged and is repaired' && !this.environment.wasDamaged(this))
+      throw new SimulationFailure('starts-again', `${this.name} finds damage where none was done`)
+  }
+
   kill(): void {
     if (this.process !== null) this.gone(this.process, 'exit')
   }
@@ -253,8 +262,8 @@ export class Machine {
 }
 
 /** Counts what the node tells its operators: the marks of coverage that nobody else can see. */
-function markingLogger(mark: (fact: string) => void): Logger {
-  const note = (_fields: unknown, message: string) => mark(`log: ${message}`)
+function markingLogger(noted: (message: string) => void): Logger {
+  const note = (_fields: unknown, message: string) => noted(message)
   const logger: Logger = {
     debug() {},
     info: note,

@@ -139,6 +139,7 @@ export class Simulation {
         return this.pid
       },
       mark: fact => this.coverage.mark(fact),
+      wasDamaged: ({ id }) => this.atlas.everDamaged.has(id),
       restoring: machine => this.crashInRestore(machine),
       refusedToStart: (machine, error) => {
         // Damage that its own log cannot tell from forgotten promises: the machine says so, and is
