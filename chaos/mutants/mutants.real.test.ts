@@ -1,5 +1,6 @@
-// Compiles the code as it is, then proves that the simulator would find each mistake of the catalogue, and
-// that the same seeds find nothing in the code itself. UPDATE_MUTANTS=1 notes the seeds anew.
+// Compiles the code as it is, then proves that the simulator finds mistakes of the catalogue in the seeds
+// that are known to show them, and that the same seeds find nothing in the code itself. The whole catalogue
+// takes many minutes: `raftsman chaos mutants`, or UPDATE_MUTANTS=1, which notes the seeds anew.
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -18,6 +19,7 @@ const knownSeedsFile = join(import.meta.dirname, 'known-seeds.ts')
 const searchMsMax = 1_800_000
 const jobs = 2
 const updating = process.env['UPDATE_MUTANTS'] === '1'
+const hunted = mutants.filter(({ name }) => updating || knownSeeds[name] !== undefined)
 
 let build = ''
 let results: readonly MutantResult[] = []
@@ -37,7 +39,7 @@ beforeAll(async () => {
   if (compiled.status !== 0) throw new Error(compiled.stdout)
   results = await huntAll({
     build,
-    mutants,
+    mutants: hunted,
     jobs,
     firstSeed: ({ name }) => (updating ? undefined : knownSeeds[name]),
     onResult: () => {},
@@ -69,7 +71,7 @@ describe('mutants', () => {
     },
   )
 
-  it.each(mutants.map(({ name, rule }, at) => ({ name, rule, at })))(
+  it.each(hunted.map(({ name, rule }, at) => ({ name, rule, at })))(
     '$name is found, for $rule',
     ({ at }) => {
       const { caught, seedsTried, mutant } = results[at] as MutantResult
