@@ -14,7 +14,7 @@ export const damageMutants: readonly Mutant[] = [
         replace: 'if (false)',
       },
     ],
-    seedsMax: 200,
+    seedsMax: 400,
   },
   {
     name: 'whole-too-early',
@@ -26,7 +26,7 @@ export const damageMutants: readonly Mutant[] = [
         replace: '',
       },
     ],
-    seedsMax: 200,
+    seedsMax: 150,
   },
   {
     name: 'damaged-and-voting',
@@ -38,7 +38,7 @@ export const damageMutants: readonly Mutant[] = [
         replace: '',
       },
     ],
-    seedsMax: 200,
+    seedsMax: 400,
   },
   {
     name: 'loss-not-heard-of',

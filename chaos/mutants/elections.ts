@@ -17,7 +17,7 @@ export const electionMutants: readonly Mutant[] = [
         replace: '',
       },
     ],
-    seedsMax: 20,
+    seedsMax: 10,
   },
   {
     name: 'vote-not-persisted',
@@ -25,7 +25,7 @@ export const electionMutants: readonly Mutant[] = [
     edits: [
       { file: 'raft/storage/payload.js', find: 'out.u64(state.vote);', replace: 'out.u64(0);' },
     ],
-    seedsMax: 20,
+    seedsMax: 10,
   },
   {
     name: 'vote-for-a-shorter-log',
@@ -37,7 +37,7 @@ export const electionMutants: readonly Mutant[] = [
         replace: 'free',
       },
     ],
-    seedsMax: 20,
+    seedsMax: 30,
   },
   {
     name: 'last-term-not-compared',
@@ -49,7 +49,7 @@ export const electionMutants: readonly Mutant[] = [
         replace: 'lastIndex >= this.last',
       },
     ],
-    seedsMax: 100,
+    seedsMax: 60,
   },
   {
     name: 'own-vote-before-durable',
@@ -66,7 +66,7 @@ export const electionMutants: readonly Mutant[] = [
         replace: "core.role !== 'candidate'",
       },
     ],
-    seedsMax: 20,
+    seedsMax: 10,
   },
   {
     name: 'leads-on-in-a-newer-term',
@@ -92,12 +92,12 @@ export const electionMutants: readonly Mutant[] = [
         replace: 'false',
       },
     ],
-    seedsMax: 100,
+    seedsMax: 200,
   },
   {
     name: 'no-check-of-the-quorum',
     rule: 'a leader that hears no quorum steps down (thesis 6.2)',
     edits: [{ file, find: '!core.tracker.takeQuorumActive()', replace: 'false' }],
-    seedsMax: 100,
+    seedsMax: 150,
   },
 ]

@@ -20,7 +20,7 @@ export const clientMutants: readonly Mutant[] = [
         replace: 'const confirmed = Number.MAX_SAFE_INTEGER;',
       },
     ],
-    seedsMax: 100,
+    seedsMax: 150,
   },
   {
     name: 'read-before-the-first-commit',
@@ -33,7 +33,7 @@ export const clientMutants: readonly Mutant[] = [
         replace: 'reads.waiting.length === 0',
       },
     ],
-    seedsMax: 100,
+    seedsMax: 80,
   },
   {
     name: 'read-before-applied',
@@ -72,7 +72,7 @@ export const clientMutants: readonly Mutant[] = [
           'if (soft.leader !== noNode) { this.proposals.noteLeader(soft.term); if (this.again) this.raft.propose(...this.again); this.again = undefined; }',
       },
     ],
-    seedsMax: 50,
+    seedsMax: 10,
   },
   {
     name: 'refused-and-taken',
@@ -84,7 +84,7 @@ export const clientMutants: readonly Mutant[] = [
         replace: "refuse(core, origin, sequences, 'transferring');",
       },
     ],
-    seedsMax: 50,
+    seedsMax: 30,
   },
   {
     name: 'lost-leader-means-not-applied',

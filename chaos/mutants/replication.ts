@@ -10,7 +10,7 @@ export const replicationMutants: readonly Mutant[] = [
     name: 'commit-by-counting-old-terms',
     rule: 'only entries of its own term does a leader commit by counting (5.4.2, figure 8)',
     edits: [{ file, find: 'if (core.log.termAt(index) !== core.term) return;', replace: '' }],
-    seedsMax: 300,
+    seedsMax: 200,
   },
   {
     name: 'previous-term-not-compared',
@@ -22,7 +22,7 @@ export const replicationMutants: readonly Mutant[] = [
         replace: 'log.termAt(message.prevIndex) === null',
       },
     ],
-    seedsMax: 50,
+    seedsMax: 40,
   },
   {
     name: 'follower-always-overwrites',
@@ -36,7 +36,7 @@ export const replicationMutants: readonly Mutant[] = [
         replace: '',
       },
     ],
-    seedsMax: 20,
+    seedsMax: 200,
   },
   {
     name: 'commit-beyond-the-last-new-entry',
@@ -48,7 +48,7 @@ export const replicationMutants: readonly Mutant[] = [
         replace: 'Math.min(message.commit, log.last)',
       },
     ],
-    seedsMax: 100,
+    seedsMax: 40,
   },
   {
     name: 'heartbeat-commits-beyond-the-match',
@@ -60,7 +60,7 @@ export const replicationMutants: readonly Mutant[] = [
         replace: 'core.commit',
       },
     ],
-    seedsMax: 100,
+    seedsMax: 40,
   },
   {
     name: 'released-before-durable',
@@ -72,7 +72,7 @@ export const replicationMutants: readonly Mutant[] = [
         replace: 'core.outbox.push(...this.takeSealed()); const release = [];',
       },
     ],
-    seedsMax: 20,
+    seedsMax: 10,
   },
   {
     name: 'leader-counts-itself-too-early',
@@ -85,7 +85,7 @@ export const replicationMutants: readonly Mutant[] = [
         replace: 'core.tracker.ownMatch = core.log.last;',
       },
     ],
-    seedsMax: 50,
+    seedsMax: 80,
   },
   {
     name: 'applied-before-durable',
@@ -108,7 +108,7 @@ export const replicationMutants: readonly Mutant[] = [
         replace: '',
       },
     ],
-    seedsMax: 50,
+    seedsMax: 120,
   },
   {
     name: 'next-never-retreats',
@@ -138,7 +138,7 @@ export const replicationMutants: readonly Mutant[] = [
         replace: '',
       },
     ],
-    seedsMax: 100,
+    seedsMax: 60,
   },
   {
     name: 'snapshot-does-not-move-applied',
@@ -150,6 +150,6 @@ export const replicationMutants: readonly Mutant[] = [
         replace: '',
       },
     ],
-    seedsMax: 50,
+    seedsMax: 20,
   },
 ]

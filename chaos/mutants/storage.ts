@@ -13,7 +13,7 @@ export const storageMutants: readonly Mutant[] = [
         replace: 'const { mark } = readHardState(payload);',
       },
     ],
-    seedsMax: 20,
+    seedsMax: 10,
   },
   {
     name: 'answered-without-a-sync',
@@ -25,7 +25,7 @@ export const storageMutants: readonly Mutant[] = [
         replace: 'this.written(true);',
       },
     ],
-    seedsMax: 20,
+    seedsMax: 10,
   },
   {
     name: 'failed-sync-tried-again',
@@ -37,7 +37,7 @@ export const storageMutants: readonly Mutant[] = [
         replace: 'this.sync(done); return;',
       },
     ],
-    seedsMax: 100,
+    seedsMax: 20,
   },
   {
     name: 'checksum-not-compared',
@@ -49,7 +49,7 @@ export const storageMutants: readonly Mutant[] = [
         replace: '',
       },
     ],
-    seedsMax: 50,
+    seedsMax: 250,
   },
   {
     name: 'torn-tail-left-in-place',
@@ -62,7 +62,7 @@ export const storageMutants: readonly Mutant[] = [
         replace: 'record === null',
       },
     ],
-    seedsMax: 200,
+    seedsMax: 400,
   },
   {
     name: 'old-segment-left-unsynced',
@@ -74,7 +74,7 @@ export const storageMutants: readonly Mutant[] = [
         replace: 'if (false) {',
       },
     ],
-    seedsMax: 200,
+    seedsMax: 20,
   },
   {
     name: 'segment-named-before-its-header-is-durable',
@@ -86,7 +86,7 @@ export const storageMutants: readonly Mutant[] = [
         replace: 'disk.freeBytes(directory, () => {',
       },
     ],
-    seedsMax: 100,
+    seedsMax: 20,
   },
   {
     name: 'name-of-a-segment-not-synced',
@@ -98,7 +98,7 @@ export const storageMutants: readonly Mutant[] = [
         replace: 'done(null);',
       },
     ],
-    seedsMax: 100,
+    seedsMax: 10,
   },
   {
     name: 'segment-removed-before-the-cut-is-durable',
@@ -110,7 +110,7 @@ export const storageMutants: readonly Mutant[] = [
         replace: '{ ...nothing, compaction: meta, done }',
       },
     ],
-    seedsMax: 100,
+    seedsMax: 300,
   },
   {
     name: 'compacted-beyond-the-durable-state',
@@ -135,7 +135,7 @@ export const storageMutants: readonly Mutant[] = [
       },
       { file: 'raft/node.js', find: 'for (const task of held) this.write(task);', replace: '' },
     ],
-    seedsMax: 100,
+    seedsMax: 80,
   },
   {
     name: 'interrupted-restore-forgotten',
@@ -147,18 +147,6 @@ export const storageMutants: readonly Mutant[] = [
         replace: 'false',
       },
     ],
-    seedsMax: 300,
-  },
-  {
-    name: 'commit-told-with-its-entries',
-    rule: 'a commit index on disk never speaks of entries of its own write (docs/wal.md, Writing)',
-    edits: [
-      {
-        file: 'raft/core/raft.js',
-        find: 'logIndex(Math.min(log.commit, log.handed))',
-        replace: 'log.commit',
-      },
-    ],
-    seedsMax: 300,
+    seedsMax: 60,
   },
 ]
