@@ -106,7 +106,7 @@ async function simulate(flags: SimulateFlags): Promise<void> {
   const interrupt = () => {
     interrupted = true
   }
-  process.once('SIGINT', interrupt)
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt)
   const outOfTime = () =>
     flags.minutes !== undefined && performance.now() - startedMs > flags.minutes * 60_000
   let given = 0
@@ -121,7 +121,7 @@ async function simulate(flags: SimulateFlags): Promise<void> {
     stopped: () => interrupted || outOfTime(),
     onSeed: text && process.stderr.isTTY ? progress(startedMs) : () => {},
   })
-  process.off('SIGINT', interrupt)
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt)
   const elapsedMs = performance.now() - startedMs
   report(flags, overrides, first, batch, elapsedMs)
 }
