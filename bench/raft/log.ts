@@ -1,10 +1,13 @@
 // The write-ahead log alone, on this machine's disk: how many records a second a number of waiting
-// writers get durable, each with one under way, and how long a start takes over a large log. Run after
-// a build, with a directory that is on a real disk (not tmpfs):
+// writers get durable, each with one under way, and how long a start takes over a large log. Before and
+// after it, in the same run, the bare disk: as many bytes as all writers together, written over one
+// preallocated file and synced, one write at a time. No log with one datasync a turn can be faster.
+// Run after a build, with a directory that is on a real disk (not tmpfs):
 //   node dist/bench/raft/log.js [seconds] [writers] [bytes] [directory]
 //   node dist/bench/raft/log.js --recovery [MiB] [bytes] [directory]
 
 import { mkdtempSync, rmSync } from 'node:fs'
+import { open as openFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { must } from '../../platform/errors.js'
 import { quietPlatform } from '../../platform/testing/quiet-platform.js'
@@ -15,6 +18,9 @@ import { RaftLog, segmentBytesUsual } from '../../raft/storage/log.js'
 
 const warmUpSeconds = 1
 const cachedBytesMax = 64 * 1024 * 1024
+/** About what a record needs beside its data. */
+const recordBytesBeside = 32
+const bareBytes = 64 * 1024 * 1024
 /** Entries of one write when a log is filled. */
 const fillEntries = 512
 
@@ -55,6 +61,32 @@ function entry(index: number, bytes: number): Entry {
 
 const round = (value: number, digits = 0): number => Number(value.toFixed(digits))
 
+/** Records a second that the bare disk takes when every datasync covers one of each writer. */
+async function bareDisk(
+  directory: string,
+  seconds: number,
+  writers: number,
+  bytes: number,
+): Promise<number> {
+  const file = await openFile(join(directory, 'bare'), 'w+')
+  try {
+    const round = new Uint8Array(writers * (bytes + recordBytesBeside)).fill(7)
+    await file.write(new Uint8Array(bareBytes), 0, bareBytes, 0)
+    await file.sync()
+    const started = performance.now()
+    let rounds = 0
+    for (let position = 0; performance.now() - started < seconds * 1000; rounds += 1) {
+      if (position + round.length > bareBytes) position = 0
+      await file.write(round, 0, round.length, position)
+      await file.datasync()
+      position += round.length
+    }
+    return (rounds * writers * 1000) / (performance.now() - started)
+  } finally {
+    await file.close()
+  }
+}
+
 /** Every writer waits until its record is durable, then writes the next. */
 async function writing(
   directory: string,
@@ -62,6 +94,7 @@ async function writing(
   writers: number,
   bytes: number,
 ): Promise<object> {
+  const bareBefore = await bareDisk(directory, seconds / 2, writers, bytes)
   const { log } = await open(directory, 0)
   const data = new Uint8Array(bytes).fill(7)
   const latencies: number[] = []
@@ -104,13 +137,17 @@ async function writing(
   await new Promise<void>(resolve => {
     log.close(resolve)
   })
+  const bare = (bareBefore + (await bareDisk(directory, seconds / 2, writers, bytes))) / 2
+  const recordsPerSecond = latencies.length / seconds
   latencies.sort((a, b) => a - b)
   const at = (share: number) => round(latencies[Math.floor(latencies.length * share)] ?? 0, 2)
   return {
     measured: 'log-writes',
     writers,
     bytes,
-    recordsPerSecond: round(latencies.length / seconds),
+    recordsPerSecond: round(recordsPerSecond),
+    bareDiskRecordsPerSecond: round(bare),
+    ratio: round(recordsPerSecond / bare, 2),
     p50Ms: at(0.5),
     p99Ms: at(0.99),
     maxMs: round(latencies.at(-1) ?? 0, 2),
