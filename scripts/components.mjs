@@ -15,6 +15,12 @@ const components = [
     debian: ['kubernetes-client'],
     elsewhere: 'install kubectl 1.27 or newer from your package manager',
   },
+  {
+    name: 'etcd',
+    present: () => onPath('etcd') && onPath('etcdctl'),
+    debian: ['etcd-server', 'etcd-client'],
+    elsewhere: 'install etcd and etcdctl 3.4 or newer from your package manager',
+  },
 ]
 
 const isDebian = () =>
