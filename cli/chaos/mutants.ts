@@ -45,8 +45,7 @@ async function mutants(names: readonly string[], flags: MutantsFlags): Promise<v
     jobs,
     firstSeed: ({ name }) => (flags.known === true ? knownSeeds[name] : undefined),
     onResult: result => {
-      if (flags.output === 'text' && process.stderr.isTTY)
-        process.stderr.write(`${result.mutant.name}: ${verdictOf(result)}\n`)
+      process.stderr.write(`${result.mutant.name}: ${verdictOf(result)}\n`)
     },
   })
   process.stdout.write(

@@ -119,7 +119,7 @@ async function simulate(flags: SimulateFlags): Promise<void> {
     overrides,
     threads: Math.min(flags.threads ?? availableParallelism(), count),
     stopped: () => interrupted || outOfTime(),
-    onSeed: text && process.stderr.isTTY ? progress(startedMs) : () => {},
+    onSeed: text ? progress(startedMs) : () => {},
   })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt)
   const elapsedMs = performance.now() - startedMs
@@ -148,17 +148,20 @@ function report(
   process.exitCode = verdictOf(batch) === 'valid' ? 0 : 1
 }
 
+/** One line that is written anew on a terminal; a line a minute in a file, where hours may pass. */
 function progress(startedMs: number): (result: SeedResult, batch: Batch) => void {
-  let shownMs = 0
+  const { isTTY } = process.stderr
+  const everyMs = isTTY ? 200 : 60_000
+  let shownMs = startedMs
   return (_result, batch) => {
     const nowMs = performance.now()
-    if (nowMs - shownMs < 200) return
+    if (nowMs - shownMs < everyMs) return
     shownMs = nowMs
     const perHour = Math.round((batch.seeds / (nowMs - startedMs)) * 3_600_000)
-    process.stderr.write(
-      `\r${batch.seeds} seeds, ${(batch.virtualMs / 3_600_000).toFixed(2)} simulated hours, ` +
-        `${perHour} seeds an hour, ${batch.failures.length} failed \x1b[K`,
-    )
+    const line =
+      `${batch.seeds} seeds, ${(batch.virtualMs / 3_600_000).toFixed(2)} simulated hours, ` +
+      `${perHour} seeds an hour, ${batch.failures.length} failed`
+    process.stderr.write(isTTY ? `\r${line} \x1b[K` : `${line}\n`)
   }
 }
 
