@@ -3,6 +3,7 @@
 export { RaftNode } from './node.js'
 export type {
   ProposalDone,
+  RaftNodeOptions,
   RaftNodeStatus,
   ReadIndexDone,
   Replica,

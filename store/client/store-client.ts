@@ -60,6 +60,8 @@ export interface StoreClientOptions {
   readonly callsMax?: number
   /** Their bytes; 64 MiB when absent. */
   readonly callBytesMax?: number
+  /** Bytes of events that a member may send ahead of what a watch has taken; 4 MiB when absent. */
+  readonly watchCreditBytes?: number
 }
 
 const tickMs = 50
@@ -85,7 +87,7 @@ export class StoreClient implements Store {
     if (options.endpoints.length === 0) throw new TypeError('endpoints must name a member at least')
     this.#options = options
     const { clock, random, logger } = options
-    this.#watches = new WatchSet(clock, random)
+    this.#watches = new WatchSet(clock, random, options.watchCreditBytes)
     this.#calls = new CallQueue({
       clock,
       random,

@@ -12,7 +12,7 @@ import type { Connection } from './connection.js'
 import type { Watch, WatchHandlers } from './types.js'
 
 /** Events a member may send ahead of what the user has taken. */
-const creditBytes = 4 * 1024 * 1024
+const creditBytesUsual = 4 * 1024 * 1024
 const retryMs = 250
 
 type WatchMessage = Extract<ServerMessage, { kind: 'watchCreated' | 'watchEvents' | 'watchEnd' }>
@@ -38,11 +38,13 @@ export class WatchSet {
   readonly #entries = new Map<number, Entry>()
   readonly #clock: Clock
   readonly #random: Random
+  readonly #creditBytes: number
   #ids = 0
 
-  constructor(clock: Clock, random: Random) {
+  constructor(clock: Clock, random: Random, creditBytes = creditBytesUsual) {
     this.#clock = clock
     this.#random = random
+    this.#creditBytes = creditBytes
   }
 
   get size(): number {
@@ -70,7 +72,7 @@ export class WatchSet {
       notBeforeMs: 0,
     }
     this.#entries.set(entry.id, entry)
-    if (current !== null) attach(entry, current)
+    if (current !== null) this.#attach(entry, current)
     return {
       cancel: () => {
         if (!this.#entries.delete(entry.id)) return
@@ -89,7 +91,7 @@ export class WatchSet {
   attachAll(connection: Connection): void {
     for (const entry of this.#entries.values()) {
       entry.connection?.send({ kind: 'watchCancel', watch: entry.id })
-      attach(entry, connection)
+      this.#attach(entry, connection)
     }
   }
 
@@ -104,7 +106,7 @@ export class WatchSet {
     if (current === null) return
     const nowMs = this.#clock.monotonicMs()
     for (const entry of this.#entries.values()) {
-      if (entry.connection === null && entry.notBeforeMs <= nowMs) attach(entry, current)
+      if (entry.connection === null && entry.notBeforeMs <= nowMs) this.#attach(entry, current)
     }
   }
 
@@ -138,7 +140,7 @@ export class WatchSet {
 
   #events(entry: Entry, message: Extract<WatchMessage, { kind: 'watchEvents' }>): void {
     entry.owedBytes += message.bytes
-    if (entry.owedBytes * 2 >= creditBytes) {
+    if (entry.owedBytes * 2 >= this.#creditBytes) {
       const connection = must(entry.connection, 'events come over a connection')
       connection.send({ kind: 'watchCredit', watch: entry.id, creditBytes: entry.owedBytes })
       entry.owedBytes = 0
@@ -168,17 +170,17 @@ export class WatchSet {
     if (compactRevision > 0) entry.handlers.onEnd(error, compactRevision)
     else entry.handlers.onEnd(error)
   }
-}
 
-function attach(entry: Entry, connection: Connection): void {
-  unattach(entry)
-  entry.connection = connection
-  connection.send({
-    kind: 'watchCreate',
-    watch: entry.id,
-    request: { ...entry.request, startRevision: entry.nextRevision },
-    creditBytes,
-  })
+  #attach(entry: Entry, connection: Connection): void {
+    unattach(entry)
+    entry.connection = connection
+    connection.send({
+      kind: 'watchCreate',
+      watch: entry.id,
+      request: { ...entry.request, startRevision: entry.nextRevision },
+      creditBytes: this.#creditBytes,
+    })
+  }
 }
 
 function unattach(entry: Entry): void {

@@ -37,6 +37,7 @@ export class ClientPort {
       clock: options.clock,
       logger: options.logger,
       autoCompaction: options.autoCompaction ?? { mode: 'off' },
+      compactionSliceKeys: options.tuning?.compactionSliceKeys,
     })
     this.#service = new StoreService({ ...parts, maintenance: this.#maintenance })
   }

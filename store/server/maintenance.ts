@@ -17,9 +17,10 @@ const flushMs = 75
 /** After a flush failed: each try costs as much as the buffer is long, and the loop must stay free. */
 const flushRetryMs = 1_000
 const checkpointMs = 2_000
-const compactionSliceKeys = 1_000
+const sliceKeysUsual = 1_000
 /** Between two slices: an open snapshot may hold the next one up for long. */
 const compactionPauseMs = 2
+const revisionLookMs = 60_000
 /** How often the revision is noted for periodic compaction, as a part of what is kept. */
 const periodicSamples = 10
 
@@ -28,6 +29,7 @@ export interface MaintenanceOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly autoCompaction: AutoCompaction
+  readonly compactionSliceKeys?: number | undefined
 }
 
 export class Maintenance {
@@ -54,8 +56,9 @@ export class Maintenance {
     this.#lookIn(lookMs)
     this.#timers.push(clock.setTicker(checkpointMs, () => this.#checkpoint()))
     if (autoCompaction.mode === 'revision') {
+      const { retain, everyMs } = autoCompaction
       this.#timers.push(
-        clock.setTicker(60_000, () => this.#compactByRevision(autoCompaction.retain)),
+        clock.setTicker(everyMs ?? revisionLookMs, () => this.#compactByRevision(retain)),
       )
     } else if (autoCompaction.mode === 'periodic') {
       const { retainMs } = autoCompaction
@@ -146,7 +149,7 @@ export class Maintenance {
     clock.setTimer(compactionPauseMs, () => {
       this.#slicing = false
       if (this.#stopped) return
-      machine.compactSlice(compactionSliceKeys)
+      machine.compactSlice(this.#options.compactionSliceKeys ?? sliceKeysUsual)
       this.#slice()
     })
   }

@@ -10,6 +10,9 @@ import type { Metrics } from '../../platform/metrics.js'
 import type { Address, Network, TlsFiles } from '../../platform/network.js'
 import type { Processes } from '../../platform/processes.js'
 import type { Random } from '../../platform/random.js'
+import type { RaftNodeOptions } from '../../raft/index.js'
+import type { StoreCoreConfig } from '../core/store-core.js'
+import type { OpenState } from './state-files.js'
 
 export interface StoreMember {
   /** Integer in 1..2^53-1. */
@@ -24,8 +27,17 @@ export interface StoreMember {
 /** `revision` keeps the last `retain` revisions, `periodic` those of the last `retainMs`. */
 export type AutoCompaction =
   | { readonly mode: 'off' }
-  | { readonly mode: 'revision'; readonly retain: number }
+  /** Every minute when `everyMs` is absent. */
+  | { readonly mode: 'revision'; readonly retain: number; readonly everyMs?: number }
   | { readonly mode: 'periodic'; readonly retainMs: number }
+
+/** Departures from the usual limits: simulations draw small ones, so that little data meets them. */
+export interface StoreTuning {
+  readonly raft?: NonNullable<RaftNodeOptions['limits']>
+  readonly core?: Partial<StoreCoreConfig>
+  /** Keys looked at in one slice of a compaction. */
+  readonly compactionSliceKeys?: number
+}
 
 export interface StoreServerOptions {
   readonly id: number
@@ -59,6 +71,11 @@ export interface StoreServerOptions {
   readonly clientLinksMax?: number
   /** Of this program, for `status` and `GET /version`. */
   readonly version: string
+  /**
+   * Opens the applied state in place of a SQLite file at that path; throws BackendError. For simulations.
+   */
+  readonly makeState?: (path: string, config: StoreCoreConfig) => OpenState
+  readonly tuning?: StoreTuning
   readonly clock: Clock
   readonly random: Random
   readonly disk: Disk

@@ -23,6 +23,8 @@ export interface StoreServer {
   stop(done: () => void): void
   /** Ends at once, as a crash would: no hand-over, nothing written that is not on its way. */
   halt(done: () => void): void
+  /** What the simulator looks at after every step. */
+  inspect(): { readonly raft: RaftNode; readonly core: StoreCore }
 }
 
 /** Before a start is tried again that found no room on the disk. */
@@ -95,7 +97,9 @@ function startState(
           clusterId,
           memberId: options.id,
           leaseTtlSecondsMin: Math.ceil((1.5 * electionMs) / 1000),
+          ...options.tuning?.core,
         },
+        ...(options.makeState === undefined ? {} : { makeState: options.makeState }),
         disk,
         logger: options.logger,
       },
@@ -155,6 +159,7 @@ function startRaft(
       metrics,
       entriesKept: options.entriesKept ?? 5_000,
       ...(options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes }),
+      ...(options.tuning?.raft === undefined ? {} : { limits: options.tuning.raft }),
       onFatal: options.onFatal,
     },
     (error, raft) => {
@@ -214,6 +219,7 @@ function serverOf({ options, raft, core, backend, port, clusterId }: Parts): Sto
     clientAddress: port.address,
     peerAddress,
     status: () => port.service.status(),
+    inspect: () => ({ raft, core }),
     stop(done) {
       assert(!stopped, 'a member is stopped once')
       stopped = true

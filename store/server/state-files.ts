@@ -16,6 +16,8 @@ const suffixes = ['', '-wal', '-shm']
 export interface StateFilesOptions {
   readonly path: string
   readonly core: StoreCoreConfig
+  /** In place of a SQLite file. */
+  readonly makeState?: (path: string, config: StoreCoreConfig) => OpenState
   readonly disk: Disk
   readonly logger: Logger
 }
@@ -59,11 +61,12 @@ export function openState(
   })
 }
 
-function attempt(options: StateFilesOptions): OpenState | BackendError {
+function attempt({ path, core, makeState }: StateFilesOptions): OpenState | BackendError {
   let backend: SqliteBackend | null = null
   try {
-    backend = new SqliteBackend({ path: options.path })
-    return { core: new StoreCore(backend, options.core), backend }
+    if (makeState !== undefined) return makeState(path, core)
+    backend = new SqliteBackend({ path })
+    return { core: new StoreCore(backend, core), backend }
   } catch (error) {
     backend?.close()
     if (error instanceof BackendError) return error
