@@ -12,8 +12,10 @@ import {
   type Row,
   type RowHead,
   type StateMeta,
+  type StatePart,
 } from '../core/backend.js'
-import type { KeyValue, LeaseId } from '../core/types.js'
+import type { SystemRecord } from '../core/system-records.js'
+import type { Bytes, KeyValue, LeaseId } from '../core/types.js'
 
 const chunkRows = 1024
 
@@ -68,13 +70,20 @@ class MemoryState {
   meta: StateMeta | null = null
   readonly rows = new RowTable()
   readonly leases = new Map<LeaseId, LeaseRow>()
+  readonly records = new Map<string, Bytes>()
 
   apply(batch: BackendBatch): void {
-    for (const { ordinal, kv } of batch.rows) this.rows.set(ordinal, kv)
+    this.write(batch)
     for (const ordinal of batch.deletedOrdinals) this.rows.delete(ordinal)
-    for (const lease of batch.leases) this.leases.set(lease.id, lease)
     for (const id of batch.deletedLeases) this.leases.delete(id)
+    for (const name of batch.deletedRecords) this.records.delete(name)
     this.meta = batch.meta
+  }
+
+  write({ rows = [], leases = [], records = [] }: StatePart): void {
+    for (const { ordinal, kv } of rows) this.rows.set(ordinal, kv)
+    for (const lease of leases) this.leases.set(lease.id, lease)
+    for (const { name, value } of records) this.records.set(name, value)
   }
 
   copy(): MemoryState {
@@ -85,6 +94,7 @@ class MemoryState {
       return true
     })
     for (const lease of this.leases.values()) copy.leases.set(lease.id, lease)
+    for (const [name, value] of this.records) copy.records.set(name, value)
     return copy
   }
 }
@@ -161,6 +171,10 @@ export class MemoryBackend implements Backend {
     return [...this.#state.leases.values()]
   }
 
+  records(): readonly SystemRecord[] {
+    return Array.from(this.#state.records, ([name, value]) => ({ name, value }))
+  }
+
   checkpoint(): void {
     this.#open()
     for (const batch of this.#sinceCheckpoint) this.#durable.apply(batch)
@@ -171,10 +185,7 @@ export class MemoryBackend implements Backend {
     this.#open()
     const next = new MemoryState()
     return {
-      write: (rows, leases) => {
-        for (const { ordinal, kv } of rows) next.rows.set(ordinal, kv)
-        for (const lease of leases) next.leases.set(lease.id, lease)
-      },
+      write: part => next.write(part),
       commit: meta => {
         this.#open()
         next.meta = meta

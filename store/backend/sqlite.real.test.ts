@@ -8,10 +8,13 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import * as fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { must } from '../../platform/errors.js'
 import { BackendError } from '../core/backend.js'
 import { bytes, Driver } from '../core/testing/driver.js'
+import { emptyMeta } from '../core/state.js'
 import { StoreCore } from '../core/store-core.js'
 import { SqliteBackend } from './sqlite.js'
 
@@ -208,13 +211,71 @@ test('What an unfinished or replaced generation left behind is deleted by checkp
       lease: 0,
     },
   }))
-  backend.beginRestore().write(rows, [])
+  backend.beginRestore().write({ rows })
   const crashed = open(survivorOf(path))
   expect(new StoreCore(crashed, config).range({ key: bytes('a') }).count).toBe(1)
   const before = crashed.sizeBytes
   for (let i = 0; i < 4; i++) crashed.checkpoint()
   expect(crashed.sizeBytes).toBeLessThan(before / 2)
   expect(crashed.readRows(1, 10, 1000)).toHaveLength(1)
+})
+
+const noRows = { rows: [], deletedOrdinals: [], leases: [], deletedLeases: [] }
+
+test('System records are written, replaced and deleted with the rest of a transaction.', () => {
+  const path = newPath()
+  const backend = open(path)
+  const driver = new Driver(config, backend)
+  driver.put('a', '1')
+  driver.core.flush()
+  const meta = must(backend.meta, 'it has been written')
+  const set = (records: Record<string, string>, deletedRecords: readonly string[] = []): void => {
+    const all = Object.entries(records).map(([name, value]) => ({ name, value: bytes(value) }))
+    backend.commit({ ...noRows, meta, records: all, deletedRecords })
+  }
+  set({ 'alarm/1': 'on', 'auth/user/ä': '' })
+  set({ 'alarm/1': 'off', 'member/1': 'x' }, ['auth/user/ä', 'none'])
+  const found = open(survivorOf(path))
+  const records = found.records().map(({ name, value }) => `${name}=${value.toString()}`)
+  expect(records.sort()).toEqual(['alarm/1=off', 'member/1=x'])
+  expect(new StoreCore(found, config).range({ key: bytes('a') }).count).toBe(1)
+})
+
+test('A file from before system records keeps its data and takes them from now on.', () => {
+  const path = newPath()
+  const driver = new Driver(config, open(path))
+  for (let i = 0; i < 100; i++) driver.put(`key${i % 30}`, `value ${i}`)
+  const hash = driver.core.hashKv(0).step(1000)?.hash
+  driver.core.close()
+  const old = new Database(path)
+  old.exec('DROP TABLE records_1')
+  expect(old.prepare('SELECT format FROM meta').pluck().get()).toBe(1)
+  old.close()
+  const backend = open(path)
+  const core = new StoreCore(backend, config)
+  expect(core.stateHash).toBe(driver.core.stateHash)
+  expect(core.hashKv(0).step(1000)?.hash).toBe(hash)
+  const meta = must(backend.meta, 'it has been written')
+  const records = [{ name: 'cluster/version', value: bytes('2') }]
+  backend.commit({ ...noRows, meta, records, deletedRecords: [] })
+  core.close()
+  const raised = new Database(path)
+  expect(raised.prepare('SELECT format FROM meta').pluck().get()).toBe(2)
+  raised.exec('UPDATE meta SET format = 3')
+  raised.close()
+  expect(codeOf(() => open(path))).toBe('backend-io')
+})
+
+test('A damaged system record is an error when the store is opened.', () => {
+  const path = newPath()
+  const backend = open(path)
+  const records = [{ name: 'auth/user/root', value: bytes('<a secret>') }]
+  backend.commit({ ...noRows, meta: emptyMeta, records, deletedRecords: [] })
+  backend.close()
+  const file = new Database(path)
+  file.prepare('UPDATE records_1 SET value = ?').run(bytes('<a secreT>'))
+  file.close()
+  expect(codeOf(() => new StoreCore(open(path), config))).toBe('backend-corrupt')
 })
 
 test('A flush leaves nothing pending, rows dropped by a compaction included.', () => {

@@ -6,7 +6,7 @@
 // SQLite does not notice a flipped bit in a value, so every row carries a checksum of its own, looked
 // at whenever the row is read: a damaged one is an error, never an answer.
 //
-// Rows and leases stand in tables named after a generation, and the meta record names the present
+// Rows, leases and system records stand in tables named after a generation, and the meta record names the present
 // one. A restore fills the next generation beside it and switches by one update: atomic, without
 // files being moved. What is left of another generation is deleted in slices, at checkpoints.
 
@@ -23,8 +23,9 @@ import {
   type RowHead,
   type StateMeta,
 } from '../core/backend.js'
-import { RunningHash } from '../core/hash.js'
-import type { KeyValue, LeaseId } from '../core/types.js'
+import type { SystemRecord } from '../core/system-records.js'
+import type { KeyValue } from '../core/types.js'
+import { createTables, dropTables, type Tables } from './sqlite-tables.js'
 
 export interface SqliteOptions {
   /** The file; `-wal` and `-shm` files stand beside it. ':memory:' for tests. */
@@ -35,7 +36,11 @@ export interface SqliteOptions {
   readonly pageCacheBytes?: number
 }
 
-const formatVersion = 1
+/**
+ * Of the file. It becomes `withRecords` with the first system record, which a program that knows
+ * only `plain` would leave behind; until then such a program may open it again.
+ */
+const formats = { plain: 1, withRecords: 2 } as const
 /** The file has one owner; whoever else holds it is not waited for. */
 const lockWaitMs = 100
 const pageBytes = 8192
@@ -43,21 +48,8 @@ const pageCacheBytesDefault = 32 * 1024 * 1024
 /** Larger WAL files are cut back after a checkpoint. */
 const walBytesKept = 64 * 1024 * 1024
 const staleRowsPerSlice = 5_000
-/** Pages are read whole: cheaper a row than a cursor. */
-const scanPageRows = 2_000
 /** A restore checkpoints this often, so that its WAL stays small. */
 const restoreCheckpointBytes = 64 * 1024 * 1024
-
-type RowColumns = [
-  ordinal: number,
-  key: Buffer,
-  create: number,
-  mod: number,
-  version: number,
-  lease: number,
-  value: Buffer | null,
-  checksum: number,
-]
 
 interface MetaColumns {
   readonly format: number
@@ -72,15 +64,12 @@ interface MetaColumns {
   readonly state_hash: string
 }
 
-const rowColumns = 'ordinal, key, create_revision, mod_revision, version, lease, value, checksum'
-const headColumns = 'ordinal, key, create_revision, mod_revision, version, lease'
-const noBytes = new Uint8Array(0)
-
 export class SqliteBackend implements Backend {
   readonly #db: Database.Database
   #meta: StateMeta | null = null
   #durableIndex = 0
   #generation = 1
+  #format: number = formats.plain
   #tables: Tables
   /** Generations to be deleted. */
   #stale: number[] = []
@@ -119,13 +108,15 @@ export class SqliteBackend implements Backend {
       batch.meta.appliedIndex >= (this.#meta?.appliedIndex ?? 0),
       'the applied index does not go back',
     )
+    const format = batch.records.length > 0 ? formats.withRecords : this.#format
     attempt('write', () => {
       this.#transaction(() => {
-        this.#tables.write(batch.rows, batch.leases)
-        this.#tables.delete(batch.deletedOrdinals, batch.deletedLeases)
-        this.#writeMeta(batch.meta, this.#generation)
+        this.#tables.write(batch)
+        this.#tables.delete(batch)
+        this.#writeMeta(batch.meta, this.#generation, format)
       })
     })
+    this.#format = format
     this.#meta = batch.meta
   }
 
@@ -145,6 +136,10 @@ export class SqliteBackend implements Backend {
     return attempt('read', () => this.#tables.leases())
   }
 
+  records(): readonly SystemRecord[] {
+    return attempt('read', () => this.#tables.records())
+  }
+
   checkpoint(): void {
     const nothingNew = this.#durableIndex === (this.#meta?.appliedIndex ?? 0)
     if (nothingNew && this.#stale.length === 0 && !this.#restoring) return
@@ -159,24 +154,27 @@ export class SqliteBackend implements Backend {
     const generation = this.#generation + 1
     const tables = attempt('write', () => {
       this.#drop(generation)
-      return this.#createTables(generation)
+      return createTables(this.#db, generation)
     })
     this.#restoring = true
     let bytes = 0
     let over = false
+    let format: number = formats.plain
     return {
-      write: (rows, leases) => {
-        attempt('write', () => this.#transaction(() => tables.write(rows, leases)))
-        for (const { kv } of rows) bytes += kv.key.length + kv.value.length
+      write: part => {
+        if (part.records !== undefined && part.records.length > 0) format = formats.withRecords
+        attempt('write', () => this.#transaction(() => tables.write(part)))
+        for (const { kv } of part.rows ?? []) bytes += kv.key.length + kv.value.length
         if (bytes < restoreCheckpointBytes) return
         bytes = 0
         attempt('checkpoint', () => this.#checkpoint('PASSIVE'))
       },
       commit: meta => {
-        attempt('write', () => this.#transaction(() => this.#writeMeta(meta, generation)))
+        attempt('write', () => this.#transaction(() => this.#writeMeta(meta, generation, format)))
         over = true
         this.#stale.push(this.#generation)
         this.#generation = generation
+        this.#format = format
         this.#tables = tables
         this.#meta = meta
         this.#restoring = false
@@ -221,9 +219,9 @@ export class SqliteBackend implements Backend {
         id INTEGER PRIMARY KEY CHECK (id = 1), format INTEGER, generation INTEGER,
         written INTEGER, applied_index INTEGER, applied_term INTEGER, revision INTEGER,
         last_ordinal INTEGER, compact_revision INTEGER, compacted_rows INTEGER, state_hash TEXT);
-      INSERT OR IGNORE INTO meta VALUES (1, ${formatVersion}, 1, 0, 0, 0, 0, 0, 0, 0, '')`)
+      INSERT OR IGNORE INTO meta VALUES (1, ${formats.plain}, 1, 0, 0, 0, 0, 0, 0, 0, '')`)
     this.#readMeta()
-    const tables = this.#createTables(this.#generation)
+    const tables = createTables(db, this.#generation)
     this.#stale = this.#otherGenerations()
     this.#settle()
     return tables
@@ -246,8 +244,9 @@ export class SqliteBackend implements Backend {
   #readMeta(): void {
     const row = this.#db.prepare('SELECT * FROM meta').get() as MetaColumns | undefined
     if (row === undefined) throw new BackendError('backend-corrupt', 'the meta record is missing')
-    if (row.format !== formatVersion) {
-      const message = `the file has format version ${row.format}, this program knows ${formatVersion}`
+    if (row.format !== formats.plain && row.format !== formats.withRecords) {
+      const known = `${formats.plain} and ${formats.withRecords}`
+      const message = `the file has format version ${row.format}, this program knows ${known}`
       throw new BackendError('backend-io', message)
     }
     const { state_hash: stateHash, ...numbers } = row
@@ -255,6 +254,7 @@ export class SqliteBackend implements Backend {
       throw new BackendError('backend-corrupt', 'the meta record is damaged')
     }
     this.#generation = row.generation
+    this.#format = row.format
     if (row.written === 0) return
     this.#meta = {
       appliedIndex: row.applied_index,
@@ -267,14 +267,15 @@ export class SqliteBackend implements Backend {
     }
   }
 
-  #writeMeta(meta: StateMeta, generation: number): void {
+  #writeMeta(meta: StateMeta, generation: number, format: number): void {
     this.#db
       .prepare(
-        `UPDATE meta SET generation = ?, written = 1, applied_index = ?, applied_term = ?,
+        `UPDATE meta SET format = ?, generation = ?, written = 1, applied_index = ?, applied_term = ?,
           revision = ?, last_ordinal = ?, compact_revision = ?, compacted_rows = ?,
           state_hash = ?`,
       )
       .run(
+        format,
         generation,
         meta.appliedIndex,
         meta.appliedTerm,
@@ -286,19 +287,8 @@ export class SqliteBackend implements Backend {
       )
   }
 
-  #createTables(generation: number): Tables {
-    this.#db.exec(`
-      CREATE TABLE IF NOT EXISTS rows_${generation} (
-        ordinal INTEGER PRIMARY KEY, key BLOB, create_revision INTEGER, mod_revision INTEGER,
-        version INTEGER, lease INTEGER, value BLOB, checksum INTEGER);
-      CREATE TABLE IF NOT EXISTS leases_${generation} (
-        id INTEGER PRIMARY KEY, ttl_seconds INTEGER, remaining_seconds INTEGER)`)
-    return new Tables(this.#db, generation)
-  }
-
   #drop(generation: number): void {
-    this.#db.exec(`DROP TABLE IF EXISTS rows_${generation};
-      DROP TABLE IF EXISTS leases_${generation}`)
+    dropTables(this.#db, generation)
     this.#stale = this.#stale.filter(stale => stale !== generation)
   }
 
@@ -348,129 +338,6 @@ export class SqliteBackend implements Backend {
       throw error
     }
   }
-}
-
-/** The tables of one generation and their statements. */
-class Tables {
-  readonly #insertRow: Database.Statement
-  readonly #deleteRow: Database.Statement
-  readonly #putLease: Database.Statement
-  readonly #deleteLease: Database.Statement
-  readonly #selectRow: Database.Statement<[number], RowColumns>
-  readonly #selectRows: Database.Statement<[number, number], RowColumns>
-  readonly #scan: Database.Statement<[number, number], RowColumns>
-  readonly #selectLeases: Database.Statement<[], LeaseRow>
-
-  constructor(db: Database.Database, generation: number) {
-    const rows = `rows_${generation}`
-    const leases = `leases_${generation}`
-    this.#insertRow = db.prepare(
-      `INSERT INTO ${rows} (${rowColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-    )
-    this.#deleteRow = db.prepare(`DELETE FROM ${rows} WHERE ordinal = ?`)
-    this.#putLease = db.prepare(`INSERT OR REPLACE INTO ${leases} VALUES (?, ?, ?)`)
-    this.#deleteLease = db.prepare(`DELETE FROM ${leases} WHERE id = ?`)
-    this.#selectRow = db
-      .prepare<[number], RowColumns>(`SELECT ${rowColumns} FROM ${rows} WHERE ordinal = ?`)
-      .raw()
-    this.#selectRows = db
-      .prepare<[number, number], RowColumns>(
-        `SELECT ${rowColumns} FROM ${rows} WHERE ordinal >= ? ORDER BY ordinal LIMIT ?`,
-      )
-      .raw()
-    this.#scan = db
-      .prepare<[number, number], RowColumns>(
-        `SELECT ${headColumns} FROM ${rows} WHERE ordinal > ? ORDER BY ordinal LIMIT ?`,
-      )
-      .raw()
-    this.#selectLeases = db.prepare<[], LeaseRow>(
-      `SELECT id, ttl_seconds AS ttlSeconds, remaining_seconds AS remainingSeconds
-        FROM ${leases} ORDER BY id`,
-    )
-  }
-
-  write(rows: readonly Row[], leases: readonly LeaseRow[]): void {
-    for (const { ordinal, kv } of rows) {
-      this.#insertRow.run(
-        ordinal,
-        kv.key,
-        kv.createRevision,
-        kv.modRevision,
-        kv.version,
-        kv.lease,
-        kv.value.length === 0 ? null : kv.value,
-        checksumOf(ordinal, kv),
-      )
-    }
-    for (const lease of leases) {
-      this.#putLease.run(lease.id, lease.ttlSeconds, lease.remainingSeconds)
-    }
-  }
-
-  delete(ordinals: readonly Ordinal[], leases: readonly LeaseId[]): void {
-    for (const ordinal of ordinals) this.#deleteRow.run(ordinal)
-    for (const id of leases) this.#deleteLease.run(id)
-  }
-
-  row(ordinal: Ordinal): KeyValue | null {
-    const columns = this.#selectRow.get(ordinal)
-    return columns === undefined ? null : keyValue(columns)
-  }
-
-  rows(ordinal: Ordinal, rowsMax: number, bytesMax: number): Row[] {
-    const rows: Row[] = []
-    let bytes = 0
-    for (const columns of this.#selectRows.iterate(ordinal, rowsMax)) {
-      const kv = keyValue(columns)
-      rows.push({ ordinal: columns[0], kv })
-      bytes += kv.key.length + kv.value.length
-      if (bytes >= bytesMax) break
-    }
-    return rows
-  }
-
-  scan(visit: (head: RowHead) => void): void {
-    let last = 0
-    for (;;) {
-      const page = this.#scan.all(last, scanPageRows)
-      for (const columns of page) {
-        const [ordinal, key, createRevision, modRevision, version, lease] = columns
-        if (!(key instanceof Uint8Array)) {
-          throw new BackendError('backend-corrupt', `row ${ordinal} has no key`)
-        }
-        visit({ ordinal, key, createRevision, modRevision, version, lease })
-        last = ordinal
-      }
-      if (page.length < scanPageRows) return
-    }
-  }
-
-  leases(): LeaseRow[] {
-    return this.#selectLeases.all()
-  }
-}
-
-function checksumOf(ordinal: Ordinal, kv: KeyValue): number {
-  return new RunningHash()
-    .number(ordinal)
-    .number(kv.createRevision)
-    .number(kv.modRevision)
-    .number(kv.version)
-    .number(kv.lease)
-    .bytes(kv.key)
-    .bytes(kv.value)
-    .word()
-}
-
-/** Throws `backend-corrupt` for a row that is not as it was written. */
-function keyValue(columns: RowColumns): KeyValue {
-  const [ordinal, key, createRevision, modRevision, version, lease, value, checksum] = columns
-  const kv = { key, value: value ?? noBytes, createRevision, modRevision, version, lease }
-  const readable = key instanceof Uint8Array && kv.value instanceof Uint8Array
-  if (!readable || checksumOf(ordinal, kv) !== checksum) {
-    throw new BackendError('backend-corrupt', `row ${ordinal} of the applied state is damaged`)
-  }
-  return kv
 }
 
 /** Turns what SQLite throws into what the state machine understands. */

@@ -1,8 +1,10 @@
 // Where applied state lives, as the state machine sees it: rows in the order in which they were
-// made, the lease table, and one record of meta data, changed together in synchronous transactions.
+// made, the lease table, the system records and one record of meta data, changed together in
+// synchronous transactions.
 // Counterpart: etcd's backend over bbolt. It knows nothing of revisions beyond keeping them.
 
 import { RaftsmanError } from '../../platform/errors.js'
+import type { SystemRecord } from './system-records.js'
 import type { KeyValue, LeaseId, Revision } from './types.js'
 
 /**
@@ -45,6 +47,9 @@ export interface BackendBatch {
   readonly deletedOrdinals: readonly Ordinal[]
   readonly leases: readonly LeaseRow[]
   readonly deletedLeases: readonly LeaseId[]
+  /** New ones, and such as have a new value. */
+  readonly records: readonly SystemRecord[]
+  readonly deletedRecords: readonly string[]
 }
 
 /** A row without its value, as the index needs it. */
@@ -71,9 +76,16 @@ export class BackendError extends RaftsmanError {
   }
 }
 
+/** Rows in order, and of everything each only once over all parts. */
+export interface StatePart {
+  readonly rows?: readonly Row[]
+  readonly leases?: readonly LeaseRow[]
+  readonly records?: readonly SystemRecord[]
+}
+
 /** A whole new state that is not seen before `commit`. */
 export interface BackendRestore {
-  write(rows: readonly Row[], leases: readonly LeaseRow[]): void
+  write(part: StatePart): void
   /** Atomically and durably in place of the present state. */
   commit(meta: StateMeta): void
   abort(): void
@@ -93,6 +105,7 @@ export interface Backend {
   /** Every row, in order, without values. */
   scan(visit: (head: RowHead) => void): void
   leases(): readonly LeaseRow[]
+  records(): readonly SystemRecord[]
   /** Makes what is committed durable, or a slice of it; `durableIndex` tells. May take long. */
   checkpoint(): void
   beginRestore(): BackendRestore

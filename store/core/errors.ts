@@ -56,6 +56,10 @@ const refusals = {
     retryable: true,
   },
   'too-many-leases': { grpc: 'ResourceExhausted', message: 'raftsman: too many leases' },
+  'too-many-records': {
+    grpc: 'ResourceExhausted',
+    message: 'raftsman: too many system records',
+  },
   'too-many-watches': { grpc: 'ResourceExhausted', message: 'raftsman: too many watches' },
   'too-many-snapshots': {
     grpc: 'ResourceExhausted',

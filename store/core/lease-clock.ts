@@ -7,7 +7,8 @@
 //
 // etcd's fate this avoids: every election gave every lease its whole TTL again.
 
-import type { Command, LeaseCheckpoint } from './command.js'
+import type { Command } from './command.js'
+import type { LeaseCheckpoint } from './lease-command.js'
 import { StoreError } from './errors.js'
 import type { Lease, LeaseTable } from './lease.js'
 import { leaseCheckpointsPerCommandMax } from './limits.js'

@@ -11,6 +11,14 @@ export const leaseTtlSecondsMax = 9_000_000_000
 export const leasesMax = 1_000_000
 /** Commands in one entry of the log. */
 export const commandsPerEntryMax = 10_000
+/** Of one text in a command. */
+export const commandTextBytesMax = 64 * 1024
 export const entryBytesMax = 64 * 1024 * 1024
 /** Leases in one checkpoint command. */
 export const leaseCheckpointsPerCommandMax = 1_000
+export const systemRecordNameBytesMax = 256
+/** Of one value; a snapshot carries it in one frame. */
+export const systemRecordBytesMax = 1024 * 1024
+export const systemRecordsMax = 100_000
+/** All names and values together: they stay in memory. */
+export const systemRecordsBytesMax = 64 * 1024 * 1024

@@ -34,11 +34,15 @@ export class RestoreSink implements SnapshotSink {
         }
       },
       onLeases: leases => {
-        this.#restore.write([], leases)
+        this.#restore.write({ leases })
         for (const lease of leases) this.#builder.lease(lease)
       },
+      onRecords: records => {
+        this.#restore.write({ records })
+        for (const record of records) this.#builder.record(record)
+      },
       onRows: rows => {
-        this.#restore.write(rows, [])
+        this.#restore.write({ rows })
         for (const { ordinal, kv } of rows) this.#builder.row({ ordinal, ...kv })
       },
     })

@@ -4,8 +4,8 @@
 // losing it costs a replay and nothing else.
 
 import { assert, must } from '../../platform/errors.js'
-import type { Backend, LeaseRow, Ordinal, Row, StateMeta } from './backend.js'
-import type { KeyValue, LeaseId } from './types.js'
+import type { Backend, BackendBatch, Ordinal, Row, StateMeta } from './backend.js'
+import type { KeyValue } from './types.js'
 
 /** What an object costs beside its bytes; an estimate on the high side. */
 const rowOverheadBytes = 160
@@ -111,14 +111,13 @@ export class RowStore {
   }
 
   /** One transaction. When it throws, everything is pending as before. */
-  flush(meta: StateMeta, leases: readonly LeaseRow[], deletedLeases: readonly LeaseId[]): number {
+  flush(meta: StateMeta, beside: Omit<BackendBatch, 'meta' | 'rows' | 'deletedOrdinals'>): number {
     assert(meta.lastOrdinal === this.lastOrdinal, 'the meta data belongs to these rows')
     const rows: Row[] = []
     for (const [at, kv] of this.#pending.entries()) {
       if (kv !== null) rows.push({ ordinal: this.#pendingFirst + at, kv })
     }
-    const deletedOrdinals = this.#dropped
-    this.#backend.commit({ meta, rows, deletedOrdinals, leases, deletedLeases })
+    this.#backend.commit({ meta, rows, deletedOrdinals: this.#dropped, ...beside })
     this.#pendingFirst = meta.lastOrdinal + 1
     this.#pending = []
     this.#pendingBytes = 0

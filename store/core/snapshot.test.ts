@@ -7,7 +7,10 @@ import { logIndex } from '../../raft/core/types.js'
 import type { SnapshotSink, SnapshotSource } from '../../raft/state-machine.js'
 import type { Backend } from './backend.js'
 import { CompactedError } from './errors.js'
+import { systemRecordBytesMax } from './limits.js'
+import { emptyMeta } from './state.js'
 import type { StoreCore } from './store-core.js'
+import type { SystemRecord } from './system-records.js'
 import { bytes, Driver, showEvent } from './testing/driver.js'
 
 const backends: [string, () => Backend][] = [
@@ -167,8 +170,49 @@ for (const [name, makeBackend] of backends) {
   })
 }
 
+/** A store that was found with these system records. */
+function withRecords(backend: Backend, records: readonly SystemRecord[]): Driver {
+  const nothing = { rows: [], deletedOrdinals: [], leases: [], deletedLeases: [] }
+  backend.commit({ ...nothing, meta: emptyMeta, records, deletedRecords: [] })
+  return new Driver({}, backend)
+}
+
+for (const [name, makeBackend] of backends) {
+  test(`System records go with a snapshot into ${name}, in place of those that were there.`, () => {
+    const many = Array.from({ length: 10_000 }, (_, i) => ({
+      name: `auth/user/${i}`,
+      value: bytes('x'.repeat(i % 100)),
+    }))
+    const large = { name: 'large', value: new Uint8Array(systemRecordBytesMax) }
+    const from = withRecords(makeBackend(), [...many, large])
+    fill(from, 10)
+    const backend = makeBackend()
+    const to = withRecords(backend, [{ name: 'old', value: bytes('goes') }])
+    const chunks = readAll(openSnapshot(from.core), 100_000)
+    expect(restore(to.core, from.core.appliedIndex, chunks)).toBeNull()
+    expect(pictureOf(to)).toEqual(pictureOf(from))
+    const sorted = (records: readonly SystemRecord[]) =>
+      records
+        .map(record => [record.name, Buffer.from(record.value).toString()])
+        .sort(([a = ''], [b = '']) => (a < b ? -1 : 1))
+    expect(sorted(backend.records())).toEqual(sorted([...many, large]))
+    expect(Buffer.concat(readAll(openSnapshot(to.core)))).toEqual(Buffer.concat(chunks))
+  })
+}
+
+test('A snapshot without system records has the first format, which older members can read.', () => {
+  const format = (driver: Driver): number => {
+    const first = Buffer.concat(readAll(openSnapshot(driver.core)))
+    // Behind the frame's header: an array of nine, and fourteen characters of text.
+    return first[12 + 1 + 15] as number
+  }
+  expect(format(new Driver())).toBe(1)
+  const record = { name: 'a', value: bytes('1') }
+  expect(format(withRecords(new MemoryBackend(), [record]))).toBe(2)
+})
+
 test('A snapshot with any byte changed is refused and never half taken in.', () => {
-  const from = new Driver()
+  const from = withRecords(new MemoryBackend(), [{ name: 'alarm', value: bytes('on') }])
   fill(from, 10)
   const whole = Buffer.concat(readAll(openSnapshot(from.core)))
   fc.assert(

@@ -4,11 +4,14 @@
 //   stream  frame*
 //   frame   length of the body (u32, big endian), RunningHash over all bodies up to and with this
 //           one (8 bytes), body: one MessagePack array
-//   first   ['raftsman-state', 1, appliedIndex, appliedTerm, revision, lastOrdinal,
+//   first   ['raftsman-state', format, appliedIndex, appliedTerm, revision, lastOrdinal,
 //            compactRevision, compactedRows, stateHash]
 //   then    ['leases', [id, ttlSeconds, remainingSeconds]*]
+//           ['records', [name, value]*]                              format 2
 //           ['rows', [ordinal, key, value, createRevision, modRevision, version, lease]*]
-//   last    ['end', number of rows, number of leases]
+//   last    ['end', number of rows, number of leases, number of records (format 2)]
+//
+// A state without system records is written as format 1, which older members can still take.
 //
 // Rows never change once made, so the picture is "rows up to lastOrdinal": it needs no lock, only
 // that compaction deletes nothing until it has been read.
@@ -19,20 +22,23 @@ import { packArray, unpackArray } from '../../platform/msgpack.js'
 import type { LeaseRow, Ordinal, Row, StateMeta } from './backend.js'
 import { StoreError } from './errors.js'
 import { RunningHash } from './hash.js'
-import { requestBytesMax } from './limits.js'
+import { requestBytesMax, systemRecordNameBytesMax, systemRecordsMax } from './limits.js'
+import { isRecordName, type SystemRecord } from './system-records.js'
 
 const magic = 'raftsman-state'
-const formatVersion = 1
+/** Both are read. */
+const formats = { plain: 1, withRecords: 2 } as const
 const headerBytes = 12
 const rowsPerFrameMax = 512
 const leasesPerFrameMax = 4096
+const recordsPerFrameMax = 4096
 const frameRowsBytesMax = 256 * 1024
-/** A frame holds little, or one row of the largest size and what came before it. */
+/** A frame holds little, or one row or record of the largest size and what came before it. */
 const frameBytesMax = frameRowsBytesMax + 2 * requestBytesMax
 const rules: UnpackRules = {
   itemsMax: 100_000,
   depthMax: 4,
-  textBytesMax: 64,
+  textBytesMax: systemRecordNameBytesMax,
   numbers: 'own',
   // Rows outlive the frame.
   binaries: 'copies',
@@ -41,22 +47,32 @@ const rules: UnpackRules = {
 
 export type ReadRows = (from: Ordinal, rowsMax: number, bytesMax: number) => readonly Row[]
 
+/** What of a state is small enough to be taken at once. */
+export interface SnapshotHead {
+  readonly meta: StateMeta
+  readonly leases: readonly LeaseRow[]
+  readonly records: readonly SystemRecord[]
+}
+
 export class SnapshotWriter {
   readonly #meta: StateMeta
   readonly #leases: readonly LeaseRow[]
+  readonly #records: readonly SystemRecord[]
   readonly #readRows: ReadRows
   readonly #hash = new RunningHash()
   /** Encoded, not yet handed out. */
   #queue: Uint8Array[] = []
   #queuedBytes = 0
-  #stage: 'meta' | 'leases' | 'rows' | 'done' = 'meta'
+  #stage: 'meta' | 'leases' | 'records' | 'rows' | 'done' = 'meta'
   #lease = 0
+  #record = 0
   #ordinal: Ordinal = 1
   #rows = 0
 
-  constructor(meta: StateMeta, leases: readonly LeaseRow[], readRows: ReadRows) {
+  constructor({ meta, leases, records }: SnapshotHead, readRows: ReadRows) {
     this.#meta = meta
     this.#leases = leases
+    this.#records = records
     this.#readRows = readRows
   }
 
@@ -83,7 +99,7 @@ export class SnapshotWriter {
       const m = this.#meta
       this.#frame([
         magic,
-        formatVersion,
+        this.#records.length === 0 ? formats.plain : formats.withRecords,
         m.appliedIndex,
         m.appliedTerm,
         m.revision,
@@ -96,11 +112,27 @@ export class SnapshotWriter {
     } else if (this.#stage === 'leases') {
       const slice = this.#leases.slice(this.#lease, this.#lease + leasesPerFrameMax)
       this.#lease += slice.length
-      if (slice.length === 0) this.#stage = 'rows'
+      if (slice.length === 0) this.#stage = 'records'
       else this.#frame(['leases', slice.map(l => [l.id, l.ttlSeconds, l.remainingSeconds])])
+    } else if (this.#stage === 'records') {
+      this.#advanceRecords()
     } else {
       this.#advanceRows()
     }
+  }
+
+  #advanceRecords(): void {
+    const slice: PackedValue[] = []
+    let bytes = 0
+    while (slice.length < recordsPerFrameMax && bytes < frameRowsBytesMax) {
+      const record = this.#records[this.#record]
+      if (record === undefined) break
+      this.#record++
+      slice.push([record.name, record.value])
+      bytes += record.name.length + record.value.length
+    }
+    if (slice.length === 0) this.#stage = 'rows'
+    else this.#frame(['records', slice])
   }
 
   #advanceRows(): void {
@@ -110,7 +142,9 @@ export class SnapshotWriter {
     )
     const final = rows.at(-1)
     if (final === undefined) {
-      this.#frame(['end', this.#rows, this.#leases.length])
+      const records = this.#records.length
+      const counts = [this.#rows, this.#leases.length]
+      this.#frame(['end', ...counts, ...(records === 0 ? [] : [records])])
       this.#stage = 'done'
       return
     }
@@ -137,6 +171,8 @@ export interface SnapshotHandlers {
   /** First, once. */
   readonly onMeta: (meta: StateMeta) => void
   readonly onLeases: (leases: readonly LeaseRow[]) => void
+  /** Each name once. */
+  readonly onRecords: (records: readonly SystemRecord[]) => void
   /** In ascending order. */
   readonly onRows: (rows: readonly Row[]) => void
 }
@@ -149,6 +185,7 @@ export class SnapshotReader {
   #meta: StateMeta | null = null
   #rows = 0
   #leases = 0
+  readonly #names = new Set<string>()
   #lastOrdinal: Ordinal = 0
   #ended = false
 
@@ -203,15 +240,27 @@ export class SnapshotReader {
       const leases = list(fields[1]).map(decodeLease)
       this.#leases += leases.length
       this.#handlers.onLeases(leases)
+    } else if (kind === 'records') {
+      this.#takeRecords(list(fields[1]).map(decodeRecord))
     } else if (kind === 'rows') {
       this.#takeRows(list(fields[1]).map(decodeRow), this.#meta)
     } else if (kind === 'end') {
-      const [, rows, leases] = fields
-      if (rows !== this.#rows || leases !== this.#leases) corrupt('parts are missing')
+      const [, rows, leases, records = 0] = fields
+      const whole = rows === this.#rows && leases === this.#leases && records === this.#names.size
+      if (!whole) corrupt('parts are missing')
       this.#ended = true
     } else {
       corrupt('a frame is not known')
     }
+  }
+
+  #takeRecords(records: readonly SystemRecord[]): void {
+    for (const { name } of records) {
+      if (this.#names.has(name)) corrupt('a record comes twice')
+      if (this.#names.size >= systemRecordsMax) corrupt('too many records')
+      this.#names.add(name)
+    }
+    this.#handlers.onRecords(records)
   }
 
   #takeRows(rows: readonly Row[], meta: StateMeta): void {
@@ -270,9 +319,16 @@ function decodeLease(value: unknown): LeaseRow {
   }
 }
 
+function decodeRecord(value: unknown): SystemRecord {
+  const [name, content] = list(value)
+  if (typeof name !== 'string' || !isRecordName(name)) corrupt('a record has no name')
+  return { name, value: bytes(content) }
+}
+
 function decodeMeta(fields: readonly unknown[]): StateMeta {
   if (fields[0] !== magic) corrupt('it is no snapshot')
-  if (fields[1] !== formatVersion) corrupt(`format version ${String(fields[1])} is not known`)
+  const known = fields[1] === formats.plain || fields[1] === formats.withRecords
+  if (!known) corrupt(`format version ${String(fields[1])} is not known`)
   const stateHash = fields[8]
   if (typeof stateHash !== 'string' || !/^[0-9a-f]{16}$/.test(stateHash)) corrupt('no state hash')
   return {

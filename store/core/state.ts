@@ -5,6 +5,7 @@ import { RunningHash } from './hash.js'
 import { KeyIndex } from './key-index.js'
 import { keyString } from './key-range.js'
 import { LeaseTable } from './lease.js'
+import type { SystemRecord } from './system-records.js'
 
 /** A new store: revision 1, never compacted, as etcd has it. */
 export const emptyMeta: StateMeta = {
@@ -21,6 +22,7 @@ export const emptyMeta: StateMeta = {
 export class StateBuilder {
   readonly index = new KeyIndex()
   readonly leases = new LeaseTable([])
+  readonly records: SystemRecord[] = []
   #lastOrdinal = 0
   #lastRevision = 0
   #sound = true
@@ -47,6 +49,10 @@ export class StateBuilder {
 
   lease(row: LeaseRow): void {
     this.leases.load(row)
+  }
+
+  record(record: SystemRecord): void {
+    this.records.push(record)
   }
 
   /** False when the source is damaged: rows out of order, beyond `meta`, or of unknown leases. */

@@ -3,28 +3,30 @@
 // keeps the order between them; it has no clock, no randomness and no promise, so that equal logs
 // give equal states. What it leaves out: alarms, quota, authentication.
 
-import { assert, unreachable } from '../../platform/errors.js'
+import { assert } from '../../platform/errors.js'
 import type { Entry, LogIndex } from '../../raft/core/types.js'
 import { logIndex } from '../../raft/core/types.js'
 import type { SnapshotSink, SnapshotSource } from '../../raft/state-machine.js'
 import type { RaftsmanError } from '../../platform/errors.js'
+import {
+  type AppliedState,
+  type EntryContext,
+  flushState,
+  makeAppliedState,
+} from './applied-state.js'
 import { type Backend, BackendError, type StateMeta } from './backend.js'
-import { type Command, type CommandResult, decodeCommands } from './command.js'
-import { Compactor } from './compaction.js'
-import { CompactedError, StoreError } from './errors.js'
+import { applyCommand, type Command, type CommandResult, decodeCommands } from './command.js'
+import { StoreError } from './errors.js'
 import { HashWalk } from './hash-kv.js'
-import { RunningHash } from './hash.js'
 import { keyBytes } from './key-range.js'
-import { Kv } from './kv.js'
-import { LeaseClock, type LeaseClockConfig, leaseClockDefaults } from './lease-clock.js'
-import type { LeaseTable } from './lease.js'
+import type { Kv } from './kv.js'
+import { type LeaseClockConfig, leaseClockDefaults } from './lease-clock.js'
 import { checkReadable, readRange } from './range.js'
 import type { FlushResult, HashJob, LeaseRenewal, Replica, Watcher } from './replica.js'
 import { RestoreSink } from './restore.js'
-import { RowStore } from './row-store.js'
 import { SnapshotWriter } from './snapshot.js'
 import { emptyMeta, StateBuilder } from './state.js'
-import { checkPutOnState, isReadOnlyTxn, readTxn, runTxn } from './txn.js'
+import { isReadOnlyTxn, readTxn } from './txn.js'
 import type {
   LeaseGrantRequest,
   LeaseId,
@@ -76,9 +78,7 @@ export class StoreCore implements Replica {
   #appliedIndex: number
   #appliedTerm: number
   #flushedIndex: number
-  #kv: Kv
-  #compactor: Compactor
-  #leaseClock: LeaseClock
+  #state: AppliedState
   readonly #watchLog: WatchLog
   /** The same object for every answer of one revision and term. */
   #header: ResponseHeader
@@ -96,6 +96,7 @@ export class StoreCore implements Replica {
     const meta = backend.meta ?? emptyMeta
     const builder = new StateBuilder()
     for (const lease of backend.leases()) builder.lease(lease)
+    for (const record of backend.records()) builder.record(record)
     backend.scan(head => builder.row(head))
     if (!builder.finish(meta)) {
       throw new BackendError('backend-corrupt', 'the stored rows do not fit together')
@@ -103,9 +104,7 @@ export class StoreCore implements Replica {
     this.#appliedIndex = meta.appliedIndex
     this.#appliedTerm = meta.appliedTerm
     this.#flushedIndex = meta.appliedIndex
-    this.#kv = this.#makeKv(builder, meta)
-    this.#compactor = new Compactor(meta.compactedRows, meta.compactRevision)
-    this.#leaseClock = this.#makeLeaseClock(builder.leases)
+    this.#state = this.#makeState(builder, meta)
     this.#watchLog = new WatchLog(this.#kv, { ...watchLimitDefaults, ...config.watch })
     this.#header = this.#makeHeader(meta.revision, meta.appliedTerm)
   }
@@ -200,11 +199,11 @@ export class StoreCore implements Replica {
   }
 
   leaseKeepAlive(id: LeaseId, nowMs: number): LeaseRenewal {
-    return this.#leaseClock.keepAlive(id, nowMs)
+    return this.#state.leaseClock.keepAlive(id, nowMs)
   }
 
   leaseTick(nowMs: number, asLeader: boolean, term: number): readonly Command[] {
-    return this.#leaseClock.tick(nowMs, asLeader, term)
+    return this.#state.leaseClock.tick(nowMs, asLeader, term)
   }
 
   leaseTimeToLive(id: LeaseId, withKeys: boolean, nowMs: number): LeaseTimeToLiveResponse {
@@ -214,7 +213,7 @@ export class StoreCore implements Replica {
     return {
       header,
       id,
-      ttlSeconds: this.#leaseClock.remainingSeconds(lease, nowMs),
+      ttlSeconds: this.#state.leaseClock.remainingSeconds(lease, nowMs),
       grantedTtlSeconds: lease.ttlSeconds,
       keys: withKeys ? [...lease.keys].sort().map(keyBytes) : [],
     }
@@ -235,9 +234,13 @@ export class StoreCore implements Replica {
 
   get needsFlush(): boolean {
     return (
-      this.pendingRows + this.#kv.leases.changedCount >= this.#config.flushRows ||
+      this.pendingRows + this.#changedBeside() >= this.#config.flushRows ||
       this.pendingBytes >= this.#config.flushBytes
     )
+  }
+
+  #changedBeside(): number {
+    return this.#kv.leases.changedCount + this.#state.records.changedCount
   }
 
   get saturated(): boolean {
@@ -246,14 +249,12 @@ export class StoreCore implements Replica {
 
   flush(): FlushResult {
     this.#assertSound()
-    const { rows, leases } = this.#kv
+    const { rows } = this.#kv
     if (this.#appliedIndex === this.#flushedIndex && rows.pendingRows === 0) {
       return { rows: 0, appliedIndex: this.#flushedIndex }
     }
-    const changes = leases.changes()
     const bytes = rows.pendingBytes
-    const written = rows.flush(this.#meta(), changes.leases, changes.deleted)
-    leases.flushed()
+    const written = flushState(this.#state, this.#meta())
     this.#bytesSinceCheckpoint += bytes
     this.#flushedIndex = this.#appliedIndex
     return { rows: written, appliedIndex: this.#appliedIndex }
@@ -269,14 +270,14 @@ export class StoreCore implements Replica {
   }
 
   get compacting(): boolean {
-    return this.#compactor.pending
+    return this.#state.compactor.pending
   }
 
   compactSlice(keysMax: number): boolean {
     this.#assertSound()
     // An open snapshot reads rows by number: none may go meanwhile.
-    if (this.#openSnapshots > 0) return !this.#compactor.pending
-    return this.#compactor.slice(this.#kv.index, this.#kv.rows, keysMax)
+    if (this.#openSnapshots > 0) return !this.#state.compactor.pending
+    return this.#state.compactor.slice(this.#kv.index, this.#kv.rows, keysMax)
   }
 
   hashKv(revision: Revision): HashJob {
@@ -297,9 +298,14 @@ export class StoreCore implements Replica {
       return
     }
     this.#openSnapshots++
-    const kv = this.#kv
-    const { rows, leases } = kv
-    const writer = new SnapshotWriter(this.#meta(), leases.rows(), (from, rowsMax, bytesMax) =>
+    const state = this.#state
+    const { rows, leases } = state.kv
+    const head = {
+      meta: this.#meta(),
+      leases: leases.rows(),
+      records: state.records.entries(),
+    }
+    const writer = new SnapshotWriter(head, (from, rowsMax, bytesMax) =>
       rows.readFrom(from, rowsMax, bytesMax),
     )
     let open = true
@@ -308,7 +314,7 @@ export class StoreCore implements Replica {
       read: (bytesMax, answer) => {
         let chunk: Uint8Array | null
         try {
-          if (!open || this.#kv !== kv) {
+          if (!open || this.#state !== state) {
             throw new BackendError(
               'backend-closed',
               'the snapshot was closed, or its state replaced',
@@ -364,24 +370,24 @@ export class StoreCore implements Replica {
     this.#appliedIndex = meta.appliedIndex
     this.#appliedTerm = meta.appliedTerm
     this.#flushedIndex = meta.appliedIndex
-    this.#kv = this.#makeKv(builder, meta)
-    this.#compactor = new Compactor(meta.compactedRows, meta.compactRevision)
-    this.#leaseClock = this.#makeLeaseClock(builder.leases)
+    this.#state = this.#makeState(builder, meta)
     this.#watchLog.replace(this.#kv)
   }
 
-  #makeKv(builder: StateBuilder, meta: StateMeta): Kv {
-    const rows = new RowStore(this.#backend, meta.lastOrdinal, this.#config.cacheBytesMax)
-    const { index, leases } = builder
-    const { revision, compactRevision } = meta
-    const hash = RunningHash.resume(meta.stateHash)
-    return new Kv({ index, rows, leases, hash, revision, compactRevision }, (key, kv, previous) =>
-      this.#watchLog.append(key, kv, previous),
-    )
+  #makeState(builder: StateBuilder, meta: StateMeta): AppliedState {
+    return makeAppliedState({
+      backend: this.#backend,
+      meta,
+      builder,
+      cacheBytesMax: this.#config.cacheBytesMax,
+      leaseClock: { ...leaseClockDefaults, ...this.#config.leases },
+      onEvent: (key, kv, previous) => this.#watchLog.append(key, kv, previous),
+    })
   }
 
-  #makeLeaseClock(table: LeaseTable): LeaseClock {
-    return new LeaseClock(table, { ...leaseClockDefaults, ...this.#config.leases })
+  /** Keys and their history, of the present state. */
+  get #kv(): Kv {
+    return this.#state.kv
   }
 
   #meta(): StateMeta {
@@ -391,7 +397,7 @@ export class StoreCore implements Replica {
       revision: this.#kv.revision,
       lastOrdinal: this.#kv.rows.lastOrdinal,
       compactRevision: this.#kv.compactRevision,
-      compactedRows: this.#compactor.done,
+      compactedRows: this.#state.compactor.done,
       stateHash: this.#kv.hash.digest(),
     }
   }
@@ -432,92 +438,20 @@ export class StoreCore implements Replica {
       if (error instanceof StoreError) return [{ ok: false, error }]
       throw error
     }
+    const context: EntryContext = {
+      index: entry.index,
+      term,
+      header: revision => this.#headerAt(revision, term),
+    }
     return commands.map((command): CommandResult => {
       try {
         checkCommand(command)
-        return this.#applyCommand(command, term)
+        return applyCommand(this.#state, command, context)
       } catch (error) {
         if (error instanceof StoreError) return { ok: false, error }
         throw error
       }
     })
-  }
-
-  #applyCommand(command: Command, term: number): CommandResult {
-    const kv = this.#kv
-    const header = (revision: Revision): ResponseHeader => this.#headerAt(revision, term)
-    switch (command.kind) {
-      case 'put': {
-        checkPutOnState(kv, command.request)
-        kv.begin()
-        const prevKv = kv.put(command.request)
-        kv.end()
-        return { ok: true, kind: 'put', response: { header: header(kv.revision), prevKv } }
-      }
-      case 'deleteRange': {
-        kv.begin()
-        const result = kv.deleteRange(command.request)
-        kv.end()
-        const response = { header: header(kv.revision), ...result }
-        return { ok: true, kind: 'deleteRange', response }
-      }
-      case 'txn':
-        return { ok: true, kind: 'txn', response: runTxn(kv, command.request, header) }
-      case 'compact':
-        this.#compact(command.request.revision)
-        return { ok: true, kind: 'compact', response: { header: header(kv.revision) } }
-      case 'leaseGrant': {
-        const lease = kv.leases.grant(command.id, command.ttlSeconds)
-        this.#leaseClock.granted(lease.id)
-        kv.hash.number(lease.id).number(lease.ttlSeconds)
-        const { id, ttlSeconds } = lease
-        const response = { header: header(kv.revision), id, ttlSeconds }
-        return { ok: true, kind: 'leaseGrant', response }
-      }
-      case 'leaseRevoke':
-        this.#fence(command.leaderTerm, term)
-        this.#revoke(command.id)
-        return { ok: true, kind: 'leaseRevoke', response: { header: header(kv.revision) } }
-      case 'leaseCheckpoint':
-        this.#fence(command.leaderTerm, term)
-        for (const { id, remainingSeconds } of command.checkpoints) {
-          kv.leases.checkpoint(id, remainingSeconds)
-          kv.hash.number(id).number(remainingSeconds)
-        }
-        return { ok: true, kind: 'leaseCheckpoint', response: { header: header(kv.revision) } }
-      default:
-        return unreachable(command)
-    }
-  }
-
-  /** What a leader decided by its clock counts only in its own term. 0: a client decided. */
-  #fence(leaderTerm: number, entryTerm: number): void {
-    if (leaderTerm !== 0 && leaderTerm !== entryTerm) throw new StoreError('stale-leader')
-  }
-
-  #compact(revision: Revision): void {
-    const kv = this.#kv
-    if (revision <= kv.compactRevision) throw new CompactedError(kv.compactRevision)
-    if (revision > kv.revision) throw new StoreError('future-revision')
-    kv.raiseCompaction(revision)
-    this.#compactor.raise(revision)
-    kv.hash.number(revision)
-  }
-
-  #revoke(id: LeaseId): void {
-    const kv = this.#kv
-    const lease = kv.leases.get(id)
-    if (lease === undefined) throw new StoreError('lease-not-found')
-    kv.begin()
-    // Sorted: the order of rows is the same on a member that built its table from stored rows.
-    for (const key of [...lease.keys].sort()) {
-      const entry = kv.live(key)
-      assert(entry !== undefined, 'an attached key lives')
-      kv.deleteKey(entry)
-    }
-    kv.end()
-    kv.leases.remove(id)
-    kv.hash.number(id)
   }
 }
 

@@ -1,0 +1,67 @@
+// What the log amounts to, in memory: the parts that commands are applied to. All of it is made anew
+// from the backend on start and from a snapshot on restore, and replaced as a whole. Typed views of
+// system records (users, members, alarms) belong here, beside the records they are made from.
+
+import type { Backend, BackendBatch, StateMeta } from './backend.js'
+import { Compactor } from './compaction.js'
+import { RunningHash } from './hash.js'
+import { Kv, type OnEvent } from './kv.js'
+import { LeaseClock, type LeaseClockConfig } from './lease-clock.js'
+import { RowStore } from './row-store.js'
+import type { StateBuilder } from './state.js'
+import { SystemRecords } from './system-records.js'
+import type { ResponseHeader, Revision } from './types.js'
+
+/** What is known of the entry a command stands in. */
+export interface EntryContext {
+  readonly index: number
+  readonly term: number
+  readonly header: (revision: Revision) => ResponseHeader
+}
+
+export interface AppliedState {
+  readonly kv: Kv
+  readonly records: SystemRecords
+  readonly compactor: Compactor
+  readonly leaseClock: LeaseClock
+}
+
+export interface AppliedStateParts {
+  readonly backend: Backend
+  readonly meta: StateMeta
+  /** Has taken everything, and has been found sound. */
+  readonly builder: StateBuilder
+  readonly cacheBytesMax: number
+  readonly leaseClock: LeaseClockConfig
+  readonly onEvent: OnEvent
+}
+
+export function makeAppliedState(parts: AppliedStateParts): AppliedState {
+  const { meta, builder } = parts
+  const { index, leases } = builder
+  const { revision, compactRevision } = meta
+  const rows = new RowStore(parts.backend, meta.lastOrdinal, parts.cacheBytesMax)
+  const hash = RunningHash.resume(meta.stateHash)
+  return {
+    kv: new Kv({ index, rows, leases, hash, revision, compactRevision }, parts.onEvent),
+    records: new SystemRecords(builder.records, hash),
+    compactor: new Compactor(meta.compactedRows, compactRevision),
+    leaseClock: new LeaseClock(leases, parts.leaseClock),
+  }
+}
+
+/** Writes everything that is pending in one transaction; answers how many rows. */
+export function flushState({ kv, records }: AppliedState, meta: StateMeta): number {
+  const leaseChanges = kv.leases.changes()
+  const recordChanges = records.changes()
+  const beside: Omit<BackendBatch, 'meta' | 'rows' | 'deletedOrdinals'> = {
+    leases: leaseChanges.leases,
+    deletedLeases: leaseChanges.deleted,
+    records: recordChanges.records,
+    deletedRecords: recordChanges.deleted,
+  }
+  const written = kv.rows.flush(meta, beside)
+  kv.leases.flushed()
+  records.flushed()
+  return written
+}
