@@ -45,8 +45,13 @@ function situation(confState: ConfState, { dead = [], slow = [], known = [] }: P
 }
 
 const change = (...operations: ConfChange): Goal => ({ kind: 'change', change: operations })
-const replace = (remove: number): Goal => ({ kind: 'replace', remove: nodeId(remove), add: four })
-const promote: Goal = { kind: 'promote', node: n4 }
+const replace = (remove: number, waits = true): Goal => {
+  return { kind: 'replace', remove: nodeId(remove), add: four, waits }
+}
+const promote: Goal = { kind: 'promote', node: n4, waits: true }
+const promoteNow: Goal = { kind: 'promote', node: n4, waits: false }
+const update: Goal = { kind: 'update', member: { ...four, address: 'elsewhere:1' } }
+const withFour = (confState: ConfState): ConfState => ({ ...confState, addresses: [four] })
 const remove = (node: number) => ({ kind: 'remove', node: nodeId(node) }) as const
 const addVoter = (node: number) => ({ kind: 'addVoter', node: nodeId(node) }) as const
 const addLearner = { kind: 'addLearner', node: n4, member } as const
@@ -192,6 +197,31 @@ describe('the next step', () => {
       {},
       'change-invalid: node 4 is not a learner',
     ],
+    [
+      'refuses to promote one that lags where it is not to wait',
+      promoteNow,
+      conf([1, 2, 3], [4]),
+      { slow: [4] },
+      'learner-not-ready: node 4 does not keep up',
+    ],
+    [
+      'promotes one that keeps up without waiting',
+      promoteNow,
+      conf([1, 2, 3], [4]),
+      {},
+      'addVoter 4',
+    ],
+    ['moves a voter', update, withFour(conf([1, 2, 3, 4])), { dead: [4] }, 'addVoter 4'],
+    ['moves a learner', update, withFour(conf([1, 2, 3], [4])), {}, 'addLearner 4'],
+    ['moves a founder', update, conf([1, 2, 3, 4]), {}, 'addVoter 4'],
+    [
+      'is done where one has moved',
+      { kind: 'update', member: four },
+      withFour(conf([1, 2, 3, 4])),
+      {},
+      'done',
+    ],
+    ['moves no stranger', update, conf([1, 2, 3]), {}, 'change-invalid: node 4 is not a member'],
     ['has nothing to promote in a voter', promote, conf([1, 2, 3, 4]), {}, 'done'],
     ['adds the new one first', replace(3), conf([1, 2, 3]), { slow: [4] }, 'addLearner 4'],
     [
@@ -200,6 +230,13 @@ describe('the next step', () => {
       conf([1, 2, 3], [4]),
       { slow: [4] },
       'wait: node 4 catching up',
+    ],
+    [
+      'does not wait for the new one where it is not to',
+      replace(3, false),
+      conf([1, 2, 3], [4]),
+      { slow: [4] },
+      'learner-not-ready: node 4 does not keep up',
     ],
     ['swaps both in one change', replace(3), conf([1, 2, 3], [4]), {}, 'addVoter 4, remove 3'],
     ['swaps a dead one', replace(3), conf([1, 2, 3], [4]), { dead: [3] }, 'addVoter 4, remove 3'],

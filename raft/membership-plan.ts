@@ -10,8 +10,16 @@ import type { ConfState, MemberAddress, NodeId } from './core/types.js'
 
 export type Goal =
   | { readonly kind: 'change'; readonly change: ConfChange }
-  | { readonly kind: 'promote'; readonly node: NodeId }
-  | { readonly kind: 'replace'; readonly remove: NodeId; readonly add: MemberAddress }
+  /** Here and below: without `waits` a learner that does not keep up yet is refused. */
+  | { readonly kind: 'promote'; readonly node: NodeId; readonly waits: boolean }
+  /** Another name, or another place to listen at, for one that is a member already. */
+  | { readonly kind: 'update'; readonly member: MemberAddress }
+  | {
+      readonly kind: 'replace'
+      readonly remove: NodeId
+      readonly add: MemberAddress
+      readonly waits: boolean
+    }
 
 /** How things stand on the leader. */
 export interface Situation {
@@ -31,7 +39,7 @@ export type Step =
   | { readonly kind: 'done' }
   | {
       readonly kind: 'refuse'
-      readonly code: 'change-invalid' | 'change-unsafe'
+      readonly code: 'change-invalid' | 'change-unsafe' | 'learner-not-ready'
       readonly why: string
     }
 
@@ -44,23 +52,26 @@ export function nextStep(goal: Goal, situation: Situation): Step {
     case 'change':
       return proposeIfSound(goal.change, situation)
     case 'promote':
-      return promote(goal.node, situation)
+      return promote(goal.node, goal.waits, situation)
+    case 'update':
+      return update(goal.member, situation)
     case 'replace':
-      return replace(goal.remove, goal.add, situation)
+      return replace(goal, situation)
     default:
       return unreachable(goal)
   }
 }
 
-function promote(node: NodeId, situation: Situation): Step {
+function promote(node: NodeId, waits: boolean, situation: Situation): Step {
   const { voters, learners } = situation.confState
   if (voters.includes(node)) return done
   if (!learners.includes(node)) return invalid(`node ${node} is not a learner; add it as one first`)
-  if (!isReady(node, situation)) return catchingUp(node)
+  if (!isReady(node, situation)) return waits ? catchingUp(node) : notReady(node)
   return proposeIfSound([{ kind: 'addVoter', node }], situation)
 }
 
-function replace(remove: NodeId, add: MemberAddress, situation: Situation): Step {
+function replace(goal: Extract<Goal, { kind: 'replace' }>, situation: Situation): Step {
+  const { remove, add, waits } = goal
   const { voters, learners } = situation.confState
   const { node, name, address } = add
   const isThere = voters.includes(remove) || learners.includes(remove)
@@ -72,12 +83,24 @@ function replace(remove: NodeId, add: MemberAddress, situation: Situation): Step
     const member = { name, address }
     return proposeIfSound([{ kind: 'addLearner', node, member }], situation)
   }
-  if (!isReady(node, situation)) return catchingUp(node)
+  if (!isReady(node, situation)) return waits ? catchingUp(node) : notReady(node)
   const addVoter = { kind: 'addVoter', node } as const
   return proposeIfSound(
     isThere ? [addVoter, { kind: 'remove', node: remove }] : [addVoter],
     situation,
   )
+}
+
+/** Not asked who answers: where a member listens says nothing about who is a quorum. */
+function update({ node, name, address }: MemberAddress, { confState }: Situation): Step {
+  const isVoter = confState.voters.includes(node)
+  if (!isVoter && !confState.learners.includes(node)) return invalid(`node ${node} is not a member`)
+  const known = confState.addresses?.find(member => member.node === node)
+  if (known?.name === name && known.address === address) return done
+  const promote = known?.promote === true && !isVoter
+  const member = promote ? { name, address, promote } : { name, address }
+  const kind = isVoter ? 'addVoter' : 'addLearner'
+  return { kind: 'propose', change: [{ kind, node, member }] }
 }
 
 function isReady(node: NodeId, { keepsUp, isAlive }: Situation): boolean {
@@ -86,6 +109,11 @@ function isReady(node: NodeId, { keepsUp, isAlive }: Situation): boolean {
 
 function catchingUp(node: NodeId): Step {
   return { kind: 'wait', what: `node ${node} catching up with the log` }
+}
+
+function notReady(node: NodeId): Step {
+  const why = `node ${node} does not keep up with the log yet`
+  return { kind: 'refuse', code: 'learner-not-ready', why }
 }
 
 function proposeIfSound(change: ConfChange, situation: Situation): Step {

@@ -156,7 +156,9 @@ describe('a change of membership is refused', () => {
     const remove = nodeId(other(leader))
     const replacement = { remove, add: cluster.address(4), catchUpMsMax: 500 }
     const first = changed(done => node.replaceMember(replacement, done))
-    await expect(changed(done => node.promote(nodeId(2), done))).rejects.toMatchObject({
+    await expect(
+      changed(done => node.promote(nodeId(2), { waits: true }, done)),
+    ).rejects.toMatchObject({
       code: 'change-pending',
       outcome: 'not-applied',
     })

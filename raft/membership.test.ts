@@ -93,7 +93,9 @@ describe('a learner', () => {
     cluster.until('it has all of it', () => cluster.items(4).length === 50)
     cluster.clock.advance(30_000)
     expect(votersOf(cluster, 4)).toEqual([1, 2, 3])
-    const { result } = cluster.settled(done => cluster.node(leader).promote(nodeId(4), done))
+    const { result } = cluster.settled(done =>
+      cluster.node(leader).promote(nodeId(4), { waits: true }, done),
+    )
     expect(result).toMatchObject({ voters: [1, 2, 3, 4], learners: [] })
   })
 
@@ -165,4 +167,22 @@ test('a replacement whose leader dies at any step is gone on with by the next on
     })
     cluster.propose(cluster.elect(), ['y'])
   }
+})
+
+test('a member that moves to another address is found there, by those that were away too', () => {
+  const { cluster, leader } = running()
+  const moving = nodeId(other(leader))
+  const away = other(moving)
+  cluster.kill(moving)
+  const { name } = cluster.member(moving).peer
+  const moved = { node: moving, name, address: 'elsewhere:1' }
+  const { result } = cluster.settled(done => cluster.node(leader).updateMember(moved, done))
+  expect(result).toMatchObject({ voters: [1, 2, 3], addresses: [moved] })
+  cluster.start(moving, { listen: moved.address, network: cluster.network.at(moved.address) })
+  cluster.until('it follows', () => cluster.node(moving).status().leader === leader)
+  cluster.kill(away)
+  cluster.propose(leader, ['y'])
+  cluster.start(away)
+  cluster.until('all have it', () => cluster.items(moving).at(-1) === 'y')
+  expect(cluster.settled(done => cluster.node(leader).updateMember(moved, done)).error).toBeNull()
 })

@@ -193,7 +193,7 @@ export class Membership {
     const { raft, logger, timeoutMs } = this.environment
     for (const { node, promote } of raft.confState.addresses ?? []) {
       if (promote !== true) continue
-      const goal: Goal = { kind: 'promote', node }
+      const goal: Goal = { kind: 'promote', node, waits: true }
       const step = nextStep(goal, this.situation())
       if (step.kind !== 'propose') continue
       this.pursuit = {

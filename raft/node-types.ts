@@ -101,6 +101,8 @@ export type MembershipDone = (error: RaftsmanError | null, confState?: ConfState
 export interface Replacement {
   readonly remove: NodeId
   readonly add: MemberAddress
+  /** False: answer `learner-not-ready` while the new member lags. True when absent. */
+  readonly waits?: boolean
   /** For the new member to catch up with the log; ten minutes when absent. */
   readonly catchUpMsMax?: number
 }
@@ -109,8 +111,8 @@ export interface Replacement {
  * Changes of membership, on the leader, one at a time. They answer once the change has taken effect
  * and no joint membership is left, with the membership as it is then. Errors: `not-leader` (names
  * the leader), `change-pending`, `change-invalid`, `change-unsafe` (a quorum of the voters that it
- * leads to does not answer), `transferring`, `too-many-requests`, `stopped` (not applied);
- * `leader-lost`, `timeout`, `catch-up-timeout` (unknown, once something has been proposed).
+ * leads to does not answer), `learner-not-ready`, `transferring`, `too-many-requests`, `stopped`
+ * (not applied); `leader-lost`, `timeout`, `catch-up-timeout` (unknown, once something has been proposed).
  * Asking again, here or on another leader, goes on from where it stands.
  */
 export interface Reconfiguration {
@@ -122,8 +124,10 @@ export interface Reconfiguration {
     options: { readonly promote: boolean },
     done: MembershipDone,
   ): void
-  /** Makes a voter of a learner, once it keeps up. */
-  promote(node: NodeId, done: MembershipDone): void
+  /** Makes a voter of a learner: once it keeps up, or else at once or not at all. */
+  promote(node: NodeId, options: { readonly waits: boolean }, done: MembershipDone): void
+  /** Another name or address for a member: it is looked for there from now on. */
+  updateMember(member: MemberAddress, done: MembershipDone): void
   /** Adds a learner, waits until it keeps up, and then makes it the voter in the other's place. */
   replaceMember(replacement: Replacement, done: MembershipDone): void
 }
@@ -160,6 +164,7 @@ export type RaftNodeErrorCode =
   | 'change-pending'
   | 'change-invalid'
   | 'change-unsafe'
+  | 'learner-not-ready'
   | 'catch-up-timeout'
   | 'start-failed'
 
@@ -181,6 +186,7 @@ const sentences: Record<RaftNodeErrorCode, string> = {
   'change-pending': 'another change of membership is under way; try again in a moment',
   'change-invalid': 'the change of membership makes no sense',
   'change-unsafe': 'the change of membership would leave the cluster without a quorum',
+  'learner-not-ready': 'the learner cannot be made a voter yet; try again in a moment',
   'catch-up-timeout':
     'the change of membership waits for a new member; ask again to go on from where it stands',
   'start-failed': 'the node could not start',

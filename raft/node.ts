@@ -6,7 +6,7 @@
 //                                      ├─> log: one write, then the messages that rest on it
 //                                      └─> committed entries ─> state machine ─> answers
 //
-// Leaves out changes of membership at run time; the core carries them, nothing here asks for one.
+// Changes of membership are asked for here and pursued in membership.ts.
 
 import { must } from '../platform/errors.js'
 import type { RaftsmanError } from '../platform/errors.js'
@@ -285,13 +285,17 @@ export class RaftNode implements Replica, Reconfiguration {
     this.changeMembership([{ kind: 'addLearner', node, member }], done)
   }
 
-  promote(node: NodeId, done: MembershipDone): void {
-    this.pursue({ kind: 'promote', node }, null, done)
+  promote(node: NodeId, { waits }: { readonly waits: boolean }, done: MembershipDone): void {
+    this.pursue({ kind: 'promote', node, waits }, null, done)
   }
 
-  replaceMember({ remove, add, catchUpMsMax }: Replacement, done: MembershipDone): void {
-    const limitMs = catchUpMsMax ?? catchUpMsUsual
-    this.pursue({ kind: 'replace', remove, add }, limitMs, done)
+  updateMember(member: MemberAddress, done: MembershipDone): void {
+    this.pursue({ kind: 'update', member }, null, done)
+  }
+
+  replaceMember(replacement: Replacement, done: MembershipDone): void {
+    const { remove, add, waits = true, catchUpMsMax = catchUpMsUsual } = replacement
+    this.pursue({ kind: 'replace', remove, add, waits }, catchUpMsMax, done)
   }
 
   private pursue(goal: Goal, limitMs: number | null, done: MembershipDone): void {
