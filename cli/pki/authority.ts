@@ -28,6 +28,8 @@ export interface CertificateRequest {
   /** DNS names and IP addresses. Empty for clients. */
   readonly hosts?: readonly string[]
   readonly usages: readonly ('server' | 'client')[]
+  /** A year from now when absent. */
+  readonly notAfter?: Date
 }
 
 export interface Authority {
@@ -137,7 +139,7 @@ export async function issueCertificate(
     ],
     issuer: authority.certificate.subject,
     notBefore: new Date(nowMs - backdateMs),
-    notAfter: new Date(nowMs + certificateDays * dayMs),
+    notAfter: request.notAfter ?? new Date(nowMs + certificateDays * dayMs),
     signingAlgorithm: algorithm,
     publicKey: keys.publicKey,
     signingKey: authority.signingKey,

@@ -2,7 +2,6 @@
 // cost us no more than one capped, short-lived place: connections that have not come as far as a
 // request within the handshake time are dropped (compare CVE-2026-73500).
 
-import { readFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
@@ -11,8 +10,9 @@ import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import type { RawData, WebSocket } from 'ws'
 import type { Logger } from '../logger.js'
-import type { HttpAnswer, LinkHandlers, Listener, ListenOptions, TlsFiles } from '../network.js'
+import type { HttpAnswer, LinkHandlers, Listener, ListenOptions } from '../network.js'
 import { commonName, frameOf, linkOver } from './network-link.js'
+import { TlsIdentity } from './tls-identity.js'
 
 /** Connections that are not links yet, beyond those that could become one. */
 const spareHandshakes = 64
@@ -30,7 +30,7 @@ export function listenOn(
   let port: number
   try {
     ;({ host, port } = parseAddress(options.address))
-    server = createServer(options)
+    server = createServer(options, logger)
   } catch (error) {
     const cause = error instanceof Error ? error : new Error(String(error))
     setImmediate(ready, cause)
@@ -84,7 +84,7 @@ export function listenOn(
   })
 }
 
-function createServer(options: ListenOptions): Server {
+function createServer(options: ListenOptions, logger: Logger): Server {
   const limits = {
     maxHeaderSize: headerBytesMax,
     requestTimeout: options.handshakeMsMax,
@@ -93,22 +93,19 @@ function createServer(options: ListenOptions): Server {
     connectionsCheckingInterval: 1000,
   }
   if (options.tls === null) return createHttpServer(limits)
-  return createHttpsServer({
+  const identity = new TlsIdentity(options.tls, logger)
+  const server = createHttpsServer({
     ...limits,
-    ...tlsOptions(options.tls),
-    handshakeTimeout: options.handshakeMsMax,
-  })
-}
-
-function tlsOptions(tls: TlsFiles) {
-  return {
-    cert: readFileSync(tls.certFile),
-    key: readFileSync(tls.keyFile),
-    ca: readFileSync(tls.caFile),
-    minVersion: 'TLSv1.2' as const,
+    ...identity.material,
     requestCert: true,
     rejectUnauthorized: true,
-  }
+    handshakeTimeout: options.handshakeMsMax,
+  })
+  // Before the server itself hears of the connection and begins the handshake.
+  server.prependListener('connection', () => {
+    if (identity.renew()) server.setSecureContext(identity.material)
+  })
+  return server
 }
 
 /**

@@ -1,7 +1,7 @@
 // The network over real loopback sockets: what a friend gets, and what a stranger cannot break.
 
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import * as net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,7 +9,15 @@ import * as tls from 'node:tls'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { silentLogger } from '../logger.js'
-import type { ConnectOptions, Link, LinkHandlers, Listener, ListenOptions } from '../network.js'
+import type { Logger } from '../logger.js'
+import type {
+  ConnectOptions,
+  Link,
+  LinkHandlers,
+  Listener,
+  ListenOptions,
+  TlsFiles,
+} from '../network.js'
 import { testAuthority } from '../testing/certificates.js'
 import { nodeNetwork } from './network.js'
 
@@ -294,6 +302,83 @@ describe('a listener with certificates', () => {
     const listener = await listen({ tls: await authority.issue('server') })
     const wary = { ...(await authority.issue('client')), caFile: other.caFile }
     expect(await firstAnswer(listener.address, hello, { tls: wary })).toHaveProperty('closed')
+  })
+
+  describe('whose files are renewed while it runs', () => {
+    const minute = 60_000
+    const ago = () => new Date(Date.now() - minute)
+
+    /** As renewal tools do it: over the files that are in use. */
+    const install = (from: TlsFiles, into: TlsFiles) => {
+      copyFileSync(from.certFile, into.certFile)
+      copyFileSync(from.keyFile, into.keyFile)
+    }
+
+    const renewals = () => {
+      const told: string[] = []
+      const tell = (_fields: unknown, message: string) => told.push(message)
+      const logger: Logger = { ...silentLogger, info: tell, error: tell, child: () => logger }
+      return { told, network: nodeNetwork(logger) }
+    }
+
+    test('serves again as soon as an expired certificate was replaced', async () => {
+      const authority = await testAuthority(directory)
+      const server = await authority.issue('m1', { commonName: 'm1', notAfter: ago() })
+      const client = await authority.issue('m2')
+      const listener = await listen({ tls: server })
+      const ask = () => firstAnswer(listener.address, hello, { tls: client })
+      expect(await ask()).toEqual({ closed: 'certificate has expired' })
+      install(await authority.issue('m1'), server)
+      const answer = await ask()
+      expect(answer).toMatchObject({ frame: 'hello', link: { peerName: 'm1' } })
+    })
+
+    test('takes clients again whose expired certificate was replaced', async () => {
+      const authority = await testAuthority(directory)
+      const server = await authority.issue('m1')
+      const client = await authority.issue('m2', { commonName: 'm2', notAfter: ago() })
+      const listener = await listen({ tls: server })
+      const ask = () => firstAnswer(listener.address, hello, { tls: client })
+      expect(await ask()).toHaveProperty('closed')
+      install(await authority.issue('m2'), client)
+      expect(await ask()).toMatchObject({ frame: 'hello' })
+    })
+
+    test('keeps the old one while the new one is missing, garbage, of another key or expired', async () => {
+      const authority = await testAuthority(directory)
+      const files = await authority.issue('m1')
+      const { told, network: watched } = renewals()
+      const listener = await new Promise<Listener>((resolve, reject) => {
+        const options = { address: '127.0.0.1:0', path: '/peer', frameBytesMax: 1024 }
+        watched.listen(
+          { ...options, tls: files, linksMax: 4, handshakeMsMax: 2000 },
+          echo,
+          (error, bound) => (bound === undefined ? reject(error) : resolve(bound)),
+        )
+      })
+      listeners.push(listener)
+      const client = await authority.issue('m2')
+      const ask = async () => {
+        const answer = await firstAnswer(listener.address, hello, { tls: client })
+        if ('link' in answer) answer.link.close('seen')
+        return 'frame' in answer ? answer.link.peerName : answer.closed
+      }
+      const unusable = 'certificate cannot be used; the old stays'
+      rmSync(files.certFile)
+      expect([await ask(), told.at(-1)]).toEqual([
+        'm1',
+        'certificate cannot be read; the old stays',
+      ])
+      writeFileSync(files.certFile, 'garbage')
+      expect([await ask(), told.at(-1)]).toEqual(['m1', unusable])
+      copyFileSync((await authority.issue('m3')).certFile, files.certFile)
+      expect([await ask(), told.at(-1)]).toEqual(['m1', unusable])
+      install(await authority.issue('m4', { commonName: 'm4', notAfter: ago() }), files)
+      expect([await ask(), told.at(-1)]).toEqual(['m1', unusable])
+      expect(told).toHaveLength(4)
+      install(await authority.issue('m5'), files)
+      expect([await ask(), told.at(-1)]).toEqual(['m5', 'certificate renewed'])
+    })
   })
 
   test('drops half-open handshakes and serves friends meanwhile', async () => {

@@ -1,24 +1,39 @@
 // Links as WebSockets on an HTTP or HTTPS port, through ws. This file is the outgoing half and the
 // link itself; network-listener.ts is the incoming half. With TLS both sides show certificates.
 
-import { readFileSync } from 'node:fs'
 import { WebSocket } from 'ws'
 import type { RawData } from 'ws'
 import type { Logger } from '../logger.js'
 import type { ConnectOptions, Link, LinkHandlers, Network, TlsFiles } from '../network.js'
 import { listenOn } from './network-listener.js'
 import { commonName, frameOf, linkOver } from './network-link.js'
+import { TlsIdentity } from './tls-identity.js'
 
 export function nodeNetwork(logger: Logger): Network {
+  const identities = new Map<string, TlsIdentity>()
   return {
     listen(options, handlers, ready) {
       listenOn(options, handlers, logger, ready)
     },
-    connect,
+    connect(options, handlers) {
+      return connect(options, handlers, tls => renewed(identities, tls, logger))
+    },
   }
 }
 
-function connect(options: ConnectOptions, handlers: LinkHandlers): Link {
+type Renewed = (tls: TlsFiles) => TlsIdentity
+
+/** A renewed certificate is used from the next link on. A program has few identities. */
+function renewed(identities: Map<string, TlsIdentity>, tls: TlsFiles, logger: Logger): TlsIdentity {
+  const name = [tls.certFile, tls.keyFile, tls.caFile].join('\0')
+  const known = identities.get(name)
+  known?.renew()
+  const identity = known ?? new TlsIdentity(tls, logger)
+  identities.set(name, identity)
+  return identity
+}
+
+function connect(options: ConnectOptions, handlers: LinkHandlers, identityOf: Renewed): Link {
   const scheme = options.tls === null ? 'ws' : 'wss'
   let socket: WebSocket
   try {
@@ -30,7 +45,8 @@ function connect(options: ConnectOptions, handlers: LinkHandlers): Link {
       // Masks guard browsers' proxies against forged requests; between our own processes they
       // would only cost a pass over every byte.
       generateMask: mask => mask.fill(0),
-      ...tlsOptions(options.tls),
+      ...(options.tls === null ? {} : identityOf(options.tls).material),
+      rejectUnauthorized: true,
     })
   } catch (error) {
     return neverOpened(options.address, handlers, sentence(error))
@@ -43,18 +59,6 @@ function connect(options: ConnectOptions, handlers: LinkHandlers): Link {
   socket.on('open', () => state.opened())
   socket.on('message', (data: RawData, isBinary) => state.received(frameOf(data), isBinary))
   return state.link
-}
-
-function tlsOptions(tls: TlsFiles | null) {
-  if (tls === null) return {}
-  // Read at every connect, so that a renewed certificate is used from the next link on.
-  return {
-    cert: readFileSync(tls.certFile),
-    key: readFileSync(tls.keyFile),
-    ca: readFileSync(tls.caFile),
-    minVersion: 'TLSv1.2' as const,
-    rejectUnauthorized: true,
-  }
 }
 
 function neverOpened(remote: string, handlers: LinkHandlers, reason: string): Link {

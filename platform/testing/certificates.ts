@@ -12,7 +12,11 @@ export interface TestAuthority {
   /** A new identity each time; its common name is `name` unless the subject says otherwise. */
   issue(
     name: string,
-    subject?: { readonly commonName: string; readonly organizations?: readonly string[] },
+    subject?: {
+      readonly commonName: string
+      readonly organizations?: readonly string[]
+      readonly notAfter?: Date
+    },
   ): Promise<TlsFiles>
 }
 
