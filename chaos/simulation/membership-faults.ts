@@ -55,7 +55,9 @@ const grow: Strike = (world, random) => {
 const promote: Strike = (world, random) => {
   const learner = pick(random, world.membership()?.learners ?? [])
   if (learner === undefined) return false
-  return ask(world, random, node => node.promote(learner, { waits: true }, answered(world, 'promote')))
+  return ask(world, random, node =>
+    node.promote(learner, { waits: true }, answered(world, 'promote')),
+  )
 }
 
 const replace: Strike = (world, random) => {
