@@ -1,6 +1,9 @@
 // Message links as an argument. A link carries whole binary frames in order, or breaks; it never
 // reorders, splits or merges. In production a link is a WebSocket (over mutual TLS where the
-// listener has certificates); in simulation it is a queue on the virtual clock.
+// listener has certificates); in simulation it is a queue on the virtual clock. A listener may serve
+// plain HTTP and gRPC on the same port.
+
+import type { RpcOptions } from './rpc.js'
 
 /** Host and port, as in "127.0.0.1:2380". */
 export type Address = string
@@ -56,12 +59,14 @@ export interface ListenOptions {
   readonly path: string
   /** Frames above this many bytes close the link. */
   readonly frameBytesMax: number
-  /** Links beyond this many are refused. */
+  /** Links and gRPC connections together, beyond which more are refused. */
   readonly linksMax: number
   /** A peer that has not finished TLS and the upgrade within this time is dropped. */
   readonly handshakeMsMax: number
   /** Plain HTTP requests on the same port: health, metrics. */
   readonly onHttp?: (exchange: HttpExchange) => HttpAnswer | Promise<HttpAnswer>
+  /** gRPC over HTTP/2 on the same port. */
+  readonly rpc?: RpcOptions
 }
 
 export interface ConnectOptions {

@@ -1,5 +1,5 @@
-// The incoming half of the network: one port for WebSocket upgrades and plain HTTP. A stranger can
-// cost us no more than one capped, short-lived place: connections that have not come as far as a
+// The incoming half of the network: one port for WebSocket upgrades, plain HTTP and gRPC. A stranger
+// can cost us no more than one capped, short-lived place: connections that have not come as far as a
 // request within the handshake time are dropped (compare CVE-2026-73500).
 
 import { createServer as createHttpServer } from 'node:http'
@@ -12,6 +12,8 @@ import type { RawData, WebSocket } from 'ws'
 import type { Logger } from '../logger.js'
 import type { HttpAnswer, LinkHandlers, Listener, ListenOptions } from '../network.js'
 import { commonName, frameOf, linkOver } from './network-link.js'
+import { takeHttp2 } from './port-sharing.js'
+import { rpcServer } from './rpc-server.js'
 import { TlsIdentity } from './tls-identity.js'
 
 /** Connections that are not links yet, beyond those that could become one. */
@@ -42,6 +44,19 @@ export function listenOn(
     maxPayload: options.frameBytesMax,
     clientTracking: true,
   })
+  const rpc = options.rpc === undefined ? null : rpcServer(options.rpc, remoteOf)
+  const full = () => sockets.clients.size + (rpc?.connections ?? 0) >= options.linksMax
+
+  // Before anybody else listens for connections: those of HTTP/2 are taken out of what they hear.
+  if (rpc !== null) {
+    takeHttp2(server, options.tls !== null, socket => {
+      pending.settled(socket)
+      if (full()) {
+        logger.warn({ remote: remoteOf(socket), linksMax: options.linksMax }, 'connection refused')
+        socket.destroy()
+      } else rpc.accept(socket)
+    })
+  }
   const pending = watchHandshakes(server, options, logger)
 
   server.on('request', (request, response) => {
@@ -51,7 +66,7 @@ export function listenOn(
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     stream.on('error', () => stream.destroy())
     if (pathOf(request) !== options.path) refuseUpgrade(stream, '404 Not Found')
-    else if (sockets.clients.size >= options.linksMax) {
+    else if (full()) {
       logger.warn({ remote: remoteOf(request.socket), linksMax: options.linksMax }, 'link refused')
       refuseUpgrade(stream, '503 Service Unavailable')
     } else
@@ -76,6 +91,7 @@ export function listenOn(
       address: formatAddress(host, bound.port),
       close(done) {
         for (const socket of sockets.clients) socket.terminate()
+        rpc?.close()
         pending.close()
         server.close(() => done())
         server.closeAllConnections()
@@ -97,6 +113,7 @@ function createServer(options: ListenOptions, logger: Logger): Server {
   const server = createHttpsServer({
     ...limits,
     ...identity.material,
+    ALPNProtocols: options.rpc === undefined ? ['http/1.1'] : ['h2', 'http/1.1'],
     requestCert: true,
     rejectUnauthorized: true,
     handshakeTimeout: options.handshakeMsMax,

@@ -4,11 +4,11 @@
 
 import { RaftsmanError } from '../../platform/errors.js'
 import type { Clock } from '../../platform/clock.js'
-import type { Link } from '../../platform/network.js'
 import { CompactedError } from '../core/errors.js'
 import type { Replica as Machine } from '../core/replica.js'
 import type { KeyValue, RangeRequest, RangeResponse } from '../core/types.js'
 import { creditOf, protocolLimits } from '../protocol.js'
+import type { Requester } from './requester.js'
 
 const pageKeys = 512
 /** Socket bytes above which the next page waits. */
@@ -24,10 +24,10 @@ export interface RangeSink {
 export interface RangeContext {
   readonly machine: Machine
   readonly clock: Clock
-  readonly link: Link
+  readonly reader: Pick<Requester, 'open' | 'bufferedBytes'>
 }
 
-/** Answers `sink.done` once, at once for short ranges; nothing when the link has closed. */
+/** Answers `sink.done` once, at once for short ranges; nothing when the reader has gone. */
 export function answerRange(request: RangeRequest, context: RangeContext, sink: RangeSink): void {
   if (!isPageable(request)) {
     const response = attempt(() => context.machine.range(request), sink)
@@ -61,10 +61,10 @@ interface Progress {
 }
 
 function nextPage(progress: Progress): void {
-  const { clock, link } = progress.context
+  const { clock, reader } = progress.context
   const run = () => {
-    if (!link.open) return
-    if (link.bufferedBytes > bufferedBytesMax) clock.setTimer(bufferedRetryMs, run)
+    if (!reader.open) return
+    if (reader.bufferedBytes > bufferedBytesMax) clock.setTimer(bufferedRetryMs, run)
     else page(progress)
   }
   clock.defer(run)

@@ -21,7 +21,7 @@ import { answerRange } from './long-range.js'
 import type { Maintenance } from './maintenance.js'
 import type { StoreServerOptions } from './options.js'
 import { ReadBatcher } from './read-batcher.js'
-import type { Session } from './session.js'
+import type { Requester } from './requester.js'
 import { WriteBatcher, diskFull, tooManyRequests } from './write-batcher.js'
 
 /** Committed entries that this member has still to apply, above which it takes no more work. */
@@ -108,45 +108,46 @@ export class StoreService {
     }
   }
 
-  /** Answers through the session, once. What it throws is the answer too. */
-  handle(session: Session, request: Request): void {
+  /** Answers the requester, once. What it throws is the answer too. */
+  handle(requester: Requester, request: Request): void {
     if (this.stopping) throw stopping()
     const { machine, raft } = this.#parts
     switch (request.kind) {
       case 'range':
         checkRange(request.request)
-        if (request.request.serializable === true) this.#range(session, request.id, request.request)
+        if (request.request.serializable === true)
+          this.#range(requester, request.id, request.request)
         else
-          this.#afterQuorum(session, request.id, () =>
-            this.#range(session, request.id, request.request),
+          this.#afterQuorum(requester, request.id, () =>
+            this.#range(requester, request.id, request.request),
           )
         return
       case 'put':
-        this.#write(session, request.id, { kind: 'put', request: request.request })
+        this.#write(requester, request.id, { kind: 'put', request: request.request })
         return
       case 'deleteRange':
-        this.#write(session, request.id, { kind: 'deleteRange', request: request.request })
+        this.#write(requester, request.id, { kind: 'deleteRange', request: request.request })
         return
       case 'txn':
         if (!machine.isReadOnly(request.request)) {
-          this.#write(session, request.id, { kind: 'txn', request: request.request })
+          this.#write(requester, request.id, { kind: 'txn', request: request.request })
           return
         }
         checkTxn(request.request)
-        this.#afterQuorum(session, request.id, () => {
-          session.paced(() => this.#readTxn(session, request.id, request.request))
+        this.#afterQuorum(requester, request.id, () => {
+          requester.paced(() => this.#readTxn(requester, request.id, request.request))
         })
         return
       case 'compact':
-        this.#compact(session, request)
+        this.#compact(requester, request)
         return
       case 'leaseGrant': {
         const picked = this.#random.integer(Number.MAX_SAFE_INTEGER - 1) + 1
-        this.#write(session, request.id, machine.leaseGrantCommand(request.request, picked))
+        this.#write(requester, request.id, machine.leaseGrantCommand(request.request, picked))
         return
       }
       case 'leaseRevoke':
-        this.#write(session, request.id, {
+        this.#write(requester, request.id, {
           kind: 'leaseRevoke',
           id: request.lease,
           leaderTerm: 0,
@@ -155,20 +156,20 @@ export class StoreService {
       case 'leaseKeepAlive':
       case 'leaseTimeToLive':
       case 'moveLeader':
-        this.#leaderOnly(session, request)
+        this.#leaderOnly(requester, request)
         return
       case 'leaseLeases':
-        this.#afterQuorum(session, request.id, () => {
-          session.answer({ kind: 'leaseLeases', id: request.id, response: machine.leaseLeases() })
+        this.#afterQuorum(requester, request.id, () => {
+          requester.answer({ kind: 'leaseLeases', id: request.id, response: machine.leaseLeases() })
         })
         return
       case 'status':
-        session.answer({ kind: 'status', id: request.id, response: this.status() })
+        requester.answer({ kind: 'status', id: request.id, response: this.status() })
         return
       case 'memberList': {
         const header = machine.header(raft.status().term)
         const response = { header, members: this.members() }
-        session.answer({ kind: 'memberList', id: request.id, response })
+        requester.answer({ kind: 'memberList', id: request.id, response })
         return
       }
       default:
@@ -216,59 +217,59 @@ export class StoreService {
     })
   }
 
-  #range(session: Session, id: number, request: RangeRequest): void {
-    const context = { machine: this.#parts.machine, clock: this.#clock, link: session.link }
-    session.paced(() => {
+  #range(requester: Requester, id: number, request: RangeRequest): void {
+    const context = { machine: this.#parts.machine, clock: this.#clock, reader: requester }
+    requester.paced(() => {
       answerRange(request, context, {
-        part: kvs => session.rangePart(id, kvs),
+        part: kvs => requester.rangePart(id, kvs),
         done: (error, response) => {
-          if (error !== null) session.fail(id, error)
+          if (error !== null) requester.fail(id, error)
           else {
             assert(response !== undefined, 'a range without error has an answer')
-            session.answer({ kind: 'range', id, response })
+            requester.answer({ kind: 'range', id, response })
           }
         },
       })
     })
   }
 
-  #afterQuorum(session: Session, id: number, act: () => void): void {
+  #afterQuorum(requester: Requester, id: number, act: () => void): void {
     this.reads.submit(error => {
       if (error !== null) {
-        session.fail(id, error)
+        requester.fail(id, error)
         return
       }
       try {
         act()
       } catch (thrown) {
         if (!(thrown instanceof RaftsmanError)) throw thrown
-        session.fail(id, thrown)
+        requester.fail(id, thrown)
       }
     })
   }
 
-  #readTxn(session: Session, id: number, txn: TxnRequest): void {
+  #readTxn(requester: Requester, id: number, txn: TxnRequest): void {
     let response: TxnResponse
     try {
       response = this.#parts.machine.readTxn(txn)
     } catch (error) {
       if (!(error instanceof RaftsmanError)) throw error
-      session.fail(id, error)
+      requester.fail(id, error)
       return
     }
-    session.answer({ kind: 'txn', id, response })
+    requester.answer({ kind: 'txn', id, response })
   }
 
-  #write(session: Session, id: number, command: Command): void {
+  #write(requester: Requester, id: number, command: Command): void {
     checkCommand(command)
     this.#checkPressure()
-    this.writes.submit(command, session, id)
+    this.writes.submit(command, requester, id)
   }
 
-  #compact(session: Session, request: Extract<Request, { kind: 'compact' }>): void {
+  #compact(requester: Requester, request: Extract<Request, { kind: 'compact' }>): void {
     const command: Command = { kind: 'compact', request: request.request }
     if (request.request.physical !== true) {
-      this.#write(session, request.id, command)
+      this.#write(requester, request.id, command)
       return
     }
     checkCommand(command)
@@ -276,10 +277,10 @@ export class StoreService {
       command,
       {
         written: (id, result) => {
-          if (result.ok) this.#parts.maintenance.whenCompacted(() => session.written(id, result))
-          else session.written(id, result)
+          if (result.ok) this.#parts.maintenance.whenCompacted(() => requester.written(id, result))
+          else requester.written(id, result)
         },
-        notWritten: (id, error) => session.notWritten(id, error),
+        notWritten: (id, error) => requester.notWritten(id, error),
       },
       request.id,
     )
@@ -295,12 +296,12 @@ export class StoreService {
     if (this.#pressed) throw this.#parts.maintenance.full ? diskFull() : tooManyRequests()
   }
 
-  #leaderOnly(session: Session, request: Forwarded): void {
+  #leaderOnly(requester: Requester, request: Forwarded): void {
     const done = (error: RaftsmanError | null, answer?: Answer) => {
-      if (error !== null) session.fail(request.id, error)
+      if (error !== null) requester.fail(request.id, error)
       else {
         assert(answer !== undefined, 'without error there is an answer')
-        session.answer(answer)
+        requester.answer(answer)
       }
     }
     if (this.#softState.role === 'leader') this.#asLeader(request, done)
@@ -308,7 +309,7 @@ export class StoreService {
     else {
       this.#linkToLeader().forward(request, (error, answer) => {
         if (error instanceof RaftsmanError) done(error)
-        else if (error !== null) session.failWith(request.id, error)
+        else if (error !== null) requester.failWith(request.id, error)
         else if (answer !== undefined) done(null, { ...answer, id: request.id })
       })
     }

@@ -17,10 +17,10 @@ import {
   protocolVersion,
 } from '../protocol.js'
 import type { Answer, ClientMessage, Request, Welcome, WireError } from '../protocol.js'
+import type { Principal, Requester } from './requester.js'
 import type { WatchPump } from './watch-pump.js'
 import { wireError } from './wire-error.js'
 import { tooManyRequests } from './write-batcher.js'
-import type { WriteOrigin } from './write-batcher.js'
 
 /**
  * Answers that a client has not read: above the first, reads wait for it; above the second it is
@@ -41,8 +41,9 @@ export interface SessionOptions {
   readonly makePump: (session: Session) => WatchPump
 }
 
-export class Session implements WriteOrigin {
+export class Session implements Requester {
   readonly link: Link
+  readonly principal: Principal
   readonly openedMs: number
   greeted = false
   readonly #options: SessionOptions
@@ -59,6 +60,7 @@ export class Session implements WriteOrigin {
   constructor(options: SessionOptions) {
     this.#options = options
     this.link = options.link
+    this.principal = { commonName: options.link.peerName }
     this.openedMs = options.clock.monotonicMs()
     this.#writer = new FrameWriter(frame => this.#emit(frame))
     this.#pump = options.makePump(this)
@@ -66,6 +68,14 @@ export class Session implements WriteOrigin {
 
   get watches(): number {
     return this.#pump.size
+  }
+
+  get open(): boolean {
+    return this.link.open
+  }
+
+  get bufferedBytes(): number {
+    return this.link.bufferedBytes
   }
 
   receive(frame: Uint8Array): void {
