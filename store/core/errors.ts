@@ -66,6 +66,15 @@ const refusals = {
     message: 'raftsman: too many snapshots are being read',
     retryable: true,
   },
+  'sort-too-large': {
+    grpc: 'ResourceExhausted',
+    message: 'raftsman: sorting so many keys takes more memory than there is for it',
+  },
+  'sort-memory-taken': {
+    grpc: 'ResourceExhausted',
+    message: 'raftsman: other sorted ranges hold the memory for sorting',
+    retryable: true,
+  },
   'back-pressure': {
     grpc: 'ResourceExhausted',
     message: 'raftsman: applied state cannot be written, and its buffer is full',

@@ -5,7 +5,7 @@ import { RunningHash } from './hash.js'
 import type { KeyEntry, KeyVersion } from './key-index.js'
 import { keyBytes } from './key-range.js'
 import type { Kv } from './kv.js'
-import { checkReadable } from './range.js'
+import { checkReadable } from './range-plan.js'
 import type { HashJob, HashKv } from './replica.js'
 import type { ResponseHeader, Revision } from './types.js'
 

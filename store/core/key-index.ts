@@ -204,6 +204,21 @@ export class KeyIndex {
     }
   }
 
+  /** The same from the end on. */
+  descend(start: string, end: string | null, visit: (entry: KeyEntry) => boolean): void {
+    let leaf: Leaf | null = end === null ? this.#lastLeaf() : this.#leafOf(end)
+    let at = (end === null ? leaf.entries.length : lowerBound(leaf.entries, end)) - 1
+    while (leaf !== null) {
+      const entries: KeyEntry[] = leaf.entries
+      for (; at >= 0; at--) {
+        const entry = entries[at] as KeyEntry
+        if (entry.key < start || !visit(entry)) return
+      }
+      leaf = leaf.previous
+      at = (leaf?.entries.length ?? 0) - 1
+    }
+  }
+
   /** Live keys in `start <= key < end`, without walking them. */
   countLive(start: string, end: string | null): number {
     if (end !== null && end <= start) return 0
@@ -227,6 +242,12 @@ export class KeyIndex {
   #leafOf(key: string): Leaf {
     let node = this.#root
     while (!node.leaf) node = node.children[childOf(node, key)] as Node
+    return node
+  }
+
+  #lastLeaf(): Leaf {
+    let node = this.#root
+    while (!node.leaf) node = must(node.children.at(-1), 'an inner node has children')
     return node
   }
 

@@ -6,6 +6,7 @@ import type { StateMachine } from '../../raft/state-machine.js'
 import type { Entry } from '../../raft/core/types.js'
 import type { Command, CommandResult } from './command.js'
 import type {
+  KeyValue,
   LeaseGrantRequest,
   LeaseId,
   LeaseLeasesResponse,
@@ -35,6 +36,38 @@ export interface Watcher {
   /** An empty batch at the current revision when everything was delivered, else null. */
   progress(): WatchBatch | null
   close(): void
+}
+
+export interface RangeSlice {
+  readonly kvs: readonly KeyValue[]
+  /** With the last slice. Null: ask again, in another turn; `kvs` may be empty all the same. */
+  readonly end: RangeEnd | null
+}
+
+export interface RangeEnd {
+  readonly more: boolean
+  /** Keys in the range, whatever the limit and the filters. */
+  readonly count: number
+}
+
+export interface RangeWalk {
+  /** Of everything it gives. */
+  readonly revision: Revision
+  /**
+   * About `bytesMax` bytes of key-values, one of them at least, or fewer where finding them is much
+   * work: one call takes a few milliseconds at most where the disk does not tarry. Throws
+   * CompactedError when a compaction has overtaken it, `sort-too-large` and `sort-memory-taken`
+   * where keys are sorted, and BackendError; it is over then. Not to be called after the end.
+   */
+  next(bytesMax: number): RangeSlice
+  /** For those that are left before their end. */
+  close(): void
+}
+
+/** A range on its way out, all of one revision. Costs a position, and memory only where it sorts. */
+export interface RangeCursor extends RangeWalk {
+  /** Of the moment when it was opened. */
+  readonly header: ResponseHeader
 }
 
 export interface LeaseRenewal {
@@ -80,8 +113,10 @@ export interface Replica extends StateMachine {
   /** `raftTerm` is the term of the last applied entry unless told otherwise. */
   header(raftTerm?: number): ResponseHeader
 
-  /** Throws StoreError. */
+  /** The whole answer at once, so for short ones only. Throws StoreError. */
   range(request: RangeRequest): RangeResponse
+  /** Throws StoreError when the request cannot be read at all. */
+  openRange(request: RangeRequest): RangeCursor
   /** A transaction that writes nothing on either branch, nested ones included. */
   isReadOnly(txn: TxnRequest): boolean
   /** Evaluates a read-only transaction. Throws StoreError. */

@@ -21,8 +21,18 @@ import { HashWalk } from './hash-kv.js'
 import { keyBytes } from './key-range.js'
 import type { Kv } from './kv.js'
 import { type LeaseClockConfig, leaseClockDefaults } from './lease-clock.js'
-import { checkReadable, readRange } from './range.js'
-import type { FlushResult, HashJob, LeaseRenewal, Replica, Watcher } from './replica.js'
+import { openRange } from './range-cursor.js'
+import { checkReadable } from './range-plan.js'
+import { SortMemory } from './range-sort.js'
+import { readRange } from './range.js'
+import type {
+  FlushResult,
+  HashJob,
+  LeaseRenewal,
+  RangeCursor,
+  Replica,
+  Watcher,
+} from './replica.js'
 import { RestoreSink } from './restore.js'
 import { SnapshotWriter } from './snapshot.js'
 import { emptyMeta, StateBuilder } from './state.js'
@@ -58,6 +68,8 @@ export interface StoreCoreConfig {
   /** Unflushed bytes above which apply refuses to go on (only after flushes have failed). */
   readonly pendingBytesMax?: number
   readonly snapshotsMax?: number
+  /** What ranges sorted by something else than their keys may hold, all together. */
+  readonly sortBytesMax?: number
   readonly watch?: Partial<WatchLimits>
   readonly leases?: Partial<LeaseClockConfig>
 }
@@ -70,6 +82,7 @@ const defaults = {
   checkpointBytes: 16 * 1024 * 1024,
   pendingBytesMax: 256 * 1024 * 1024,
   snapshotsMax: 4,
+  sortBytesMax: 64 * 1024 * 1024,
 }
 
 export class StoreCore implements Replica {
@@ -82,6 +95,7 @@ export class StoreCore implements Replica {
   readonly #watchLog: WatchLog
   /** The same object for every answer of one revision and term. */
   #header: ResponseHeader
+  readonly #sortMemory: SortMemory
   #openSnapshots = 0
   #bytesSinceCheckpoint = 0
   #closed = false
@@ -93,6 +107,7 @@ export class StoreCore implements Replica {
   constructor(backend: Backend, config: StoreCoreConfig) {
     this.#backend = backend
     this.#config = { ...defaults, ...config }
+    this.#sortMemory = new SortMemory(this.#config.sortBytesMax)
     const meta = backend.meta ?? emptyMeta
     const builder = new StateBuilder()
     for (const lease of backend.leases()) builder.lease(lease)
@@ -173,6 +188,16 @@ export class StoreCore implements Replica {
     this.#assertSound()
     checkRange(request)
     return { header: this.header(), ...readRange(this.#kv, request) }
+  }
+
+  openRange(request: RangeRequest): RangeCursor {
+    this.#assertSound()
+    checkRange(request)
+    const source = () => {
+      this.#assertSound()
+      return this.#kv
+    }
+    return openRange(source, request, this.header(), this.#sortMemory)
   }
 
   isReadOnly(txn: TxnRequest): boolean {

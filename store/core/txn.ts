@@ -7,7 +7,8 @@ import { StoreError } from './errors.js'
 import type { KeyVersion } from './key-index.js'
 import { boundsOf, compareBytes, keyString } from './key-range.js'
 import type { Kv } from './kv.js'
-import { checkReadable, readRange } from './range.js'
+import { checkReadable } from './range-plan.js'
+import { readRange } from './range.js'
 import type {
   Compare,
   CompareResult,

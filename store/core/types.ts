@@ -51,6 +51,8 @@ export interface RangeRequest extends KeyRange {
   readonly maxModRevision?: Revision
   readonly minCreateRevision?: Revision
   readonly maxCreateRevision?: Revision
+  /** The answer may end before the limit, with `more`, once it has become about 1 MiB long. */
+  readonly paged?: boolean
 }
 
 export interface RangeResponse {

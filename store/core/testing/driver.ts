@@ -85,6 +85,29 @@ export class Driver {
     return this.run({ kind: 'leaseGrant', id, ttlSeconds })
   }
 
+  /** The present state takes its own place, as one of another member would. */
+  restoreFromItself(): void {
+    const { core } = this
+    core.openSnapshot((error, source) => {
+      if (error !== null || source === undefined) throw error ?? new Error('no snapshot')
+      core.beginRestore(core.appliedIndex, (refused, sink) => {
+        if (refused !== null || sink === undefined) throw refused ?? new Error('no sink')
+        const done = (failed: Error | null): void => {
+          if (failed !== null) throw failed
+        }
+        const step = (): void => {
+          source.read(10_000, (failed, chunk) => {
+            if (failed !== null) throw failed
+            if (chunk === null || chunk === undefined) sink.commit(done)
+            else sink.write(chunk, step)
+          })
+        }
+        step()
+        source.close()
+      })
+    })
+  }
+
   range(key: string, end?: string, more: Partial<RangeRequest> = {}): string[] {
     const range = end === undefined ? { key: bytes(key) } : { key: bytes(key), end: bytes(end) }
     return this.core.range({ ...range, ...more }).kvs.map(show)
