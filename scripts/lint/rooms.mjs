@@ -20,6 +20,19 @@ const rooms = [
     room: 'store/client',
     may: ['platform', 'store/protocol', 'store/protocol.ts', 'store/core/types.ts'],
   },
+  // Two halves of one server: the port offers etcd's services, which answer through what stands
+  // behind the port.
+  {
+    room: 'store/etcd',
+    may: [
+      'platform',
+      'raft/core',
+      'store/core',
+      'store/protocol',
+      'store/protocol.ts',
+      'store/server',
+    ],
+  },
   {
     room: 'store/server',
     may: [
@@ -30,6 +43,7 @@ const rooms = [
       'store/backend',
       'store/protocol',
       'store/protocol.ts',
+      'store/etcd/services.ts',
     ],
   },
   {

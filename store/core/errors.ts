@@ -87,6 +87,11 @@ export type StoreErrorCode = keyof typeof refusals
 
 export const storeErrorCodes = Object.keys(refusals) as readonly StoreErrorCode[]
 
+/** Null for codes that are not of the state machine. */
+export function grpcStatusOf(code: string): GrpcStatus | null {
+  return Object.hasOwn(refusals, code) ? refusals[code as StoreErrorCode].grpc : null
+}
+
 /** A request the store refused without effect. `detail` is for people and goes behind the text. */
 export class StoreError extends RaftsmanError {
   declare readonly code: StoreErrorCode

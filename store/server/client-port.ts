@@ -1,9 +1,11 @@
-// The port that clients reach: links become sessions, plain HTTP becomes health and metrics. It
-// serves whatever replica and state machine it is given, so tests may bring small ones.
+// The port that clients reach: links become sessions, calls of gRPC go to etcd's services, plain HTTP
+// becomes health and metrics. It serves whatever replica and state machine it is given, so tests may
+// bring small ones.
 
 import { RaftsmanError } from '../../platform/errors.js'
 import type { Timer } from '../../platform/clock.js'
 import type { Link, Listener } from '../../platform/network.js'
+import { etcdMethods } from '../etcd/services.js'
 import { protocolLimits, protocolPath } from '../protocol.js'
 import { answerHttp } from './http-status.js'
 import { leaseTickMs } from './lease-desk.js'
@@ -17,6 +19,11 @@ const sessionTickMs = 1_000
 const handshakeMsMax = 5_000
 const clientLinksMax = 4_096
 const watchProgressMs = 600_000
+/** What etcd's server takes of one message: a request and half a mebibyte around it. */
+const rpcMessageBytesMax = protocolLimits.requestBytesMax + 512 * 1024
+const rpcCallsMax = 1_000
+const rpcKeepaliveMs = 60_000
+const rpcKeepaliveTimeoutMs = 20_000
 
 export type ClientPortParts = Omit<ServiceParts, 'maintenance'>
 
@@ -52,7 +59,7 @@ export class ClientPort {
   }
 
   start(ready: (error: Error | null) => void): void {
-    const { options, raft } = this.#parts
+    const { options, raft, machine } = this.#parts
     const service = this.#service
     options.network.listen(
       {
@@ -68,6 +75,13 @@ export class ClientPort {
             unhealthyReason: () => service.unhealthyReason(),
             metricsText: options.metricsText,
           }),
+        rpc: {
+          methods: etcdMethods({ service, machine, options, clock: options.clock }),
+          messageBytesMax: rpcMessageBytesMax,
+          callsMax: rpcCallsMax,
+          keepaliveMs: rpcKeepaliveMs,
+          keepaliveTimeoutMs: rpcKeepaliveTimeoutMs,
+        },
       },
       {
         onOpen: link => this.#sessions.set(link, this.#session(link)),

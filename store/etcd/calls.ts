@@ -1,0 +1,143 @@
+// Calls with one request as requesters of the service: decoded, passed on as requests of the native
+// protocol, answered in etcd's form. Counterpart: the generated handlers of grpc-go and etcd's v3rpc.
+
+import type { RaftsmanError } from '../../platform/errors.js'
+import { assert } from '../../platform/errors.js'
+import { rpcCode } from '../../platform/rpc.js'
+import type { RpcCall, RpcMethod } from '../../platform/rpc.js'
+import type { CommandResult } from '../core/command.js'
+import type { KeyValue } from '../core/types.js'
+import type { Answer, Request, RequestKind, WireError } from '../protocol.js'
+import type { Principal, Requester } from '../server/requester.js'
+import { wireError } from '../server/wire-error.js'
+import { refusedWithoutLeader } from './context.js'
+import type { EtcdContext } from './context.js'
+import type { MessageType } from './message-type.js'
+import { statusOf, statusOfFacts } from './status.js'
+
+/** Of a connection; above it answers that may be long wait until the client has read more. */
+export const unreadBytesPaced = 4 * 1024 * 1024
+const pacedRetryMs = 5
+
+export type RequestOf<K extends RequestKind> = Extract<Request, { kind: K }>
+export type AnswerOf<K extends RequestKind> = Extract<Answer, { kind: K }>
+
+/**
+ * What a call shares with every other requester. Its requests have the id 0: whoever answers does so
+ * through the call itself.
+ */
+export abstract class CallRequester implements Requester {
+  readonly principal: Principal
+  protected readonly call: RpcCall
+  readonly #context: EtcdContext
+
+  constructor(context: EtcdContext, call: RpcCall) {
+    this.#context = context
+    this.call = call
+    this.principal = { commonName: call.connection.peerName }
+  }
+
+  get open(): boolean {
+    return this.call.open
+  }
+
+  get bufferedBytes(): number {
+    return this.call.connection.bufferedBytes
+  }
+
+  abstract answer(answer: Answer): void
+  abstract rangePart(id: number, kvs: readonly KeyValue[]): void
+
+  fail(id: number, error: unknown): void {
+    this.failWith(id, wireError(error))
+  }
+
+  failWith(_id: number, error: WireError): void {
+    const { code, message } = statusOfFacts(error)
+    this.call.end(code, message)
+  }
+
+  written(id: number, result: CommandResult): void {
+    if (!result.ok) {
+      this.fail(id, result.error)
+      return
+    }
+    assert(result.kind !== 'leaseCheckpoint', 'no client asks for checkpoints')
+    this.answer({ ...result, id })
+  }
+
+  notWritten(id: number, error: RaftsmanError): void {
+    this.fail(id, error)
+  }
+
+  paced(answer: () => void): void {
+    if (!this.open) return
+    if (this.bufferedBytes <= unreadBytesPaced) answer()
+    else this.#context.clock.setTimer(pacedRetryMs, () => this.paced(answer))
+  }
+}
+
+/** One request, one answer. */
+class UnaryCall<K extends RequestKind> extends CallRequester {
+  readonly #encode: (answer: AnswerOf<K>) => Uint8Array
+  /** Of a long range, until its answer brings the rest. */
+  #parts: KeyValue[] | null = null
+
+  constructor(context: EtcdContext, call: RpcCall, encode: (answer: AnswerOf<K>) => Uint8Array) {
+    super(context, call)
+    this.#encode = encode
+  }
+
+  answer(answer: Answer): void {
+    if (!this.open) return
+    const whole = this.#parts === null ? answer : withParts(answer, this.#parts)
+    this.#parts = null
+    this.call.send(this.#encode(whole as AnswerOf<K>))
+    this.call.end(rpcCode.ok, '')
+  }
+
+  rangePart(_id: number, kvs: readonly KeyValue[]): void {
+    this.#parts ??= []
+    for (const kv of kvs) this.#parts.push(kv)
+  }
+}
+
+function withParts(answer: Answer, parts: readonly KeyValue[]): Answer {
+  assert(answer.kind === 'range', 'only ranges come in parts')
+  const { response } = answer
+  return { ...answer, response: { ...response, kvs: [...parts, ...response.kvs] } }
+}
+
+/** A method that is a request of the native protocol in another form. */
+export function unary<K extends RequestKind, T, E>(
+  context: EtcdContext,
+  type: MessageType<T, E>,
+  toRequest: (message: T) => RequestOf<K>,
+  encode: (answer: AnswerOf<K>) => Uint8Array,
+): RpcMethod {
+  return single(context, type, (call, message) => {
+    const requester = new UnaryCall<K>(context, call, encode)
+    context.service.handle(requester, toRequest(message))
+  })
+}
+
+/** A method that answers by other means. What `start` throws is the answer. */
+export function single<T, E>(
+  context: EtcdContext,
+  type: MessageType<T, E>,
+  start: (call: RpcCall, message: T) => void,
+): RpcMethod {
+  return {
+    requests: 'one',
+    start(call, request) {
+      if (refusedWithoutLeader(context, call)) return null
+      try {
+        start(call, type.decode(request))
+      } catch (error) {
+        const { code, message } = statusOf(error)
+        call.end(code, message)
+      }
+      return null
+    },
+  }
+}

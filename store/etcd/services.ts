@@ -1,0 +1,18 @@
+// Every service of etcd that a member offers, one file each. What is in none of them is answered
+// `unimplemented`.
+
+import type { RpcMethods } from '../../platform/rpc.js'
+import { clusterMethods } from './cluster.js'
+import type { EtcdContext } from './context.js'
+import { kvMethods } from './kv.js'
+import { leaseMethods } from './lease.js'
+import { maintenanceMethods } from './maintenance.js'
+
+export function etcdMethods(context: EtcdContext): RpcMethods {
+  return new Map([
+    ...kvMethods(context),
+    ...leaseMethods(context),
+    ...clusterMethods(context),
+    ...maintenanceMethods(context),
+  ])
+}
