@@ -23,7 +23,7 @@ const compareTargets = ['version', 'create', 'mod', 'value', 'lease'] as const
 const compareResults = ['equal', 'notEqual', 'greater', 'less'] as const
 const opKinds = ['range', 'put', 'deleteRange', 'txn'] as const
 
-const rangeBit = { serializable: 1, keysOnly: 2, countOnly: 4 } as const
+const rangeBit = { serializable: 1, keysOnly: 2, countOnly: 4, paged: 8 } as const
 const putBit = { prevKv: 1, ignoreValue: 2, ignoreLease: 4 } as const
 
 /** The number that stands for a name; the inverse of `asName`. */
@@ -44,7 +44,8 @@ export function encodeRange(request: RangeRequest): PackedValue {
     indexIn(sortTargets, request.sortTarget ?? 'key'),
     (request.serializable === true ? rangeBit.serializable : 0) |
       (request.keysOnly === true ? rangeBit.keysOnly : 0) |
-      (request.countOnly === true ? rangeBit.countOnly : 0),
+      (request.countOnly === true ? rangeBit.countOnly : 0) |
+      (request.paged === true ? rangeBit.paged : 0),
     request.minModRevision ?? 0,
     request.maxModRevision ?? 0,
     request.minCreateRevision ?? 0,
@@ -54,7 +55,7 @@ export function encodeRange(request: RangeRequest): PackedValue {
 
 export function decodeRange(body: unknown): RangeRequest {
   const fields = asFields(body, 11, 'range')
-  const bits = asBits(fields[6], 7, 'range flags')
+  const bits = asBits(fields[6], 15, 'range flags')
   return {
     ...keyRange(fields[0], fields[1], 'range'),
     limit: asUint(fields[2], 'range limit'),
@@ -64,6 +65,7 @@ export function decodeRange(body: unknown): RangeRequest {
     serializable: (bits & rangeBit.serializable) !== 0,
     keysOnly: (bits & rangeBit.keysOnly) !== 0,
     countOnly: (bits & rangeBit.countOnly) !== 0,
+    paged: (bits & rangeBit.paged) !== 0,
     minModRevision: asUint(fields[7], 'range minModRevision'),
     maxModRevision: asUint(fields[8], 'range maxModRevision'),
     minCreateRevision: asUint(fields[9], 'range minCreateRevision'),

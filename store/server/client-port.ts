@@ -47,6 +47,7 @@ export class ClientPort {
       compactionSliceKeys: options.tuning?.compactionSliceKeys,
     })
     this.#service = new StoreService({ ...parts, maintenance: this.#maintenance })
+    this.#service.unread.addSource(() => this.#sessions.values())
   }
 
   get service(): StoreService {
@@ -119,6 +120,7 @@ export class ClientPort {
   halt(): void {
     for (const timer of this.#timers) timer.cancel()
     this.#maintenance.stop()
+    this.#service.ranges.close()
     for (const session of this.#sessions.values()) session.closed()
   }
 
@@ -150,6 +152,7 @@ export class ClientPort {
       clock: options.clock,
       logger: options.logger,
       welcome: () => this.#service.welcome(),
+      unread: this.#service.unread,
       handle: (session, request) => this.#service.handle(session, request),
       makePump: session =>
         new WatchPump({

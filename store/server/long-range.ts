@@ -1,164 +1,148 @@
-// A range in pages, all at the revision of the first: nothing else waits for a long list, and a
-// slow reader holds one page and not the list. Pages are cut only where the order is that of keys;
-// anything sorted or filtered is answered in one piece.
+// Ranges on their way to clients. Each is a cursor that gives a slice whenever its turn has come and
+// its reader has taken most of what it was sent; so a list of any length holds a slice in memory, and
+// what stands in sockets is bounded for all readers together (unread-budget.ts). Slices are taken for
+// a few milliseconds a turn of the event loop, so that heartbeats and writes pass between them.
+// Counterpart: etcd's Range, which builds the whole answer, and RangeStream.
 
 import { RaftsmanError } from '../../platform/errors.js'
 import type { Clock } from '../../platform/clock.js'
 import { CompactedError } from '../core/errors.js'
-import type { Replica as Machine } from '../core/replica.js'
+import type { RangeCursor, RangeSlice, Replica as Machine } from '../core/replica.js'
 import type { KeyValue, RangeRequest, RangeResponse } from '../core/types.js'
-import { creditOf, protocolLimits } from '../protocol.js'
+import { protocolLimits } from '../protocol.js'
 import type { Requester } from './requester.js'
+import type { UnreadBudget } from './unread-budget.js'
 
-const pageKeys = 512
-/** Socket bytes above which the next page waits. */
-const bufferedBytesMax = 4 * 1024 * 1024
-const bufferedRetryMs = 5
+/** Per turn of the event loop, for all ranges together, whichever comes first. */
+const turnMsMax = 2
+const turnSlicesMax = 16
+/** Until the readers are looked at again when none of them has room. */
+const unreadRetryMs = 5
 
 export interface RangeSink {
   /** Key-values ahead of the answer. */
   readonly part: (kvs: readonly KeyValue[]) => void
+  /** Once; never when the reader has gone. */
   readonly done: (error: RaftsmanError | null, response?: RangeResponse) => void
 }
 
-export interface RangeContext {
-  readonly machine: Machine
-  readonly clock: Clock
-  readonly reader: Pick<Requester, 'open' | 'bufferedBytes'>
-}
+export type RangeReader = Pick<Requester, 'open' | 'bufferedBytes'>
 
-/** Answers `sink.done` once, at once for short ranges; nothing when the reader has gone. */
-export function answerRange(request: RangeRequest, context: RangeContext, sink: RangeSink): void {
-  if (!isPageable(request)) {
-    const response = attempt(() => context.machine.range(request), sink)
-    if (response !== null) sendWhole(response, sink)
-    return
-  }
-  const limit = request.limit ?? 0
-  const first = attempt(
-    () => context.machine.range({ ...request, limit: pageLimit(limit, 0) }),
-    sink,
-  )
-  if (first === null) return
-  if (!first.more || first.kvs.length === limit) {
-    sendWhole(first, sink)
-    return
-  }
-  sendParts(first.kvs, sink)
-  const revision = request.revision || first.header.revision
-  nextPage({ request, context, sink, first, revision, limit, sent: first.kvs.length })
-}
-
-interface Progress {
+interface OpenRange {
   readonly request: RangeRequest
-  readonly context: RangeContext
+  readonly cursor: RangeCursor
+  readonly reader: RangeReader
   readonly sink: RangeSink
-  readonly first: RangeResponse
-  readonly revision: number
-  readonly limit: number
-  readonly sent: number
-  readonly last?: Uint8Array
 }
 
-function nextPage(progress: Progress): void {
-  const { clock, reader } = progress.context
-  const run = () => {
-    if (!reader.open) return
-    if (reader.bufferedBytes > bufferedBytesMax) clock.setTimer(bufferedRetryMs, run)
-    else page(progress)
-  }
-  clock.defer(run)
+export interface LongRangesOptions {
+  readonly machine: Pick<Machine, 'openRange'>
+  readonly clock: Clock
+  readonly unread: UnreadBudget
 }
 
-function page(progress: Progress): void {
-  const { request, context, sink, first, revision, limit, sent } = progress
-  const last = progress.last ?? first.kvs.at(-1)?.key
-  if (last === undefined) {
-    sink.done(null, first)
-    return
+export class LongRanges {
+  readonly #options: LongRangesOptions
+  /** In the order of their turns. */
+  readonly #open = new Set<OpenRange>()
+  #scheduled = false
+  #closed = false
+
+  constructor(options: LongRangesOptions) {
+    this.#options = options
   }
-  // The next key after `last` is `last` and a zero byte.
-  const key = new Uint8Array(last.length + 1)
-  key.set(last)
-  const response = attempt(
-    () => context.machine.range({ ...request, key, revision, limit: pageLimit(limit, sent) }),
-    { ...sink, done: error => sink.done(interrupted(request, error)) },
-  )
-  if (response === null) return
-  const total = sent + response.kvs.length
-  if (response.more && total !== limit) {
-    sendParts(response.kvs, sink)
-    const lastKey = response.kvs.at(-1)?.key
-    nextPage({ ...progress, sent: total, ...(lastKey === undefined ? {} : { last: lastKey }) })
-    return
+
+  /** Ranges that have given something and not all. */
+  get size(): number {
+    return this.#open.size
   }
-  // The header and the count are those of the first page, the moment that the range describes.
-  sendWhole({ ...first, kvs: response.kvs, more: response.more }, sink)
+
+  /** The first slice at once: most ranges have no second one. */
+  answer(request: RangeRequest, reader: RangeReader, sink: RangeSink): void {
+    let cursor: RangeCursor
+    try {
+      cursor = this.#options.machine.openRange(request)
+    } catch (error) {
+      if (!(error instanceof RaftsmanError)) throw error
+      sink.done(error)
+      return
+    }
+    const range = { request, cursor, reader, sink }
+    if (!this.#slice(range)) return
+    this.#open.add(range)
+    this.#schedule(false)
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const { cursor } of this.#open) cursor.close()
+    this.#open.clear()
+  }
+
+  #schedule(later: boolean): void {
+    if (this.#scheduled || this.#closed || this.#open.size === 0) return
+    this.#scheduled = true
+    const { clock } = this.#options
+    const run = () => {
+      this.#scheduled = false
+      if (!this.#closed) this.#turn()
+    }
+    if (later) clock.setTimer(unreadRetryMs, run)
+    else clock.defer(run)
+  }
+
+  #turn(): void {
+    const { clock } = this.#options
+    const endMs = clock.monotonicMs() + turnMsMax
+    let slices = 0
+    // One slice each; those that gave one go behind the others.
+    for (const range of this.#open) {
+      if (!range.reader.open) {
+        this.#open.delete(range)
+        range.cursor.close()
+        continue
+      }
+      if (this.#roomOf(range.reader) <= 0) continue
+      this.#open.delete(range)
+      slices += 1
+      if (this.#slice(range)) this.#open.add(range)
+      if (slices >= turnSlicesMax || clock.monotonicMs() >= endMs) break
+    }
+    this.#schedule(slices === 0)
+  }
+
+  /** True when more is to come. */
+  #slice({ request, cursor, reader, sink }: OpenRange): boolean {
+    let slice: RangeSlice
+    try {
+      slice = cursor.next(Math.max(1, Math.min(protocolLimits.partBytes, this.#roomOf(reader))))
+    } catch (error) {
+      if (!(error instanceof RaftsmanError)) throw error
+      cursor.close()
+      sink.done(interrupted(request, error))
+      return false
+    }
+    const { kvs, end } = slice
+    if (end !== null) {
+      cursor.close()
+      sink.done(null, { header: cursor.header, kvs, ...end })
+      return false
+    }
+    if (kvs.length > 0) sink.part(kvs)
+    return true
+  }
+
+  #roomOf(reader: RangeReader): number {
+    return this.#options.unread.share - reader.bufferedBytes
+  }
 }
 
-/** Who asked for the newest state did nothing wrong when a compaction overtook the pages. */
-function interrupted(request: RangeRequest, error: RaftsmanError | null): RaftsmanError | null {
-  if (!(error instanceof CompactedError) || (request.revision ?? 0) !== 0) return error
+/** Who asked for the newest state did nothing wrong when a compaction overtook the slices. */
+function interrupted(request: RangeRequest, error: RaftsmanError): RaftsmanError {
+  if (!(error instanceof CompactedError) || (request.revision ?? 0) > 0) return error
   return new RaftsmanError('a compaction overtook the range; ask again', {
     code: 'range-interrupted',
     retryable: true,
     outcome: 'not-applied',
   })
-}
-
-function pageLimit(limit: number, sent: number): number {
-  return limit === 0 ? pageKeys : Math.min(pageKeys, limit - sent)
-}
-
-function isPageable(request: RangeRequest): boolean {
-  return (
-    request.end !== undefined &&
-    request.countOnly !== true &&
-    (request.limit === undefined || request.limit === 0 || request.limit > pageKeys) &&
-    (request.sortOrder ?? 'none') === 'none' &&
-    (request.minModRevision ?? 0) === 0 &&
-    (request.maxModRevision ?? 0) === 0 &&
-    (request.minCreateRevision ?? 0) === 0 &&
-    (request.maxCreateRevision ?? 0) === 0
-  )
-}
-
-function attempt(range: () => RangeResponse, sink: RangeSink): RangeResponse | null {
-  try {
-    return range()
-  } catch (error) {
-    if (!(error instanceof RaftsmanError)) throw error
-    sink.done(error)
-    return null
-  }
-}
-
-function sendWhole(response: RangeResponse, sink: RangeSink): void {
-  const rest = sendParts(response.kvs, sink, true)
-  sink.done(null, rest === response.kvs ? response : { ...response, kvs: rest })
-}
-
-/** Cuts key-values into parts of the protocol's length; with `keepRest` the last part is returned. */
-function sendParts(
-  kvs: readonly KeyValue[],
-  sink: RangeSink,
-  keepRest = false,
-): readonly KeyValue[] {
-  let from = 0
-  let bytes = 0
-  for (let at = 0; at < kvs.length; at++) {
-    const kv = kvs[at]
-    if (kv === undefined) break
-    const cost = creditOf(kv)
-    if (bytes > 0 && bytes + cost > protocolLimits.partBytes) {
-      sink.part(kvs.slice(from, at))
-      from = at
-      bytes = 0
-    }
-    bytes += cost
-  }
-  const rest = from === 0 ? kvs : kvs.slice(from)
-  if (keepRest) return rest
-  if (rest.length > 0) sink.part(rest)
-  return []
 }

@@ -17,11 +17,12 @@ import { protocolLimits, protocolVersion } from '../protocol.js'
 import { LeaderLink } from './leader-link.js'
 import type { Forwarded } from './leader-link.js'
 import { LeaseDesk } from './lease-desk.js'
-import { answerRange } from './long-range.js'
+import { LongRanges } from './long-range.js'
 import type { Maintenance } from './maintenance.js'
 import type { StoreServerOptions } from './options.js'
 import { ReadBatcher } from './read-batcher.js'
 import type { Requester } from './requester.js'
+import { UnreadBudget } from './unread-budget.js'
 import { WriteBatcher, diskFull, tooManyRequests } from './write-batcher.js'
 
 /** Committed entries that this member has still to apply, above which it takes no more work. */
@@ -40,6 +41,9 @@ export class StoreService {
   readonly writes: WriteBatcher
   readonly reads: ReadBatcher
   readonly leases: LeaseDesk
+  /** What clients have not read, all together. */
+  readonly unread = new UnreadBudget()
+  readonly ranges: LongRanges
   stopping = false
   readonly #parts: ServiceParts
   readonly #clock: Clock
@@ -59,6 +63,7 @@ export class StoreService {
     this.#softState = { role, leader, term }
     this.writes = new WriteBatcher(raft, options.clock)
     this.reads = new ReadBatcher(raft, options.clock)
+    this.ranges = new LongRanges({ machine, clock: options.clock, unread: this.unread })
     this.leases = new LeaseDesk({
       machine,
       writes: this.writes,
@@ -90,6 +95,7 @@ export class StoreService {
   }
 
   close(): void {
+    this.ranges.close()
     this.#leaderLink?.close('the member is stopping')
     this.#leaderLink = null
   }
@@ -218,9 +224,8 @@ export class StoreService {
   }
 
   #range(requester: Requester, id: number, request: RangeRequest): void {
-    const context = { machine: this.#parts.machine, clock: this.#clock, reader: requester }
     requester.paced(() => {
-      answerRange(request, context, {
+      this.ranges.answer(request, requester, {
         part: kvs => requester.rangePart(id, kvs),
         done: (error, response) => {
           if (error !== null) requester.fail(id, error)

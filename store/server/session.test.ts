@@ -7,6 +7,7 @@ import { VirtualClock } from '../../platform/testing/virtual-clock.js'
 import { MemoryBackend } from '../backend/memory.js'
 import { StoreCore } from '../core/store-core.js'
 import { Session } from './session.js'
+import { UnreadBudget } from './unread-budget.js'
 import { WatchPump } from './watch-pump.js'
 
 const megabyte = Buffer.alloc(1_000_000)
@@ -33,6 +34,7 @@ function sessionOver(link: Link, clock: VirtualClock): Session {
     link,
     clock,
     logger: silentLogger,
+    unread: new UnreadBudget(),
     welcome: () => {
       throw new Error('nobody greets')
     },

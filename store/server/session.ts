@@ -18,15 +18,15 @@ import {
 } from '../protocol.js'
 import type { Answer, ClientMessage, Request, Welcome, WireError } from '../protocol.js'
 import type { Principal, Requester } from './requester.js'
+import type { UnreadBudget } from './unread-budget.js'
 import type { WatchPump } from './watch-pump.js'
 import { wireError } from './wire-error.js'
 import { tooManyRequests } from './write-batcher.js'
 
 /**
- * Answers that a client has not read: above the first, reads wait for it; above the second it is
- * told to slow down; above the third it has no link any more.
+ * Answers that a client has not read: above its share of the budget, reads wait for it; above the
+ * first of these it is told to slow down; above the second it has no link any more.
  */
-const unreadBytesPaced = 4 * 1024 * 1024
 const unreadBytesMax = 16 * 1024 * 1024
 const unreadBytesCut = 64 * 1024 * 1024
 const pacedRetryMs = 5
@@ -35,6 +35,7 @@ export interface SessionOptions {
   readonly link: Link
   readonly clock: Clock
   readonly logger: Logger
+  readonly unread: UnreadBudget
   /** Of this member now; the client is refused when it wants another cluster. */
   readonly welcome: () => Welcome
   readonly handle: (session: Session, request: Request) => void
@@ -75,7 +76,7 @@ export class Session implements Requester {
   }
 
   get bufferedBytes(): number {
-    return this.link.bufferedBytes
+    return Math.max(this.link.bufferedBytes + this.#writer.bytes, this.#turnBytes)
   }
 
   receive(frame: Uint8Array): void {
@@ -188,8 +189,7 @@ export class Session implements Requester {
   }
 
   get #hasRoom(): boolean {
-    const unreadBytes = this.link.bufferedBytes + this.#writer.bytes
-    return Math.max(unreadBytes, this.#turnBytes) <= unreadBytesPaced
+    return this.bufferedBytes <= this.#options.unread.share
   }
 
   #resumeLater(): void {
@@ -206,6 +206,7 @@ export class Session implements Requester {
   }
 
   #emit(frame: Uint8Array): void {
+    this.#options.unread.sent(frame.length)
     this.link.send(frame)
     if (this.link.bufferedBytes > unreadBytesCut)
       this.refuse('the client does not read its answers')
