@@ -84,8 +84,10 @@ export class Invariants {
     const moved =
       seen === null || seen.term !== term || seen.commit !== commit || seen.applied !== applied
     if (!moved && role !== 'leader') return
+    // What is left of a lost state stays until a snapshot takes its place; the log counts from nothing.
+    const stateLost = status.damaged && lastIndex === 0
     holds(
-      applied <= commit && commit <= lastIndex && state.appliedIndex <= commit,
+      applied <= commit && commit <= lastIndex && (state.appliedIndex <= commit || stateLost),
       'order-of-indexes',
       () => `m${machine.id}: applied ${applied}, commit ${commit}, last ${lastIndex}`,
     )
