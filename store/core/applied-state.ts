@@ -2,9 +2,12 @@
 // from the backend on start and from a snapshot on restore, and replaced as a whole. Typed views of
 // system records (users, members, alarms) belong here, beside the records they are made from.
 
-import type { Backend, BackendBatch, StateMeta } from './backend.js'
+import { AuthCheck } from './auth-check.js'
+import { AuthState } from './auth-state.js'
+import { type Backend, type BackendBatch, BackendError, type StateMeta } from './backend.js'
 import { Compactor } from './compaction.js'
 import { RunningHash } from './hash.js'
+import { StoreError } from './errors.js'
 import { Kv, type OnEvent } from './kv.js'
 import { LeaseClock, type LeaseClockConfig } from './lease-clock.js'
 import { RowStore } from './row-store.js'
@@ -22,6 +25,8 @@ export interface EntryContext {
 export interface AppliedState {
   readonly kv: Kv
   readonly records: SystemRecords
+  readonly auth: AuthState
+  readonly authCheck: AuthCheck
   readonly compactor: Compactor
   readonly leaseClock: LeaseClock
 }
@@ -42,11 +47,24 @@ export function makeAppliedState(parts: AppliedStateParts): AppliedState {
   const { revision, compactRevision } = meta
   const rows = new RowStore(parts.backend, meta.lastOrdinal, parts.cacheBytesMax)
   const hash = RunningHash.resume(meta.stateHash)
+  const records = new SystemRecords(builder.records, hash)
+  const auth = authOf(records)
   return {
     kv: new Kv({ index, rows, leases, hash, revision, compactRevision }, parts.onEvent),
-    records: new SystemRecords(builder.records, hash),
+    records,
+    auth,
+    authCheck: new AuthCheck(auth, leases),
     compactor: new Compactor(meta.compactedRows, compactRevision),
     leaseClock: new LeaseClock(leases, parts.leaseClock),
+  }
+}
+
+function authOf(records: SystemRecords): AuthState {
+  try {
+    return new AuthState(records)
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error
+    throw new BackendError('backend-corrupt', 'the stored users and roles cannot be read', error)
   }
 }
 

@@ -62,7 +62,31 @@ const { txnRequest } = fc.letrec(tie => ({
   }),
 }))
 
-const command = fc.oneof(
+const name = fc.string({ unit: 'grapheme', maxLength: 12 })
+const permission = fc
+  .constantFrom('read', 'write', 'readwrite')
+  .chain(access => range.map(keys => ({ ...keys, access })))
+const authChange = fc.oneof(
+  fc.record({ action: fc.constant('enable'), secret: bytes }),
+  fc.constant({ action: 'disable' }),
+  fc.record({
+    action: fc.constant('userAdd'),
+    user: name,
+    passwordHash: fc.oneof(bytes, fc.constant(null)),
+  }),
+  fc.record({ action: fc.constant('userChangePassword'), user: name, passwordHash: bytes }),
+  fc.record({ action: fc.constant('userDelete'), user: name }),
+  fc.record({
+    action: fc.constantFrom('userGrantRole', 'userRevokeRole'),
+    user: name,
+    role: name,
+  }),
+  fc.record({ action: fc.constantFrom('roleAdd', 'roleDelete'), role: name }),
+  fc.record({ action: fc.constant('roleGrantPermission'), role: name, permission }),
+  fc.record({ action: fc.constant('roleRevokePermission'), role: name, range }),
+)
+
+const anonymous = fc.oneof(
   putRequest.map(request => ({ kind: 'put', request })),
   deleteRequest.map(request => ({ kind: 'deleteRange', request })),
   txnRequest.map(request => ({ kind: 'txn', request })),
@@ -76,7 +100,16 @@ const command = fc.oneof(
     leaderTerm: number,
     checkpoints: fc.array(fc.record({ id: number, remainingSeconds: number }), { maxLength: 5 }),
   }),
+  authChange.map(change => ({ kind: 'auth', change })),
 ) as fc.Arbitrary<Command>
+const author = fc.oneof(
+  fc.constant('member' as const),
+  fc.record({ user: name, authRevision: number }),
+)
+const command: fc.Arbitrary<Command> = fc.oneof(
+  anonymous,
+  fc.tuple(anonymous, author).map(([one, by]) => ({ ...one, by })),
+)
 
 test('Every command comes back as it was encoded.', () => {
   fc.assert(
@@ -129,6 +162,10 @@ test.each([
   ['a map', framed([{ kind: 'put' }])],
   ['a date extension', framed([new Date(0)])],
   ['an unknown command', framed([[99]])],
+  ['an author without a command', framed([[16, 'u', 1, null]])],
+  ['an author of an author', framed([[16, 'u', 1, [16, 'v', 1, [18]]]])],
+  ['a change of users with a field too many', framed([[20, 'u', 1]])],
+  ['a permission of an unknown kind', framed([[26, 'r', [3, Buffer.from('k'), null]]])],
   ['a put with a field too few', framed([[1, Buffer.from('k'), Buffer.from('v'), 0]])],
   ['a text where bytes belong', framed([[1, 'k', Buffer.from('v'), 0, 0]])],
   ['a negative lease', framed([[1, Buffer.from('k'), Buffer.from('v'), -1, 0]])],

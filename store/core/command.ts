@@ -7,6 +7,9 @@ import { assert, unreachable } from '../../platform/errors.js'
 import type { PackedValue, UnpackRules } from '../../platform/msgpack.js'
 import { packArray, unpackArray } from '../../platform/msgpack.js'
 import type { AppliedState, EntryContext } from './applied-state.js'
+import { decodeAuthChange, encodeAuthChange } from './auth-change.js'
+import { applyAuthCommand, type AuthCommand, type AuthResult } from './auth-command.js'
+import { authorCode, decodeAuthored, encodeAuthored, type Identity } from './author.js'
 import { list, malformed } from './command-fields.js'
 import { StoreError } from './errors.js'
 import {
@@ -30,16 +33,20 @@ import {
   txnOperationsMax,
 } from './limits.js'
 
-export type Command = KvCommand | LeaseCommand
+export type Command = (KvCommand | LeaseCommand | AuthCommand) & {
+  /** Absent: nobody who is known. That is enough while authentication is off. */
+  readonly by?: Identity | 'member'
+}
 
 export type CommandResult =
   | KvResult
   | LeaseResult
+  | AuthResult
   | { readonly ok: false; readonly error: StoreError }
 
 const formatVersion = 1
 /** Codes up to and with this one belong to the family. */
-const lastCode = { kv: 4, lease: 7 } as const
+const lastCode = { kv: 4, lease: 7, state: 15, auth: 31 } as const
 const rules: UnpackRules = {
   itemsMax: 8_000_000,
   depthMax: 2 * txnOperationsMax + 8,
@@ -69,6 +76,11 @@ export function decodeCommands(data: Uint8Array): Command[] {
 }
 
 function encodeCommand(command: Command): PackedValue[] {
+  const fields = encodeUnsigned(command)
+  return command.by === undefined ? fields : encodeAuthored(command.by, fields)
+}
+
+function encodeUnsigned(command: Command): PackedValue[] {
   switch (command.kind) {
     case 'put':
     case 'deleteRange':
@@ -79,18 +91,28 @@ function encodeCommand(command: Command): PackedValue[] {
     case 'leaseRevoke':
     case 'leaseCheckpoint':
       return encodeLeaseCommand(command)
+    case 'auth':
+      return encodeAuthChange(command.change)
     default:
       return unreachable(command)
   }
 }
 
 function decodeCommand(value: unknown): Command {
+  if (!Array.isArray(value) || value[0] !== authorCode) return decodeUnsigned(value)
+  const [by, command] = decodeAuthored(value)
+  return { ...decodeUnsigned(command), by }
+}
+
+function decodeUnsigned(value: unknown): Command {
   if (!Array.isArray(value)) malformed('a command is no array')
   const fields = value as unknown[]
   const code = fields[0]
   if (typeof code !== 'number') malformed('a command has no code')
   if (code <= lastCode.kv) return decodeKvCommand(fields)
   if (code <= lastCode.lease) return decodeLeaseCommand(fields)
+  if (code <= lastCode.state) return malformed('a command is not known')
+  if (code <= lastCode.auth) return { kind: 'auth', change: decodeAuthChange(fields) }
   return malformed('a command is not known')
 }
 
@@ -100,6 +122,7 @@ export function applyCommand(
   command: Command,
   context: EntryContext,
 ): CommandResult {
+  state.authCheck.command(command)
   switch (command.kind) {
     case 'put':
     case 'deleteRange':
@@ -110,6 +133,8 @@ export function applyCommand(
     case 'leaseRevoke':
     case 'leaseCheckpoint':
       return applyLeaseCommand(state, command, context)
+    case 'auth':
+      return applyAuthCommand(state, command, context)
     default:
       return unreachable(command)
   }

@@ -12,6 +12,8 @@ export type GrpcStatus =
   | 'ResourceExhausted'
   | 'Unavailable'
   | 'DataLoss'
+  | 'PermissionDenied'
+  | 'Unauthenticated'
 
 interface Refusal {
   readonly grpc: GrpcStatus
@@ -79,6 +81,55 @@ const refusals = {
     grpc: 'ResourceExhausted',
     message: 'raftsman: applied state cannot be written, and its buffer is full',
     retryable: true,
+  },
+  'root-user-missing': {
+    grpc: 'FailedPrecondition',
+    message: 'etcdserver: root user does not exist',
+  },
+  'root-role-missing': {
+    grpc: 'FailedPrecondition',
+    message: 'etcdserver: root user does not have root role',
+  },
+  'user-exists': { grpc: 'FailedPrecondition', message: 'etcdserver: user name already exists' },
+  'user-empty': { grpc: 'InvalidArgument', message: 'etcdserver: user name is empty' },
+  'user-not-found': { grpc: 'FailedPrecondition', message: 'etcdserver: user name not found' },
+  'role-exists': { grpc: 'FailedPrecondition', message: 'etcdserver: role name already exists' },
+  'role-not-found': { grpc: 'FailedPrecondition', message: 'etcdserver: role name not found' },
+  'role-empty': { grpc: 'InvalidArgument', message: 'etcdserver: role name is empty' },
+  'auth-failed': {
+    grpc: 'InvalidArgument',
+    message: 'etcdserver: authentication failed, invalid user ID or password',
+  },
+  'permission-not-given': {
+    grpc: 'InvalidArgument',
+    message: 'etcdserver: permission not given',
+  },
+  'permission-denied': { grpc: 'PermissionDenied', message: 'etcdserver: permission denied' },
+  'role-not-granted': {
+    grpc: 'FailedPrecondition',
+    message: 'etcdserver: role is not granted to the user',
+  },
+  'permission-not-granted': {
+    grpc: 'FailedPrecondition',
+    message: 'etcdserver: permission is not granted to the role',
+  },
+  'auth-not-enabled': {
+    grpc: 'FailedPrecondition',
+    message: 'etcdserver: authentication is not enabled',
+  },
+  'invalid-auth-token': { grpc: 'Unauthenticated', message: 'etcdserver: invalid auth token' },
+  'invalid-auth-management': {
+    grpc: 'InvalidArgument',
+    message: 'etcdserver: invalid auth management',
+  },
+  'auth-old-revision': {
+    grpc: 'InvalidArgument',
+    message: 'etcdserver: revision of auth store is old',
+    retryable: true,
+  },
+  'too-many-auth-records': {
+    grpc: 'ResourceExhausted',
+    message: 'raftsman: too many users, roles or permissions',
   },
   'snapshot-corrupt': { grpc: 'DataLoss', message: 'raftsman: snapshot is damaged' },
 } satisfies Readonly<Record<string, Refusal>>

@@ -22,3 +22,13 @@ export const systemRecordBytesMax = 1024 * 1024
 export const systemRecordsMax = 100_000
 /** All names and values together: they stay in memory. */
 export const systemRecordsBytesMax = 64 * 1024 * 1024
+/** Names of users and roles, in UTF-8; they end the names of system records. */
+export const authNameBytesMax = 200
+export const usersMax = 10_000
+export const rolesMax = 10_000
+export const rolesPerUserMax = 1_000
+export const permissionsPerRoleMax = 10_000
+/** A salted hash with its parameters; the state machine does not look into it. */
+export const passwordHashBytesMax = 512
+/** With which tokens are signed. */
+export const authSecretBytes = 32

@@ -4,6 +4,8 @@
 
 import type { StateMachine } from '../../raft/state-machine.js'
 import type { Entry } from '../../raft/core/types.js'
+import type { AuthCheck } from './auth-check.js'
+import type { AuthView } from './auth-state.js'
 import type { Command, CommandResult } from './command.js'
 import type {
   KeyValue,
@@ -112,6 +114,15 @@ export interface Replica extends StateMachine {
 
   /** `raftTerm` is the term of the last applied entry unless told otherwise. */
   header(raftTerm?: number): ResponseHeader
+
+  /**
+   * Users, roles and permissions as they are applied here. Both are others after a restore. Reads and
+   * watches do not look at permissions by themselves: who serves clients checks in the same turn.
+   */
+  readonly auth: AuthView
+  readonly authCheck: AuthCheck
+  /** Told after applied() or a restore when users, roles or the switch have changed. */
+  onAuthChange(listener: () => void): void
 
   /** The whole answer at once, so for short ones only. Throws StoreError. */
   range(request: RangeRequest): RangeResponse

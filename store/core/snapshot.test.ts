@@ -180,7 +180,7 @@ function withRecords(backend: Backend, records: readonly SystemRecord[]): Driver
 for (const [name, makeBackend] of backends) {
   test(`System records go with a snapshot into ${name}, in place of those that were there.`, () => {
     const many = Array.from({ length: 10_000 }, (_, i) => ({
-      name: `auth/user/${i}`,
+      name: `some/user/${i}`,
       value: bytes('x'.repeat(i % 100)),
     }))
     const large = { name: 'large', value: new Uint8Array(systemRecordBytesMax) }

@@ -1,7 +1,7 @@
 // The replicated state machine: entries of the log in, answers and events out. Counterpart: etcd's
 // applier, mvcc store, lessor and watchable store taken together. It holds the parts together and
 // keeps the order between them; it has no clock, no randomness and no promise, so that equal logs
-// give equal states. What it leaves out: alarms, quota, authentication.
+// give equal states. What it leaves out: alarms, quota.
 
 import { assert } from '../../platform/errors.js'
 import type { Entry, LogIndex } from '../../raft/core/types.js'
@@ -14,6 +14,8 @@ import {
   flushState,
   makeAppliedState,
 } from './applied-state.js'
+import type { AuthCheck } from './auth-check.js'
+import type { AuthView } from './auth-state.js'
 import { type Backend, BackendError, type StateMeta } from './backend.js'
 import { applyCommand, type Command, type CommandResult, decodeCommands } from './command.js'
 import { StoreError } from './errors.js'
@@ -100,6 +102,8 @@ export class StoreCore implements Replica {
   #bytesSinceCheckpoint = 0
   #closed = false
   #restoring: RestoreSink | null = null
+  readonly #authListeners: (() => void)[] = []
+  #toldAuth: object
   /** What broke an apply half-way: nothing of this state may be written or served any more. */
   #broken: unknown = null
 
@@ -120,6 +124,7 @@ export class StoreCore implements Replica {
     this.#appliedTerm = meta.appliedTerm
     this.#flushedIndex = meta.appliedIndex
     this.#state = this.#makeState(builder, meta)
+    this.#toldAuth = this.auth.mark
     this.#watchLog = new WatchLog(this.#kv, { ...watchLimitDefaults, ...config.watch })
     this.#header = this.#makeHeader(meta.revision, meta.appliedTerm)
   }
@@ -177,7 +182,27 @@ export class StoreCore implements Replica {
   }
 
   applied(): void {
+    // First, so that nobody is shown what was written after its permission had gone.
+    this.#tellAuth()
     this.#watchLog.publish()
+  }
+
+  get auth(): AuthView {
+    return this.#state.auth
+  }
+
+  get authCheck(): AuthCheck {
+    return this.#state.authCheck
+  }
+
+  onAuthChange(listener: () => void): void {
+    this.#authListeners.push(listener)
+  }
+
+  #tellAuth(): void {
+    if (this.#toldAuth === this.auth.mark) return
+    this.#toldAuth = this.auth.mark
+    for (const listener of this.#authListeners) listener()
   }
 
   header(raftTerm = this.#appliedTerm): ResponseHeader {
@@ -369,7 +394,7 @@ export class StoreCore implements Replica {
         this.#backend,
         index,
         (meta, builder) => this.#replaceState(meta, builder),
-        () => this.#watchLog.publish(),
+        () => this.applied(),
       )
     } catch (error) {
       done(asRaftsmanError(error))

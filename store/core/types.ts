@@ -214,3 +214,16 @@ export interface Member {
   readonly clientAddress: string
   readonly learner: boolean
 }
+
+export type Access = 'read' | 'write' | 'readwrite'
+
+/** What a role may do over a range of keys. */
+export interface Permission extends KeyRange {
+  readonly access: Access
+}
+
+export interface AuthStatus {
+  readonly enabled: boolean
+  /** Goes up with every change of users and roles. */
+  readonly authRevision: Revision
+}

@@ -4,6 +4,7 @@
 // deletion of one key in two nested transactions of one branch are refused in either order.
 
 import { unreachable } from '../../platform/errors.js'
+import { checkAuthChange } from './auth-change.js'
 import type { Command } from './command.js'
 import { StoreError } from './errors.js'
 import { type Bounds, boundsOf, contains, keyString } from './key-range.js'
@@ -39,6 +40,9 @@ export function checkCommand(command: Command): void {
     case 'leaseGrant':
       if (command.id <= 0) throw new StoreError('malformed', 'a lease needs an id')
       if (command.ttlSeconds > leaseTtlSecondsMax) throw new StoreError('lease-ttl-too-large')
+      return
+    case 'auth':
+      checkAuthChange(command.change)
       return
     case 'compact':
     case 'leaseRevoke':

@@ -29,6 +29,8 @@ const codes: Readonly<Record<GrpcStatus, RpcCode>> = {
   ResourceExhausted: rpcCode.resourceExhausted,
   Unavailable: rpcCode.unavailable,
   DataLoss: rpcCode.dataLoss,
+  PermissionDenied: rpcCode.permissionDenied,
+  Unauthenticated: rpcCode.unauthenticated,
 }
 
 const timedOut = 'etcdserver: request timed out'

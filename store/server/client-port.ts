@@ -178,7 +178,8 @@ export class ClientPort {
     this.#maintenance.start(at => {
       if (service.softState.role !== 'leader') return
       try {
-        service.writes.submit({ kind: 'compact', request: { revision: at } }, ignored, 0)
+        const request = { revision: at }
+        service.writes.submit({ kind: 'compact', request, by: 'member' }, ignored, 0)
       } catch (error) {
         if (!(error instanceof RaftsmanError)) throw error
       }

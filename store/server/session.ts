@@ -126,6 +126,7 @@ export class Session implements Requester {
       return
     }
     assert(result.kind !== 'leaseCheckpoint', 'no client asks for checkpoints')
+    assert(result.kind !== 'auth', 'no client can ask for changes of users yet')
     this.answer({ ...result, id })
   }
 

@@ -4,6 +4,7 @@
 import { RaftsmanError, assert, unreachable } from '../../platform/errors.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Replica as Raft } from '../../raft/index.js'
+import type { AuthChange } from '../core/auth-change.js'
 import { encodeCommands } from '../core/command.js'
 import type { Command, CommandResult } from '../core/command.js'
 
@@ -127,6 +128,11 @@ export function diskFull(): RaftsmanError {
 
 /** About the length of its encoding; exact enough to bound memory and entries. */
 function commandBytes(command: Command): number {
+  const author = command.by === undefined || command.by === 'member' ? '' : command.by.user
+  return 3 * author.length + unsignedBytes(command)
+}
+
+function unsignedBytes(command: Command): number {
   switch (command.kind) {
     case 'put':
       return command.request.key.length + command.request.value.length + 32
@@ -140,9 +146,22 @@ function commandBytes(command: Command): number {
       return 32
     case 'leaseCheckpoint':
       return 32 + command.checkpoints.length * 18
+    case 'auth':
+      return 2_048 + authKeyBytes(command.change)
     default:
       return unreachable(command)
   }
+}
+
+/** Beyond names and hashes, which have limits. */
+function authKeyBytes(change: AuthChange): number {
+  const range =
+    change.action === 'roleGrantPermission'
+      ? change.permission
+      : change.action === 'roleRevokePermission'
+        ? change.range
+        : null
+  return range === null ? 0 : range.key.length + (range.end?.length ?? 0)
 }
 
 type Txn = Extract<Command, { kind: 'txn' }>['request']
