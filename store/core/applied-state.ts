@@ -10,6 +10,7 @@ import { RunningHash } from './hash.js'
 import { StoreError } from './errors.js'
 import { Kv, type OnEvent } from './kv.js'
 import { LeaseClock, type LeaseClockConfig } from './lease-clock.js'
+import { MemberTable } from './member-table.js'
 import { RowStore } from './row-store.js'
 import type { StateBuilder } from './state.js'
 import { SystemRecords } from './system-records.js'
@@ -27,6 +28,7 @@ export interface AppliedState {
   readonly records: SystemRecords
   readonly auth: AuthState
   readonly authCheck: AuthCheck
+  readonly members: MemberTable
   readonly compactor: Compactor
   readonly leaseClock: LeaseClock
 }
@@ -54,6 +56,7 @@ export function makeAppliedState(parts: AppliedStateParts): AppliedState {
     records,
     auth,
     authCheck: new AuthCheck(auth, leases),
+    members: new MemberTable(records),
     compactor: new Compactor(meta.compactedRows, compactRevision),
     leaseClock: new LeaseClock(leases, parts.leaseClock),
   }

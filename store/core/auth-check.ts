@@ -54,6 +54,7 @@ export class AuthCheck {
         return
       case 'compact':
       case 'auth':
+      case 'member':
         this.root(command.by)
         return
       default:

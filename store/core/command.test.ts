@@ -86,6 +86,30 @@ const authChange = fc.oneof(
   fc.record({ action: fc.constant('roleRevokePermission'), role: name, range }),
 )
 
+const memberChange = fc.oneof(
+  fc.record({
+    kind: fc.constant('reserve'),
+    idMin: number,
+    name: fc.string(),
+    peerAddresses: fc.array(fc.string(), { maxLength: 3 }),
+    replaces: number,
+  }),
+  fc.record({
+    kind: fc.constant('publish'),
+    id: number,
+    name: fc.string(),
+    peerAddresses: fc.array(fc.string(), { maxLength: 3 }),
+    clientAddresses: fc.array(fc.string(), { maxLength: 3 }),
+  }),
+  fc.record({
+    kind: fc.constant('amend'),
+    id: number,
+    name: fc.string(),
+    peerAddresses: fc.array(fc.string(), { maxLength: 3 }),
+  }),
+  fc.record({ kind: fc.constant('forget'), id: number }),
+)
+
 const anonymous = fc.oneof(
   putRequest.map(request => ({ kind: 'put', request })),
   deleteRequest.map(request => ({ kind: 'deleteRange', request })),
@@ -101,6 +125,7 @@ const anonymous = fc.oneof(
     checkpoints: fc.array(fc.record({ id: number, remainingSeconds: number }), { maxLength: 5 }),
   }),
   authChange.map(change => ({ kind: 'auth', change })),
+  memberChange.map(change => ({ kind: 'member', change })),
 ) as fc.Arbitrary<Command>
 const author = fc.oneof(
   fc.constant('member' as const),

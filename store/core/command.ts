@@ -27,13 +27,20 @@ import {
   type LeaseResult,
 } from './lease-command.js'
 import {
+  applyMemberCommand,
+  decodeMemberChange,
+  encodeMemberChange,
+  type MemberCommand,
+  type MemberResult,
+} from './member-command.js'
+import {
   commandsPerEntryMax,
   commandTextBytesMax,
   entryBytesMax,
   txnOperationsMax,
 } from './limits.js'
 
-export type Command = (KvCommand | LeaseCommand | AuthCommand) & {
+export type Command = (KvCommand | LeaseCommand | AuthCommand | MemberCommand) & {
   /** Absent: nobody who is known. That is enough while authentication is off. */
   readonly by?: Identity | 'member'
 }
@@ -42,11 +49,12 @@ export type CommandResult =
   | KvResult
   | LeaseResult
   | AuthResult
+  | MemberResult
   | { readonly ok: false; readonly error: StoreError }
 
 const formatVersion = 1
 /** Codes up to and with this one belong to the family. */
-const lastCode = { kv: 4, lease: 7, state: 15, auth: 31 } as const
+const lastCode = { kv: 4, lease: 7, state: 15, auth: 31, member: 39 } as const
 const rules: UnpackRules = {
   itemsMax: 8_000_000,
   depthMax: 2 * txnOperationsMax + 8,
@@ -93,6 +101,8 @@ function encodeUnsigned(command: Command): PackedValue[] {
       return encodeLeaseCommand(command)
     case 'auth':
       return encodeAuthChange(command.change)
+    case 'member':
+      return encodeMemberChange(command.change)
     default:
       return unreachable(command)
   }
@@ -113,6 +123,7 @@ function decodeUnsigned(value: unknown): Command {
   if (code <= lastCode.lease) return decodeLeaseCommand(fields)
   if (code <= lastCode.state) return malformed('a command is not known')
   if (code <= lastCode.auth) return { kind: 'auth', change: decodeAuthChange(fields) }
+  if (code <= lastCode.member) return { kind: 'member', change: decodeMemberChange(fields) }
   return malformed('a command is not known')
 }
 
@@ -135,6 +146,8 @@ export function applyCommand(
       return applyLeaseCommand(state, command, context)
     case 'auth':
       return applyAuthCommand(state, command, context)
+    case 'member':
+      return applyMemberCommand(state, command, context)
     default:
       return unreachable(command)
   }

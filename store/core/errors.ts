@@ -48,6 +48,46 @@ const refusals = {
   'lease-not-found': { grpc: 'NotFound', message: 'etcdserver: requested lease not found' },
   'lease-exists': { grpc: 'FailedPrecondition', message: 'etcdserver: lease already exists' },
   'lease-ttl-too-large': { grpc: 'OutOfRange', message: 'etcdserver: too large lease TTL' },
+  'member-not-found': { grpc: 'NotFound', message: 'etcdserver: member not found' },
+  'member-name-exists': {
+    grpc: 'FailedPrecondition',
+    message: 'raftsman: another member has this name',
+  },
+  'peer-addresses-exist': {
+    grpc: 'FailedPrecondition',
+    message: 'etcdserver: Peer URLs already exists',
+  },
+  'peer-addresses-invalid': {
+    grpc: 'InvalidArgument',
+    message: 'etcdserver: given member URLs are invalid',
+  },
+  'members-not-started': {
+    grpc: 'FailedPrecondition',
+    message: 'etcdserver: re-configuration failed due to not enough started members',
+  },
+  'unhealthy-cluster': {
+    grpc: 'Unavailable',
+    message: 'etcdserver: unhealthy cluster',
+    retryable: true,
+  },
+  'not-learner': {
+    grpc: 'FailedPrecondition',
+    message: 'etcdserver: can only promote a learner member',
+  },
+  'learner-not-ready': {
+    grpc: 'FailedPrecondition',
+    message: 'etcdserver: can only promote a learner member which is in sync with leader',
+    retryable: true,
+  },
+  'too-many-learners': {
+    grpc: 'FailedPrecondition',
+    message: 'etcdserver: too many learner members in cluster',
+    retryable: true,
+  },
+  'bad-transferee': {
+    grpc: 'FailedPrecondition',
+    message: 'etcdserver: bad leader transferee',
+  },
   'stale-leader': {
     grpc: 'FailedPrecondition',
     message: 'raftsman: proposed by a leader that has been replaced since',

@@ -16,6 +16,10 @@ export const commandTextBytesMax = 64 * 1024
 export const entryBytesMax = 64 * 1024 * 1024
 /** Leases in one checkpoint command. */
 export const leaseCheckpointsPerCommandMax = 1_000
+/** Of a member's name, and of each of its addresses; Raft's own limit. */
+export const memberTextBytesMax = 255
+/** Of one kind and one member. */
+export const memberAddressesMax = 16
 export const systemRecordNameBytesMax = 256
 /** Of one value; a snapshot carries it in one frame. */
 export const systemRecordBytesMax = 1024 * 1024

@@ -7,6 +7,7 @@ import type { Entry } from '../../raft/core/types.js'
 import type { AuthCheck } from './auth-check.js'
 import type { AuthView } from './auth-state.js'
 import type { Command, CommandResult } from './command.js'
+import type { MemberTable } from './member-table.js'
 import type {
   KeyValue,
   LeaseGrantRequest,
@@ -103,6 +104,9 @@ export interface FlushResult {
   readonly appliedIndex: number
 }
 
+/** Reading only: changes go through the log. */
+export type MemberView = Pick<MemberTable, 'all' | 'get' | 'lastId'>
+
 export interface Replica extends StateMachine {
   readonly revision: Revision
   readonly compactRevision: Revision
@@ -152,6 +156,9 @@ export interface Replica extends StateMachine {
   leaseTick(nowMs: number, asLeader: boolean, term: number): readonly Command[]
   leaseTimeToLive(id: LeaseId, withKeys: boolean, nowMs: number): LeaseTimeToLiveResponse
   leaseLeases(): LeaseLeasesResponse
+
+  /** What the replicated state knows of members; another object after a restore. */
+  readonly members: MemberView
 
   /** True when enough has gathered for a transaction of its own; else flush every 50-100 ms. */
   readonly needsFlush: boolean

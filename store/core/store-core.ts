@@ -31,6 +31,7 @@ import type {
   FlushResult,
   HashJob,
   LeaseRenewal,
+  MemberView,
   RangeCursor,
   Replica,
   Watcher,
@@ -175,7 +176,7 @@ export class StoreCore implements Replica {
         this.#broken = error
         throw error
       }
-    }
+    } else if (entry.kind === 'confChange') this.#noteConfChange(entry)
     this.#appliedIndex = entry.index
     this.#appliedTerm = term
     return results
@@ -272,6 +273,10 @@ export class StoreCore implements Replica {
   leaseLeases(): LeaseLeasesResponse {
     const leases = Array.from(this.#kv.leases.all(), lease => lease.id)
     return { header: this.header(), leases: leases.sort((a, b) => a - b) }
+  }
+
+  get members(): MemberView {
+    return this.#state.members
   }
 
   get pendingRows(): number {
@@ -477,6 +482,15 @@ export class StoreCore implements Replica {
     } catch (error) {
       if (error instanceof BackendError && error.retryable) throw new StoreError('back-pressure')
       throw error
+    }
+  }
+
+  /** The change is in force whatever becomes of what is known beside it. */
+  #noteConfChange(entry: Entry): void {
+    try {
+      this.#state.members.noteConfChange(entry.data)
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error
     }
   }
 

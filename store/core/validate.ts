@@ -14,6 +14,7 @@ import {
   txnOperationsMax,
   txnOperationsTotalMax,
 } from './limits.js'
+import { checkMemberChange } from './member-command.js'
 import type {
   Compare,
   DeleteRangeRequest,
@@ -43,6 +44,9 @@ export function checkCommand(command: Command): void {
       return
     case 'auth':
       checkAuthChange(command.change)
+      return
+    case 'member':
+      checkMemberChange(command.change)
       return
     case 'compact':
     case 'leaseRevoke':

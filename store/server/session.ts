@@ -127,6 +127,7 @@ export class Session implements Requester {
     }
     assert(result.kind !== 'leaseCheckpoint', 'no client asks for checkpoints')
     assert(result.kind !== 'auth', 'no client can ask for changes of users yet')
+    assert(result.kind !== 'member', 'members are changed through the desk for them')
     this.answer({ ...result, id })
   }
 

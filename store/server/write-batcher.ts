@@ -146,6 +146,8 @@ function unsignedBytes(command: Command): number {
       return 32
     case 'leaseCheckpoint':
       return 32 + command.checkpoints.length * 18
+    case 'member':
+      return 1_024
     case 'auth':
       return 2_048 + authKeyBytes(command.change)
     default:
