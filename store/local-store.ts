@@ -210,7 +210,8 @@ class LocalWatch implements Watch {
   readonly #onOver: () => void
   readonly #wantsProgress: boolean
   #scheduled = false
-  #progressAsked = false
+  /** Progress is owed, and has to reach this revision. */
+  #progressFrom: number | null = null
   #created = false
   #over = false
 
@@ -231,7 +232,7 @@ class LocalWatch implements Watch {
   }
 
   requestProgress(): void {
-    this.#progressAsked = true
+    this.#progressFrom ??= this.#core.revision
     this.#schedule()
   }
 
@@ -262,10 +263,11 @@ class LocalWatch implements Watch {
       if (batch === null) break
       if (batch.events.length > 0 || this.#wantsProgress) this.#handlers.onBatch(batch)
     }
-    if (!this.#progressAsked || this.#over) return
-    this.#progressAsked = false
-    const progress = this.#watcher.progress()
-    if (progress !== null) this.#handlers.onBatch(progress)
+    if (this.#progressFrom === null || this.#over) return
+    const revision = this.#watcher.progress(this.#progressFrom)
+    if (revision === null) return
+    this.#progressFrom = null
+    this.#handlers.onBatch({ revision, events: [] })
   }
 
   #next(): ReturnType<Watcher['next']> {

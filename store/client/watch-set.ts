@@ -5,7 +5,7 @@
 import { must } from '../../platform/errors.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Random } from '../../platform/random.js'
-import type { Revision, WatchEvent, WatchRequest } from '../core/types.js'
+import type { KeyRange, Revision, WatchEvent, WatchRequest } from '../core/types.js'
 import type { ServerMessage } from '../protocol.js'
 import { memberError } from './call.js'
 import type { Connection } from './connection.js'
@@ -192,8 +192,16 @@ function unattach(entry: Entry): void {
 
 /** The caller may reuse its buffers; the watch lives on. */
 function copied(request: WatchRequest): WatchRequest {
-  const key = new Uint8Array(request.key)
-  return request.end === undefined
-    ? { ...request, key }
-    : { ...request, key, end: new Uint8Array(request.end) }
+  const { moreRanges } = request
+  return {
+    ...request,
+    ...copiedRange(request),
+    ...(moreRanges === undefined ? {} : { moreRanges: moreRanges.map(copiedRange) }),
+  }
+}
+
+function copiedRange({ key, end }: KeyRange): KeyRange {
+  return end === undefined
+    ? { key: new Uint8Array(key) }
+    : { key: new Uint8Array(key), end: new Uint8Array(end) }
 }

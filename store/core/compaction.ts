@@ -32,8 +32,13 @@ export class Compactor {
     this.#target = target
   }
 
-  /** Looks at `keysMax` keys; true when nothing is left to do. */
-  slice(index: KeyIndex, rows: RowStore, keysMax: number): boolean {
+  /** Looks at `keysMax` keys; true when nothing is left to do. Tells of rows before they go. */
+  slice(
+    index: KeyIndex,
+    rows: RowStore,
+    keysMax: number,
+    dropping: (ordinals: readonly Ordinal[]) => void,
+  ): boolean {
     if (!this.pending) return true
     if (this.#position === null) {
       this.#position = ''
@@ -53,6 +58,7 @@ export class Compactor {
       return true
     })
     for (const key of gone) index.remove(key)
+    dropping(dropped)
     rows.drop(dropped)
     this.#position = next
     if (next === null) this.#done = this.#walking

@@ -102,6 +102,8 @@ const refusals = {
     grpc: 'ResourceExhausted',
     message: 'raftsman: too many system records',
   },
+  'empty-watch-range': { grpc: 'InvalidArgument', message: 'mvcc: watcher range is empty' },
+  'too-many-ranges': { grpc: 'InvalidArgument', message: 'raftsman: too many ranges in one watch' },
   'too-many-watches': { grpc: 'ResourceExhausted', message: 'raftsman: too many watches' },
   'too-many-snapshots': {
     grpc: 'ResourceExhausted',

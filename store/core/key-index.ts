@@ -57,6 +57,19 @@ export class KeyEntry implements KeyVersion {
     }
   }
 
+  /** Of the first version in row `ordinal` or a later one; the newest version stands at `olderCount`. */
+  positionOf(ordinal: Ordinal): number {
+    const older = this.#older ?? []
+    let low = 0
+    let high = this.olderCount
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((older[middle * olderWidth + 1] as number) < ordinal) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
   /** The newest version at `revision`, a deletion included; null when there was none yet. */
   at(revision: Revision): KeyVersion | null {
     if (this.modRevision <= revision) return this

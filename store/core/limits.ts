@@ -9,6 +9,8 @@ export const txnOperationsMax = 128
 export const txnOperationsTotalMax = 4096
 export const leaseTtlSecondsMax = 9_000_000_000
 export const leasesMax = 1_000_000
+/** Of one watch; each costs a place in the index of watches. */
+export const rangesPerWatchMax = 1_024
 /** Commands in one entry of the log. */
 export const commandsPerEntryMax = 10_000
 /** Of one text in a command. */

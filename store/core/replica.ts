@@ -30,14 +30,18 @@ export interface Watcher {
   readonly nextRevision: Revision
   /**
    * The next batch: whole revisions, as many as fit into `eventsBytesMax` but one at least; null
-   * when caught up. A batch without events only says that the cursor moved (a slice of old history
-   * without a match): ask again. Event objects are shared between watchers, so a server may keep
-   * their encoding beside them. Throws CompactedError when history it needs is gone, and
-   * BackendError when it cannot be read; the watch is over then.
+   * when caught up. With `fragments` a long revision comes in several batches, of one event at
+   * least. A batch without events only says that the cursor moved (a slice of old history without a
+   * match): ask again. Event objects are shared between watchers, so a server may keep their
+   * encoding beside them. Throws CompactedError when history it needs is gone, and BackendError when
+   * it cannot be read; the watch is over then.
    */
-  next(eventsBytesMax: number): WatchBatch | null
-  /** An empty batch at the current revision when everything was delivered, else null. */
-  progress(): WatchBatch | null
+  next(eventsBytesMax: number, fragments?: boolean): WatchBatch | null
+  /**
+   * The revision up to which everything has been delivered, where that is `atLeast` or above; else
+   * null: deliver on and ask again. A watch that starts in the future has no progress before.
+   */
+  progress(atLeast: Revision): Revision | null
   close(): void
 }
 
@@ -139,8 +143,9 @@ export interface Replica extends StateMachine {
 
   /**
    * Call next() until it gives null: from then on `onReadable` says, once, that there is something
-   * to take. It is called from applied(), never from openWatch or next. Throws `key-empty` and
-   * `too-many-watches`; history that is gone shows on the first next().
+   * to take. It is called from applied(), never from openWatch or next. Throws `key-empty`,
+   * `empty-watch-range`, `too-many-ranges` and `too-many-watches`; history that is gone shows on the
+   * first next().
    */
   openWatch(request: WatchRequest, onReadable: () => void): Watcher
 

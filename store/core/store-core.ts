@@ -332,7 +332,10 @@ export class StoreCore implements Replica {
     this.#assertSound()
     // An open snapshot reads rows by number: none may go meanwhile.
     if (this.#openSnapshots > 0) return !this.#state.compactor.pending
-    return this.#state.compactor.slice(this.#kv.index, this.#kv.rows, keysMax)
+    const { compactor } = this.#state
+    return compactor.slice(this.#kv.index, this.#kv.rows, keysMax, ordinals =>
+      this.#watchLog.dropping(ordinals),
+    )
   }
 
   hashKv(revision: Revision): HashJob {

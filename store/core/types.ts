@@ -169,6 +169,8 @@ export interface LeaseLeasesResponse {
 }
 
 export interface WatchRequest extends KeyRange {
+  /** Further ranges of the same watch; an event in several of them comes once. */
+  readonly moreRanges?: readonly KeyRange[]
   /** 0 or absent: from now on. */
   readonly startRevision?: Revision
   readonly prevKv?: boolean
@@ -184,12 +186,14 @@ export interface WatchEvent {
   readonly prevKv: KeyValue | null
 }
 
-/** All events of one revision stand in one batch. */
+/** All events of one revision stand in one batch, or in consecutive ones that say `more`. */
 export interface WatchBatch {
-  /** Everything up to and including this revision has been delivered. */
+  /** Everything up to and including this revision has been delivered, unless there is more of it. */
   readonly revision: Revision
   /** Empty: progress. */
   readonly events: readonly WatchEvent[]
+  /** The next batch begins with further events of the same revision. */
+  readonly more?: boolean
 }
 
 export interface MemberStatus {

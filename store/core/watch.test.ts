@@ -48,7 +48,7 @@ test('A watch from the future emits nothing earlier, and no progress either.', (
   const { watcher, state } = open(driver, { ...all, startRevision: 4 })
   expect(drain(watcher)).toEqual([])
   driver.put('a', '2')
-  expect([state.woken, watcher.progress()]).toEqual([0, null])
+  expect([state.woken, watcher.progress(1)]).toEqual([0, null])
   driver.put('a', '3')
   expect(state.woken).toBe(0)
   driver.put('a', '4')
@@ -164,17 +164,17 @@ test('A slow watcher is told of a compaction only when what it needs is gone.', 
   expect(() => drain(build(2))).toThrow(expect.objectContaining({ compactRevision: 8 }))
 })
 
-test('Progress is given when everything was delivered, and speaks of the current revision.', () => {
+test('Progress is what has been delivered, and is given once that is as much as was asked for.', () => {
   const driver = new Driver()
   const { watcher } = open(driver, { key: bytes('a') })
   drain(watcher)
   driver.put('b', 'unrelated')
-  expect(watcher.progress()).toEqual({ revision: 2, events: [] })
+  expect([watcher.progress(1), watcher.progress(2), watcher.progress(3)]).toEqual([2, 2, null])
   expect(watcher.nextRevision).toBe(3)
   driver.put('a', '1')
-  expect(watcher.progress()).toBeNull()
+  expect([watcher.progress(2), watcher.progress(3)]).toEqual([2, null])
   drain(watcher)
-  expect(watcher.progress()).toEqual({ revision: 3, events: [] })
+  expect(watcher.progress(3)).toBe(3)
 })
 
 test('A closed watcher is neither woken nor read, and its place is given back.', () => {

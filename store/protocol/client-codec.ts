@@ -4,7 +4,7 @@
 import { unreachable } from '../../platform/errors.js'
 import type { PackedValue } from '../../platform/msgpack.js'
 import { packArray } from '../../platform/msgpack.js'
-import type { WatchRequest } from '../core/types.js'
+import type { KeyRange, WatchRequest } from '../core/types.js'
 import { ProtocolError, clientCode, protocolLimits } from './messages.js'
 import type { ClientMessage } from './messages.js'
 import {
@@ -23,6 +23,7 @@ import {
   asFields,
   asFlag,
   asInt,
+  asList,
   asText,
   asUint,
   frameRules,
@@ -191,20 +192,35 @@ function encodeWatch(request: WatchRequest): PackedValue {
       (request.progressNotify === true ? watchBit.progressNotify : 0) |
       (request.noPut === true ? watchBit.noPut : 0) |
       (request.noDelete === true ? watchBit.noDelete : 0),
+    (request.moreRanges ?? []).map(({ key, end }) => [key, end ?? null]),
   ]
 }
 
 /** Copies its keys: a watch outlives its frame. */
 function decodeWatch(body: unknown): WatchRequest {
-  const fields = asFields(body, 4, 'watch')
+  const fields = asFields(body, 5, 'watch')
   const bits = asBits(fields[3], 15, 'watch flags')
-  const key = Buffer.from(asBytes(fields[0], 'watch key'))
+  const moreRanges = asList(fields[4], 'watch ranges')
+  if (moreRanges.length >= protocolLimits.watchRangesMax) {
+    throw new ProtocolError(`a watch of more than ${protocolLimits.watchRangesMax} ranges`)
+  }
   return {
-    ...(fields[1] === null ? { key } : { key, end: Buffer.from(asBytes(fields[1], 'watch end')) }),
+    ...decodeWatchedRange(fields[0], fields[1]),
+    ...(moreRanges.length === 0 ? {} : { moreRanges: moreRanges.map(decodeMoreRange) }),
     startRevision: asUint(fields[2], 'watch startRevision'),
     prevKv: (bits & watchBit.prevKv) !== 0,
     progressNotify: (bits & watchBit.progressNotify) !== 0,
     noPut: (bits & watchBit.noPut) !== 0,
     noDelete: (bits & watchBit.noDelete) !== 0,
   }
+}
+
+function decodeMoreRange(value: unknown): KeyRange {
+  const fields = asFields(value, 2, 'watch range')
+  return decodeWatchedRange(fields[0], fields[1])
+}
+
+function decodeWatchedRange(key: unknown, end: unknown): KeyRange {
+  const start = Buffer.from(asBytes(key, 'watch key'))
+  return end === null ? { key: start } : { key: start, end: Buffer.from(asBytes(end, 'watch end')) }
 }

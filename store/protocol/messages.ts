@@ -59,6 +59,8 @@ export const protocolLimits = {
   /** Requests sent on a link and not answered. */
   inFlightMax: 16_384,
   watchesMax: 4_096,
+  /** Ranges of one watch. */
+  watchRangesMax: 1_024,
   /** Credit that a watch may hold. */
   creditBytesMax: 64 * 1024 * 1024,
   /** Text fields: names, versions, error messages. */

@@ -9,6 +9,7 @@ import { etcdMethods } from '../etcd/services.js'
 import { protocolLimits, protocolPath } from '../protocol.js'
 import { answerHttp } from './http-status.js'
 import { leaseTickMs } from './lease-desk.js'
+import { LinkWatches } from './link-watches.js'
 import { Maintenance } from './maintenance.js'
 import { StoreService } from './service.js'
 import type { ServiceParts } from './service.js'
@@ -156,11 +157,10 @@ export class ClientPort {
       handle: (session, request) => this.#service.handle(session, request),
       makePump: session =>
         new WatchPump({
-          link,
           machine,
           clock: options.clock,
           progressMs: options.watchProgressMs ?? watchProgressMs,
-          send: session.send,
+          output: new LinkWatches(session, session.send),
         }),
     })
   }

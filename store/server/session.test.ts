@@ -6,6 +6,7 @@ import type { Link } from '../../platform/network.js'
 import { VirtualClock } from '../../platform/testing/virtual-clock.js'
 import { MemoryBackend } from '../backend/memory.js'
 import { StoreCore } from '../core/store-core.js'
+import { LinkWatches } from './link-watches.js'
 import { Session } from './session.js'
 import { UnreadBudget } from './unread-budget.js'
 import { WatchPump } from './watch-pump.js'
@@ -40,7 +41,12 @@ function sessionOver(link: Link, clock: VirtualClock): Session {
     },
     handle: () => {},
     makePump: session =>
-      new WatchPump({ link, machine, clock, progressMs: 1_000, send: session.send }),
+      new WatchPump({
+        machine,
+        clock,
+        progressMs: 1_000,
+        output: new LinkWatches(link, session.send),
+      }),
   })
 }
 

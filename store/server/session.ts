@@ -229,7 +229,7 @@ export class Session implements Requester {
         return
       }
       case 'watchCreate':
-        this.#pump.create(message)
+        this.#pump.create({ ...message, fragments: true })
         return
       case 'watchCredit':
         this.#pump.credit(message.watch, message.creditBytes)

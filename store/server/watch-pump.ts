@@ -1,66 +1,82 @@
-// The watches of one link. Each is a cursor into the store's history; events are taken from it only
-// while its client has given credit and the socket is not behind, so a slow client costs nothing
-// but its cursor. An event is packed once for all watchers that get it.
+// The watches of one client. Each is a cursor into the store's history; events are taken from it only
+// while its client has given credit and is not behind with reading, so a slow client costs nothing but
+// its cursors. Knows no protocol: a WatchOutput tells the client in its own. Counterpart: the send loop
+// of etcd's watch server.
+//
+// Progress is an answer in order: it is given when everything up to the revision of its asking has
+// gone out before it, also where a watch is behind, and also where events never cease.
 
-import { RaftsmanError } from '../../platform/errors.js'
+import { RaftsmanError, must } from '../../platform/errors.js'
 import type { Clock } from '../../platform/clock.js'
-import type { Link } from '../../platform/network.js'
-import { CompactedError } from '../core/errors.js'
 import type { Replica as Machine, Watcher } from '../core/replica.js'
-import type { WatchBatch, WatchEvent } from '../core/types.js'
-import {
-  creditOf,
-  encodeServerMessage,
-  encodeWatchEvent,
-  protocolLimits,
-  watchEventsChunks,
-} from '../protocol.js'
-import type { ClientMessage } from '../protocol.js'
-import { wireError } from './wire-error.js'
+import type { Revision, WatchBatch, WatchEvent, WatchRequest } from '../core/types.js'
+import { creditOf, protocolLimits } from '../protocol.js'
 
-/** Socket bytes above which watches wait. */
+/** Bytes that a client has not read, above which its watches wait. */
 const bufferedBytesMax = 1024 * 1024
 const bufferedRetryMs = 5
-/** Events taken for one link before other work has its turn. */
+/** Events taken for one client before other work has its turn. */
 const turnBytesMax = 1024 * 1024
+/** What a look into history that found nothing counts as. */
+const fruitlessBytes = 1024
 
-type Create = Extract<ClientMessage, { kind: 'watchCreate' }>
+/** How one client is told of its watches. What it is given first, it says first. */
+export interface WatchOutput {
+  /** Bytes that the client has not read. */
+  readonly bufferedBytes: number
+  /** The first of every watch. Events behind `revision` follow, and earlier ones if asked for. */
+  created(watch: number, revision: Revision): void
+  /**
+   * With these, everything up to `revision` has been told; with `more` only when the rest of its
+   * events has been as well, which comes before anything else of this watch.
+   */
+  events(watch: number, revision: Revision, events: readonly WatchEvent[], more: boolean): void
+  /** Everything up to `revision` has been told. */
+  progress(watch: number, revision: Revision): void
+  /** The same of all watches of the client. */
+  progressOfAll(revision: Revision): void
+  /** The last of a watch. A CompactedError says which revision there still is. */
+  ended(watch: number, error: RaftsmanError): void
+}
 
-interface LinkWatch {
+export interface NewWatch {
+  /** The client's own name for it. */
+  readonly watch: number
+  readonly request: WatchRequest
+  /** See creditOf; Infinity where the protocol has no credit. */
+  readonly creditBytes: number
+  /** The events of one revision may be told in several parts. */
+  readonly fragments: boolean
+}
+
+interface OpenWatch {
   readonly id: number
   readonly watcher: Watcher
   readonly notify: boolean
+  readonly fragments: boolean
   credit: number
-  progressWanted: boolean
+  /** A revision has been told in part. */
+  partial: boolean
+  /** Progress is owed, and has to reach this revision. */
+  progressFrom: Revision | null
   /** When something was last said about it. */
   spokeMs: number
 }
 
 export interface WatchPumpOptions {
-  readonly link: Link
   readonly machine: Machine
   readonly clock: Clock
   readonly progressMs: number
-  /** Puts a message, given in chunks, into the frame of this turn. */
-  readonly send: (...chunks: readonly Uint8Array[]) => void
-}
-
-const packedEvents = new WeakMap<WatchEvent, Uint8Array>()
-
-function packedEvent(event: WatchEvent): Uint8Array {
-  let packed = packedEvents.get(event)
-  if (packed === undefined) {
-    packed = encodeWatchEvent(event)
-    packedEvents.set(event, packed)
-  }
-  return packed
+  readonly output: WatchOutput
 }
 
 export class WatchPump {
   readonly #options: WatchPumpOptions
-  readonly #watches = new Map<number, LinkWatch>()
+  readonly #watches = new Map<number, OpenWatch>()
   /** Those with something to take, in the order of their turn. */
-  readonly #readable = new Set<LinkWatch>()
+  readonly #readable = new Set<OpenWatch>()
+  /** Progress of all is owed, and has to reach this revision. */
+  #allFrom: Revision | null = null
   #scheduled = false
   #closed = false
 
@@ -72,37 +88,33 @@ export class WatchPump {
     return this.#watches.size
   }
 
-  create(message: Create): void {
-    const { machine, clock, send } = this.#options
-    if (this.#watches.has(message.watch)) {
-      this.#end(message.watch, refused('watch-exists', 'a watch with this id exists on the link'))
-      return
-    }
-    if (this.#watches.size >= protocolLimits.watchesMax) {
-      const sentence = `more than ${protocolLimits.watchesMax} watches on one link`
-      this.#end(message.watch, refused('too-many-watches', sentence))
-      return
-    }
-    let watch: LinkWatch | null = null
+  has(id: number): boolean {
+    return this.#watches.has(id)
+  }
+
+  create({ watch: id, request, creditBytes, fragments }: NewWatch): void {
+    const { machine, clock, output } = this.#options
+    let watch: OpenWatch | null = null
     try {
-      const watcher = machine.openWatch(message.request, () => {
-        if (watch !== null) this.#mark(watch)
-      })
+      this.#checkRoom(id)
+      const watcher = machine.openWatch(request, () => this.#mark(must(watch, 'an open watch')))
       watch = {
-        id: message.watch,
+        id,
         watcher,
-        notify: message.request.progressNotify === true,
-        credit: message.creditBytes,
-        progressWanted: false,
+        notify: request.progressNotify === true,
+        fragments,
+        credit: creditBytes,
+        partial: false,
+        progressFrom: null,
         spokeMs: clock.monotonicMs(),
       }
     } catch (error) {
-      this.#end(message.watch, error)
+      if (!(error instanceof RaftsmanError)) throw error
+      output.ended(id, error)
       return
     }
-    this.#watches.set(watch.id, watch)
-    const { revision } = machine
-    send(encodeServerMessage({ kind: 'watchCreated', watch: watch.id, revision }))
+    this.#watches.set(id, watch)
+    output.created(id, machine.revision)
     this.#mark(watch)
   }
 
@@ -114,25 +126,33 @@ export class WatchPump {
     this.#mark(watch)
   }
 
-  cancel(id: number): void {
+  /** False when there is no such watch. Nothing more is said of it. */
+  cancel(id: number): boolean {
     const watch = this.#watches.get(id)
-    if (watch !== undefined) this.#drop(watch)
+    if (watch === undefined) return false
+    this.#drop(watch)
+    return true
   }
 
   progress(id: number): void {
     const watch = this.#watches.get(id)
-    if (watch === undefined) return
-    watch.progressWanted = true
-    this.#mark(watch)
+    if (watch !== undefined) this.#owe(watch)
   }
 
-  /** Says how far idle watches are that asked to be told. */
+  progressOfAll(): void {
+    this.#allFrom = this.#options.machine.revision
+    this.#schedule()
+  }
+
+  /** Once a second or so: says how far idle watches are that asked to be told. */
   tick(nowMs: number): void {
     for (const watch of this.#watches.values()) {
-      if (!watch.notify || nowMs - watch.spokeMs < this.#options.progressMs) continue
-      watch.progressWanted = true
-      this.#mark(watch)
+      const due = watch.notify && nowMs - watch.spokeMs >= this.#options.progressMs
+      if (due) this.#owe(watch)
+      // One that waits for the future is woken by no event.
+      else if (watch.progressFrom !== null) this.#mark(watch)
     }
+    if (this.#allFrom !== null) this.#schedule()
   }
 
   close(): void {
@@ -140,9 +160,28 @@ export class WatchPump {
     for (const watch of this.#watches.values()) watch.watcher.close()
     this.#watches.clear()
     this.#readable.clear()
+    this.#allFrom = null
   }
 
-  #mark(watch: LinkWatch): void {
+  #checkRoom(id: number): void {
+    if (this.#watches.has(id)) {
+      throw refused('watch-exists', 'a watch with this id exists on the link')
+    }
+    if (this.#watches.size >= protocolLimits.watchesMax) {
+      throw refused(
+        'too-many-watches',
+        `more than ${protocolLimits.watchesMax} watches on one link`,
+      )
+    }
+  }
+
+  /** What is owed already is not put off. */
+  #owe(watch: OpenWatch): void {
+    watch.progressFrom ??= this.#options.machine.revision
+    this.#mark(watch)
+  }
+
+  #mark(watch: OpenWatch): void {
     this.#readable.add(watch)
     this.#schedule()
   }
@@ -150,12 +189,12 @@ export class WatchPump {
   #schedule(): void {
     if (this.#scheduled || this.#closed) return
     this.#scheduled = true
-    const { clock, link } = this.#options
+    const { clock, output } = this.#options
     const run = () => {
       this.#scheduled = false
       if (!this.#closed) this.#pump()
     }
-    if (link.bufferedBytes > bufferedBytesMax) clock.setTimer(bufferedRetryMs, run)
+    if (output.bufferedBytes > bufferedBytesMax) clock.setTimer(bufferedRetryMs, run)
     else clock.defer(run)
   }
 
@@ -163,71 +202,77 @@ export class WatchPump {
     let bytes = 0
     // Each watch in turn gives one batch and goes behind the others.
     for (const watch of this.#readable) {
-      if (bytes > turnBytesMax || this.#options.link.bufferedBytes > bufferedBytesMax) break
+      if (bytes > turnBytesMax || this.#options.output.bufferedBytes > bufferedBytesMax) break
       this.#readable.delete(watch)
-      if (watch.credit <= 0) continue
-      const taken = this.#take(watch)
+      const taken = this.#turnOf(watch)
       if (taken === null) continue
-      bytes += taken
+      bytes += Math.max(taken, fruitlessBytes)
       this.#readable.add(watch)
-      if (taken === 0) bytes += 1024
     }
+    this.#payProgressOfAll()
     if (this.#readable.size > 0) this.#schedule()
   }
 
   /** Bytes taken from one watch; null when there is nothing more for now. */
-  #take(watch: LinkWatch): number | null {
+  #turnOf(watch: OpenWatch): number | null {
+    // Without credit it still owes what it has delivered already.
+    this.#payProgress(watch)
+    if (watch.credit <= 0) return null
     let batch: WatchBatch | null
     try {
-      batch = watch.watcher.next(Math.min(watch.credit, protocolLimits.partBytes))
-      if (batch === null && watch.progressWanted) {
-        const progress = watch.watcher.progress()
-        if (progress !== null) this.#send(watch, progress)
-      }
+      const bytesMax = Math.min(watch.credit, protocolLimits.partBytes)
+      batch = watch.watcher.next(bytesMax, watch.fragments)
     } catch (error) {
+      if (!(error instanceof RaftsmanError)) throw error
       this.#drop(watch)
-      this.#end(watch.id, error)
+      this.#options.output.ended(watch.id, error)
       return null
     }
-    if (batch === null) return null
-    return batch.events.length === 0 ? 0 : this.#send(watch, batch)
+    const taken = batch === null ? null : this.#send(watch, batch)
+    this.#payProgress(watch)
+    return taken
   }
 
-  #send(watch: LinkWatch, batch: WatchBatch): number {
-    const { send, clock } = this.#options
-    watch.spokeMs = clock.monotonicMs()
-    if (batch.events.length === 0) watch.progressWanted = false
-    let part: Uint8Array[] = []
-    let partBytes = 0
-    let total = 0
-    for (const event of batch.events) {
-      if (partBytes > protocolLimits.partBytes) {
-        send(...watchEventsChunks(watch.id, batch.revision, true, part))
-        part = []
-        partBytes = 0
-      }
-      const packed = packedEvent(event)
-      part.push(packed)
-      partBytes += packed.length
-      total += creditOf(event.kv) + (event.prevKv === null ? 0 : creditOf(event.prevKv))
+  #payProgress(watch: OpenWatch): void {
+    if (watch.progressFrom === null || watch.partial) return
+    const revision = watch.watcher.progress(watch.progressFrom)
+    if (revision === null) return
+    watch.progressFrom = null
+    watch.spokeMs = this.#options.clock.monotonicMs()
+    this.#options.output.progress(watch.id, revision)
+  }
+
+  #payProgressOfAll(): void {
+    if (this.#allFrom === null) return
+    let { revision } = this.#options.machine
+    for (const { watcher, partial } of this.#watches.values()) {
+      const reached = partial ? null : watcher.progress(this.#allFrom)
+      if (reached === null) return
+      revision = Math.min(revision, reached)
     }
-    send(...watchEventsChunks(watch.id, batch.revision, false, part))
-    watch.credit -= total
-    return total
+    this.#allFrom = null
+    this.#options.output.progressOfAll(revision)
   }
 
-  #drop(watch: LinkWatch): void {
+  #send(watch: OpenWatch, { revision, events, more }: WatchBatch): number {
+    if (events.length === 0) return 0
+    let bytes = 0
+    for (const { kv, prevKv } of events) {
+      bytes += creditOf(kv) + (prevKv === null ? 0 : creditOf(prevKv))
+    }
+    watch.partial = more === true
+    watch.credit -= bytes
+    watch.spokeMs = this.#options.clock.monotonicMs()
+    this.#options.output.events(watch.id, revision, events, watch.partial)
+    return bytes
+  }
+
+  #drop(watch: OpenWatch): void {
     this.#watches.delete(watch.id)
     this.#readable.delete(watch)
     watch.watcher.close()
-  }
-
-  #end(id: number, error: unknown): void {
-    const compactRevision = error instanceof CompactedError ? error.compactRevision : 0
-    const wire = wireError(error)
-    this.#options.send(
-      encodeServerMessage({ kind: 'watchEnd', watch: id, error: wire, compactRevision }),
-    )
+    // It may have been the last that others waited for.
+    if (this.#allFrom !== null) this.#schedule()
   }
 }
 
