@@ -8,4 +8,5 @@ export type {
   ReadIndexDone,
   Replica,
 } from './node-types.js'
+export type { VersionRange } from './transport/transport-options.js'
 export { raftNodeError } from './node-types.js'

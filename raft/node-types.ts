@@ -24,6 +24,7 @@ import type {
   Term,
 } from './core/types.js'
 import type { StateMachine } from './state-machine.js'
+import type { VersionRange } from './transport/transport-options.js'
 
 export interface RaftPeer {
   readonly id: NodeId
@@ -64,6 +65,8 @@ export interface RaftNodeOptions {
   readonly entriesKept: number
   /** Bytes after which the log goes on in the next file; 64 MiB when absent. */
   readonly segmentBytes?: number
+  /** Versions of what stands in entries that the state machine knows, told to the peers. */
+  readonly speaks?: VersionRange
   /** Departures from the usual limits of messages and memory: the simulator draws small ones. */
   readonly limits?: Partial<Omit<RaftConfig, 'id' | 'electionTicks' | 'random'>>
   /** The node has stopped for good and the process must end: what it holds may not be on disk. */
@@ -146,6 +149,8 @@ export interface Replica {
   /** Answers when another node leads, or with `timeout` after an election timeout. */
   transferLeadership(target: NodeId, done: (error: RaftsmanError | null) => void): void
   status(): RaftNodeStatus
+  /** What the peers that this node has a link to say that they speak; itself it leaves out. */
+  peerVersions(): ReadonlyMap<NodeId, VersionRange>
   /** Hands leadership over if it has it (bounded), then closes everything. */
   stop(done: () => void): void
 }

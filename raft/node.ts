@@ -8,8 +8,7 @@
 //
 // Changes of membership are asked for here and pursued in membership.ts.
 
-import { must } from '../platform/errors.js'
-import type { RaftsmanError } from '../platform/errors.js'
+import { must, RaftsmanError } from '../platform/errors.js'
 import type { Logger } from '../platform/logger.js'
 import type { Timer } from '../platform/clock.js'
 import { Applier } from './applier.js'
@@ -45,9 +44,19 @@ import type {
   Replica,
 } from './node-types.js'
 import { raftNodeError, refusalCodes } from './node-types.js'
+import {
+  applyLagMax,
+  catchUpMsUsual,
+  closeMsMax,
+  limitsOfCore,
+  proposalBytesMax,
+  proposalsPendingBytesMax,
+  proposalsPendingMax,
+  readyRoundsMax,
+} from './node-limits.js'
 import { firstSequence, ProposalBook } from './proposal-book.js'
 import { ReadBook } from './read-book.js'
-import { cachedBytesUsual, openLog } from './recovery.js'
+import { openLog } from './recovery.js'
 import type { OpenedLog } from './recovery.js'
 import { Restore } from './restore.js'
 import { SlowFollowers } from './slow-followers.js'
@@ -56,27 +65,7 @@ import { Contacts, isMember } from './transport/contacts.js'
 import type { RefusalReason } from './transport/refusals.js'
 import { TickTime } from './tick-time.js'
 import { Transport } from './transport/transport.js'
-
-/** One larger is refused; clients of the store are held to less. */
-const proposalBytesMax = 8 * 1024 * 1024
-const proposalsPendingMax = 50_000
-const proposalsPendingBytesMax = 128 * 1024 * 1024
-/** Committed and not applied here; beyond it nothing new is taken, as in etcd. */
-const applyLagMax = 5000
-const readyRoundsMax = 16
-/** For a member that is to replace another: time for a snapshot of any size. */
-const catchUpMsUsual = 600_000
-/** How long closing waits for the log before it lets go. */
-const closeMsMax = 2000
-
-const limitsOfCore = {
-  heartbeatTicks: 1,
-  entriesBytesMaxPerMessage: 1024 * 1024,
-  inflightMessagesMax: 256,
-  inflightBytesMax: 32 * 1024 * 1024,
-  uncommittedBytesMax: 128 * 1024 * 1024,
-  cachedBytesMax: cachedBytesUsual,
-}
+import type { VersionRange } from './transport/transport-options.js'
 
 export class RaftNode implements Replica, Reconfiguration {
   private readonly options: RaftNodeOptions
@@ -325,6 +314,10 @@ export class RaftNode implements Replica, Reconfiguration {
     }
   }
 
+  peerVersions(): ReadonlyMap<NodeId, VersionRange> {
+    return this.transport?.versions ?? new Map()
+  }
+
   /** What the simulator checks after every step. */
   inspect(): { readonly status: RaftStatus; termAt(index: LogIndex): Term | null } {
     return { status: this.raft.status(), termAt: index => this.raft.termAt(index) }
@@ -438,10 +431,22 @@ export class RaftNode implements Replica, Reconfiguration {
       rounds += 1
     }
     this.transport?.flush()
-    if (this.applier.slice(entry => this.noteApplied(entry))) this.advance()
+    if (!this.apply()) return
     if (this.damagedUpTo > 0) this.noteDamage()
     if (this.writing.length === 0) this.restore.dropUnclaimed()
     if (this.applier.hasWork || raft.hasReady()) this.schedule()
+  }
+
+  /** False when the machine cannot go on, and this node has ended with it. */
+  private apply(): boolean {
+    try {
+      if (this.applier.slice(entry => this.noteApplied(entry))) this.advance()
+      return true
+    } catch (error) {
+      if (!(error instanceof RaftsmanError)) throw error
+      this.fail(error)
+      return false
+    }
   }
 
   /** What was lost is back, and this node votes again. */

@@ -19,6 +19,7 @@ import {
   encodeFrame,
   frameBytesMax,
   protocolVersion,
+  protocolVersionMin,
 } from './transport/frame-codec.js'
 import type { RefusalReason } from './transport/refusals.js'
 
@@ -136,7 +137,7 @@ const cases: readonly Case[] = [
   {
     what: 'another protocol version',
     reason: 'wrong-version',
-    sentence: `protocol version 99, spoken here is ${protocolVersion}`,
+    sentence: `protocol version 99, spoken here are ${protocolVersionMin} to ${protocolVersion}`,
     run: () => speak(greeting({ version: 99 })),
   },
   {

@@ -143,7 +143,8 @@ describe('frames', () => {
   })
 
   test.each([
-    { kind: 'welcome', challenge: 2 ** 40 },
+    { kind: 'welcome', challenge: 2 ** 40, speaks: null },
+    { kind: 'welcome', challenge: 2 ** 40, speaks: { min: 1, max: 300 } },
     { kind: 'ping' },
     { kind: 'pong' },
     { kind: 'refused', reason: 'removed-peer', detail: 'why' },

@@ -12,10 +12,15 @@ import type { Roster } from './contacts.js'
 import { packMessage, readMessage } from './message-codec.js'
 import type { RefusalReason } from './refusals.js'
 import { refusalReasons } from './refusals.js'
-import type { Peer } from './transport-options.js'
+import type { Peer, VersionRange } from './transport-options.js'
 
-/** Nodes speak with nodes of the same version; a change of any frame makes a new one. */
-export const protocolVersion = 2
+/**
+ * Of the frames; a change of any of them makes a new one. Whoever makes a link names the version, and
+ * goes back to an older one where it is refused (peer-link.ts). 3: the welcome carries what the node
+ * speaks.
+ */
+export const protocolVersion = 3
+export const protocolVersionMin = 2
 export const linkPath = '/raft'
 /** A message holds entries of about 1 MiB, or one entry of any permitted size. */
 export const frameBytesMax = 32 * 1024 * 1024
@@ -48,8 +53,11 @@ export type Frame =
     }
   /** A greeting in another version, of which only the version can be read. */
   | { readonly kind: 'foreignHello'; readonly version: number }
-  /** The first frame of messages has the number behind `challenge`. */
-  | { readonly kind: 'welcome'; readonly challenge: number }
+  /**
+   * The first frame of messages has the number behind `challenge`. `speaks` is null in a link of
+   * version 2.
+   */
+  | { readonly kind: 'welcome'; readonly challenge: number; readonly speaks: VersionRange | null }
   | { readonly kind: 'refused'; readonly reason: RefusalReason; readonly detail: string }
   | { readonly kind: 'ping' }
   | { readonly kind: 'pong' }
@@ -117,7 +125,11 @@ export function encodeFrame(frame: Exclude<Frame, { readonly kind: 'foreignHello
         frame.channel === 'messages' ? 0 : 1,
       ])
     case 'welcome':
-      return packArray([code, frame.challenge])
+      return packArray(
+        frame.speaks === null
+          ? [code, frame.challenge]
+          : [code, frame.challenge, frame.speaks.min, frame.speaks.max],
+      )
     case 'ping':
     case 'pong':
       return packArray([code])
@@ -157,7 +169,7 @@ function readFrame(code: number, fields: FieldReader): Frame {
     case codes.hello:
       return readHello(fields)
     case codes.welcome:
-      return { kind: 'welcome', challenge: fields.natural() }
+      return readWelcome(fields)
     case codes.refused:
       return readRefused(fields)
     case codes.ping:
@@ -204,13 +216,21 @@ function readFrame(code: number, fields: FieldReader): Frame {
 function readHello(fields: FieldReader): Frame {
   const version = fields.natural()
   // Only the version is promised to stand where it stands in every version.
-  if (version !== protocolVersion) return { kind: 'foreignHello', version }
+  if (version < protocolVersionMin || version > protocolVersion)
+    return { kind: 'foreignHello', version }
   const clusterId = fields.natural()
   const from = nodeId(fields.natural())
   const to = nodeId(fields.natural())
   const name = fields.text(textMax)
   const channel = fields.natural() === 0 ? 'messages' : 'snapshot'
   return { kind: 'hello', version, clusterId, from, to, name, channel }
+}
+
+function readWelcome(fields: FieldReader): Frame {
+  const challenge = fields.natural()
+  if (fields.left === 0) return { kind: 'welcome', challenge, speaks: null }
+  const min = fields.natural()
+  return { kind: 'welcome', challenge, speaks: { min, max: fields.natural() } }
 }
 
 function readRefused(fields: FieldReader): Frame {

@@ -7,12 +7,24 @@ import { MalformedFrame } from '../../platform/msgpack.js'
 import type { Link, LinkHandlers } from '../../platform/network.js'
 import { frameTooLarge } from '../../platform/network.js'
 import type { Frame } from './frame-codec.js'
-import { decodeFrame, encodeFrame, frameBytesMax, protocolVersion } from './frame-codec.js'
+import {
+  decodeFrame,
+  encodeFrame,
+  frameBytesMax,
+  protocolVersion,
+  protocolVersionMin,
+} from './frame-codec.js'
 import { sentBy } from './message-codec.js'
 import { PeerRefused } from './refusals.js'
 import { SnapshotReceiver } from './snapshot-receiver.js'
 import type { LinkOptions, Peer } from './transport-options.js'
-import { checkCertificate, handshakeMsMax, pingMs, silenceMsMax } from './transport-options.js'
+import {
+  checkCertificate,
+  firstVersions,
+  handshakeMsMax,
+  pingMs,
+  silenceMsMax,
+} from './transport-options.js'
 
 /** A snapshot link is silent while its sender reads and our sink writes. */
 const snapshotSilenceMsMax = 60_000
@@ -110,7 +122,7 @@ export class IncomingLinks {
     if (frame.kind === 'foreignHello')
       throw new PeerRefused(
         'wrong-version',
-        `protocol version ${frame.version}, spoken here is ${protocolVersion}`,
+        `protocol version ${frame.version}, spoken here are ${protocolVersionMin} to ${protocolVersion}`,
       )
     if (session.kind === 'greeting')
       throw new PeerRefused('not-greeted', `a frame ${frame.kind} before the greeting`)
@@ -177,7 +189,8 @@ export class IncomingLinks {
     checkCertificate(options, link, peer.name)
     this.replace(link, peer, hello.channel)
     const challenge = Math.floor(options.random.next() * challenges)
-    link.send(encodeFrame({ kind: 'welcome', challenge }))
+    const speaks = hello.version < 3 ? null : (options.speaks ?? firstVersions)
+    link.send(encodeFrame({ kind: 'welcome', challenge, speaks }))
     if (hello.channel === 'snapshot') return { kind: 'snapshot', peer, challenge }
     link.send(encodeFrame({ kind: 'roster', roster: options.contacts.roster() }))
     return { kind: 'messages', peer, sequence: challenge }

@@ -8,13 +8,14 @@ import type { Link } from '../../platform/network.js'
 import { MalformedFrame } from '../../platform/msgpack.js'
 import type { Message } from '../core/types.js'
 import type { Frame } from './frame-codec.js'
-import { decodeFrame, encodeFrame } from './frame-codec.js'
+import { decodeFrame, encodeFrame, protocolVersion, protocolVersionMin } from './frame-codec.js'
 import { messageBytes } from './message-codec.js'
 import { PeerRefused } from './refusals.js'
-import type { LinkOptions, Peer } from './transport-options.js'
+import type { LinkOptions, Peer, VersionRange } from './transport-options.js'
 import {
   checkCertificate,
   connectOptions,
+  firstVersions,
   helloFrame,
   pingMs,
   silenceMsMax,
@@ -36,6 +37,9 @@ export class PeerLink {
   private welcomed = false
   /** Of the last frame with messages on this link. */
   private sequence = 0
+  /** Named in the next greeting. The newest each time, for a peer may have been upgraded. */
+  private version = protocolVersion
+  private told: VersionRange | null = null
   private removed = false
   private stopped = false
   private failures = 0
@@ -56,6 +60,11 @@ export class PeerLink {
 
   get connected(): boolean {
     return this.welcomed
+  }
+
+  /** What the peer said that it speaks; null while there is no link. */
+  get speaks(): VersionRange | null {
+    return this.welcomed ? this.told : null
   }
 
   /** Leaves with the next `flush`. */
@@ -109,7 +118,7 @@ export class PeerLink {
       onOpen: link => {
         this.guarded(link, () => {
           checkCertificate(this.options, link, this.peer.name)
-          link.send(helloFrame(this.options, this.peer, 'messages'))
+          link.send(helloFrame(this.options, this.peer, 'messages', this.version))
         })
       },
       onFrame: (link, frame) => this.received(link, frame),
@@ -140,9 +149,13 @@ export class PeerLink {
     switch (frame.kind) {
       case 'welcome':
         if (this.welcomed) throw new PeerRefused('unexpected', 'a second welcome')
-        this.opened(frame.challenge)
+        this.opened(frame.challenge, frame.speaks ?? firstVersions)
         return
       case 'refused':
+        if (frame.reason === 'wrong-version' && this.version > protocolVersionMin) {
+          this.again(link)
+          return
+        }
         this.removed = frame.reason === 'removed-peer'
         this.options.onRefused(this.peer.id, frame.reason)
         link.close(`refused: ${frame.detail}`)
@@ -167,8 +180,17 @@ export class PeerLink {
     }
   }
 
-  private opened(challenge: number): void {
+  /** It does not know the version of our greeting: at once with the one before. */
+  private again(link: Link): void {
+    this.version -= 1
+    this.link = null
+    link.close('greeted again in an older version')
+    this.connect()
+  }
+
+  private opened(challenge: number, speaks: VersionRange): void {
     this.welcomed = true
+    this.told = speaks
     this.sequence = challenge
     this.removed = false
     this.failures = 0
@@ -187,6 +209,7 @@ export class PeerLink {
     }
     this.link = null
     this.welcomed = false
+    this.version = protocolVersion
     const delayMs = this.removed
       ? removedRetryMs
       : Math.min(retryMsMax, retryMsMin * 2 ** Math.min(this.failures, 10))

@@ -75,7 +75,7 @@ const frame = fc.oneof(
   fc.constantFrom<Sendable>(
     { kind: 'ping' },
     { kind: 'pong' },
-    { kind: 'welcome', challenge: 1 },
+    { kind: 'welcome', challenge: 1, speaks: { min: 1, max: 2 } },
     { kind: 'refused', reason: 'silent', detail: 'x' },
     { kind: 'roster', roster: { index: logIndex(99), members: [peer(9)] } },
     { kind: 'snapshotResume', sequence: 0 },

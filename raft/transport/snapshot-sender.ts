@@ -8,7 +8,7 @@ import { MalformedFrame } from '../../platform/msgpack.js'
 import type { Link } from '../../platform/network.js'
 import type { SnapshotSource } from '../state-machine.js'
 import type { Frame } from './frame-codec.js'
-import { decodeFrame, encodeFrame } from './frame-codec.js'
+import { decodeFrame, encodeFrame, protocolVersionMin } from './frame-codec.js'
 import { PeerRefused } from './refusals.js'
 import type { LinkOptions, Peer, SnapshotRequest } from './transport-options.js'
 import { checkCertificate, connectOptions, helloFrame } from './transport-options.js'
@@ -81,7 +81,7 @@ export class SnapshotSender {
       onOpen: link => {
         try {
           checkCertificate(options, link, peer.name)
-          link.send(helloFrame(options, peer, 'snapshot'))
+          link.send(helloFrame(options, peer, 'snapshot', protocolVersionMin))
         } catch (error) {
           if (!(error instanceof PeerRefused)) throw error
           options.refusals.note(error, link.remote)

@@ -10,7 +10,7 @@ import type { Message, NodeId } from '../core/types.js'
 import type { SnapshotSink } from '../state-machine.js'
 import type { Contacts, Roster } from './contacts.js'
 import type { Channel } from './frame-codec.js'
-import { encodeFrame, frameBytesMax, linkPath, protocolVersion } from './frame-codec.js'
+import { encodeFrame, frameBytesMax, linkPath } from './frame-codec.js'
 import type { RefusalReason, Refusals } from './refusals.js'
 import { PeerRefused } from './refusals.js'
 
@@ -23,6 +23,15 @@ export const silenceMsMax = 5000
 export const frameBytesRead = frameBytesMax + 64 * 1024
 
 export type SnapshotRequest = Extract<Message, { kind: 'snapshotRequest' }>
+
+/** Versions of what stands in log entries, which this room does not look into. */
+export interface VersionRange {
+  readonly min: number
+  readonly max: number
+}
+
+/** Of a node that does not say: what there was before nodes said. */
+export const firstVersions: VersionRange = { min: 1, max: 1 }
 
 export interface Peer {
   readonly id: NodeId
@@ -42,6 +51,8 @@ export interface TransportOptions {
   readonly network: Network
   readonly logger: Logger
   readonly metrics: Metrics
+  /** What this node tells its peers that it speaks; `firstVersions` when absent. */
+  readonly speaks?: VersionRange
   /** Messages of one frame, of a peer that has shown who it is. */
   readonly onMessages: (messages: readonly Message[]) => void
   /** A message that was given to `send` and certainly never left. */
@@ -74,10 +85,15 @@ export function connectOptions(options: TransportOptions, peer: Peer): ConnectOp
   }
 }
 
-export function helloFrame(options: TransportOptions, peer: Peer, channel: Channel): Uint8Array {
+export function helloFrame(
+  options: TransportOptions,
+  peer: Peer,
+  channel: Channel,
+  version: number,
+): Uint8Array {
   return encodeFrame({
     kind: 'hello',
-    version: protocolVersion,
+    version,
     clusterId: options.clusterId,
     from: options.id,
     to: peer.id,

@@ -2,6 +2,7 @@
 
 import { beforeEach, describe, expect, test } from 'vitest'
 import { must } from '../../platform/errors.js'
+import { packArray } from '../../platform/msgpack.js'
 import { silentLogger } from '../../platform/logger.js'
 import { seededRandom } from '../../platform/seeded-random.js'
 import { deafMetrics } from '../../platform/testing/deaf-metrics.js'
@@ -188,6 +189,42 @@ describe('messages', () => {
     clock.advance(60_000)
     expect(wires.made - made).toBeGreaterThan(30)
     expect(wires.made - made).toBeLessThan(150)
+  })
+
+  test('tell what either side speaks, for as long as there is a link', () => {
+    const one = start(1, { speaks: { min: 1, max: 2 } })
+    const two = start(2, { speaks: { min: 2, max: 5 } })
+    clock.advance(2000)
+    expect([...one.transport.versions]).toEqual([[2, { min: 2, max: 5 }]])
+    expect([...two.transport.versions]).toEqual([[1, { min: 1, max: 2 }]])
+    two.transport.close(() => {})
+    wires.cutAll()
+    clock.advance(2000)
+    expect([...one.transport.versions]).toEqual([])
+  })
+
+  test('flow to a node that knows only the version before, and again in the newest later', () => {
+    const one = start(1)
+    // What that node does with a greeting in version 3, and how it answers one in version 2.
+    wires.tamper = frame => {
+      const { kind, ...greeting } = decodeFrame(frame)
+      if (kind !== 'hello' || !('version' in greeting) || greeting.version < 3) return frame
+      return packArray([0, 99])
+    }
+    const two = start(2)
+    clock.advance(3000)
+    expect([...one.transport.versions]).toEqual([[2, { min: 1, max: 1 }]])
+    one.transport.send(beat(1))
+    one.transport.flush()
+    clock.advance(10)
+    expect(two.received).toHaveLength(1)
+    two.transport.close(() => {})
+    wires.cutAll()
+    wires.tamper = frame => frame
+    clock.advance(1)
+    start(2, { speaks: { min: 1, max: 2 } })
+    clock.advance(3000)
+    expect([...one.transport.versions]).toEqual([[2, { min: 1, max: 2 }]])
   })
 
   test('are refused from another cluster', () => {

@@ -12,7 +12,12 @@ import { IncomingLinks } from './incoming-links.js'
 import { PeerLink } from './peer-link.js'
 import { Refusals } from './refusals.js'
 import { SnapshotSender } from './snapshot-sender.js'
-import type { LinkOptions, SnapshotRequest, TransportOptions } from './transport-options.js'
+import type {
+  LinkOptions,
+  SnapshotRequest,
+  TransportOptions,
+  VersionRange,
+} from './transport-options.js'
 import { frameBytesRead, handshakeMsMax } from './transport-options.js'
 
 /**
@@ -76,6 +81,13 @@ export class Transport {
   /** Peers that have welcomed us. */
   get reachable(): readonly NodeId[] {
     return [...this.links].filter(([, link]) => link.connected).map(([id]) => id)
+  }
+
+  /** What the peers that have welcomed us say that they speak. */
+  get versions(): ReadonlyMap<NodeId, VersionRange> {
+    const versions = new Map<NodeId, VersionRange>()
+    for (const [id, { speaks }] of this.links) if (speaks !== null) versions.set(id, speaks)
+    return versions
   }
 
   /** The contacts are others now: links to new ones are made, and those to lost ones ended. */

@@ -2,9 +2,11 @@
 // from the backend on start and from a snapshot on restore, and replaced as a whole. Typed views of
 // system records (users, members, alarms) belong here, beside the records they are made from.
 
+import { assert } from '../../platform/errors.js'
 import { AuthCheck } from './auth-check.js'
 import { AuthState } from './auth-state.js'
 import { type Backend, type BackendBatch, BackendError, type StateMeta } from './backend.js'
+import { ClusterVersion } from './cluster-command.js'
 import { Compactor } from './compaction.js'
 import { RunningHash } from './hash.js'
 import { StoreError } from './errors.js'
@@ -29,6 +31,7 @@ export interface AppliedState {
   readonly auth: AuthState
   readonly authCheck: AuthCheck
   readonly members: MemberTable
+  readonly version: ClusterVersion
   readonly compactor: Compactor
   readonly leaseClock: LeaseClock
 }
@@ -39,6 +42,8 @@ export interface AppliedStateParts {
   /** Has taken everything, and has been found sound. */
   readonly builder: StateBuilder
   readonly cacheBytesMax: number
+  /** Of the cluster, that this program knows. */
+  readonly versionMax: number
   readonly leaseClock: LeaseClockConfig
   readonly onEvent: OnEvent
 }
@@ -57,6 +62,7 @@ export function makeAppliedState(parts: AppliedStateParts): AppliedState {
     auth,
     authCheck: new AuthCheck(auth, leases),
     members: new MemberTable(records),
+    version: new ClusterVersion(records, parts.versionMax),
     compactor: new Compactor(meta.compactedRows, compactRevision),
     leaseClock: new LeaseClock(leases, parts.leaseClock),
   }
@@ -69,6 +75,12 @@ function authOf(records: SystemRecords): AuthState {
     if (!(error instanceof StoreError)) throw error
     throw new BackendError('backend-corrupt', 'the stored users and roles cannot be read', error)
   }
+}
+
+/** Throws UnknownCommandError for a state that is of a later version than `versionMax`. */
+export function checkVersion({ records }: StateBuilder, versionMax: number): void {
+  const version = new ClusterVersion(new SystemRecords(records, new RunningHash()), versionMax)
+  assert(version.version <= versionMax, 'a version that is known')
 }
 
 /** Writes everything that is pending in one transaction; answers how many rows. */

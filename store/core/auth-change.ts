@@ -4,7 +4,7 @@
 
 import { unreachable } from '../../platform/errors.js'
 import type { PackedValue } from '../../platform/msgpack.js'
-import { bytes, choice, malformed, text, tuple } from './command-fields.js'
+import { bytes, choice, malformed, text, tuple, unknownCommand } from './command-fields.js'
 import { StoreError } from './errors.js'
 import { authNameBytesMax, authSecretBytes, passwordHashBytesMax } from './limits.js'
 import { isRecordName } from './system-records.js'
@@ -84,7 +84,7 @@ export function encodePermission({ access, key, end }: Permission): PackedValue[
 /** Throws StoreError `malformed`. */
 export function decodeAuthChange(fields: unknown[]): AuthChange {
   const action = actionByCode.get(fields[0])
-  if (action === undefined) malformed('a command is not known')
+  if (action === undefined) unknownCommand(fields[0])
   switch (action) {
     case 'enable':
       return { action, secret: bytes(tuple(fields, 2)[1]) }

@@ -52,6 +52,10 @@ export class AuthCheck {
         return
       case 'leaseCheckpoint':
         return
+      case 'cluster':
+        // To raise it no client can ask.
+        if (command.change.kind !== 'raise') this.root(command.by)
+        return
       case 'compact':
       case 'auth':
       case 'member':

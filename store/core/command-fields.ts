@@ -1,12 +1,17 @@
 // Reading the fields of a command, each of which may be anything: the log may hold what another
-// version wrote. Every mismatch is a StoreError `malformed`.
+// version wrote. Every mismatch is a StoreError `malformed`, which is the same on all members: the form
+// of a command never changes. A new form is a new code, and an unknown code stops the member.
 
 import { must } from '../../platform/errors.js'
-import { StoreError } from './errors.js'
+import { StoreError, UnknownCommandError } from './errors.js'
 import type { Bytes } from './types.js'
 
 export function malformed(detail: string): never {
   throw new StoreError('malformed', detail)
+}
+
+export function unknownCommand(code: unknown): never {
+  throw new UnknownCommandError(`the log holds a command of the unknown kind ${String(code)}`)
 }
 
 export function list(value: unknown, lengthMax: number): unknown[] {

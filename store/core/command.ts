@@ -10,8 +10,15 @@ import type { AppliedState, EntryContext } from './applied-state.js'
 import { decodeAuthChange, encodeAuthChange } from './auth-change.js'
 import { applyAuthCommand, type AuthCommand, type AuthResult } from './auth-command.js'
 import { authorCode, decodeAuthored, encodeAuthored, type Identity } from './author.js'
-import { list, malformed } from './command-fields.js'
-import { StoreError } from './errors.js'
+import {
+  applyClusterCommand,
+  type ClusterCommand,
+  type ClusterResult,
+  decodeClusterCommand,
+  encodeClusterCommand,
+} from './cluster-command.js'
+import { count, list, malformed, unknownCommand } from './command-fields.js'
+import { StoreError, UnknownCommandError } from './errors.js'
 import {
   applyKvCommand,
   decodeKvCommand,
@@ -40,7 +47,7 @@ import {
   txnOperationsMax,
 } from './limits.js'
 
-export type Command = (KvCommand | LeaseCommand | AuthCommand | MemberCommand) & {
+export type Command = (KvCommand | LeaseCommand | ClusterCommand | AuthCommand | MemberCommand) & {
   /** Absent: nobody who is known. That is enough while authentication is off. */
   readonly by?: Identity | 'member'
 }
@@ -50,11 +57,39 @@ export type CommandResult =
   | LeaseResult
   | AuthResult
   | MemberResult
+  | ClusterResult
   | { readonly ok: false; readonly error: StoreError }
 
 const formatVersion = 1
 /** Codes up to and with this one belong to the family. */
-const lastCode = { kv: 4, lease: 7, state: 15, auth: 31, member: 39 } as const
+const lastCode = { kv: 4, lease: 7, cluster: 9, state: 15, auth: 31, member: 39 } as const
+
+/** Versions of the commands that this program knows (cluster-command.ts). */
+export const commandVersions = { min: 1, max: 2 } as const
+
+/** The version of the cluster from which on a command may be proposed. */
+export function commandVersion({ kind, by }: Command): number {
+  if (by !== undefined) return 2
+  switch (kind) {
+    case 'put':
+    case 'deleteRange':
+    case 'txn':
+    case 'compact':
+    case 'leaseGrant':
+    case 'leaseRevoke':
+    case 'leaseCheckpoint':
+      return 1
+    case 'cluster':
+      // Who proposes it has asked all members.
+      return 0
+    case 'auth':
+    case 'member':
+      return 2
+    default:
+      return unreachable(kind)
+  }
+}
+
 const rules: UnpackRules = {
   itemsMax: 8_000_000,
   depthMax: 2 * txnOperationsMax + 8,
@@ -76,10 +111,12 @@ export function encodeCommands(commands: readonly Command[]): Uint8Array {
   return data
 }
 
-/** Reads what `encodeCommands` made. Throws StoreError `malformed`, and nothing else. */
+/** Reads what `encodeCommands` made. Throws StoreError `malformed`, or UnknownCommandError. */
 export function decodeCommands(data: Uint8Array): Command[] {
   if (data.length < 2 || data.length > entryBytesMax) malformed('of a wrong size')
-  if (data[0] !== formatVersion) malformed(`format version ${data[0]} is not known`)
+  if (data[0] !== formatVersion) {
+    throw new UnknownCommandError(`the log holds an entry of the unknown format ${data[0]}`)
+  }
   return list(unpackArray(data.subarray(1), rules), commandsPerEntryMax).map(decodeCommand)
 }
 
@@ -103,6 +140,8 @@ function encodeUnsigned(command: Command): PackedValue[] {
       return encodeAuthChange(command.change)
     case 'member':
       return encodeMemberChange(command.change)
+    case 'cluster':
+      return encodeClusterCommand(command)
     default:
       return unreachable(command)
   }
@@ -117,14 +156,15 @@ function decodeCommand(value: unknown): Command {
 function decodeUnsigned(value: unknown): Command {
   if (!Array.isArray(value)) malformed('a command is no array')
   const fields = value as unknown[]
-  const code = fields[0]
-  if (typeof code !== 'number') malformed('a command has no code')
+  const code = count(fields[0])
   if (code <= lastCode.kv) return decodeKvCommand(fields)
   if (code <= lastCode.lease) return decodeLeaseCommand(fields)
-  if (code <= lastCode.state) return malformed('a command is not known')
+  if (code <= lastCode.cluster) return decodeClusterCommand(fields)
+  if (code <= lastCode.state) return unknownCommand(code)
+  if (code === authorCode) malformed('an author of an author')
   if (code <= lastCode.auth) return { kind: 'auth', change: decodeAuthChange(fields) }
   if (code <= lastCode.member) return { kind: 'member', change: decodeMemberChange(fields) }
-  return malformed('a command is not known')
+  return unknownCommand(code)
 }
 
 /** Throws StoreError, and has then changed nothing. */
@@ -148,6 +188,8 @@ export function applyCommand(
       return applyAuthCommand(state, command, context)
     case 'member':
       return applyMemberCommand(state, command, context)
+    case 'cluster':
+      return applyClusterCommand(state, command, context)
     default:
       return unreachable(command)
   }

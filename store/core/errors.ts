@@ -88,6 +88,31 @@ const refusals = {
     grpc: 'FailedPrecondition',
     message: 'etcdserver: bad leader transferee',
   },
+  'version-too-low': {
+    grpc: 'Unavailable',
+    message: 'raftsman: not every member runs a version that knows this request',
+    retryable: true,
+  },
+  'downgrade-format': {
+    grpc: 'InvalidArgument',
+    message: 'etcdserver: wrong downgrade target version format',
+  },
+  'downgrade-target': {
+    grpc: 'InvalidArgument',
+    message: 'etcdserver: invalid downgrade target version',
+  },
+  'cluster-version-unknown': {
+    grpc: 'FailedPrecondition',
+    message: 'etcdserver: cluster version not found during downgrade',
+  },
+  'downgrade-in-progress': {
+    grpc: 'FailedPrecondition',
+    message: 'etcdserver: cluster has a downgrade job in progress',
+  },
+  'no-downgrade': {
+    grpc: 'FailedPrecondition',
+    message: 'etcdserver: no inflight downgrade job',
+  },
   'stale-leader': {
     grpc: 'FailedPrecondition',
     message: 'raftsman: proposed by a leader that has been replaced since',
@@ -198,6 +223,20 @@ export class StoreError extends RaftsmanError {
       outcome: 'not-applied',
     })
     this.grpc = refusal.grpc
+  }
+}
+
+/**
+ * The log holds what this program does not know, so a newer one wrote it. To pass over it would make
+ * a state that the other members do not have: the member stops instead.
+ */
+export class UnknownCommandError extends RaftsmanError {
+  constructor(what: string) {
+    super(`${what}; a newer version of the program is needed on this member`, {
+      code: 'version-unknown',
+      retryable: false,
+      outcome: 'unknown',
+    })
   }
 }
 

@@ -4,7 +4,17 @@
 import { unreachable } from '../../platform/errors.js'
 import type { PackedValue } from '../../platform/msgpack.js'
 import type { AppliedState, EntryContext } from './applied-state.js'
-import { bytes, choice, count, flags, list, malformed, truth, tuple } from './command-fields.js'
+import {
+  bytes,
+  choice,
+  count,
+  flags,
+  list,
+  malformed,
+  truth,
+  tuple,
+  unknownCommand,
+} from './command-fields.js'
 import { CompactedError, StoreError } from './errors.js'
 import { txnOperationsTotalMax } from './limits.js'
 import { checkPutOnState, runTxn } from './txn.js'
@@ -78,7 +88,7 @@ export function decodeKvCommand(fields: unknown[]): KvCommand {
       }
     }
     default:
-      return malformed('a command is not known')
+      return unknownCommand(fields[0])
   }
 }
 

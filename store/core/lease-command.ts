@@ -4,7 +4,7 @@
 import { assert, unreachable } from '../../platform/errors.js'
 import type { PackedValue } from '../../platform/msgpack.js'
 import type { AppliedState, EntryContext } from './applied-state.js'
-import { count, list, malformed, tuple } from './command-fields.js'
+import { count, list, malformed, tuple, unknownCommand } from './command-fields.js'
 import { StoreError } from './errors.js'
 import { leaseCheckpointsPerCommandMax } from './limits.js'
 import type { LeaseGrantResponse, LeaseId, LeaseRevokeResponse, ResponseHeader } from './types.js'
@@ -70,7 +70,7 @@ export function decodeLeaseCommand(fields: unknown[]): LeaseCommand {
     case code.checkpoint:
       return decodeCheckpoint(fields)
     default:
-      return malformed('a command is not known')
+      return unknownCommand(fields[0])
   }
 }
 

@@ -6,7 +6,7 @@
 import { unreachable } from '../../platform/errors.js'
 import type { PackedValue } from '../../platform/msgpack.js'
 import type { AppliedState, EntryContext } from './applied-state.js'
-import { count, list, malformed, text, tuple } from './command-fields.js'
+import { count, list, malformed, text, tuple, unknownCommand } from './command-fields.js'
 import { StoreError } from './errors.js'
 import { memberAddressesMax, memberTextBytesMax } from './limits.js'
 import type { MemberRecord, MemberTable } from './member-table.js'
@@ -93,7 +93,7 @@ export function decodeMemberChange(fields: unknown[]): MemberChange {
       return { kind: 'forget', id: count(id) }
     }
     default:
-      return malformed('a command is not known')
+      return unknownCommand(fields[0])
   }
 }
 

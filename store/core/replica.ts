@@ -6,6 +6,7 @@ import type { StateMachine } from '../../raft/state-machine.js'
 import type { Entry } from '../../raft/core/types.js'
 import type { AuthCheck } from './auth-check.js'
 import type { AuthView } from './auth-state.js'
+import type { ClusterVersion } from './cluster-command.js'
 import type { Command, CommandResult } from './command.js'
 import type { MemberTable } from './member-table.js'
 import type {
@@ -117,6 +118,7 @@ export interface Replica extends StateMachine {
   /** Of everything ever applied: equal on members with equal `appliedIndex`. */
   readonly stateHash: string
   readonly dbSizeBytes: number
+  readonly clusterVersion: ClusterVersion
 
   apply(entry: Entry): readonly CommandResult[]
 

@@ -4,13 +4,15 @@
 import type { RaftsmanError } from '../../platform/errors.js'
 import type { SnapshotSink } from '../../raft/state-machine.js'
 import { type Backend, BackendError, type BackendRestore, type StateMeta } from './backend.js'
-import { StoreError } from './errors.js'
+import { StoreError, UnknownCommandError } from './errors.js'
 import { SnapshotReader } from './snapshot.js'
 import { StateBuilder } from './state.js'
 
 export class RestoreSink implements SnapshotSink {
   readonly #index: number
   readonly #restore: BackendRestore
+  /** Throws where the state is of a version that this program does not know. */
+  readonly #onCheck: (builder: StateBuilder) => void
   readonly #onCommit: (meta: StateMeta, builder: StateBuilder) => void
   readonly #onVisible: () => void
   readonly #builder = new StateBuilder()
@@ -20,10 +22,12 @@ export class RestoreSink implements SnapshotSink {
   constructor(
     backend: Backend,
     index: number,
+    onCheck: (builder: StateBuilder) => void,
     onCommit: (meta: StateMeta, builder: StateBuilder) => void,
     onVisible: () => void,
   ) {
     this.#index = index
+    this.#onCheck = onCheck
     this.#onCommit = onCommit
     this.#onVisible = onVisible
     this.#restore = backend.beginRestore()
@@ -59,6 +63,7 @@ export class RestoreSink implements SnapshotSink {
       if (!this.#builder.finish(meta)) {
         throw new StoreError('snapshot-corrupt', 'its rows do not fit together')
       }
+      this.#onCheck(this.#builder)
       this.#restore.commit(meta)
       this.#state = 'committed'
       this.#onCommit(meta, this.#builder)
@@ -86,7 +91,8 @@ export class RestoreSink implements SnapshotSink {
     try {
       step()
     } catch (error) {
-      if (!(error instanceof StoreError) && !(error instanceof BackendError)) throw error
+      const known = error instanceof StoreError || error instanceof BackendError
+      if (!known && !(error instanceof UnknownCommandError)) throw error
       this.#state = 'failed'
       this.#restore.abort()
       done(error)

@@ -179,7 +179,7 @@ function withRecords(backend: Backend, records: readonly SystemRecord[]): Driver
 
 for (const [name, makeBackend] of backends) {
   test(`System records go with a snapshot into ${name}, in place of those that were there.`, () => {
-    const many = Array.from({ length: 10_000 }, (_, i) => ({
+    const many = Array.from({ length: 5_000 }, (_, i) => ({
       name: `some/user/${i}`,
       value: bytes('x'.repeat(i % 100)),
     }))
@@ -196,7 +196,8 @@ for (const [name, makeBackend] of backends) {
         .map(record => [record.name, Buffer.from(record.value).toString()])
         .sort(([a = ''], [b = '']) => (a < b ? -1 : 1))
     expect(sorted(backend.records())).toEqual(sorted([...many, large]))
-    expect(Buffer.concat(readAll(openSnapshot(to.core)))).toEqual(Buffer.concat(chunks))
+    const again = Buffer.concat(readAll(openSnapshot(to.core), 100_000))
+    expect(again.equals(Buffer.concat(chunks))).toBe(true)
   })
 }
 

@@ -357,7 +357,7 @@ test('One entry carries many commands, each answered for itself; a bad one spoil
 
 test('An entry that is no batch of commands is answered with an error and still applied.', () => {
   const { core } = new Driver()
-  const entry: Entry = { ...localEntry(1, 3, []), data: Buffer.from('garbage') }
+  const entry: Entry = { ...localEntry(1, 3, []), data: Buffer.from('\x01garbage') }
   expect(core.apply(entry)).toMatchObject([{ ok: false, error: { code: 'malformed' } }])
   expect([core.appliedIndex, core.header().raftTerm]).toEqual([1, 3])
 })

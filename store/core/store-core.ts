@@ -12,12 +12,20 @@ import {
   type AppliedState,
   type EntryContext,
   flushState,
+  checkVersion,
   makeAppliedState,
 } from './applied-state.js'
 import type { AuthCheck } from './auth-check.js'
 import type { AuthView } from './auth-state.js'
+import type { ClusterVersion } from './cluster-command.js'
 import { type Backend, BackendError, type StateMeta } from './backend.js'
-import { applyCommand, type Command, type CommandResult, decodeCommands } from './command.js'
+import {
+  applyCommand,
+  type Command,
+  type CommandResult,
+  commandVersions,
+  decodeCommands,
+} from './command.js'
 import { StoreError } from './errors.js'
 import { HashWalk } from './hash-kv.js'
 import { keyBytes } from './key-range.js'
@@ -73,6 +81,8 @@ export interface StoreCoreConfig {
   readonly snapshotsMax?: number
   /** What ranges sorted by something else than their keys may hold, all together. */
   readonly sortBytesMax?: number
+  /** Newest version of the commands that counts as known; for tests of versions to come. */
+  readonly versionMax?: number
   readonly watch?: Partial<WatchLimits>
   readonly leases?: Partial<LeaseClockConfig>
 }
@@ -86,6 +96,7 @@ const defaults = {
   pendingBytesMax: 256 * 1024 * 1024,
   snapshotsMax: 4,
   sortBytesMax: 64 * 1024 * 1024,
+  versionMax: commandVersions.max as number,
 }
 
 export class StoreCore implements Replica {
@@ -144,6 +155,10 @@ export class StoreCore implements Replica {
 
   get compactRevision(): Revision {
     return this.#kv.compactRevision
+  }
+
+  get clusterVersion(): ClusterVersion {
+    return this.#state.version
   }
 
   get stateHash(): string {
@@ -401,6 +416,7 @@ export class StoreCore implements Replica {
       this.#restoring = new RestoreSink(
         this.#backend,
         index,
+        builder => checkVersion(builder, this.#config.versionMax),
         (meta, builder) => this.#replaceState(meta, builder),
         () => this.applied(),
       )
@@ -438,6 +454,7 @@ export class StoreCore implements Replica {
       meta,
       builder,
       cacheBytesMax: this.#config.cacheBytesMax,
+      versionMax: this.#config.versionMax,
       leaseClock: { ...leaseClockDefaults, ...this.#config.leases },
       onEvent: (key, kv, previous) => this.#watchLog.append(key, kv, previous),
     })

@@ -51,6 +51,7 @@ export function checkCommand(command: Command): void {
     case 'compact':
     case 'leaseRevoke':
     case 'leaseCheckpoint':
+    case 'cluster':
       return
     default:
       unreachable(command)

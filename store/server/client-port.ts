@@ -191,6 +191,7 @@ export class ClientPort {
       }),
       clock.setTicker(sessionTickMs, () => {
         const nowMs = clock.monotonicMs()
+        service.versions.tick(service.softState)
         let watchCount = 0
         for (const session of this.#sessions.values()) {
           session.tick(nowMs, handshakeMsMax)

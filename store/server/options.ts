@@ -10,7 +10,8 @@ import type { Metrics } from '../../platform/metrics.js'
 import type { Address, Network, TlsFiles } from '../../platform/network.js'
 import type { Processes } from '../../platform/processes.js'
 import type { Random } from '../../platform/random.js'
-import type { RaftNodeOptions } from '../../raft/index.js'
+import type { RaftNodeOptions, VersionRange } from '../../raft/index.js'
+import { commandVersions } from '../core/command.js'
 import type { StoreCoreConfig } from '../core/store-core.js'
 import type { OpenState } from './state-files.js'
 
@@ -106,6 +107,11 @@ export function deriveClusterId(members: readonly StoreMember[]): number {
     .update(`raftsman\n${lines.join('\n')}`)
     .digest()
   return digest.readUIntBE(0, 6) * 32 + (digest.readUInt8(6) >> 3) || 1
+}
+
+/** Versions of the commands that this member tells its peers it knows. */
+export function spokenBy({ tuning }: StoreServerOptions): VersionRange {
+  return { ...commandVersions, max: tuning?.core?.versionMax ?? commandVersions.max }
 }
 
 /** @throws StoreServerError */

@@ -8,7 +8,7 @@ import type { Backend } from '../core/backend.js'
 import type { StoreCore } from '../core/store-core.js'
 import type { MemberStatus } from '../core/types.js'
 import { ClientPort } from './client-port.js'
-import { StoreServerError, checkOptions, deriveClusterId } from './options.js'
+import { StoreServerError, checkOptions, deriveClusterId, spokenBy } from './options.js'
 import type { StoreServerOptions } from './options.js'
 import { openState } from './state-files.js'
 import type { OpenState } from './state-files.js'
@@ -150,6 +150,7 @@ function startRaft(
       tickMs,
       electionTicks,
       stateMachine: core,
+      speaks: spokenBy(options),
       clock,
       random,
       disk,

@@ -19,10 +19,12 @@ import type { Forwarded } from './leader-link.js'
 import { LeaseDesk } from './lease-desk.js'
 import { LongRanges } from './long-range.js'
 import type { Maintenance } from './maintenance.js'
+import { spokenBy } from './options.js'
 import type { StoreServerOptions } from './options.js'
 import { ReadBatcher } from './read-batcher.js'
 import type { Requester } from './requester.js'
 import { UnreadBudget } from './unread-budget.js'
+import { VersionDesk } from './version-desk.js'
 import { WriteBatcher, diskFull, tooManyRequests } from './write-batcher.js'
 
 /** Committed entries that this member has still to apply, above which it takes no more work. */
@@ -44,6 +46,7 @@ export class StoreService {
   /** What clients have not read, all together. */
   readonly unread = new UnreadBudget()
   readonly ranges: LongRanges
+  readonly versions: VersionDesk
   stopping = false
   readonly #parts: ServiceParts
   readonly #clock: Clock
@@ -61,7 +64,14 @@ export class StoreService {
     this.#network = options.network
     const { role, leader, term } = raft.status()
     this.#softState = { role, leader, term }
-    this.writes = new WriteBatcher(raft, options.clock)
+    this.versions = new VersionDesk({
+      id: options.id,
+      speaks: spokenBy(options),
+      raft,
+      machine,
+      writes: () => this.writes,
+    })
+    this.writes = new WriteBatcher(raft, options.clock, command => this.versions.admit(command))
     this.reads = new ReadBatcher(raft, options.clock)
     this.ranges = new LongRanges({ machine, clock: options.clock, unread: this.unread })
     this.leases = new LeaseDesk({
@@ -88,6 +98,7 @@ export class StoreService {
 
   leaderChanged(softState: SoftState): void {
     this.#softState = softState
+    this.versions.tick(softState)
     if (this.#leaderLink !== null && this.#leaderLink.memberId !== softState.leader) {
       this.#leaderLink.retire()
       this.#leaderLink = null

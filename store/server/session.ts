@@ -19,6 +19,7 @@ import {
 import type { Answer, ClientMessage, Request, Welcome, WireError } from '../protocol.js'
 import type { Principal, Requester } from './requester.js'
 import type { UnreadBudget } from './unread-budget.js'
+import { answerOf } from './command-answer.js'
 import type { WatchPump } from './watch-pump.js'
 import { wireError } from './wire-error.js'
 import { tooManyRequests } from './write-batcher.js'
@@ -125,10 +126,7 @@ export class Session implements Requester {
       this.fail(id, result.error)
       return
     }
-    assert(result.kind !== 'leaseCheckpoint', 'no client asks for checkpoints')
-    assert(result.kind !== 'auth', 'no client can ask for changes of users yet')
-    assert(result.kind !== 'member', 'members are changed through the desk for them')
-    this.answer({ ...result, id })
+    this.answer(answerOf(result, id))
   }
 
   notWritten(id: number, error: RaftsmanError): void {

@@ -6,6 +6,7 @@ import type { Disk } from '../../platform/disk.js'
 import type { Logger } from '../../platform/logger.js'
 import { BackendError } from '../core/backend.js'
 import type { Backend } from '../core/backend.js'
+import { UnknownCommandError } from '../core/errors.js'
 import { StoreCore } from '../core/store-core.js'
 import type { StoreCoreConfig } from '../core/store-core.js'
 import { SqliteBackend } from '../backend/sqlite.js'
@@ -70,6 +71,7 @@ function attempt({ path, core, makeState }: StateFilesOptions): OpenState | Back
   } catch (error) {
     backend?.close()
     if (error instanceof BackendError) return error
+    if (error instanceof UnknownCommandError) return new BackendError('backend-io', error.message)
     throw error
   }
 }

@@ -31,14 +31,17 @@ interface Pending {
 export class WriteBatcher {
   readonly #raft: Raft
   readonly #clock: Clock
+  readonly #admit: (command: Command) => void
   #turn: Pending[] = []
   #scheduled = false
   #commands = 0
   #bytes = 0
 
-  constructor(raft: Raft, clock: Clock) {
+  /** `admit` throws for what may not stand in the log yet. */
+  constructor(raft: Raft, clock: Clock, admit: (command: Command) => void) {
     this.#raft = raft
     this.#clock = clock
+    this.#admit = admit
   }
 
   /** Commands submitted and not answered. */
@@ -51,12 +54,16 @@ export class WriteBatcher {
     return this.#turn.length === 0
   }
 
-  /** Answers later, exactly once. Throws `too-many-requests` when too much is under way. */
+  /**
+   * Answers later, exactly once. Throws `too-many-requests` when too much is under way, and what
+   * `admit` throws.
+   */
   submit(command: Command, origin: WriteOrigin, token: number): void {
     const bytes = commandBytes(command)
     if (this.#commands >= pendingCommandsMax || this.#bytes + bytes > pendingBytesMax) {
       throw tooManyRequests()
     }
+    this.#admit(command)
     this.#commands += 1
     this.#bytes += bytes
     this.#turn.push({ command, bytes, origin, token })
@@ -143,6 +150,7 @@ function unsignedBytes(command: Command): number {
     case 'compact':
     case 'leaseGrant':
     case 'leaseRevoke':
+    case 'cluster':
       return 32
     case 'leaseCheckpoint':
       return 32 + command.checkpoints.length * 18

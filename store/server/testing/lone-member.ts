@@ -3,9 +3,15 @@
 
 import type { Clock } from '../../../platform/clock.js'
 import { quietPlatform } from '../../../platform/testing/quiet-platform.js'
-import type { SoftState } from '../../../raft/core/types.js'
+import type { NodeId, SoftState } from '../../../raft/core/types.js'
 import { logIndex, nodeId, term } from '../../../raft/core/types.js'
-import type { ProposalDone, RaftNodeStatus, ReadIndexDone, Replica } from '../../../raft/index.js'
+import type {
+  ProposalDone,
+  RaftNodeStatus,
+  ReadIndexDone,
+  Replica,
+  VersionRange,
+} from '../../../raft/index.js'
 import { raftNodeError } from '../../../raft/index.js'
 import { MemoryBackend } from '../../backend/memory.js'
 import { StoreCore } from '../../core/store-core.js'
@@ -91,6 +97,10 @@ export class LoneReplica implements Replica {
       diskFull: this.full,
       damaged: false,
     }
+  }
+
+  peerVersions(): ReadonlyMap<NodeId, VersionRange> {
+    return new Map()
   }
 
   stop(done: () => void): void {

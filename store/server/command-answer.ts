@@ -1,0 +1,26 @@
+// What became of a command, as the answer to the client that asked for it.
+
+import { InvariantViolation, unreachable } from '../../platform/errors.js'
+import type { CommandResult } from '../core/command.js'
+import type { Answer } from '../protocol.js'
+
+type Done = Extract<CommandResult, { readonly ok: true }>
+
+export function answerOf(result: Done, id: number): Answer {
+  switch (result.kind) {
+    case 'leaseCheckpoint':
+    case 'cluster':
+    case 'auth':
+    case 'member':
+      throw new InvariantViolation(`no client can ask for a command of the kind ${result.kind}`)
+    case 'put':
+    case 'deleteRange':
+    case 'txn':
+    case 'compact':
+    case 'leaseGrant':
+    case 'leaseRevoke':
+      return { ...result, id }
+    default:
+      return unreachable(result)
+  }
+}

@@ -1,0 +1,57 @@
+// Members of two versions of the program in one cluster. The older one is this program told to know
+// only the older commands.
+
+import { afterAll, beforeAll, expect, it } from 'vitest'
+
+import { clientOf, utf8 } from './testing/clients.js'
+import { Trio } from './testing/trio.js'
+
+let trio: Trio
+const known = new Map([
+  [1, 2],
+  [2, 2],
+  [3, 1],
+])
+
+beforeAll(async () => {
+  trio = await Trio.start(({ id }) => ({
+    tickMs: 50,
+    tuning: { core: { versionMax: known.get(id) ?? 2 } },
+  }))
+})
+
+afterAll(() => trio.stop())
+
+const versions = () => [1, 2, 3].map(id => trio.server(id).inspect().core.clusterVersion.version)
+
+it('stays at the version that the oldest member knows, and serves what that version has', async () => {
+  const client = clientOf(trio.endpoints(3))
+  await client.put({ key: utf8('a'), value: utf8('1') })
+  await client.put({ key: utf8('a'), value: utf8('2') })
+  client.close()
+  // Both newer members have heard from all by now, or else could not know better.
+  await trio.until(() => trio.server(1).inspect().raft.peerVersions().size === 2)
+  expect(versions()).toEqual([1, 1, 1])
+})
+
+it('goes up by itself when the last member has been upgraded', async () => {
+  await trio.stopMember(3)
+  known.set(3, 2)
+  await trio.startMember(3)
+  await trio.until(() => versions().every(version => version === 2))
+})
+
+it('is not joined by an older program, which says what it lacks', async () => {
+  await trio.stopMember(3)
+  known.set(3, 1)
+  // Its state may not have come as far as the change of version, and then its log has it.
+  const told = await trio.startMember(3).then(
+    async () => {
+      await trio.until(() => trio.fatal.length > 0)
+      return trio.fatal.splice(0)[0]?.message
+    },
+    (error: unknown) => String(error),
+  )
+  expect(told).toContain('the cluster is at version 2 of the commands, and this program knows 1')
+  known.set(3, 2)
+})
