@@ -25,6 +25,8 @@ export class FaultAtlas {
   readonly damaged = new Set<number>()
   /** Machines that were ever damaged: what a repair leaves of their logs begins where it must. */
   readonly everDamaged = new Set<number>()
+  /** Left the cluster with damage that they had not noticed. */
+  private readonly discarded = new Set<number>()
   private readonly options: AtlasOptions
   /** The life in which each was hit; null when it was down. */
   private readonly hitIn = new Map<number, SimProcess | null>()
@@ -61,6 +63,11 @@ export class FaultAtlas {
     this.hitIn.set(victim.id, victim.process)
   }
 
+  /** Damage may be more than it can tell from forgotten promises. */
+  mayRefuse(id: number): boolean {
+    return this.damaged.has(id) || this.discarded.has(id)
+  }
+
   /** Looks whether those that were hit have noticed and are whole again, or are gone for good. */
   look(): void {
     const { membership, machine, segmentBytes } = this.options
@@ -73,8 +80,11 @@ export class FaultAtlas {
       const member = confState?.voters.includes(nodeId(id)) !== false
       const noticed = process !== null && process !== this.hitIn.get(id)
       const whole = noticed && node !== null && !node.status().damaged
-      if (!member || (whole && durableLog(machine(id), segmentBytes) !== null))
+      if (whole && durableLog(machine(id), segmentBytes) !== null) this.damaged.delete(id)
+      else if (!member) {
         this.damaged.delete(id)
+        this.discarded.add(id)
+      }
     }
   }
 }

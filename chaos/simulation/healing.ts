@@ -104,7 +104,10 @@ export class Healing {
       [...counts]
         .filter(([fact]) => fact.startsWith('log: disk stalls'))
         .reduce((sum, [, times]) => sum + times, 0)
+    // And one that a change on its way has removed stops leading.
+    const membership = () => JSON.stringify(this.options.invariants.membership)
     const term = () => Math.max(0, ...members().map(({ node }) => node?.status().term ?? 0))
+    const membershipBefore = membership()
     this.options.runUntil(this.options.scheduler.nowMs + 4 * electionMs)
     const before = term()
     const stalledBefore = stalls()
@@ -117,7 +120,7 @@ export class Healing {
           'stable-leader',
           () => `${name} leads on, and has heard no quorum for ten election timeouts`,
         )
-    if (term() === before || stalls() > stalledBefore) return
+    if (term() === before || stalls() > stalledBefore || membership() !== membershipBefore) return
     const names = members().map(({ name }) => name)
     throw new SimulationFailure(
       'stable-leader',

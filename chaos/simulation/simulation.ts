@@ -53,6 +53,8 @@ export class Simulation {
   private readonly acknowledgedListeners = new Set<(leader: Machine) => void>()
   /** Faults strike. */
   private active = true
+  /** Damage that its machine has not met yet. */
+  private readonly latent = new Set<() => void>()
   private faultNumber = 0
   private pid = 100
 
@@ -145,7 +147,7 @@ export class Simulation {
         // Damage that its own log cannot tell from forgotten promises: the machine says so, and is
         // replaced. Nobody else may refuse to start.
         const beyondRepair = error.code === 'log-corrupt' || error.code === 'start-failed'
-        if (beyondRepair && this.atlas.damaged.has(machine.id)) {
+        if (beyondRepair && this.atlas.mayRefuse(machine.id)) {
           this.coverage.mark('given up as damaged')
           machine.retire()
           return
@@ -167,6 +169,8 @@ export class Simulation {
     this.checkpoints()
     this.runUntil(this.swarm.untilMs)
     this.active = false
+    // What rots unseen comes to light now at the latest: nothing more may fall while the healed are watched.
+    for (const notice of this.latent) notice()
     const healing = new Healing({
       fleet: this.fleet,
       network: this.network,
@@ -262,10 +266,13 @@ export class Simulation {
     if (latentMs === 0) victim.kill()
     if (!damageLog(victim, random, how)) return false
     this.atlas.hit(victim)
-    this.scheduler.after(latentMs, 'fault', null, () => {
+    const notice = () => {
+      if (!this.latent.delete(notice)) return
       victim.kill()
       victim.startLater(between(random, 0, 1000))
-    })
+    }
+    this.latent.add(notice)
+    this.scheduler.after(latentMs, 'fault', null, notice)
     return true
   }
 
