@@ -210,6 +210,16 @@ export function grpcStatusOf(code: string): GrpcStatus | null {
   return Object.hasOwn(refusals, code) ? refusals[code as StoreErrorCode].grpc : null
 }
 
+/** The code whose text a message is, or begins with; null for others. */
+export function storeErrorCodeOf(message: string): StoreErrorCode | null {
+  return (
+    storeErrorCodes.find(code => {
+      const { message: text } = refusals[code]
+      return message === text || message.startsWith(`${text}: `)
+    }) ?? null
+  )
+}
+
 /** A request the store refused without effect. `detail` is for people and goes behind the text. */
 export class StoreError extends RaftsmanError {
   declare readonly code: StoreErrorCode

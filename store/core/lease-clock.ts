@@ -34,8 +34,13 @@ export const leaseClockDefaults: LeaseClockConfig = {
 
 interface Deadline {
   atMs: number
+  /** Of the one heap entry that is its own; others of the same id belong to leases of the past. */
+  queuedMs: number
   revoking: boolean
 }
+
+/** Entries without a deadline beyond this many, and beyond as many as there are others, are dropped. */
+const staleEntriesMax = 64
 
 interface HeapEntry {
   readonly atMs: number
@@ -61,6 +66,18 @@ export class LeaseClock {
 
   granted(id: LeaseId): void {
     if (this.#term !== 0) this.#fresh.push(id)
+  }
+
+  /** Whoever gets its id next has a time of its own. */
+  revoked(id: LeaseId): void {
+    this.#deadlines.delete(id)
+    if (this.#heap.size <= 2 * this.#deadlines.size + staleEntriesMax) return
+    this.#heap.retain(entry => this.#deadlines.get(entry.id)?.queuedMs === entry.atMs)
+  }
+
+  /** What is held in memory. */
+  get size(): number {
+    return this.#deadlines.size + this.#heap.size
   }
 
   tick(nowMs: number, asLeader: boolean, term: number): Command[] {
@@ -120,10 +137,15 @@ export class LeaseClock {
 
   #start(lease: Lease, nowMs: number): Deadline {
     const seconds = lease.remainingSeconds || lease.ttlSeconds
-    const deadline = { atMs: nowMs + seconds * 1000, revoking: false }
+    const deadline = { atMs: nowMs + seconds * 1000, queuedMs: 0, revoking: false }
     this.#deadlines.set(lease.id, deadline)
-    this.#heap.push({ atMs: deadline.atMs, id: lease.id })
+    this.#queue(lease.id, deadline, deadline.atMs)
     return deadline
+  }
+
+  #queue(id: LeaseId, deadline: Deadline, atMs: number): void {
+    deadline.queuedMs = atMs
+    this.#heap.push({ atMs, id })
   }
 
   #revokeExpired(nowMs: number, commands: Command[]): void {
@@ -133,17 +155,13 @@ export class LeaseClock {
       if (first === undefined || first.atMs > nowMs) return
       this.#heap.pop()
       const deadline = this.#deadlines.get(first.id)
-      if (deadline === undefined) continue
-      if (this.#table.get(first.id) === undefined) {
-        this.#deadlines.delete(first.id)
-        continue
-      }
+      if (deadline === undefined || deadline.queuedMs !== first.atMs) continue
       if (deadline.atMs > nowMs) {
-        this.#heap.push({ atMs: deadline.atMs, id: first.id })
+        this.#queue(first.id, deadline, deadline.atMs)
         continue
       }
       deadline.revoking = true
-      this.#heap.push({ atMs: nowMs + this.#config.revokeRepeatMs, id: first.id })
+      this.#queue(first.id, deadline, nowMs + this.#config.revokeRepeatMs)
       commands.push({ kind: 'leaseRevoke', id: first.id, leaderTerm: this.#term })
       revokes++
     }
@@ -195,6 +213,16 @@ class DeadlineHeap {
 
   peek(): HeapEntry | undefined {
     return this.#entries[0]
+  }
+
+  get size(): number {
+    return this.#entries.length
+  }
+
+  retain(wanted: (entry: HeapEntry) => boolean): void {
+    const kept = this.#entries.filter(wanted)
+    this.#entries = []
+    for (const entry of kept) this.push(entry)
   }
 
   push(entry: HeapEntry): void {

@@ -122,7 +122,7 @@ function fence(leaderTerm: number, entryTerm: number): void {
   if (leaderTerm !== 0 && leaderTerm !== entryTerm) throw new StoreError('stale-leader')
 }
 
-function revoke({ kv }: AppliedState, id: LeaseId): void {
+function revoke({ kv, leaseClock }: AppliedState, id: LeaseId): void {
   const lease = kv.leases.get(id)
   if (lease === undefined) throw new StoreError('lease-not-found')
   kv.begin()
@@ -134,5 +134,6 @@ function revoke({ kv }: AppliedState, id: LeaseId): void {
   }
   kv.end()
   kv.leases.remove(id)
+  leaseClock.revoked(id)
   kv.hash.number(id)
 }

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import type { Command } from './command.js'
 import { bytes, Driver, text } from './testing/driver.js'
+import { LeaseTable } from './lease.js'
+import { LeaseClock, leaseClockDefaults } from './lease-clock.js'
 
 const seconds = (value: number): number => value * 1000
 
@@ -169,4 +171,43 @@ test('Many expired leases are revoked in chunks, and a revoke that got lost is r
   expect(tick(driver, seconds(7.2)).sort()).toEqual(lostIds.map(id => `revoke ${id} ok`).sort())
   expect(driver.core.leaseLeases().leases).toEqual([])
   expect(tick(driver, seconds(20))).toEqual([])
+})
+
+test('A lease that is granted anew under the id of a revoked one has its own time.', () => {
+  const driver = new Driver()
+  tick(driver, 0)
+  driver.grant(5, 10)
+  tick(driver, 0)
+  driver.run({ kind: 'leaseRevoke', id: 5, leaderTerm: 0 })
+  driver.grant(5, 100)
+  expect(driver.core.leaseTimeToLive(5, false, seconds(1)).ttlSeconds).toBe(100)
+  tick(driver, seconds(1))
+  expect(driver.core.leaseTimeToLive(5, false, seconds(2)).ttlSeconds).toBe(99)
+  expect(tick(driver, seconds(11))).toEqual([])
+  expect(tick(driver, seconds(102))).toEqual(['revoke 5 ok'])
+})
+
+test('A lease that is granted anew while the revoke of the old one is on its way is not taken for it.', () => {
+  const driver = new Driver({ leases: { revokeRepeatMs: 1000 } })
+  driver.grant(5, 10)
+  tick(driver, 0)
+  expect(driver.core.leaseTick(seconds(11), true, 1)).toHaveLength(1)
+  driver.run({ kind: 'leaseRevoke', id: 5, leaderTerm: 0 })
+  driver.grant(5, 100)
+  expect(driver.core.leaseKeepAlive(5, seconds(11.5)).ttlSeconds).toBe(100)
+  expect(tick(driver, seconds(13))).toEqual([])
+})
+
+test('Of leases that were revoked before their time nothing is kept.', () => {
+  const table = new LeaseTable([])
+  const clock = new LeaseClock(table, leaseClockDefaults)
+  clock.tick(0, true, 1)
+  for (let id = 1; id <= 10_000; id += 1) {
+    table.grant(id, 9_000_000_000)
+    clock.granted(id)
+    clock.tick(id, true, 1)
+    table.remove(id)
+    clock.revoked(id)
+  }
+  expect(clock.size).toBeLessThan(200)
 })

@@ -8,6 +8,8 @@ export const txnOperationsMax = 128
 /** Operations and compares of one transaction, all nested ones together. */
 export const txnOperationsTotalMax = 4096
 export const leaseTtlSecondsMax = 9_000_000_000
+/** No lease gets this id; it stands for ids that none can have. */
+export const nobodysLease = 2 ** 53 - 1
 export const leasesMax = 1_000_000
 /** Of one watch; each costs a place in the index of watches. */
 export const rangesPerWatchMax = 1_024

@@ -50,6 +50,7 @@ function wanted(model: Model, request: RangeRequest, revision: number) {
   const found = all
     .filter(one => minModRevision === 0 || one.mod >= minModRevision)
     .filter(one => maxCreateRevision === 0 || one.create <= maxCreateRevision)
+    .slice(0, cutsFirst(request) ? limit + 1 : undefined)
     .map((one, at) => ({ one, at }))
     .sort((a, b) => {
       const [left, right] = [rank(a.one), rank(b.one)]
@@ -63,6 +64,13 @@ function wanted(model: Model, request: RangeRequest, revision: number) {
     more: kept.length < found.length,
     count: all.length,
   }
+}
+
+/** Without an order and a choice of revisions, etcd sorts what the limit leaves. */
+function cutsFirst({ limit = 0, sortOrder, sortTarget, ...request }: RangeRequest): boolean {
+  const { minModRevision = 0, maxCreateRevision = 0 } = request
+  const unordered = sortOrder === 'none' && sortTarget !== 'key'
+  return limit > 0 && unordered && minModRevision === 0 && maxCreateRevision === 0
 }
 
 const change = fc.record({

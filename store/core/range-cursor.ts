@@ -34,7 +34,11 @@ export function walkRange(
   if (target === 'key' || request.countOnly === true || plan.bounds.single) {
     return new KeyWalk(source, plan, request.sortOrder === 'descend')
   }
-  return new SortedWalk(source, plan, { target, descend: request.sortOrder === 'descend' }, memory)
+  const order = { target, descend: request.sortOrder === 'descend', candidatesMax: 0 }
+  // As etcd has it: without an order, what is sorted is what the limit leaves of the keys in order.
+  const unordered = (request.sortOrder ?? 'none') === 'none'
+  if (unordered && plan.limit > 0 && plan.filter === null) order.candidatesMax = plan.limit + 1
+  return new SortedWalk(source, plan, order, memory)
 }
 
 /** `header` is that of the moment. */

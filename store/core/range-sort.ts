@@ -58,6 +58,8 @@ export class SortMemory {
 export interface Order {
   readonly target: Exclude<SortTarget, 'key'>
   readonly descend: boolean
+  /** Only the first ones in the order of keys are sorted; 0: all. */
+  readonly candidatesMax: number
 }
 
 interface Candidate {
@@ -152,6 +154,8 @@ export class SortedWalk implements RangeWalk {
       const version = liveAt(entry, this.revision)
       if (version === null) return true
       this.#counted++
+      const { candidatesMax } = this.#order
+      if (candidatesMax > 0 && this.#found >= candidatesMax) return this.#countKnown === null
       if (filter === null || filter(version)) this.#keep(entry, source, budget)
       return true
     })

@@ -56,11 +56,21 @@ export function readTxn(kv: Kv, txn: TxnRequest, header: MakeHeader): TxnRespons
   return run(kv, txn, path, header)
 }
 
-/** What a put outside of a transaction needs as well. Throws `key-not-found`, `lease-not-found`. */
+/**
+ * What a put needs of the state. etcd looks for the lease first, but in a transaction for the key
+ * first; clients see which. Throws `key-not-found`, `lease-not-found`.
+ */
 export function checkPutOnState(kv: Kv, put: PutRequest): void {
-  if (put.ignoreValue === true || put.ignoreLease === true) {
-    if (kv.live(keyString(put.key)) === undefined) throw new StoreError('key-not-found')
-  }
+  checkLeaseOf(kv, put)
+  checkKeyOf(kv, put)
+}
+
+function checkKeyOf(kv: Kv, put: PutRequest): void {
+  if (put.ignoreValue !== true && put.ignoreLease !== true) return
+  if (kv.live(keyString(put.key)) === undefined) throw new StoreError('key-not-found')
+}
+
+function checkLeaseOf(kv: Kv, put: PutRequest): void {
   const lease = put.lease ?? 0
   if (lease !== 0 && kv.leases.get(lease) === undefined) throw new StoreError('lease-not-found')
 }
@@ -74,24 +84,24 @@ function choosePath(kv: Kv, txn: TxnRequest): Path {
   return { succeeded, nested }
 }
 
+/** Puts first, wherever they stand, then ranges: the first refusal is the one that clients see. */
 function checkPath(kv: Kv, txn: TxnRequest, path: Path): void {
+  eachOnPath(txn, path, op => {
+    if (op.kind !== 'put') return
+    checkKeyOf(kv, op.request)
+    checkLeaseOf(kv, op.request)
+  })
+  eachOnPath(txn, path, op => {
+    if (op.kind !== 'range') return
+    checkReadable(op.request.revision ?? 0, kv.revision, kv.compactRevision)
+  })
+}
+
+function eachOnPath(txn: TxnRequest, path: Path, visit: (op: RequestOp) => void): void {
   let nested = 0
   for (const op of path.succeeded ? txn.success : txn.failure) {
-    switch (op.kind) {
-      case 'range':
-        checkReadable(op.request.revision ?? 0, kv.revision, kv.compactRevision)
-        break
-      case 'put':
-        checkPutOnState(kv, op.request)
-        break
-      case 'deleteRange':
-        break
-      case 'txn':
-        checkPath(kv, op.request, must(path.nested[nested++], 'a path for each transaction'))
-        break
-      default:
-        unreachable(op)
-    }
+    if (op.kind !== 'txn') visit(op)
+    else eachOnPath(op.request, must(path.nested[nested++], 'a path for each transaction'), visit)
   }
 }
 

@@ -10,6 +10,7 @@ import { StoreError } from './errors.js'
 import { type Bounds, boundsOf, contains, keyString } from './key-range.js'
 import {
   leaseTtlSecondsMax,
+  nobodysLease,
   requestBytesMax,
   txnOperationsMax,
   txnOperationsTotalMax,
@@ -39,7 +40,9 @@ export function checkCommand(command: Command): void {
       checkTxn(command.request)
       return
     case 'leaseGrant':
-      if (command.id <= 0) throw new StoreError('malformed', 'a lease needs an id')
+      if (command.id <= 0 || command.id >= nobodysLease) {
+        throw new StoreError('malformed', 'a lease needs an id between zero and 2^53 - 1')
+      }
       if (command.ttlSeconds > leaseTtlSecondsMax) throw new StoreError('lease-ttl-too-large')
       return
     case 'auth':

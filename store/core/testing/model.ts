@@ -55,7 +55,8 @@ export class Model {
     const before = this.versions.length
     const path: boolean[] = []
     this.#choose(txn, path)
-    this.#check(txn, [...path])
+    this.#check(txn, [...path], 'put')
+    this.#check(txn, [...path], 'range')
     const seen: string[] = []
     this.#run(txn, path, this.revision + 1, seen)
     if (this.versions.length > before) this.revision++
@@ -70,9 +71,10 @@ export class Model {
     }
   }
 
-  #check(txn: TxnRequest, path: boolean[]): void {
+  #check(txn: TxnRequest, path: boolean[], kind: 'put' | 'range'): void {
     for (const op of path.shift() ? txn.success : txn.failure) {
-      if (op.kind === 'txn') this.#check(op.request, path)
+      if (op.kind === 'txn') this.#check(op.request, path, kind)
+      if (op.kind !== kind) continue
       if (op.kind === 'range') this.read('', undefined, op.request.revision ?? 0, this.revision)
       if (op.kind === 'put' && op.request.ignoreValue === true) {
         if (this.in(text(op.request.key), undefined, Infinity).length === 0) {
