@@ -113,10 +113,10 @@ export function unary<K extends RequestKind, T, E>(
   context: EtcdContext,
   type: MessageType<T, E>,
   toRequest: (message: T) => RequestOf<K>,
-  encode: (answer: AnswerOf<K>) => Uint8Array,
+  encode: (answer: AnswerOf<K>, message: T) => Uint8Array,
 ): RpcMethod {
   return single(context, type, (call, message) => {
-    const requester = new UnaryCall<K>(context, call, encode)
+    const requester = new UnaryCall<K>(context, call, answer => encode(answer, message))
     context.service.handle(requester, toRequest(message))
   })
 }

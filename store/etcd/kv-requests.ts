@@ -3,6 +3,7 @@
 // holds none.
 
 import { CompactedError, StoreError } from '../core/errors.js'
+import { nobodysLease } from '../core/limits.js'
 import type {
   Compare,
   CompareResult,
@@ -24,8 +25,9 @@ function rangeOf(key: Uint8Array, end: Uint8Array): KeyRange {
   return end.length === 0 ? { key } : { key, end }
 }
 
-function orZero(value: number): number {
-  return value < 0 ? 0 : value
+/** Within what our log holds; nothing in the store is larger, so that the end of it will do. */
+function natural(value: number): number {
+  return Math.min(Math.max(0, value), Number.MAX_SAFE_INTEGER)
 }
 
 /** @throws StoreError */
@@ -35,17 +37,17 @@ export function rangeRequest(message: messages.RangeRequest): RangeRequest {
   if (sortOrder === undefined || sortTarget === undefined) throw new StoreError('invalid-sort')
   return {
     ...rangeOf(message.key, message.rangeEnd),
-    limit: orZero(message.limit),
-    revision: orZero(message.revision),
+    limit: natural(message.limit),
+    revision: natural(message.revision),
     sortOrder,
     sortTarget,
     serializable: message.serializable,
     keysOnly: message.keysOnly,
     countOnly: message.countOnly,
-    minModRevision: orZero(message.minModRevision),
-    maxModRevision: orZero(message.maxModRevision),
-    minCreateRevision: orZero(message.minCreateRevision),
-    maxCreateRevision: orZero(message.maxCreateRevision),
+    minModRevision: natural(message.minModRevision),
+    maxModRevision: natural(message.maxModRevision),
+    minCreateRevision: natural(message.minCreateRevision),
+    maxCreateRevision: natural(message.maxCreateRevision),
   }
 }
 
@@ -55,10 +57,9 @@ export function putRequest(message: messages.PutRequest): PutRequest {
   return { key, value, lease: knownLease(lease), prevKv, ignoreValue, ignoreLease }
 }
 
-/** Leases have positive ids here. */
+/** Ids that nobody can have here become the one that nobody gets. */
 export function knownLease(lease: number): number {
-  if (lease < 0) throw new StoreError('lease-not-found')
-  return lease
+  return lease >= 0 && lease < nobodysLease ? lease : nobodysLease
 }
 
 export function deleteRangeRequest(message: messages.DeleteRangeRequest): DeleteRangeRequest {
@@ -95,7 +96,7 @@ function compareOf(message: messages.Compare): Compare {
   if (result === undefined) throw new StoreError('malformed', 'a comparison is not known')
   const number = (operand: number | null): { result: CompareResult; operand: number } => {
     const given = operand ?? 0
-    if (given >= 0) return { result, operand: given }
+    if (given >= 0) return { result, operand: natural(given) }
     // Every number of the store is greater than one below zero.
     const holds = result === 'greater' || result === 'notEqual'
     return { result: holds ? 'notEqual' : 'equal', operand: beyond }
@@ -127,5 +128,5 @@ function compareOf(message: messages.Compare): Compare {
 /** @throws CompactedError for what can only have been compacted. */
 export function compactRevision(revision: number, compacted: number): number {
   if (revision < 0) throw new CompactedError(compacted)
-  return revision
+  return natural(revision)
 }

@@ -40,10 +40,11 @@ export function leaseMethods(context: EtcdContext): readonly (readonly [string, 
           const lease = knownLease(ID)
           return { kind: 'leaseTimeToLive', id: 0, lease, withKeys: keys, forwarded: false }
         },
-        ({ response: { header, id, ttlSeconds, grantedTtlSeconds, keys } }) =>
+        // The id as it was asked for, also where nobody can have it.
+        ({ response: { header, ttlSeconds, grantedTtlSeconds, keys } }, { ID }) =>
           messages.LeaseTimeToLiveResponse.encode({
             header,
-            ID: id,
+            ID,
             TTL: ttlSeconds,
             grantedTTL: grantedTtlSeconds,
             keys,
@@ -71,6 +72,8 @@ export function leaseMethods(context: EtcdContext): readonly (readonly [string, 
 class KeepAliveCall extends CallRequester implements RpcReceiver {
   readonly #context: EtcdContext
   #busy = false
+  /** As the client wrote it. */
+  #asked = 0
   #halfClosed = false
 
   constructor(context: EtcdContext, call: RpcCall) {
@@ -84,7 +87,8 @@ class KeepAliveCall extends CallRequester implements RpcReceiver {
     this.call.pauseReading()
     try {
       const { ID } = messages.LeaseKeepAliveRequest.decode(message)
-      const lease = ID < 0 ? 0 : ID
+      const lease = knownLease(ID)
+      this.#asked = ID
       this.#context.service.handle(this, { kind: 'leaseKeepAlive', id: 0, lease, forwarded: false })
     } catch (error) {
       if (!(error instanceof RaftsmanError)) throw error
@@ -99,9 +103,10 @@ class KeepAliveCall extends CallRequester implements RpcReceiver {
 
   override answer(answer: Answer): void {
     if (answer.kind !== 'leaseKeepAlive') return
-    const { header, id, ttlSeconds } = answer.response
+    const { header, ttlSeconds } = answer.response
     this.#busy = false
-    this.call.send(messages.LeaseKeepAliveResponse.encode({ header, ID: id, TTL: ttlSeconds }))
+    const response = { header, ID: this.#asked, TTL: ttlSeconds }
+    this.call.send(messages.LeaseKeepAliveResponse.encode(response))
     if (this.#halfClosed) this.call.end(rpcCode.ok, '')
     else this.call.resumeReading()
   }

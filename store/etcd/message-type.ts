@@ -31,6 +31,13 @@ export class IntegerTooLarge extends RaftsmanError {
 interface Budget {
   depth: number
   messages: number
+  /** Integers beyond 2^53 are taken as the nearest number. */
+  readonly rounded: boolean
+}
+
+export interface DecodeOptions {
+  /** For what another server names by 64 bits; else those are refused. */
+  readonly rounded: boolean
 }
 
 /** `T` is what is read, `E` what may be written: null and undefined are left out, as defaults are. */
@@ -61,13 +68,15 @@ export interface MessageType<T, E = T> {
   /** Of a message without fields. */
   readonly empty: () => T
   /** @throws MalformedMessage and IntegerTooLarge, and nothing else, whatever the bytes. */
-  decode(bytes: Uint8Array): T
+  decode(bytes: Uint8Array, options?: DecodeOptions): T
   encode(message: E): Uint8Array
   /** Without a length, into a message that is being written. */
   write(writer: Writer, message: E): void
   /** Up to `end`. For fields of this type. */
   read(reader: Reader, end: number, budget: Budget): T
 }
+
+const exact: DecodeOptions = { rounded: false }
 
 const wire = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const
 
@@ -121,10 +130,10 @@ export function message<F extends Fields>(
     empty,
     read,
     write,
-    decode(bytes) {
+    decode(bytes, { rounded } = exact) {
       try {
         const reader = protobuf.Reader.create(bytes)
-        return read(reader, bytes.length, { depth: 0, messages: 0 })
+        return read(reader, bytes.length, { depth: 0, messages: 0, rounded })
       } catch (error) {
         if (error instanceof RaftsmanError) throw error
         throw new MalformedMessage('the bytes are no message', error)
@@ -148,7 +157,7 @@ interface Scalar<T> {
   readonly wireType: number
   readonly initial: T
   readonly isDefault: (value: T) => boolean
-  readonly read: (reader: Reader) => T
+  readonly read: (reader: Reader, budget: Budget) => T
   readonly write: (writer: Writer, value: T) => void
 }
 
@@ -197,7 +206,7 @@ function number64(type: string, signed: boolean): Scalar<number> {
     wireType: wire.varint,
     initial: 0,
     isDefault: value => value === 0,
-    read: reader => readInteger(reader, signed),
+    read: (reader, { rounded }) => readInteger(reader, signed, rounded),
     write: signed
       ? (writer, value) => writer.int64(value)
       : (writer, value) => writer.uint64(value),
@@ -205,7 +214,7 @@ function number64(type: string, signed: boolean): Scalar<number> {
 }
 
 /** A varint of 64 bits without an object for its halves. */
-function readInteger(reader: Reader, signed: boolean): number {
+function readInteger(reader: Reader, signed: boolean, rounded: boolean): number {
   const { buf, len } = reader
   let { pos } = reader
   let low = 0
@@ -226,7 +235,7 @@ function readInteger(reader: Reader, signed: boolean): number {
   const value = negative
     ? -((~low & 0xfffffff) + 1 + (~middle & 0xfffffff) * 2 ** 28 + (~high & 0xff) * 2 ** 56)
     : low + middle * 2 ** 28 + high * 2 ** 56
-  if (!Number.isSafeInteger(value)) throw new IntegerTooLarge()
+  if (!rounded && !Number.isSafeInteger(value)) throw new IntegerTooLarge()
   return value
 }
 
@@ -237,9 +246,9 @@ function single<T>(number: number, scalar: Scalar<T>): Field<T> {
     type: scalar.type,
     repeated: false,
     initial: () => scalar.initial,
-    read(reader, wireType) {
+    read(reader, wireType, _before, budget) {
       expect(wireType, scalar.wireType)
-      return scalar.read(reader)
+      return scalar.read(reader, budget)
     },
     write(writer, value) {
       if (scalar.isDefault(value)) return
@@ -261,10 +270,10 @@ function many<T>(number: number, scalar: Scalar<T>): Field<readonly T[]> {
       // Numbers may come one by one or packed, whatever the writer's version.
       if (wireType === wire.bytes && scalar.wireType === wire.varint) {
         const end = reader.uint32() + reader.pos
-        while (reader.pos < end) values.push(counted(budget, scalar.read(reader)))
+        while (reader.pos < end) values.push(counted(budget, scalar.read(reader, budget)))
       } else {
         expect(wireType, scalar.wireType)
-        values.push(counted(budget, scalar.read(reader)))
+        values.push(counted(budget, scalar.read(reader, budget)))
       }
       return values
     },
@@ -293,6 +302,9 @@ export const bytes = (number: number) => single(number, scalars.bytes)
 export const string = (number: number) => single(number, scalars.string)
 export const bool = (number: number) => single(number, scalars.bool)
 export const int64 = (number: number) => single(number, scalars.int64)
+/** That counts or is compared: beyond 2^53, where the store has nothing, the nearest number will do. */
+export const magnitude = (number: number) =>
+  single(number, { ...scalars.int64, read: reader => readInteger(reader, true, true) })
 export const uint64 = (number: number) => single(number, scalars.uint64)
 export const uint32 = (number: number) => single(number, scalars.uint32)
 /** Its number: what a later version may add is nobody's error here. */

@@ -6,6 +6,7 @@ import {
   bytes,
   enumeration,
   int64,
+  magnitude,
   manyNested,
   message,
   nested,
@@ -41,17 +42,17 @@ export const header = nested(1, () => ResponseHeader)
 export const RangeRequest = message('etcdserverpb.RangeRequest', {
   key: bytes(1),
   rangeEnd: bytes(2),
-  limit: int64(3),
-  revision: int64(4),
+  limit: magnitude(3),
+  revision: magnitude(4),
   sortOrder: enumeration(5, 'SortOrder'),
   sortTarget: enumeration(6, 'SortTarget'),
   serializable: bool(7),
   keysOnly: bool(8),
   countOnly: bool(9),
-  minModRevision: int64(10),
-  maxModRevision: int64(11),
-  minCreateRevision: int64(12),
-  maxCreateRevision: int64(13),
+  minModRevision: magnitude(10),
+  maxModRevision: magnitude(11),
+  minCreateRevision: magnitude(12),
+  maxCreateRevision: magnitude(13),
 })
 export type RangeRequest = Decoded<typeof RangeRequest>
 
@@ -69,7 +70,7 @@ export const RangeStreamResponse = message('etcdserverpb.RangeStreamResponse', {
 export const PutRequest = message('etcdserverpb.PutRequest', {
   key: bytes(1),
   value: bytes(2),
-  lease: int64(3),
+  lease: magnitude(3),
   prevKv: bool(4),
   ignoreValue: bool(5),
   ignoreLease: bool(6),
@@ -98,11 +99,11 @@ export const Compare = message('etcdserverpb.Compare', {
   result: enumeration(1, 'CompareResult'),
   target: enumeration(2, 'CompareTarget'),
   key: bytes(3),
-  version: optional(int64(4)),
-  createRevision: optional(int64(5)),
-  modRevision: optional(int64(6)),
+  version: optional(magnitude(4)),
+  createRevision: optional(magnitude(5)),
+  modRevision: optional(magnitude(6)),
   value: optional(bytes(7)),
-  lease: optional(int64(8)),
+  lease: optional(magnitude(8)),
   rangeEnd: bytes(64),
 })
 export type Compare = Decoded<typeof Compare>
@@ -192,7 +193,7 @@ export const TxnResponse: MessageType<TxnResponse, TxnResponseInput> = message(
 )
 
 export const CompactionRequest = message('etcdserverpb.CompactionRequest', {
-  revision: int64(1),
+  revision: magnitude(1),
   physical: bool(2),
 })
 

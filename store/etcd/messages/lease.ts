@@ -1,10 +1,10 @@
 // Messages of the Lease service.
 
-import { bool, int64, manyBytes, manyNested, message, string } from '../message-type.js'
+import { bool, int64, magnitude, manyBytes, manyNested, message, string } from '../message-type.js'
 import { header } from './kv.js'
 
 export const LeaseGrantRequest = message('etcdserverpb.LeaseGrantRequest', {
-  TTL: int64(1),
+  TTL: magnitude(1),
   ID: int64(2),
 })
 
@@ -15,7 +15,7 @@ export const LeaseGrantResponse = message('etcdserverpb.LeaseGrantResponse', {
   error: string(4),
 })
 
-export const LeaseRevokeRequest = message('etcdserverpb.LeaseRevokeRequest', { ID: int64(1) })
+export const LeaseRevokeRequest = message('etcdserverpb.LeaseRevokeRequest', { ID: magnitude(1) })
 
 export const LeaseRevokeResponse = message('etcdserverpb.LeaseRevokeResponse', { header })
 

@@ -4,6 +4,7 @@ import {
   bool,
   bytes,
   int64,
+  magnitude,
   manyEnumerations,
   manyNested,
   message,
@@ -16,7 +17,7 @@ import { Event, header } from './kv.js'
 export const WatchCreateRequest = message('etcdserverpb.WatchCreateRequest', {
   key: bytes(1),
   rangeEnd: bytes(2),
-  startRevision: int64(3),
+  startRevision: magnitude(3),
   progressNotify: bool(4),
   filters: manyEnumerations(5, 'FilterType'),
   prevKv: bool(6),
