@@ -308,6 +308,23 @@ describe('an identity', () => {
   })
 })
 
+test('a watch needs the right to read all of its ranges, to their ends', () => {
+  const driver = staffed()
+  const { authCheck } = driver.core
+  const u = driver.by('u')
+  authCheck.watch(u, { ...ranged('b', 'd'), moreRanges: [ranged('e', 'g')] })
+  const wide = [
+    ranged('b', 'e'),
+    ranged('b', '\0'),
+    ranged('\0', '\0'),
+    { ...ranged('b', 'd'), moreRanges: [ranged('x', 'y')] },
+    { ...ranged('b', 'd'), moreRanges: [ranged('c', undefined), ranged('f', '\0')] },
+  ]
+  for (const request of wide) {
+    expect(() => authCheck.watch(u, request)).toThrow('permission denied')
+  }
+})
+
 describe('merged permissions', () => {
   const covers = (permitted: readonly (readonly [string, string?])[], from: string, to?: string) =>
     new KeyIntervals(permitted.map(([a, b]) => boundsOf(ranged(a, b)))).covers(

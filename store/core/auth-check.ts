@@ -16,6 +16,7 @@ import type {
   PutRequest,
   RequestOp,
   TxnRequest,
+  WatchRequest,
 } from './types.js'
 
 /**
@@ -92,9 +93,14 @@ export class AuthCheck {
     else this.root(by)
   }
 
-  /** Ranges and watches. */
   range(by: Author, range: KeyRange): void {
     if (this.#auth.enabled && by !== 'member') this.#read(this.#access(by), range)
+  }
+
+  /** All of its ranges. */
+  watch(by: Author, watch: WatchRequest): void {
+    this.range(by, watch)
+    for (const range of watch.moreRanges ?? []) this.range(by, range)
   }
 
   readTxn(by: Author, txn: TxnRequest): void {

@@ -2,7 +2,7 @@
 
 import type { AppliedState, EntryContext } from './applied-state.js'
 import type { AuthChange } from './auth-change.js'
-import type { ResponseHeader } from './types.js'
+import type { AuthResponse } from './types.js'
 
 export interface AuthCommand {
   readonly kind: 'auth'
@@ -12,7 +12,7 @@ export interface AuthCommand {
 export interface AuthResult {
   readonly ok: true
   readonly kind: 'auth'
-  readonly response: { readonly header: ResponseHeader }
+  readonly response: AuthResponse
 }
 
 /** Throws StoreError, and has then changed nothing. */
@@ -22,5 +22,6 @@ export function applyAuthCommand(
   { header }: EntryContext,
 ): AuthResult {
   auth.apply(change)
-  return { ok: true, kind: 'auth', response: { header: header(kv.revision) } }
+  const response = { header: header(kv.revision), ...auth.status, names: [], permissions: [] }
+  return { ok: true, kind: 'auth', response }
 }

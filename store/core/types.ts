@@ -231,3 +231,52 @@ export interface AuthStatus {
   /** Goes up with every change of users and roles. */
   readonly authRevision: Revision
 }
+
+/**
+ * What clients ask about users and roles. `password` null: the user has none, and only a client
+ * certificate opens it. `passwordHash` stands for a password that was hashed elsewhere: the text form
+ * of docs/auth.md.
+ */
+export type AuthRequest =
+  | { readonly action: 'status' }
+  | { readonly action: 'enable' }
+  | { readonly action: 'disable' }
+  | {
+      readonly action: 'userAdd'
+      readonly user: string
+      readonly password: string | null
+      readonly passwordHash?: string
+    }
+  | {
+      readonly action: 'userChangePassword'
+      readonly user: string
+      readonly password: string
+      readonly passwordHash?: string
+    }
+  | { readonly action: 'userGet'; readonly user: string }
+  | { readonly action: 'userList' }
+  | { readonly action: 'userDelete'; readonly user: string }
+  | { readonly action: 'userGrantRole'; readonly user: string; readonly role: string }
+  | { readonly action: 'userRevokeRole'; readonly user: string; readonly role: string }
+  | { readonly action: 'roleAdd'; readonly role: string }
+  | { readonly action: 'roleGet'; readonly role: string }
+  | { readonly action: 'roleList' }
+  | { readonly action: 'roleDelete'; readonly role: string }
+  | {
+      readonly action: 'roleGrantPermission'
+      readonly role: string
+      readonly permission: Permission
+    }
+  | { readonly action: 'roleRevokePermission'; readonly role: string; readonly range: KeyRange }
+
+export interface AuthResponse extends AuthStatus {
+  readonly header: ResponseHeader
+  /** Users, roles, or the roles of a user, in byte order; empty where none were asked for. */
+  readonly names: readonly string[]
+  readonly permissions: readonly Permission[]
+}
+
+export interface AuthenticateResponse {
+  readonly header: ResponseHeader
+  readonly token: string
+}

@@ -10,6 +10,7 @@ import type { KeyValue } from '../core/types.js'
 import type { Answer, Request, RequestKind, WireError } from '../protocol.js'
 import type { Principal, Requester } from '../server/requester.js'
 import { answerOf } from '../server/command-answer.js'
+import { principalOf } from './principal.js'
 import { wireError } from '../server/wire-error.js'
 import { refusedWithoutLeader } from './context.js'
 import type { EtcdContext } from './context.js'
@@ -35,7 +36,7 @@ export abstract class CallRequester implements Requester {
   constructor(context: EtcdContext, call: RpcCall) {
     this.#context = context
     this.call = call
-    this.principal = { commonName: call.connection.peerName }
+    this.principal = principalOf(call)
   }
 
   get open(): boolean {

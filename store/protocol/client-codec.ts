@@ -5,8 +5,9 @@ import { unreachable } from '../../platform/errors.js'
 import type { PackedValue } from '../../platform/msgpack.js'
 import { packArray } from '../../platform/msgpack.js'
 import type { KeyRange, WatchRequest } from '../core/types.js'
+import { decodeAuthRequest, encodeAuthRequest } from './auth-codec.js'
 import { ProtocolError, clientCode, protocolLimits } from './messages.js'
-import type { ClientMessage } from './messages.js'
+import type { ClientMessage, Request } from './messages.js'
 import {
   decodeDeleteRange,
   decodePut,
@@ -75,6 +76,14 @@ function clientFields(message: ClientMessage): readonly PackedValue[] {
       return [code, message.id, message.lease, message.withKeys, message.forwarded]
     case 'moveLeader':
       return [code, message.id, message.target, message.forwarded]
+    case 'authenticate':
+      return [code, message.id, message.user, message.password]
+    case 'useToken':
+      return [code, message.id, message.token]
+    case 'auth':
+      return [code, message.id, encodeAuthRequest(message.request)]
+    case 'withToken':
+      return [code, message.token, clientFields(message.request)]
     default:
       return unreachable(message)
   }
@@ -109,6 +118,10 @@ const messageFields: Readonly<Record<ClientMessage['kind'], number>> = {
   status: 2,
   memberList: 2,
   moveLeader: 4,
+  authenticate: 4,
+  useToken: 3,
+  auth: 3,
+  withToken: 3,
 }
 
 function decodeClientMessage(value: unknown): ClientMessage {
@@ -116,6 +129,7 @@ function decodeClientMessage(value: unknown): ClientMessage {
   const kind = kindByCode.get(asUint(value[0], 'message code'))
   if (kind === undefined) throw new ProtocolError(`unknown message code ${String(value[0])}`)
   const fields = asFields(value, messageFields[kind], kind)
+  if (kind === 'withToken') return decodeWithToken(fields)
   // Second in every message but `hello`: the request id or the watch id.
   const id = asUint(fields[1], `${kind} id`)
   switch (kind) {
@@ -170,9 +184,28 @@ function decodeClientMessage(value: unknown): ClientMessage {
       const forwarded = asFlag(fields[3], 'moveLeader forwarded')
       return { kind, id, target: asUint(fields[2], 'moveLeader target'), forwarded }
     }
+    case 'authenticate': {
+      const user = asText(fields[2], 'authenticate user')
+      return { kind, id, user, password: asText(fields[3], 'authenticate password') }
+    }
+    case 'useToken':
+      return { kind, id, token: asText(fields[2], 'useToken token') }
+    case 'auth':
+      return { kind, id, request: decodeAuthRequest(fields[2]) }
     default:
       return unreachable(kind)
   }
+}
+
+function decodeWithToken(fields: readonly unknown[]): ClientMessage {
+  const token = asText(fields[1], 'withToken token')
+  const inner = asList(fields[2], 'withToken request')
+  // Looked at before it is decoded: a chain of them would be followed to its end.
+  const code = asUint(inner[0], 'message code')
+  if (code < clientCode.range || code === clientCode.useToken || code === clientCode.withToken) {
+    throw new ProtocolError('withToken goes with one request')
+  }
+  return { kind: 'withToken', token, request: decodeClientMessage(inner) as Request }
 }
 
 function asCredit(value: unknown): number {

@@ -1,10 +1,13 @@
 // The messages of the native store protocol as values, and its numbers. How they stand on the wire
 // is docs/protocol.md. Counterpart: etcd's KV, Watch and Lease services, folded into one stream of
-// small messages so that many operations share one frame. Leaves out auth and membership changes.
+// small messages so that many operations share one frame.
 
 import { RaftsmanError } from '../../platform/errors.js'
 import type { Outcome } from '../../platform/errors.js'
 import type {
+  AuthRequest,
+  AuthResponse,
+  AuthenticateResponse,
   CompactionRequest,
   DeleteRangeRequest,
   DeleteRangeResponse,
@@ -100,6 +103,10 @@ export const clientCode = {
   status: 26,
   memberList: 27,
   moveLeader: 28,
+  authenticate: 44,
+  useToken: 45,
+  auth: 46,
+  withToken: 47,
 } as const
 
 /** Codes on the wire, server to client, beside the answers. */
@@ -135,6 +142,14 @@ export type Request =
   | { readonly kind: 'status'; readonly id: number }
   | { readonly kind: 'memberList'; readonly id: number }
   | (Forwardable & { readonly kind: 'moveLeader'; readonly target: number })
+  /** Answered with a token; requests do not act for the user before `useToken`. */
+  | {
+      readonly kind: 'authenticate'
+      readonly id: number
+      readonly user: string
+      readonly password: string
+    }
+  | { readonly kind: 'auth'; readonly id: number; readonly request: AuthRequest }
 
 /** Answered by the leader alone. A member passes it on once; `forwarded` stops a second hop. */
 interface Forwardable {
@@ -143,6 +158,7 @@ interface Forwardable {
 }
 
 export type RequestKind = Request['kind']
+export type AnswerKind = Answer['kind']
 
 export type ClientMessage =
   | {
@@ -164,6 +180,10 @@ export type ClientMessage =
   | { readonly kind: 'watchCredit'; readonly watch: number; readonly creditBytes: number }
   | { readonly kind: 'watchCancel'; readonly watch: number }
   | { readonly kind: 'watchProgress'; readonly watch: number }
+  /** What comes behind it on the link is done for the user of the token; empty: for nobody. */
+  | { readonly kind: 'useToken'; readonly id: number; readonly token: string }
+  /** One request for the user of another token than the link's. */
+  | { readonly kind: 'withToken'; readonly token: string; readonly request: Request }
   | Request
 
 /** What a member says of itself, first on every link. */
@@ -209,6 +229,9 @@ export type Answer =
   | { readonly kind: 'status'; readonly id: number; readonly response: MemberStatus }
   | { readonly kind: 'memberList'; readonly id: number; readonly response: MemberListResponse }
   | { readonly kind: 'moveLeader'; readonly id: number; readonly response: Headed }
+  | { readonly kind: 'authenticate'; readonly id: number; readonly response: AuthenticateResponse }
+  | { readonly kind: 'useToken'; readonly id: number; readonly response: Headed }
+  | { readonly kind: 'auth'; readonly id: number; readonly response: AuthResponse }
 
 export interface Headed {
   readonly header: ResponseHeader

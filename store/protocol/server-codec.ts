@@ -12,8 +12,9 @@ import type {
   Revision,
   WatchEvent,
 } from '../core/types.js'
+import { decodeAuthResponse, encodeAuthResponse } from './auth-codec.js'
 import { ProtocolError, answerOffset, clientCode, protocolLimits, serverCode } from './messages.js'
-import type { Answer, RequestKind, ServerMessage, Welcome, WireError } from './messages.js'
+import type { Answer, AnswerKind, ServerMessage, Welcome, WireError } from './messages.js'
 import {
   decodeKeyValue,
   decodeOptionalKeyValue,
@@ -104,7 +105,12 @@ function answerBody(answer: Answer): PackedValue {
     case 'compact':
     case 'leaseRevoke':
     case 'moveLeader':
+    case 'useToken':
       return []
+    case 'authenticate':
+      return [answer.response.token]
+    case 'auth':
+      return encodeAuthResponse(answer.response)
     case 'leaseGrant':
     case 'leaseKeepAlive':
       return [answer.response.id, answer.response.ttlSeconds]
@@ -180,9 +186,11 @@ export function decodeServerFrame(
   return unpackFrame(frame, rules).map(message => decodeServerMessage(message, member))
 }
 
-const answerKindByCode = new Map<number, RequestKind>(
+const answerKindByCode = new Map<number, AnswerKind>(
   (Object.keys(clientCode) as (keyof typeof clientCode)[])
-    .filter((kind): kind is RequestKind => clientCode[kind] >= clientCode.range)
+    .filter(
+      (kind): kind is AnswerKind => clientCode[kind] >= clientCode.range && kind !== 'withToken',
+    )
     .map(kind => [clientCode[kind] + answerOffset, kind]),
 )
 
@@ -310,8 +318,15 @@ function decodeAnswer(
     case 'compact':
     case 'leaseRevoke':
     case 'moveLeader':
+    case 'useToken':
       asFields(body, 0, `${kind} answer`)
       return { kind, id, response: { header } }
+    case 'authenticate': {
+      const token = asText(asFields(body, 1, 'authenticate answer')[0], 'token')
+      return { kind, id, response: { header, token } }
+    }
+    case 'auth':
+      return { kind, id, response: decodeAuthResponse(body, header) }
     case 'leaseGrant':
     case 'leaseKeepAlive': {
       const lease = asFields(body, 2, `${kind} answer`)

@@ -154,10 +154,13 @@ export class ClientPort {
       logger: options.logger,
       welcome: () => this.#service.welcome(),
       unread: this.#service.unread,
-      handle: (session, request) => this.#service.handle(session, request),
+      handle: (requester, request) => this.#service.handle(requester, request),
+      checkToken: (session, id) => this.#service.checkToken(session, id),
       makePump: session =>
         new WatchPump({
           machine,
+          guard: this.#service.guard,
+          asker: session,
           clock: options.clock,
           progressMs: options.watchProgressMs ?? watchProgressMs,
           output: new LinkWatches(session, session.send),

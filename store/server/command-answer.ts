@@ -10,7 +10,6 @@ export function answerOf(result: Done, id: number): Answer {
   switch (result.kind) {
     case 'leaseCheckpoint':
     case 'cluster':
-    case 'auth':
     case 'member':
       throw new InvariantViolation(`no client can ask for a command of the kind ${result.kind}`)
     case 'put':
@@ -19,6 +18,7 @@ export function answerOf(result: Done, id: number): Answer {
     case 'compact':
     case 'leaseGrant':
     case 'leaseRevoke':
+    case 'auth':
       return { ...result, id }
     default:
       return unreachable(result)

@@ -84,14 +84,19 @@ export class LeaderLink {
     return this.#closed
   }
 
-  /** Answers once, later. Throws `too-many-requests`. */
-  forward(request: Forwarded, done: ForwardDone): void {
+  /** `token` says for whom, null: for nobody. Answers once, later. Throws `too-many-requests`. */
+  forward(request: Forwarded, token: string | null, done: ForwardDone): void {
     if (this.#waiting.size >= pendingMax) throw tooManyRequests()
     this.#ids += 1
     const { clock, requestTimeoutMs } = this.#options
     const deadlineMs = clock.monotonicMs() + requestTimeoutMs
     this.#waiting.set(this.#ids, { done, kind: request.kind, deadlineMs })
-    this.#writer.add(encodeClientMessage({ ...request, id: this.#ids, forwarded: true }))
+    const forwarded = { ...request, id: this.#ids, forwarded: true }
+    this.#writer.add(
+      encodeClientMessage(
+        token === null ? forwarded : { kind: 'withToken', token, request: forwarded },
+      ),
+    )
     this.#schedule()
   }
 

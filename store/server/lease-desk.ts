@@ -58,9 +58,10 @@ export class LeaseDesk {
     }
   }
 
-  /** On the leader. */
-  keepAlive(id: number, lease: LeaseId, done: LeaseDone): void {
+  /** On the leader. `check` throws when the client may not. */
+  keepAlive(id: number, lease: LeaseId, check: () => void, done: LeaseDone): void {
     this.#confirmed(done, () => {
+      check()
       const { machine, writes, clock } = this.#options
       const renewal = machine.leaseKeepAlive(lease, clock.monotonicMs())
       const { ttlSeconds, before } = renewal
@@ -84,8 +85,15 @@ export class LeaseDesk {
   }
 
   /** On the leader: it alone knows when a lease was renewed last. */
-  timeToLive(id: number, lease: LeaseId, withKeys: boolean, done: LeaseDone): void {
+  timeToLive(
+    id: number,
+    lease: LeaseId,
+    withKeys: boolean,
+    checkKeys: () => void,
+    done: LeaseDone,
+  ): void {
     this.#confirmed(done, () => {
+      if (withKeys) checkKeys()
       const { machine, clock } = this.#options
       const response = machine.leaseTimeToLive(lease, withKeys, clock.monotonicMs())
       done(null, { kind: 'leaseTimeToLive', id, response })

@@ -33,6 +33,8 @@ interface OpenRange {
   readonly cursor: RangeCursor
   readonly reader: RangeReader
   readonly sink: RangeSink
+  /** Throws when the reader may not have the next slice. */
+  readonly check: () => void
 }
 
 export interface LongRangesOptions {
@@ -58,7 +60,7 @@ export class LongRanges {
   }
 
   /** The first slice at once: most ranges have no second one. */
-  answer(request: RangeRequest, reader: RangeReader, sink: RangeSink): void {
+  answer(request: RangeRequest, reader: RangeReader, sink: RangeSink, check = () => {}): void {
     let cursor: RangeCursor
     try {
       cursor = this.#options.machine.openRange(request)
@@ -67,7 +69,7 @@ export class LongRanges {
       sink.done(error)
       return
     }
-    const range = { request, cursor, reader, sink }
+    const range = { request, cursor, reader, sink, check }
     if (!this.#slice(range)) return
     this.#open.add(range)
     this.#schedule(false)
@@ -112,9 +114,10 @@ export class LongRanges {
   }
 
   /** True when more is to come. */
-  #slice({ request, cursor, reader, sink }: OpenRange): boolean {
+  #slice({ request, cursor, reader, sink, check }: OpenRange): boolean {
     let slice: RangeSlice
     try {
+      check()
       slice = cursor.next(Math.max(1, Math.min(protocolLimits.partBytes, this.#roomOf(reader))))
     } catch (error) {
       if (!(error instanceof RaftsmanError)) throw error

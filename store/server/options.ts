@@ -12,6 +12,7 @@ import type { Processes } from '../../platform/processes.js'
 import type { Random } from '../../platform/random.js'
 import type { RaftNodeOptions, VersionRange } from '../../raft/index.js'
 import { commandVersions } from '../core/command.js'
+import type { DeriveKey, PasswordCost } from './auth/passwords.js'
 import type { StoreCoreConfig } from '../core/store-core.js'
 import type { OpenState } from './state-files.js'
 
@@ -70,6 +71,12 @@ export interface StoreServerOptions {
   readonly segmentBytes?: number
   /** Links of clients at a time; 4,096 when absent. */
   readonly clientLinksMax?: number
+  /** How long a token is good for after a login; 300 s when absent. */
+  readonly tokenTtlMs?: number
+  /** Of hashing a password; `passwordCostDefault` when absent. */
+  readonly passwordCost?: PasswordCost
+  /** scrypt on the thread pool when absent. */
+  readonly deriveKey?: DeriveKey
   /** Of this program, for `status` and `GET /version`. */
   readonly version: string
   /**

@@ -5,14 +5,17 @@ import type { KeyValue } from '../core/types.js'
 import type { Answer, WireError } from '../protocol.js'
 import type { WriteOrigin } from './write-batcher.js'
 
-/** On whose behalf. */
+/** On whose behalf, as the client says; auth/guard.ts finds out whether it is so. */
 export interface Principal {
   /** Of the client's verified certificate; null without TLS or certificate. */
   readonly commonName: string | null
+  /** Of an earlier `authenticate`; it counts before the certificate. Null without. */
+  readonly token: string | null
 }
 
 /** Where `id` stands, it is the id of the request; each is answered or failed once. */
 export interface Requester extends WriteOrigin {
+  /** Asked for anew whenever it matters: a link may get another token. */
   readonly principal: Principal
   /** False when an answer would reach nobody any more; answering does no harm then. */
   readonly open: boolean
@@ -29,4 +32,24 @@ export interface Requester extends WriteOrigin {
    * when it has gone before.
    */
   paced(answer: () => void): void
+}
+
+/** The same requester with another principal, for one request. */
+export function actingAs(requester: Requester, principal: Principal): Requester {
+  return {
+    principal,
+    get open() {
+      return requester.open
+    },
+    get bufferedBytes() {
+      return requester.bufferedBytes
+    },
+    answer: answer => requester.answer(answer),
+    fail: (id, error) => requester.fail(id, error),
+    failWith: (id, error) => requester.failWith(id, error),
+    rangePart: (id, kvs) => requester.rangePart(id, kvs),
+    paced: answer => requester.paced(answer),
+    written: (id, result) => requester.written(id, result),
+    notWritten: (id, error) => requester.notWritten(id, error),
+  }
 }

@@ -12,8 +12,12 @@ import type { Command } from '../core/command.js'
 import type { Replica as Machine } from '../core/replica.js'
 import type { Member, MemberStatus, RangeRequest, TxnRequest, TxnResponse } from '../core/types.js'
 import { checkCommand, checkRange, checkTxn } from '../core/validate.js'
-import type { Answer, Request, Welcome } from '../protocol.js'
+import type { Answer, Request, RequestKind, Welcome } from '../protocol.js'
 import { protocolLimits, protocolVersion } from '../protocol.js'
+import { AuthDesk } from './auth/auth-desk.js'
+import { Guard } from './auth/guard.js'
+import type { Check } from './auth/guard.js'
+import { Passwords, passwordCostDefault } from './auth/passwords.js'
 import { LeaderLink } from './leader-link.js'
 import type { Forwarded } from './leader-link.js'
 import { LeaseDesk } from './lease-desk.js'
@@ -26,6 +30,30 @@ import type { Requester } from './requester.js'
 import { UnreadBudget } from './unread-budget.js'
 import { VersionDesk } from './version-desk.js'
 import { WriteBatcher, diskFull, tooManyRequests } from './write-batcher.js'
+
+const tokenTtlMsDefault = 300_000
+
+/**
+ * What is asked of a user before anything else; null: by the operation and its keys, where it is done.
+ * The same as in etcd.
+ */
+const needs: Readonly<Record<RequestKind, Check | null>> = {
+  range: null,
+  put: null,
+  deleteRange: null,
+  txn: null,
+  compact: null,
+  leaseGrant: null,
+  leaseRevoke: null,
+  leaseKeepAlive: (check, by) => check.known(by),
+  leaseTimeToLive: (check, by) => check.known(by),
+  leaseLeases: null,
+  status: (check, by) => check.known(by),
+  memberList: (check, by) => check.known(by),
+  moveLeader: (check, by) => check.root(by),
+  authenticate: null,
+  auth: null,
+}
 
 /** Committed entries that this member has still to apply, above which it takes no more work. */
 const applyLagMax = 5_000
@@ -43,6 +71,8 @@ export class StoreService {
   readonly writes: WriteBatcher
   readonly reads: ReadBatcher
   readonly leases: LeaseDesk
+  readonly guard: Guard
+  readonly #authDesk: AuthDesk
   /** What clients have not read, all together. */
   readonly unread = new UnreadBudget()
   readonly ranges: LongRanges
@@ -79,6 +109,25 @@ export class StoreService {
       writes: this.writes,
       reads: this.reads,
       clock: options.clock,
+    })
+    this.guard = new Guard({
+      machine,
+      writes: this.writes,
+      reads: this.reads,
+      clock: options.clock,
+      tokenTtlMs: options.tokenTtlMs ?? tokenTtlMsDefault,
+    })
+    this.#authDesk = new AuthDesk({
+      machine,
+      guard: this.guard,
+      reads: this.reads,
+      random: options.random,
+      logger: options.logger,
+      passwords: new Passwords({
+        random: options.random,
+        cost: options.passwordCost ?? passwordCostDefault,
+        derive: options.deriveKey,
+      }),
     })
   }
 
@@ -128,16 +177,27 @@ export class StoreService {
   /** Answers the requester, once. What it throws is the answer too. */
   handle(requester: Requester, request: Request): void {
     if (this.stopping) throw stopping()
+    const need = needs[request.kind]
+    if (need === null) this.#answer(requester, request)
+    else {
+      this.guard.permit(requester, request.id, need, () => this.#answer(requester, request))
+    }
+  }
+
+  /** Answers whether the requester's token is good: who has none is whoever it was before. */
+  checkToken(requester: Requester, id: number): void {
+    const anybody: Check = () => {}
+    this.guard.permit(requester, id, anybody, () => {
+      requester.answer({ kind: 'useToken', id, response: { header: this.#parts.machine.header() } })
+    })
+  }
+
+  #answer(requester: Requester, request: Request): void {
     const { machine, raft } = this.#parts
     switch (request.kind) {
       case 'range':
         checkRange(request.request)
-        if (request.request.serializable === true)
-          this.#range(requester, request.id, request.request)
-        else
-          this.#afterQuorum(requester, request.id, () =>
-            this.#range(requester, request.id, request.request),
-          )
+        this.#range(requester, request.id, request.request)
         return
       case 'put':
         this.#write(requester, request.id, { kind: 'put', request: request.request })
@@ -177,11 +237,18 @@ export class StoreService {
         return
       case 'leaseLeases':
         this.#afterQuorum(requester, request.id, () => {
+          this.guard.check(requester.principal, (check, by) => check.leaseLeases(by))
           requester.answer({ kind: 'leaseLeases', id: request.id, response: machine.leaseLeases() })
         })
         return
       case 'status':
         requester.answer({ kind: 'status', id: request.id, response: this.status() })
+        return
+      case 'authenticate':
+        this.#authDesk.authenticate(requester, request)
+        return
+      case 'auth':
+        this.#authDesk.handle(requester, request.id, request.request)
         return
       case 'memberList': {
         const header = machine.header(raft.status().term)
@@ -235,17 +302,29 @@ export class StoreService {
   }
 
   #range(requester: Requester, id: number, request: RangeRequest): void {
+    const check: Check = (authCheck, by) => authCheck.range(by, request)
+    const answer = () => this.#answerRange(requester, id, request, check)
+    if (request.serializable === true) this.guard.permit(requester, id, check, answer)
+    else this.#afterQuorum(requester, id, answer)
+  }
+
+  #answerRange(requester: Requester, id: number, request: RangeRequest, check: Check): void {
     requester.paced(() => {
-      this.ranges.answer(request, requester, {
-        part: kvs => requester.rangePart(id, kvs),
-        done: (error, response) => {
-          if (error !== null) requester.fail(id, error)
-          else {
-            assert(response !== undefined, 'a range without error has an answer')
-            requester.answer({ kind: 'range', id, response })
-          }
+      this.ranges.answer(
+        request,
+        requester,
+        {
+          part: kvs => requester.rangePart(id, kvs),
+          done: (error, response) => {
+            if (error !== null) requester.fail(id, error)
+            else {
+              assert(response !== undefined, 'a range without error has an answer')
+              requester.answer({ kind: 'range', id, response })
+            }
+          },
         },
-      })
+        () => this.guard.check(requester.principal, check),
+      )
     })
   }
 
@@ -267,6 +346,7 @@ export class StoreService {
   #readTxn(requester: Requester, id: number, txn: TxnRequest): void {
     let response: TxnResponse
     try {
+      this.guard.check(requester.principal, (check, by) => check.readTxn(by, txn))
       response = this.#parts.machine.readTxn(txn)
     } catch (error) {
       if (!(error instanceof RaftsmanError)) throw error
@@ -279,7 +359,7 @@ export class StoreService {
   #write(requester: Requester, id: number, command: Command): void {
     checkCommand(command)
     this.#checkPressure()
-    this.writes.submit(command, requester, id)
+    this.guard.write(requester, id, command)
   }
 
   #compact(requester: Requester, request: Extract<Request, { kind: 'compact' }>): void {
@@ -289,17 +369,13 @@ export class StoreService {
       return
     }
     checkCommand(command)
-    this.writes.submit(
-      command,
-      {
-        written: (id, result) => {
-          if (result.ok) this.#parts.maintenance.whenCompacted(() => requester.written(id, result))
-          else requester.written(id, result)
-        },
-        notWritten: (id, error) => requester.notWritten(id, error),
+    this.guard.write(requester, request.id, command, {
+      written: (id, result) => {
+        if (result.ok) this.#parts.maintenance.whenCompacted(() => requester.written(id, result))
+        else requester.written(id, result)
       },
-      request.id,
-    )
+      notWritten: (id, error) => requester.notWritten(id, error),
+    })
   }
 
   /** Looked at once a turn: what one turn adds is bounded by the frames it can read. */
@@ -320,10 +396,11 @@ export class StoreService {
         requester.answer(answer)
       }
     }
-    if (this.#softState.role === 'leader') this.#asLeader(request, done)
+    if (this.#softState.role === 'leader') this.#asLeader(requester, request, done)
     else if (request.forwarded) throw notLeader()
     else {
-      this.#linkToLeader().forward(request, (error, answer) => {
+      const token = this.guard.introduce(requester.principal)
+      this.#linkToLeader().forward(request, token, (error, answer) => {
         if (error instanceof RaftsmanError) done(error)
         else if (error !== null) requester.failWith(request.id, error)
         else if (answer !== undefined) done(null, { ...answer, id: request.id })
@@ -332,16 +409,29 @@ export class StoreService {
   }
 
   #asLeader(
+    requester: Requester,
     request: Forwarded,
     done: (error: RaftsmanError | null, answer?: Answer) => void,
   ): void {
     const { raft, machine } = this.#parts
+    const { principal } = requester
     switch (request.kind) {
       case 'leaseKeepAlive':
-        this.leases.keepAlive(request.id, request.lease, done)
+        this.leases.keepAlive(
+          request.id,
+          request.lease,
+          () => this.guard.check(principal, (check, by) => check.leaseWrite(by, request.lease)),
+          done,
+        )
         return
       case 'leaseTimeToLive':
-        this.leases.timeToLive(request.id, request.lease, request.withKeys, done)
+        this.leases.timeToLive(
+          request.id,
+          request.lease,
+          request.withKeys,
+          () => this.guard.check(principal, (check, by) => check.leaseKeys(by, request.lease)),
+          done,
+        )
         return
       case 'moveLeader':
         if (!this.#parts.options.members.some(({ id }) => id === request.target)) {

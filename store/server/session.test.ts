@@ -40,9 +40,15 @@ function sessionOver(link: Link, clock: VirtualClock): Session {
       throw new Error('nobody greets')
     },
     handle: () => {},
+    checkToken: () => {},
     makePump: session =>
       new WatchPump({
         machine,
+        guard: {
+          permitted: (_asker, _check, done) => done(null),
+          openWatch: (_asker, request, onReadable) => machine.openWatch(request, onReadable),
+        },
+        asker: session,
         clock,
         progressMs: 1_000,
         output: new LinkWatches(link, session.send),

@@ -17,6 +17,7 @@ import {
   protocolVersion,
 } from '../protocol.js'
 import type { Answer, ClientMessage, Request, Welcome, WireError } from '../protocol.js'
+import { actingAs } from './requester.js'
 import type { Principal, Requester } from './requester.js'
 import type { UnreadBudget } from './unread-budget.js'
 import { answerOf } from './command-answer.js'
@@ -39,13 +40,15 @@ export interface SessionOptions {
   readonly unread: UnreadBudget
   /** Of this member now; the client is refused when it wants another cluster. */
   readonly welcome: () => Welcome
-  readonly handle: (session: Session, request: Request) => void
+  readonly handle: (requester: Requester, request: Request) => void
+  /** Answers whether the session's token is good. */
+  readonly checkToken: (session: Session, id: number) => void
   readonly makePump: (session: Session) => WatchPump
 }
 
 export class Session implements Requester {
   readonly link: Link
-  readonly principal: Principal
+  principal: Principal
   readonly openedMs: number
   greeted = false
   readonly #options: SessionOptions
@@ -62,7 +65,7 @@ export class Session implements Requester {
   constructor(options: SessionOptions) {
     this.#options = options
     this.link = options.link
-    this.principal = { commonName: options.link.peerName }
+    this.principal = { commonName: options.link.peerName, token: null }
     this.openedMs = options.clock.monotonicMs()
     this.#writer = new FrameWriter(frame => this.#emit(frame))
     this.#pump = options.makePump(this)
@@ -251,8 +254,18 @@ export class Session implements Requester {
       case 'status':
       case 'memberList':
       case 'moveLeader':
-        this.#request(message)
+      case 'authenticate':
+      case 'auth':
+        this.#request(this, message)
         return
+      case 'useToken':
+        this.#useToken(message)
+        return
+      case 'withToken': {
+        const { commonName } = this.principal
+        this.#request(actingAs(this, { commonName, token: message.token }), message.request)
+        return
+      }
       default:
         unreachable(message)
     }
@@ -273,19 +286,29 @@ export class Session implements Requester {
     }
   }
 
-  #request(request: Request): void {
+  #request(requester: Requester, request: Request): void {
+    this.#attempt(request.id, () => this.#options.handle(requester, request))
+  }
+
+  /** From here on, also for what stands behind it in the frame, whether it turns out good or not. */
+  #useToken({ id, token }: Extract<ClientMessage, { kind: 'useToken' }>): void {
+    this.principal = { ...this.principal, token: token === '' ? null : token }
+    this.#attempt(id, () => this.#options.checkToken(this, id))
+  }
+
+  #attempt(id: number, act: () => void): void {
     this.#inFlight += 1
     const overfull =
       this.#inFlight > protocolLimits.inFlightMax || this.link.bufferedBytes > unreadBytesMax
     if (overfull) {
-      this.fail(request.id, tooManyRequests())
+      this.fail(id, tooManyRequests())
       return
     }
     try {
-      this.#options.handle(this, request)
+      act()
     } catch (error) {
       if (!(error instanceof RaftsmanError)) throw error
-      this.fail(request.id, error)
+      this.fail(id, error)
     }
   }
 }

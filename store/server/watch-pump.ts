@@ -11,6 +11,7 @@ import type { Clock } from '../../platform/clock.js'
 import type { Replica as Machine, Watcher } from '../core/replica.js'
 import type { Revision, WatchBatch, WatchEvent, WatchRequest } from '../core/types.js'
 import { creditOf, protocolLimits } from '../protocol.js'
+import type { Asker, Guard } from './auth/guard.js'
 
 /** Bytes that a client has not read, above which its watches wait. */
 const bufferedBytesMax = 1024 * 1024
@@ -64,7 +65,10 @@ interface OpenWatch {
 }
 
 export interface WatchPumpOptions {
-  readonly machine: Machine
+  readonly machine: Pick<Machine, 'revision'>
+  readonly guard: Pick<Guard, 'permitted' | 'openWatch'>
+  /** Whose permissions count. */
+  readonly asker: Asker
   readonly clock: Clock
   readonly progressMs: number
   readonly output: WatchOutput
@@ -73,6 +77,8 @@ export interface WatchPumpOptions {
 export class WatchPump {
   readonly #options: WatchPumpOptions
   readonly #watches = new Map<number, OpenWatch>()
+  /** Those of which is not certain yet whether they are permitted. */
+  readonly #opening = new Map<number, NewWatch>()
   /** Those with something to take, in the order of their turn. */
   readonly #readable = new Set<OpenWatch>()
   /** Progress of all is owed, and has to reach this revision. */
@@ -89,15 +95,40 @@ export class WatchPump {
   }
 
   has(id: number): boolean {
-    return this.#watches.has(id)
+    return this.#watches.has(id) || this.#opening.has(id)
   }
 
-  create({ watch: id, request, creditBytes, fragments }: NewWatch): void {
-    const { machine, clock, output } = this.#options
-    let watch: OpenWatch | null = null
+  create(wanted: NewWatch): void {
+    const { guard, asker, output } = this.#options
+    const { watch: id, request } = wanted
     try {
       this.#checkRoom(id)
-      const watcher = machine.openWatch(request, () => this.#mark(must(watch, 'an open watch')))
+      this.#opening.set(id, wanted)
+      guard.permitted(
+        asker,
+        (check, by) => check.watch(by, request),
+        error => {
+          // Cancelled meanwhile, and its id perhaps used again.
+          if (this.#opening.get(id) !== wanted) return
+          this.#opening.delete(id)
+          if (error === null) this.#open(wanted)
+          else output.ended(id, error)
+        },
+      )
+    } catch (error) {
+      if (!(error instanceof RaftsmanError)) throw error
+      if (this.#opening.get(id) === wanted) this.#opening.delete(id)
+      output.ended(id, error)
+    }
+  }
+
+  #open({ watch: id, request, creditBytes, fragments }: NewWatch): void {
+    const { machine, guard, asker, clock, output } = this.#options
+    let watch: OpenWatch | null = null
+    try {
+      const watcher = guard.openWatch(asker, request, () =>
+        this.#mark(must(watch, 'an open watch')),
+      )
       watch = {
         id,
         watcher,
@@ -129,7 +160,7 @@ export class WatchPump {
   /** False when there is no such watch. Nothing more is said of it. */
   cancel(id: number): boolean {
     const watch = this.#watches.get(id)
-    if (watch === undefined) return false
+    if (watch === undefined) return this.#opening.delete(id)
     this.#drop(watch)
     return true
   }
@@ -159,15 +190,16 @@ export class WatchPump {
     this.#closed = true
     for (const watch of this.#watches.values()) watch.watcher.close()
     this.#watches.clear()
+    this.#opening.clear()
     this.#readable.clear()
     this.#allFrom = null
   }
 
   #checkRoom(id: number): void {
-    if (this.#watches.has(id)) {
+    if (this.has(id)) {
       throw refused('watch-exists', 'a watch with this id exists on the link')
     }
-    if (this.#watches.size >= protocolLimits.watchesMax) {
+    if (this.#watches.size + this.#opening.size >= protocolLimits.watchesMax) {
       throw refused(
         'too-many-watches',
         `more than ${protocolLimits.watchesMax} watches on one link`,
