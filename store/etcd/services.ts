@@ -2,6 +2,7 @@
 // `unimplemented`.
 
 import type { RpcMethods } from '../../platform/rpc.js'
+import { authMethods } from './auth.js'
 import { clusterMethods } from './cluster.js'
 import type { EtcdContext } from './context.js'
 import { kvMethods } from './kv.js'
@@ -13,6 +14,7 @@ export function etcdMethods(context: EtcdContext): RpcMethods {
     ...kvMethods(context),
     ...leaseMethods(context),
     ...clusterMethods(context),
+    ...authMethods(context),
     ...maintenanceMethods(context),
   ])
 }
