@@ -190,7 +190,10 @@ export class LocalStore implements Store {
   }
 
   #tickLeases(): void {
-    for (const command of this.#core.leaseTick(this.#nowMs(), true, localTerm)) this.#apply(command)
+    for (const command of this.#core.leaseTick(this.#nowMs(), true, localTerm)) {
+      this.#apply(command)
+      this.#core.leaseCommandEnded(command)
+    }
   }
 }
 

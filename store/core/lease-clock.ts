@@ -54,6 +54,8 @@ export class LeaseClock {
   readonly #heap = new DeadlineHeap()
   /** Granted since the last tick: apply knows no time. */
   #fresh: LeaseId[] = []
+  /** Checkpoints of less time that were proposed in this term and may yet be applied, by lease. */
+  readonly #underWay = new Map<LeaseId, number>()
   /** 0: not leading. */
   #term = 0
   #nextSweepMs = 0
@@ -114,8 +116,19 @@ export class LeaseClock {
     return Math.max(0, Math.floor((deadline.atMs - nowMs) / 1000))
   }
 
+  /** A command of `tick` was applied, or certainly will not be. */
+  ended(command: Command): void {
+    if (command.kind !== 'leaseCheckpoint' || command.leaderTerm !== this.#term) return
+    for (const { id } of command.checkpoints) {
+      const left = (this.#underWay.get(id) ?? 0) - 1
+      if (left > 0) this.#underWay.set(id, left)
+      else this.#underWay.delete(id)
+    }
+  }
+
+  /** What is known of it, or will be, is less time than it has now. */
   #withdraw(lease: Lease): Command | null {
-    if (lease.remainingSeconds === 0) return null
+    if (lease.remainingSeconds === 0 && !this.#underWay.has(lease.id)) return null
     const checkpoints = [{ id: lease.id, remainingSeconds: 0 }]
     return { kind: 'leaseCheckpoint', leaderTerm: this.#term, checkpoints }
   }
@@ -125,6 +138,7 @@ export class LeaseClock {
     this.#deadlines.clear()
     this.#heap.clear()
     this.#fresh = []
+    this.#underWay.clear()
     this.#sweep = null
   }
 
@@ -182,7 +196,11 @@ export class LeaseClock {
         break
       }
       const remainingSeconds = this.#worthTelling(next.value, nowMs)
-      if (remainingSeconds > 0) batch.push({ id: next.value.id, remainingSeconds })
+      if (remainingSeconds > 0) {
+        const { id } = next.value
+        batch.push({ id, remainingSeconds })
+        this.#underWay.set(id, (this.#underWay.get(id) ?? 0) + 1)
+      }
       if (batch.length === leaseCheckpointsPerCommandMax) {
         commands.push({ kind: 'leaseCheckpoint', leaderTerm: this.#term, checkpoints: batch })
         batch = []

@@ -158,6 +158,42 @@ test('Remaining time survives an election by checkpoints; what was renewed meanw
   ])
 })
 
+test('A renewal withdraws a checkpoint that is still on its way as well.', () => {
+  const driver = new Driver({ leases: { checkpointIntervalMs: seconds(10) } })
+  driver.grant(5, 100)
+  tick(driver, 0)
+  const [told] = driver.core.leaseTick(seconds(40), true, driver.term)
+  // Proposed and not applied: the next leader may come to know of 60 s, and of no renewal.
+  const renewal = driver.core.leaseKeepAlive(5, seconds(45))
+  expect(renewal).toMatchObject({
+    ttlSeconds: 100,
+    before: { kind: 'leaseCheckpoint', checkpoints: [{ id: 5, remainingSeconds: 0 }] },
+  })
+  if (told === undefined || renewal.before === null) throw new Error('nothing to apply')
+  driver.batch([told, renewal.before])
+  driver.core.leaseCommandEnded(told)
+  expect(driver.core.leaseKeepAlive(5, seconds(50)).before).toBeNull()
+  driver.term = 2
+  expect(tick(driver, seconds(1000))).toEqual([])
+  expect(tick(driver, seconds(1099)).filter(one => one.startsWith('revoke'))).toEqual([])
+})
+
+test('A checkpoint that was refused needs no withdrawal, one that is lost does for its term.', () => {
+  const driver = new Driver({ leases: { checkpointIntervalMs: seconds(10) } })
+  for (const id of [5, 6]) driver.grant(id, 100)
+  tick(driver, 0)
+  const [told] = driver.core.leaseTick(seconds(40), true, driver.term)
+  if (told === undefined) throw new Error('nothing was proposed')
+  expect(driver.core.leaseKeepAlive(5, seconds(41)).before).not.toBeNull()
+  driver.core.leaseCommandEnded(told)
+  expect(driver.core.leaseKeepAlive(6, seconds(41)).before).toBeNull()
+  driver.core.leaseTick(seconds(80), true, driver.term)
+  expect(driver.core.leaseKeepAlive(5, seconds(81)).before).not.toBeNull()
+  expect(driver.core.leaseKeepAlive(5, seconds(82)).before).not.toBeNull()
+  driver.core.leaseTick(seconds(90), true, 2)
+  expect(driver.core.leaseKeepAlive(5, seconds(91)).before).toBeNull()
+})
+
 test('Many expired leases are revoked in chunks, and a revoke that got lost is repeated.', () => {
   const driver = new Driver({ leases: { revokesPerTickMax: 2, revokeRepeatMs: 1000 } })
   for (const id of [1, 2, 3]) driver.grant(id, 5)

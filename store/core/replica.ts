@@ -161,6 +161,11 @@ export interface Replica extends StateMachine {
    * A command is repeated in a later tick until it is applied.
    */
   leaseTick(nowMs: number, asLeader: boolean, term: number): readonly Command[]
+  /**
+   * A command of `leaseTick` was applied, or certainly will not be: renewals need not reckon with it
+   * any more. Not to be called while nobody knows.
+   */
+  leaseCommandEnded(command: Command): void
   leaseTimeToLive(id: LeaseId, withKeys: boolean, nowMs: number): LeaseTimeToLiveResponse
   leaseLeases(): LeaseLeasesResponse
 

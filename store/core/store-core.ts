@@ -272,6 +272,10 @@ export class StoreCore implements Replica {
     return this.#state.leaseClock.tick(nowMs, asLeader, term)
   }
 
+  leaseCommandEnded(command: Command): void {
+    this.#state.leaseClock.ended(command)
+  }
+
   leaseTimeToLive(id: LeaseId, withKeys: boolean, nowMs: number): LeaseTimeToLiveResponse {
     const lease = this.#kv.leases.get(id)
     const header = this.header()

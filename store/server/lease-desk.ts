@@ -4,6 +4,8 @@
 
 import { RaftsmanError } from '../../platform/errors.js'
 import type { Clock } from '../../platform/clock.js'
+import type { Command } from '../core/command.js'
+import { StoreError } from '../core/errors.js'
 import type { Replica as Machine } from '../core/replica.js'
 import type { LeaseId } from '../core/types.js'
 import type { SoftState } from '../../raft/core/types.js'
@@ -28,14 +30,6 @@ export class LeaseDesk {
   readonly #options: LeaseDeskOptions
   /** Own commands under way; while there are some the clock proposes nothing more. */
   #proposed = 0
-  readonly #origin: WriteOrigin = {
-    written: () => {
-      this.#proposed -= 1
-    },
-    notWritten: () => {
-      this.#proposed -= 1
-    },
-  }
 
   constructor(options: LeaseDeskOptions) {
     this.#options = options
@@ -45,16 +39,32 @@ export class LeaseDesk {
     const { machine, writes, clock } = this.#options
     const asLeader = softState.role === 'leader'
     const commands = machine.leaseTick(clock.monotonicMs(), asLeader, softState.term)
-    if (this.#proposed > 0) return
-    for (const command of commands.slice(0, commandsPerTickMax)) {
+    const room = this.#proposed > 0 ? 0 : commandsPerTickMax
+    const taken = commands.slice(0, room)
+    // The rest is told again, in the next tick or the next round.
+    for (const command of commands.slice(room)) machine.leaseCommandEnded(command)
+    for (const command of taken) {
       try {
-        writes.submit(command, this.#origin, 0)
+        writes.submit(command, this.#originOf(command), 0)
+        this.#proposed += 1
       } catch (error) {
-        // Too much is under way: it is told again in the next tick.
-        if (error instanceof RaftsmanError) return
-        throw error
+        if (!(error instanceof RaftsmanError)) throw error
+        machine.leaseCommandEnded(command)
       }
-      this.#proposed += 1
+    }
+  }
+
+  #originOf(command: Command): WriteOrigin {
+    const { machine } = this.#options
+    return {
+      written: () => {
+        this.#proposed -= 1
+        machine.leaseCommandEnded(command)
+      },
+      notWritten: (_token, error) => {
+        this.#proposed -= 1
+        if (error.outcome === 'not-applied') machine.leaseCommandEnded(command)
+      },
     }
   }
 
@@ -76,7 +86,9 @@ export class LeaseDesk {
       const origin: WriteOrigin = {
         written: (_token, result) => {
           if (result.ok) answer()
-          else done(result.error)
+          // Another leads: the question was right, and only the one who answers it was not.
+          else
+            done(result.error.code === 'stale-leader' ? new StoreError('not-leader') : result.error)
         },
         notWritten: (_token, error) => done(error),
       }
