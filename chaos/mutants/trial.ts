@@ -15,7 +15,7 @@ function report(line: TrialReport): void {
 
 report({ kind: 'loaded' })
 for (const argument of process.argv.slice(2)) {
-  const { seed, failure } = runSeed(Number(argument))
+  const { seed, failure } = await runSeed(Number(argument))
   report({ kind: 'tried', seed, failure })
   if (failure !== null) break
 }

@@ -4,6 +4,7 @@
 import { Worker } from 'node:worker_threads'
 import { requiredFacts } from './coverage.js'
 import type { SeedOverrides, SeedResult } from './run-seed.js'
+import type { ScenarioName } from './scenario.js'
 import { TraceSum } from './trace.js'
 
 export interface BatchOptions {
@@ -29,11 +30,13 @@ export class Batch {
   readonly coverage = new Map<string, number>()
   private readonly sum = new TraceSum()
   private lastHash = ''
+  readonly scenario: ScenarioName
   private readonly isWhole: boolean
 
-  /** `isWhole`: its seeds drew freely, so that coverage can be asked of them. */
-  constructor(isWhole: boolean) {
-    this.isWhole = isWhole
+  constructor({ scenario = 'raft', ...rest }: SeedOverrides) {
+    this.scenario = scenario
+    // Its seeds drew freely, so that coverage can be asked of them.
+    this.isWhole = Object.keys(rest).length === 0
   }
 
   add(result: SeedResult): void {
@@ -58,7 +61,7 @@ export class Batch {
   /** Facts that a batch of this size should have seen and has not. */
   get uncovered(): readonly string[] {
     if (!this.isWhole) return []
-    return [...requiredFacts]
+    return [...requiredFacts[this.scenario]]
       .filter(([seeds]) => this.seeds >= seeds)
       .flatMap(([, facts]) => facts.filter(fact => !this.coverage.has(fact)))
   }
@@ -71,7 +74,7 @@ function count(into: Map<string, number>, counts: Readonly<Record<string, number
 
 /** Resolves when every thread has ended. Rejects when one breaks outside a seed. */
 export async function runBatch(options: BatchOptions): Promise<Batch> {
-  const batch = new Batch(Object.keys(options.overrides).length === 0)
+  const batch = new Batch(options.overrides)
   await Promise.all(Array.from({ length: options.threads }, () => runThread(options, batch)))
   return batch
 }

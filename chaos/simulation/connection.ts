@@ -43,6 +43,8 @@ export class End {
 
 export class Connection {
   readonly id: number
+  /** What is spoken on it, by the path that it was opened with. */
+  readonly path: string
   readonly near: End
   readonly far: End
   /** Nothing arrives any more, and nobody is told: a middlebox that forgot it. */
@@ -52,13 +54,14 @@ export class Connection {
   private readonly accept: (connection: Connection) => boolean
 
   constructor(
-    id: number,
+    { id, path }: { readonly id: number; readonly path: string },
     scheduler: Scheduler,
     events: ConnectionEvents,
     ends: { readonly near: End; readonly far: End },
     accept: (connection: Connection) => boolean,
   ) {
     this.id = id
+    this.path = path
     this.scheduler = scheduler
     this.events = events
     this.near = ends.near

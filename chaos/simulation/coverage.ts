@@ -3,6 +3,7 @@
 
 import { unreachable } from '../../platform/errors.js'
 import type { Message } from '../../raft/core/types.js'
+import type { ScenarioName } from './scenario.js'
 
 export class Coverage {
   readonly counts = new Map<string, number>()
@@ -39,7 +40,7 @@ export function describe(message: Message): string {
   }
 }
 
-const usual = [
+const raftUsual = [
   'follower gets appendRequest',
   'follower gets appendProbe',
   'follower gets heartbeatRequest',
@@ -75,7 +76,7 @@ const usual = [
   'checkpoint',
 ]
 
-const rare = [
+const raftRare = [
   'replace member: done',
   'promote: done',
   'remove member: done',
@@ -84,8 +85,51 @@ const rare = [
   'log: disk stalls and nobody takes over, stepping down',
 ]
 
+const storeUsual = [
+  'follower gets readIndexAnswered',
+  'leader gets proposalForward',
+  'leader gets readIndexRequest',
+  'log: snapshot restored',
+  'log: state can be made durable again',
+  'log: state can be written again',
+  'state lost in a power cut',
+  'lease checkpoint',
+  'lease checkpoint withdrawn',
+  'lease expired',
+  'lease revoke refused: stale or late',
+  'lease revoked by a client: done',
+  'lease seen through an election',
+  'linearizable key: valid',
+  'local read: compacted, not-applied',
+  'read: compacted, not-applied',
+  'read: future-revision, not-applied',
+  'put: lease-not-found, not-applied',
+  'put: leader-lost, unknown',
+  'put: connection-lost, unknown',
+  'put: timeout, unknown',
+  'put: disk-full, not-applied',
+  'unknown outcome: applied',
+  'unknown outcome: applied later',
+  'watch created again',
+  'watch ended by a compaction',
+  'watch of the future',
+  'watch of the past',
+  'watch progress',
+  'watch resumed with events',
+  'watches at the end',
+]
+
+const storeRare: readonly string[] = []
+
 /** What a batch of so many seeds must have seen, whatever its seeds drew. */
-export const requiredFacts: ReadonlyMap<number, readonly string[]> = new Map([
-  [200, usual],
-  [1000, rare],
-])
+export const requiredFacts: Readonly<Record<ScenarioName, ReadonlyMap<number, readonly string[]>>> =
+  {
+    raft: new Map([
+      [200, raftUsual],
+      [1000, raftRare],
+    ]),
+    store: new Map([
+      [200, storeUsual],
+      [1000, storeRare],
+    ]),
+  }

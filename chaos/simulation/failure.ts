@@ -22,7 +22,29 @@ export const checkNames = [
   'convergence',
 ] as const
 
-export type CheckName = (typeof checkNames)[number]
+/** What only a whole store can break. */
+export const storeCheckNames = [
+  'revision-witness',
+  'linearizable-keys',
+  'list-append',
+  'equal-states',
+  'compaction-keeps',
+  'watch-filter',
+  'watch-ordered',
+  'watch-unique',
+  'watch-atomic',
+  'watch-resumable',
+  'watch-bookmarkable',
+  'watch-reliable',
+  'watch-prev-kv',
+  'watch-progress',
+  'lease-not-early',
+  'lease-gone',
+  'lease-fenced',
+  'lease-survives-elections',
+] as const
+
+export type CheckName = (typeof checkNames)[number] | (typeof storeCheckNames)[number]
 
 export class SimulationFailure extends Error {
   readonly check: CheckName

@@ -36,6 +36,8 @@ export interface FaultWorld {
   readonly nextFault: () => number
   /** False once the core of the cluster has been healed: what is broken stays as it is. */
   readonly active: () => boolean
+  /** Places in the network where clients live. */
+  readonly clientHosts: () => readonly number[]
   /** Damages durable bytes of a machine that can bear it; false when none can. */
   readonly damage: (random: Random, how: 'rot' | 'misdirect') => boolean
 }
@@ -114,6 +116,23 @@ const oneWayCut: Strike = (world, random) => {
   return pair !== null && cut(world, random, [[pair[0].id, pair[1].id]])
 }
 
+/** A client loses a member or all of them, both ways or one. */
+const clientCut: Strike = (world, random) => {
+  const host = pick(random, world.clientHosts())
+  const one = pick(random, world.machines())
+  if (host === undefined || one === undefined) return false
+  const lost = chance(random, 0.6) ? [one] : world.machines()
+  const shape = random.integer(3)
+  return cut(
+    world,
+    random,
+    lost.flatMap(({ id }) => [
+      ...(shape === 1 ? [] : [[host, id] as const]),
+      ...(shape === 2 ? [] : [[id, host] as const]),
+    ]),
+  )
+}
+
 /** Pairs of machines that are not of one group. */
 function waysAcross(groups: ReadonlyMap<number, number>): (readonly [number, number])[] {
   const ways: [number, number][] = []
@@ -166,10 +185,8 @@ const diskFull: Strike = (world, random) => {
   const machine = victim(world, random)
   if (machine === undefined || machine.full) return false
   machine.full = true
-  machine.disk.faults.capacityBytes = 0
   after(world, outageMs(world, random) * 2, () => {
     machine.full = false
-    machine.disk.faults.capacityBytes = Number.MAX_SAFE_INTEGER
   })
   return true
 }
@@ -177,7 +194,7 @@ const diskFull: Strike = (world, random) => {
 const syncError: Strike = (world, random) => {
   const machine = victim(world, random)
   if (machine === undefined) return false
-  machine.disk.faults.syncsUntilFailure = random.integer(4)
+  machine.failSyncSoon(random.integer(4))
   return true
 }
 
@@ -266,4 +283,5 @@ export const strikes: Record<FaultKind, Strike> = {
   siege: besiege,
   // Strikes when there is a restore.
   'crash-in-restore': () => false,
+  'client-cut': clientCut,
 }

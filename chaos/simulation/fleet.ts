@@ -5,9 +5,10 @@ import { must } from '../../platform/errors.js'
 import type { ConfState } from '../../raft/core/types.js'
 import { nodeId } from '../../raft/core/types.js'
 import type { ClockSkew } from './machine-clock.js'
-import type { Joining, MachineEnvironment } from './machine.js'
+import type { MachineEnvironment } from './machine.js'
 import { Machine } from './machine.js'
 import type { SimNetwork } from './network.js'
+import type { Joining } from './program.js'
 import type { Scheduler } from './scheduler.js'
 import type { Streams } from './streams.js'
 import { between, wholeBetween } from './streams.js'
@@ -128,10 +129,7 @@ export class Fleet {
     for (const machine of core) {
       machine.keptDown = false
       machine.powered = true
-      machine.full = false
-      machine.stalledUntilMs = 0
-      machine.disk.faults.capacityBytes = Number.MAX_SAFE_INTEGER
-      machine.disk.faults.syncsUntilFailure = null
+      machine.mendDisk()
       machine.resume()
       machine.start()
       for (const other of core)

@@ -8,17 +8,17 @@ import type { Fleet } from './fleet.js'
 import type { Invariants } from './invariants.js'
 import type { Machine } from './machine.js'
 import type { SimNetwork } from './network.js'
+import type { Scenario } from './scenario.js'
 import type { Scheduler } from './scheduler.js'
 import type { Streams } from './streams.js'
 import { chance } from './streams.js'
 import type { SwarmOptions } from './swarm.js'
-import type { Workload } from './workload.js'
 
 export interface HealingOptions {
   readonly fleet: Fleet
   readonly network: SimNetwork
   readonly scheduler: Scheduler
-  readonly workload: Workload
+  readonly scenario: Scenario
   readonly swarm: SwarmOptions
   readonly streams: Streams
   readonly coverage: Coverage
@@ -28,7 +28,7 @@ export interface HealingOptions {
   /** Somebody was asked to remove a member. */
   readonly removed: () => boolean
   /** Runs events up to that time, or until something holds; false when it never did. */
-  readonly runUntil: (untilMs: number, done?: () => boolean) => boolean
+  readonly runUntil: (untilMs: number, done?: () => boolean) => Promise<boolean>
 }
 
 /** Virtual time that a healed quorum has to commit something new. */
@@ -62,7 +62,7 @@ export class Healing {
   }
 
   /** A quorum is healed, the rest stays as broken as it is. */
-  live(): void {
+  async live(): Promise<void> {
     const core = this.chooseCore()
     this.fleet.heal(core)
     // Raft does not promise that a member hears from a leader outside the core that only the others
@@ -70,8 +70,8 @@ export class Healing {
     const alone = chance(this.options.streams.of('core'), 0.5)
     if (alone) this.cutOff(core)
     const members = () => core.filter(({ id, retired }) => !retired && this.fleet.isMember(id))
-    this.agree(members, alone, livenessMsMax, 'liveness')
-    if (alone) this.keepLeader(members)
+    await this.agree(members, alone, livenessMsMax, 'liveness')
+    if (alone) await this.keepLeader(members)
   }
 
   /** The rest is out of reach, or only deaf: what it says is heard, and must disturb nobody. */
@@ -93,7 +93,7 @@ export class Healing {
    * Who hears one another has no reason to elect anybody (thesis 6.2 and 9.6). Not so where messages
    * take nearly as long as elections: there leaders come and go by right.
    */
-  private keepLeader(members: () => readonly Machine[]): void {
+  private async keepLeader(members: () => readonly Machine[]): Promise<void> {
     const { tickMs, electionTicks, pace, syncMsMax, entriesBytesMaxPerMessage } = this.options.swarm
     const electionMs = tickMs * electionTicks
     const slowestMs = 2 * pace.delayMsMax + syncMsMax + entriesBytesMaxPerMessage / pace.bytesPerMs
@@ -108,10 +108,10 @@ export class Healing {
     const membership = () => JSON.stringify(this.options.invariants.membership)
     const term = () => Math.max(0, ...members().map(({ node }) => node?.status().term ?? 0))
     const membershipBefore = membership()
-    this.options.runUntil(this.options.scheduler.nowMs + 4 * electionMs)
+    await this.options.runUntil(this.options.scheduler.nowMs + 4 * electionMs)
     const before = term()
     const stalledBefore = stalls()
-    this.options.runUntil(this.options.scheduler.nowMs + 10 * electionMs)
+    await this.options.runUntil(this.options.scheduler.nowMs + 10 * electionMs)
     this.options.coverage.mark('leader kept')
     for (const { id, name, node, process } of this.fleet.all)
       if (process?.paused === false && !members().some(member => member.id === id))
@@ -129,34 +129,35 @@ export class Healing {
   }
 
   /** Everybody is healed, and all members agree. */
-  converge(): void {
-    const { fleet, invariants } = this.options
+  async converge(): Promise<void> {
+    const { fleet, invariants, scenario } = this.options
     fleet.heal(fleet.present)
+    scenario.heal()
     fleet.replaceLost()
-    this.agree(() => fleet.members, true, convergenceMsMax, 'convergence')
+    await this.agree(() => fleet.members, true, convergenceMsMax, 'convergence')
     invariants.checkpoint()
   }
 
   /** Something new is acknowledged, and applied: by all of them, or by one. */
-  private agree(
+  private async agree(
     members: () => readonly Machine[],
     byAll: boolean,
     withinMs: number,
     check: 'liveness' | 'convergence',
-  ): void {
+  ): Promise<void> {
     let acknowledged = 0
     const since = this.options.scheduler.nowMs
     const ask = () => {
       if (acknowledged > 0 || this.options.scheduler.nowMs >= since + withinMs) return
       for (const machine of members())
-        this.options.workload.propose(machine, 16, index => {
+        this.options.scenario.propose(machine, 16, index => {
           if (index !== null && acknowledged === 0) acknowledged = index
         })
       this.options.scheduler.after(500, 'client', null, ask)
     }
     ask()
-    const has = (machine: Machine) => (machine.state?.appliedIndex ?? 0) >= acknowledged
-    const agreed = this.options.runUntil(
+    const has = (machine: Machine) => machine.program.appliedIndex >= acknowledged
+    const agreed = await this.options.runUntil(
       since + withinMs,
       () => acknowledged > 0 && (byAll ? members().every(has) : members().some(has)),
     )

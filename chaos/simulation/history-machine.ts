@@ -9,7 +9,7 @@ import type { SnapshotSink, SnapshotSource, StateMachine } from '../../raft/stat
 import { holds } from './failure.js'
 import type { History, StateDigest } from './history.js'
 import { emptyDigest } from './history.js'
-import type { EventKind } from './scheduler.js'
+import type { DiskOperation } from '../../platform/testing/memory-disk.js'
 
 export interface StateImage {
   readonly index: number
@@ -35,7 +35,7 @@ export interface HistoryMachineOptions {
   readonly history: History
   readonly store: StateStore
   /** Runs later in the life of the process, as if a disk of that kind had answered. */
-  readonly later: (kind: EventKind, run: () => void) => void
+  readonly later: (kind: DiskOperation, run: () => void) => void
   readonly flushMs: number
   readonly flush: (delayMs: number, run: () => void) => void
   /** Bytes of a snapshot beside the state itself. */

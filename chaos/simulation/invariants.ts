@@ -6,7 +6,6 @@ import { logIndex } from '../../raft/core/types.js'
 import type { Coverage } from './coverage.js'
 import { durableLog } from './durable-log.js'
 import { holds } from './failure.js'
-import type { History } from './history.js'
 import type { Machine } from './machine.js'
 import type { SimProcess } from './scheduler.js'
 import type { Trace } from './trace.js'
@@ -20,7 +19,6 @@ interface LastSeen {
 }
 
 export interface InvariantOptions {
-  readonly history: History
   readonly coverage: Coverage
   readonly trace: Trace
   readonly machine: (id: number) => Machine
@@ -63,8 +61,8 @@ export class Invariants {
 
   afterStep(process: SimProcess): void {
     const machine = this.options.machine(process.machine)
-    const { node, state } = machine
-    if (node === null || state === null || machine.process !== process) return
+    const { node, program } = machine
+    if (node === null || machine.process !== process) return
     const inspected = node.inspect()
     const { status } = inspected
     const termAt = (index: LogIndex) => inspected.termAt(index)
@@ -87,19 +85,19 @@ export class Invariants {
     // What is left of a lost state stays until a snapshot takes its place; the log counts from nothing.
     const stateLost = status.damaged && lastIndex === 0
     holds(
-      applied <= commit && commit <= lastIndex && (state.appliedIndex <= commit || stateLost),
+      applied <= commit && commit <= lastIndex && (program.appliedIndex <= commit || stateLost),
       'order-of-indexes',
       () => `m${machine.id}: applied ${applied}, commit ${commit}, last ${lastIndex}`,
     )
     const purged = firstIndex - 1
     // While a snapshot is taken in, the log begins behind what the state still is.
     holds(
-      purged > state.appliedIndex ||
-        purged <= machine.store.durable.index ||
+      purged > program.appliedIndex ||
+        purged <= program.durableIndex ||
         this.options.everDamaged().has(machine.id),
       'order-of-indexes',
       () =>
-        `m${machine.id} has cut its log at ${purged}, its state is durable to ${machine.store.durable.index}`,
+        `m${machine.id} has cut its log at ${purged}, its state is durable to ${program.durableIndex}`,
     )
     if (role === 'leader') this.leads(machine.id, term, lastIndex, firstIndex, termAt)
     this.commits(machine.id, term, Math.max(seen?.commit ?? 0, purged), commit, termAt)

@@ -1,5 +1,5 @@
 // One simulated machine: a disk, a clock, a place in the network, and at most one process at a time
-// that runs the shipping RaftNode. What it does to its process is what an operator, a supervisor
+// that runs the program of the scenario. What it does to its process is what an operator, a supervisor
 // and bad luck do: start, stop, kill, pause, cut the power.
 
 import type { RaftsmanError } from '../../platform/errors.js'
@@ -8,18 +8,14 @@ import type { Logger } from '../../platform/logger.js'
 import type { Network } from '../../platform/network.js'
 import type { Processes } from '../../platform/processes.js'
 import type { Random } from '../../platform/random.js'
-import { deafMetrics } from '../../platform/testing/deaf-metrics.js'
 import { MemoryDisk } from '../../platform/testing/memory-disk.js'
 import type { DiskOperation } from '../../platform/testing/memory-disk.js'
-import { nodeId } from '../../raft/core/types.js'
-import { RaftNode } from '../../raft/node.js'
-import type { RaftPeer } from '../../raft/node-types.js'
+import type { RaftNode } from '../../raft/node.js'
 import { SimulationFailure } from './failure.js'
-import type { History } from './history.js'
-import { HistoryMachine, StateStore } from './history-machine.js'
 import type { ClockSkew } from './machine-clock.js'
 import { MachineClock } from './machine-clock.js'
-import type { EventKind, Scheduler } from './scheduler.js'
+import type { Joining, Program } from './program.js'
+import type { Scheduler } from './scheduler.js'
 import { SimProcess } from './scheduler.js'
 import type { SwarmOptions } from './swarm.js'
 import { between } from './streams.js'
@@ -33,7 +29,7 @@ const restartMs = 500
 export interface MachineEnvironment {
   readonly scheduler: Scheduler
   readonly swarm: SwarmOptions
-  readonly history: History
+  readonly programOf: (machine: Machine) => Program
   readonly randomOf: (name: string) => Random
   readonly networkOf: (process: SimProcess) => Network
   /** Its connections end; `kernelSaysSo` unless the machine went with it. */
@@ -42,29 +38,21 @@ export interface MachineEnvironment {
   readonly mark: (fact: string) => void
   /** Bytes of its disk were damaged on purpose, at some time. */
   readonly wasDamaged: (machine: Machine) => boolean
-  /** A snapshot has become its state, and is not in its log yet. */
-  readonly restoring: (machine: Machine) => void
   /** It could not start for a reason that waiting does not mend. */
   readonly refusedToStart: (machine: Machine, error: RaftsmanError) => void
-}
-
-/** How it comes into a cluster: as one of its founders, or told of members that are there. */
-export interface Joining {
-  readonly join: boolean
-  readonly peers: readonly RaftPeer[]
 }
 
 export class Machine {
   readonly id: number
   readonly name: string
+  /** For its peers. */
   readonly address: string
+  readonly clientAddress: string
   readonly disk: MemoryDisk
-  readonly store = new StateStore()
+  readonly program: Program
   readonly skew: ClockSkew
+  readonly joining: Joining
   process: SimProcess | null = null
-  /** Null while it starts or is not there. */
-  node: RaftNode | null = null
-  state: HistoryMachine | null = null
   powered = true
   /** Somebody keeps it down on purpose. */
   keptDown = false
@@ -72,18 +60,17 @@ export class Machine {
   retired = false
   /** Disk calls answer no earlier. */
   stalledUntilMs = 0
-  /** The file system has no room. */
-  full = false
   private readonly environment: MachineEnvironment
-  private readonly joining: Joining
   private readonly latency: Random
   private lives = 0
+  private hasNoRoom = false
 
   constructor(id: number, environment: MachineEnvironment, joining: Joining, skew: ClockSkew) {
     this.joining = joining
     this.id = id
     this.name = `m${id}`
     this.address = `m${id}:2380`
+    this.clientAddress = `m${id}:2379`
     this.environment = environment
     this.skew = skew
     this.latency = environment.randomOf(`latency/${id}`)
@@ -91,6 +78,37 @@ export class Machine {
       random: environment.randomOf(`disk/${id}`),
       schedule: (callback, operation) => this.later(operation, callback),
     })
+    this.program = environment.programOf(this)
+  }
+
+  /** The file system has no room. */
+  get full(): boolean {
+    return this.hasNoRoom
+  }
+
+  set full(full: boolean) {
+    this.hasNoRoom = full
+    this.disk.faults.capacityBytes = full ? 0 : Number.MAX_SAFE_INTEGER
+    this.program.roomChanged(full)
+  }
+
+  /** Some of the next syncs fails. */
+  failSyncSoon(after: number): void {
+    this.disk.faults.syncsUntilFailure = after
+    this.program.writesFail(true)
+  }
+
+  /** What is broken about its disk is mended. */
+  mendDisk(): void {
+    this.full = false
+    this.stalledUntilMs = 0
+    this.disk.faults.syncsUntilFailure = null
+    this.program.writesFail(false)
+  }
+
+  /** Null while it starts or is not there. */
+  get node(): RaftNode | null {
+    return this.program.node
   }
 
   get running(): boolean {
@@ -114,60 +132,25 @@ export class Machine {
   start(): void {
     if (this.process !== null || !this.powered || this.keptDown || this.retired) return
     const { environment, skew } = this
-    const { scheduler, swarm, history } = environment
+    const { scheduler } = environment
     this.lives += 1
     const process = new SimProcess(this.id, environment.nextPid())
     this.process = process
-    const clock = new MachineClock(scheduler, process, skew)
-    const state = new HistoryMachine({
-      member: this.id,
-      history,
-      store: this.store,
-      later: (kind: EventKind, run) => this.later(kind === 'sync' ? 'sync' : 'read', run),
-      flushMs: swarm.flushMs,
-      flush: (delayMs, run) => clock.setTimer(delayMs, run),
-      paddingBytes: swarm.snapshotPaddingBytes,
-      full: () => this.full,
-      restoring: () => environment.restoring(this),
-    })
-    this.state = state
-    const options = {
-      id: nodeId(this.id),
-      name: this.name,
-      clusterId,
-      ...this.joining,
-      listen: this.address,
-      tls: null,
-      directory: logDirectory,
-      tickMs: swarm.tickMs,
-      electionTicks: swarm.electionTicks,
-      stateMachine: state,
-      clock,
+    const life = {
+      process,
+      clock: new MachineClock(scheduler, process, skew),
       random: environment.randomOf(`node/${this.id}/${this.lives}`),
       disk: this.disk,
       network: environment.networkOf(process),
       processes: this.processes(process),
       logger: markingLogger(message => this.noted(message)),
-      metrics: deafMetrics,
-      entriesKept: swarm.entriesKept,
-      segmentBytes: swarm.segmentBytes,
-      limits: {
-        entriesBytesMaxPerMessage: swarm.entriesBytesMaxPerMessage,
-        inflightMessagesMax: swarm.inflightMessagesMax,
-        inflightBytesMax: swarm.inflightBytesMax,
-        uncommittedBytesMax: swarm.uncommittedBytesMax,
-        cachedBytesMax: swarm.cachedBytesMax,
-        ...(swarm.leaseDriftTicks === null
-          ? {}
-          : { leaseReads: { driftTicks: swarm.leaseDriftTicks } }),
-      },
+      later: (kind: DiskOperation, run: () => void) => this.later(kind, run),
+      full: () => this.full,
       onFatal: (error: Error) => this.ended(process, error),
     }
     scheduler.after(0, 'machine', process, () =>
-      RaftNode.start(options, (error, node) => {
-        if (!process.alive) return
-        if (error !== null || node === undefined) this.notStarted(process, error)
-        else this.node = node
+      this.program.start(life, error => {
+        if (process.alive && error !== null) this.notStarted(process, error)
       }),
     )
   }
@@ -183,13 +166,12 @@ export class Machine {
     }
   }
 
-  private notStarted(process: SimProcess, error: RaftsmanError | null): void {
+  private notStarted(process: SimProcess, error: RaftsmanError): void {
     const { environment } = this
-    environment.mark(`start refused: ${error?.code ?? 'unknown'}`)
+    environment.mark(`start refused: ${error.code}`)
     this.gone(process, 'exit')
     // A failed disk call ends a start as it ends a process; the next one may find it mended.
-    if (error !== null && !error.retryable && error.code !== 'disk-io')
-      environment.refusedToStart(this, error)
+    if (!error.retryable && error.code !== 'disk-io') environment.refusedToStart(this, error)
     this.startLater(restartMs)
   }
 
@@ -211,8 +193,7 @@ export class Machine {
     process.alive = false
     process.held = []
     this.process = null
-    this.node = null
-    this.state = null
+    this.program.died()
     if (how === 'exit') this.disk.kill()
     this.environment.died(this, process, how === 'exit')
   }
@@ -232,7 +213,7 @@ export class Machine {
     this.powered = false
     if (this.process !== null) this.gone(this.process, 'power')
     this.disk.crash()
-    this.store.powerCut()
+    this.program.powerCut()
   }
 
   retire(): void {
@@ -245,7 +226,7 @@ export class Machine {
     const { node, process } = this
     if (node === null || process === null) return
     this.environment.scheduler.after(0, 'machine', process, () =>
-      node.stop(() => {
+      this.program.stop(() => {
         this.gone(process, 'exit')
         stopped()
       }),

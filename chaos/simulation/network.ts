@@ -25,9 +25,9 @@ export interface SimNetworkOptions {
   readonly machineAt: (
     address: string,
   ) => { readonly id: number; process: SimProcess | null } | null
-  /** A frame leaves a process. */
-  readonly sent: (from: SimProcess, to: number, bytes: Uint8Array) => void
-  readonly delivered: (from: number, to: SimProcess, bytes: Uint8Array) => void
+  /** A frame leaves a process; `path` tells what is spoken. */
+  readonly sent: (path: string, bytes: Uint8Array) => void
+  readonly delivered: (path: string, to: SimProcess, bytes: Uint8Array) => void
   readonly lost: (frames: number) => void
 }
 
@@ -43,7 +43,7 @@ export class SimNetwork {
     this.options = options
     this.events = {
       delivered: (connection, from, bytes) =>
-        options.delivered(from.process.machine, connection.otherOf(from).process, bytes),
+        options.delivered(connection.path, connection.otherOf(from).process, bytes),
       lost: (_connection, frames) => options.lost(frames),
     }
   }
@@ -109,7 +109,7 @@ export class SimNetwork {
         close: done => {
           this.listeners.delete(address)
           for (const connection of this.connections)
-            if (connection.far.process === process) connection.close(connection.far, 'closed')
+            if (connection.far.handlers === handlers) connection.close(connection.far, 'closed')
           scheduler.after(0, 'link', process, done)
         },
       })
@@ -135,7 +135,7 @@ export class SimNetwork {
       },
       send: frame => {
         if (made === null || end.state !== 'open' || !end.process.alive) return
-        this.options.sent(end.process, made.otherOf(end).process.machine, frame)
+        this.options.sent(options.path, frame)
         made.send(end, { kind: 'frame', bytes: frame })
       },
       close: reason => made?.close(end, reason),
@@ -143,8 +143,12 @@ export class SimNetwork {
     const near = new End(process, toFar, linkOf)
     near.handlers = handlers
     const far = new End(farProcess, toNear, linkOf)
-    made = new Connection(this.nextId, scheduler, this.events, { near, far }, connection =>
-      this.accept(options.address, connection),
+    made = new Connection(
+      { id: this.nextId, path: options.path },
+      scheduler,
+      this.events,
+      { near, far },
+      connection => this.accept(options.address, connection),
     )
     this.nextId += 1
     this.connections.push(made)
@@ -159,7 +163,7 @@ export class SimNetwork {
     const listening = this.listeners.get(address)
     if (listening === undefined || listening.process !== connection.far.process) return false
     const held = this.connections.filter(
-      ({ far }) => far.process === listening.process && far.state === 'open',
+      ({ far }) => far.handlers === listening.handlers && far.state === 'open',
     )
     if (held.length >= listening.options.linksMax) return false
     connection.far.handlers = listening.handlers

@@ -1,7 +1,7 @@
 // What a batch of seeds amounts to, for people and as JSON.
 
 import type { Batch } from './batch.js'
-import { checkNames } from './failure.js'
+import { checkNames, storeCheckNames } from './failure.js'
 import type { Shrunk } from './shrink.js'
 import { replayCommand } from './shrink.js'
 
@@ -33,7 +33,8 @@ interface Check {
 }
 
 function checksOf(batch: Batch): Check[] {
-  const checks = checkNames.map((name): Check => {
+  const names = batch.scenario === 'store' ? [...checkNames, ...storeCheckNames] : checkNames
+  const checks = names.map((name): Check => {
     const failed = batch.failures.find(({ failure }) => failure?.check === name)
     return {
       name,

@@ -19,10 +19,10 @@ const patienceMs = 120_000
 describe('the simulator', () => {
   it(
     'finds nothing wrong with a slice of seeds',
-    () => {
-      const batch = new Batch(false)
+    async () => {
+      const batch = new Batch({ untilMs: 8000 })
       for (let seed = sliceFrom; seed < sliceFrom + sliceSeeds; seed += 1)
-        batch.add(runSeed(seed, { untilMs: 8000 }))
+        batch.add(await runSeed(seed, { untilMs: 8000 }))
       expect(batch.failures.map(({ seed, failure }) => ({ seed, failure }))).toEqual([])
       // Something must have happened for that to mean anything.
       expect(batch.acknowledged).toBeGreaterThan(1000)
@@ -34,8 +34,10 @@ describe('the simulator', () => {
 
   it(
     'does the same for the same seed, and something else for another',
-    () => {
-      const [first, again, other] = [41, 41, 42].map(seed => runSeed(seed, { untilMs: 3000 }))
+    async () => {
+      const [first, again, other] = await Promise.all(
+        [41, 41, 42].map(seed => runSeed(seed, { untilMs: 3000 })),
+      )
       expect(again).toEqual(first)
       expect(other?.traceHash).not.toBe(first?.traceHash)
     },
@@ -51,10 +53,10 @@ describe('the simulator', () => {
     expect([...without.faults]).toEqual(rest)
   })
 
-  it('is not content with a batch that has seen too little', () => {
+  it('is not content with a batch that has seen too little', async () => {
+    const result = await runSeed(1, { untilMs: 200, members: 1 })
     const missing = (isWhole: boolean, seeds: number) => {
-      const batch = new Batch(isWhole)
-      const result = runSeed(1, { untilMs: 200, members: 1 })
+      const batch = new Batch(isWhole ? {} : { members: 1 })
       for (let seed = 0; seed < seeds; seed += 1) batch.add({ ...result, seed })
       return {
         verdict: verdictOf(batch),
@@ -83,22 +85,24 @@ describe('the simulator', () => {
 })
 
 describe('the canary', () => {
-  it('is found out in every seed with power cuts: disks that lie lose what was acknowledged', () => {
-    const failed = [1, 2, 3, 4, 5].map(seed => runSeed(seed, { lyingDisks: true, members: 3 }))
+  it('is found out in every seed with power cuts: disks that lie lose what was acknowledged', async () => {
+    const failed = await Promise.all(
+      [1, 2, 3, 4, 5].map(seed => runSeed(seed, { lyingDisks: true, members: 3 })),
+    )
     for (const { failure } of failed)
       expect(['committed-durable', 'durable-before-sent', 'starts-again', 'liveness']).toContain(
         failure?.check,
       )
   })
 
-  it('comes out smaller than it went in, and fails in the same way when it is replayed', () => {
+  it('comes out smaller than it went in, and fails in the same way when it is replayed', async () => {
     const begun = { lyingDisks: true }
-    const failed = runSeed(11, begun)
-    const { result, overrides } = shrink(failed, begun)
+    const failed = await runSeed(11, begun)
+    const { result, overrides } = await shrink(failed, begun)
     expect(result.failure?.check).toBe(failed.failure?.check)
     expect(Object.keys(result.faults).length).toBeLessThanOrEqual(1)
     expect(result.operations).toBeLessThanOrEqual(failed.operations)
-    expect(runSeed(11, overrides)).toEqual(result)
+    expect(await runSeed(11, overrides)).toEqual(result)
     expect(replayCommand(11, overrides)).toMatch(
       /^npx raftsman chaos simulate --seed 11 .*--until-ms \d+.*--lying-disks$/,
     )

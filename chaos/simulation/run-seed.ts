@@ -4,6 +4,7 @@
 import { InvariantViolation } from '../../platform/errors.js'
 import type { CheckName } from './failure.js'
 import { SimulationFailure } from './failure.js'
+import type { Tally } from './scenario.js'
 import type { SimulationOverrides } from './simulation.js'
 import { Simulation } from './simulation.js'
 import type { FaultKind } from './swarm.js'
@@ -20,7 +21,7 @@ export interface SeedFailure {
   readonly atMs: number
 }
 
-export interface SeedResult {
+export interface SeedResult extends Tally {
   readonly seed: number
   readonly verdict: 'valid' | 'invalid'
   readonly failure: SeedFailure | null
@@ -31,24 +32,19 @@ export interface SeedResult {
   readonly members: number
   /** End of the first phase. */
   readonly untilMs: number
-  readonly operations: number
-  readonly acknowledged: number
-  readonly refused: number
-  readonly unknown: number
-  readonly reads: number
   readonly faults: Readonly<Partial<Record<FaultKind, number>>>
   readonly coverage: Readonly<Record<string, number>>
 }
 
-export function runSeed(seed: number, overrides: SeedOverrides = {}): SeedResult {
+export async function runSeed(seed: number, overrides: SeedOverrides = {}): Promise<SeedResult> {
   const simulation = new Simulation(seed, overrides)
   let failure: SeedFailure | null = null
   try {
-    simulation.run()
+    await simulation.run()
   } catch (error) {
     failure = failureOf(error, simulation.nowMs)
   }
-  const { history, swarm, workload, scheduler, coverage, faultCounts } = simulation
+  const { scenario, swarm, scheduler, coverage, faultCounts } = simulation
   return {
     seed,
     verdict: failure === null ? 'valid' : 'invalid',
@@ -58,11 +54,7 @@ export function runSeed(seed: number, overrides: SeedOverrides = {}): SeedResult
     virtualMs: scheduler.nowMs,
     members: swarm.members,
     untilMs: swarm.untilMs,
-    operations: workload.operations,
-    acknowledged: history.acknowledged,
-    refused: history.refused,
-    unknown: history.unknown,
-    reads: history.readsAnswered,
+    ...scenario.tally,
     faults: Object.fromEntries(faultCounts),
     coverage: Object.fromEntries([...coverage.counts].sort(([a], [b]) => (a < b ? -1 : 1))),
   }

@@ -64,6 +64,8 @@ export class Scheduler {
   nowMs = 0
   /** Events that were run. */
   steps = 0
+  /** Whose step was run last; null: the world's. */
+  lastProcess: SimProcess | null = null
   private readonly queue = new EventQueue<SimEvent>()
   private readonly trace: Trace
   private readonly afterStep: (process: SimProcess) => void
@@ -100,6 +102,7 @@ export class Scheduler {
       return
     }
     this.steps += 1
+    this.lastProcess = process
     this.trace.note(this.nowMs)
     this.trace.note(kindCodes[kind] * 64 + (process?.machine ?? 0))
     event.run()

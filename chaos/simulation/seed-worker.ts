@@ -8,4 +8,6 @@ import { runSeed } from './run-seed.js'
 const port = must(parentPort, 'this file is the body of a worker thread')
 const overrides = workerData as SeedOverrides
 
-port.on('message', (seed: number) => port.postMessage(runSeed(seed, overrides)))
+port.on('message', (seed: number) => {
+  void runSeed(seed, overrides).then(result => port.postMessage(result))
+})

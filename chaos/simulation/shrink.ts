@@ -16,15 +16,15 @@ export interface Shrunk {
 const runsMax = 120
 
 /** `failed` must have a failure. Runs seeds in this thread, for seconds. */
-export function shrink(failed: SeedResult, begun: SeedOverrides): Shrunk {
+export async function shrink(failed: SeedResult, begun: SeedOverrides): Promise<Shrunk> {
   let best = { result: failed, overrides: begun }
   let runs = 0
   const check = failed.failure?.check
   /** True when the smaller run fails as well. */
-  const attempt = (smaller: SeedOverrides): boolean => {
+  const attempt = async (smaller: SeedOverrides): Promise<boolean> => {
     if (runs >= runsMax) return false
     runs += 1
-    const result = runSeed(failed.seed, smaller)
+    const result = await runSeed(failed.seed, smaller)
     if (result.failure === null || result.failure.check !== check) return false
     best = { result, overrides: smaller }
     return true
@@ -35,12 +35,12 @@ export function shrink(failed: SeedResult, begun: SeedOverrides): Shrunk {
     before = best.overrides
     for (const kind of kindsOf(best.result)) {
       const withoutFaults = [...(best.overrides.withoutFaults ?? []), kind]
-      attempt({ ...best.overrides, withoutFaults })
+      await attempt({ ...best.overrides, withoutFaults })
     }
     for (const members of [1, 2, 3])
-      if (members < best.result.members && attempt({ ...best.overrides, members })) break
-    shortenTime(() => best, attempt)
-    fewerOperations(() => best, attempt)
+      if (members < best.result.members && (await attempt({ ...best.overrides, members }))) break
+    await shortenTime(() => best, attempt)
+    await fewerOperations(() => best, attempt)
   } while (best.overrides !== before)
   return { ...best, runs }
 }
@@ -49,32 +49,35 @@ function kindsOf(result: SeedResult): readonly FaultKind[] {
   return Object.keys(result.faults).filter(isFaultKind)
 }
 
+type Attempt = (smaller: SeedOverrides) => Promise<boolean>
 type Best = { readonly result: SeedResult; readonly overrides: SeedOverrides }
 
-function shortenTime(best: () => Best, attempt: (smaller: SeedOverrides) => boolean): void {
+async function shortenTime(best: () => Best, attempt: Attempt): Promise<void> {
   const { result, overrides } = best()
   const failedMs = Math.ceil(result.failure?.atMs ?? 0)
   // Nothing behind the failure matters; a failure to agree is found behind the first phase anyway.
-  if (failedMs < result.untilMs) attempt({ ...overrides, untilMs: failedMs + 1 })
+  if (failedMs < result.untilMs) await attempt({ ...overrides, untilMs: failedMs + 1 })
   for (let tries = 0; tries < 12; tries += 1) {
     const { result: now, overrides: held } = best()
     const untilMs = Math.floor(now.untilMs / 2)
-    if (untilMs < 100 || !attempt({ ...held, untilMs })) return
+    if (untilMs < 100 || !(await attempt({ ...held, untilMs }))) return
   }
 }
 
-function fewerOperations(best: () => Best, attempt: (smaller: SeedOverrides) => boolean): void {
+async function fewerOperations(best: () => Best, attempt: Attempt): Promise<void> {
   for (let tries = 0; tries < 12; tries += 1) {
     const { result, overrides } = best()
     const operations = Math.floor(Math.min(result.operations, overrides.operations ?? 2 ** 53) / 2)
-    if (operations < 1 || !attempt({ ...overrides, operations })) return
+    if (operations < 1 || !(await attempt({ ...overrides, operations }))) return
   }
 }
 
 /** The one line that replays it. */
 export function replayCommand(seed: number, overrides: SeedOverrides): string {
-  const { withoutFaults = [], members, untilMs, operations, lyingDisks } = overrides
+  const { scenario = 'raft', withoutFaults = [], members, untilMs } = overrides
+  const { operations, lyingDisks } = overrides
   const flags = [
+    scenario === 'raft' ? '' : `--scenario ${scenario}`,
     withoutFaults.length > 0 ? `--without-faults ${withoutFaults.join(',')}` : '',
     members === undefined ? '' : `--members ${members}`,
     untilMs === undefined ? '' : `--until-ms ${untilMs}`,

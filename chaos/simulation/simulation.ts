@@ -3,28 +3,33 @@
 // healed ones must commit something new within a bound; at last everybody is healed and all agree.
 // Counterpart: the simulators of FoundationDB and TigerBeetle.
 
+import { unreachable } from '../../platform/errors.js'
 import type { Random } from '../../platform/random.js'
+import { linkPath } from '../../raft/transport/frame-codec.js'
 import { Coverage } from './coverage.js'
 import { damageLog } from './damage.js'
 import { SimulationFailure } from './failure.js'
 import { FaultAtlas } from './fault-atlas.js'
 import type { FaultWorld } from './faults.js'
 import { strikes } from './faults.js'
-import { History } from './history.js'
 import { Invariants } from './invariants.js'
 import { Fleet } from './fleet.js'
 import { Healing } from './healing.js'
 import type { Machine, MachineEnvironment } from './machine.js'
 import { SimNetwork } from './network.js'
+import { RaftScenario } from './raft-scenario.js'
+import type { Scenario, ScenarioName, ScenarioWorld } from './scenario.js'
 import { Scheduler } from './scheduler.js'
+import { StoreScenario } from './store/store-scenario.js'
 import { between, chance, Streams } from './streams.js'
 import type { FaultKind, SwarmOptions, SwarmOverrides } from './swarm.js'
 import { drawSwarm, faultKinds } from './swarm.js'
 import { Trace } from './trace.js'
 import { Wire } from './wire.js'
-import { Workload } from './workload.js'
 
 export interface SimulationOverrides extends SwarmOverrides {
+  /** 'raft' when absent. */
+  readonly scenario?: ScenarioName
   /** Clients stop after so many operations. */
   readonly operations?: number
   /** Every disk answers syncs without doing them: a run that must fail. */
@@ -32,6 +37,8 @@ export interface SimulationOverrides extends SwarmOverrides {
 }
 
 const checkpointMs = 2500
+/** How deep a chain of promises may be that one step brings to its end. */
+const promiseDepth = 12
 /** A simulation that takes more has something that never rests. */
 const stepsMax = 3_000_000
 
@@ -39,10 +46,9 @@ export class Simulation {
   readonly swarm: SwarmOptions
   readonly trace = new Trace()
   readonly coverage = new Coverage()
-  readonly history = new History()
   readonly faultCounts = new Map<FaultKind, number>()
   readonly scheduler: Scheduler
-  readonly workload: Workload
+  readonly scenario: Scenario
   private readonly streams: Streams
   private readonly fleet: Fleet
   private readonly network: SimNetwork
@@ -61,11 +67,10 @@ export class Simulation {
   constructor(seed: number, overrides: SimulationOverrides) {
     this.streams = new Streams(seed)
     this.swarm = drawSwarm(this.streams, overrides)
-    const { swarm, history, coverage, trace } = this
+    const { swarm, coverage, trace } = this
     const { segmentBytes } = swarm
     const machine = (id: number) => this.fleet.machine(id)
     this.invariants = new Invariants({
-      history,
       coverage,
       trace,
       machine,
@@ -76,7 +81,9 @@ export class Simulation {
       everDamaged: () => this.atlas.everDamaged,
       segmentBytes,
     })
-    this.scheduler = new Scheduler(trace, process => this.invariants.afterStep(process))
+    this.scheduler = new Scheduler(trace, process => {
+      if (process.machine <= this.fleet.all.length) this.invariants.afterStep(process)
+    })
     this.wire = new Wire({
       coverage,
       roleOf: id => machine(id).node?.status().role ?? 'starting',
@@ -90,22 +97,21 @@ export class Simulation {
       pace: swarm.pace,
       randomOf: (from, to) => this.streams.of(`way/${from}/${to}`),
       powered: id => machine(id).powered,
-      machineAt: address => this.fleet.all.find(other => other.address === address) ?? null,
-      sent: (_from, _to, bytes) => this.wire.sent(bytes),
-      delivered: (_from, to, bytes) => this.wire.delivered(to.machine, bytes),
+      machineAt: address =>
+        this.fleet.all.find(
+          other => other.address === address || other.clientAddress === address,
+        ) ?? null,
+      sent: (path, bytes) => {
+        if (path === linkPath) this.wire.sent(bytes)
+      },
+      delivered: (path, to, bytes) => {
+        if (path === linkPath) this.wire.delivered(to.machine, bytes)
+      },
       lost: frames => {
         for (let at = 0; at < frames; at += 1) coverage.mark('frame lost')
       },
     })
-    this.workload = new Workload({
-      scheduler: this.scheduler,
-      history,
-      swarm,
-      randomOf: name => this.streams.of(name),
-      machines: () => this.fleet.present,
-      operationsMax: overrides.operations ?? Number.MAX_SAFE_INTEGER,
-      mark: fact => coverage.mark(fact),
-    })
+    this.scenario = makeScenario(overrides.scenario ?? 'raft', this.world(overrides))
     this.fleet = new Fleet({
       streams: this.streams,
       swarm,
@@ -125,24 +131,37 @@ export class Simulation {
     })
   }
 
+  private world(overrides: SimulationOverrides): ScenarioWorld {
+    return {
+      swarm: this.swarm,
+      scheduler: this.scheduler,
+      network: this.network,
+      coverage: this.coverage,
+      randomOf: name => this.streams.of(name),
+      machines: () => this.fleet.present,
+      members: () => this.fleet.members,
+      nextPid: () => this.nextPid(),
+      operationsMax: overrides.operations ?? Number.MAX_SAFE_INTEGER,
+      restoring: machine => this.crashInRestore(machine),
+      count: kind => this.count(kind),
+      runUntil: (untilMs, done) => this.runUntil(untilMs, done),
+    }
+  }
+
   private environment(): MachineEnvironment {
     return {
       scheduler: this.scheduler,
       swarm: this.swarm,
-      history: this.history,
+      programOf: machine => this.scenario.programOf(machine),
       randomOf: name => this.streams.of(name),
       networkOf: process => this.network.of(process),
       died: (_machine, process, kernelSaysSo) => {
         this.network.died(process, kernelSaysSo)
-        this.workload.died(process)
+        this.scenario.died(process)
       },
-      nextPid: () => {
-        this.pid += 1
-        return this.pid
-      },
+      nextPid: () => this.nextPid(),
       mark: fact => this.coverage.mark(fact),
       wasDamaged: ({ id }) => this.atlas.everDamaged.has(id),
-      restoring: machine => this.crashInRestore(machine),
       refusedToStart: (machine, error) => {
         // Damage that its own log cannot tell from forgotten promises: the machine says so, and is
         // replaced. Nobody else may refuse to start.
@@ -162,12 +181,12 @@ export class Simulation {
   }
 
   /** Throws SimulationFailure, or whatever the code under test throws. */
-  run(): void {
+  async run(): Promise<void> {
     this.fleet.start()
-    this.workload.begin()
+    this.scenario.begin()
     this.scheduleFaults()
     this.checkpoints()
-    this.runUntil(this.swarm.untilMs)
+    await this.runUntil(this.swarm.untilMs)
     this.active = false
     // What rots unseen comes to light now at the latest: nothing more may fall while the healed are watched.
     for (const notice of this.latent) notice()
@@ -175,7 +194,7 @@ export class Simulation {
       fleet: this.fleet,
       network: this.network,
       scheduler: this.scheduler,
-      workload: this.workload,
+      scenario: this.scenario,
       swarm: this.swarm,
       streams: this.streams,
       coverage: this.coverage,
@@ -185,17 +204,25 @@ export class Simulation {
       removed: () => this.faultCounts.has('remove'),
       runUntil: (untilMs, done) => this.runUntil(untilMs, done),
     })
-    healing.live()
-    healing.converge()
+    await healing.live()
+    await healing.converge()
+    await this.scenario.conclude()
   }
 
-  private runUntil(untilMs: number, done: () => boolean = () => false): boolean {
+  private async runUntil(untilMs: number, done: () => boolean = () => false): Promise<boolean> {
+    const { scheduler, scenario } = this
     while (!done()) {
-      if (!this.scheduler.step(untilMs)) {
-        this.scheduler.nowMs = untilMs
+      if (!scheduler.step(untilMs)) {
+        scheduler.nowMs = untilMs
         return done()
       }
-      if (this.scheduler.steps > stepsMax)
+      const { lastProcess } = scheduler
+      if (lastProcess !== null && scenario.holdsPromises(lastProcess)) {
+        // As between two events in production: whatever the step has settled is seen to the end.
+        for (let depth = 0; depth < promiseDepth; depth += 1) await Promise.resolve()
+        scenario.throwIfBroken()
+      }
+      if (scheduler.steps > stepsMax)
         throw new SimulationFailure('liveness', `no rest after ${stepsMax} steps`)
     }
     return true
@@ -228,6 +255,11 @@ export class Simulation {
     this.faultCounts.set(kind, (this.faultCounts.get(kind) ?? 0) + 1)
   }
 
+  private nextPid(): number {
+    this.pid += 1
+    return this.pid
+  }
+
   private nextFaultNumber(): number {
     this.faultNumber += 1
     return this.faultNumber
@@ -241,8 +273,9 @@ export class Simulation {
       mark: fact => this.coverage.mark(fact),
       elected: this.electionListeners,
       acknowledged: this.acknowledgedListeners,
-      burst: (machine, count) => this.workload.burst(machine, count),
-      read: machine => this.workload.read(machine, () => {}),
+      clientHosts: () => this.scenario.clientHosts,
+      burst: (machine, count) => this.scenario.burst(machine, count),
+      read: machine => this.scenario.read(machine),
       network: this.network,
       scheduler: this.scheduler,
       tickMs: this.swarm.tickMs,
@@ -253,7 +286,7 @@ export class Simulation {
     }
     for (const kind of faultKinds) {
       const meanMs = this.swarm.faults.get(kind)
-      if (meanMs !== undefined && kind !== 'clock-skew')
+      if (meanMs !== undefined && kind !== 'clock-skew' && !this.scenario.withoutFaults.has(kind))
         this.nextFault(world, kind, meanMs, this.streams.of(`fault/${kind}`))
     }
   }
@@ -285,5 +318,16 @@ export class Simulation {
       }
       this.nextFault(world, kind, meanMs, random)
     })
+  }
+}
+
+function makeScenario(name: ScenarioName, world: ScenarioWorld): Scenario {
+  switch (name) {
+    case 'raft':
+      return new RaftScenario(world)
+    case 'store':
+      return new StoreScenario(world)
+    default:
+      return unreachable(name)
   }
 }

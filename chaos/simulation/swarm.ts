@@ -31,6 +31,7 @@ export const faultKinds = [
   'swap',
   'siege',
   'crash-in-restore',
+  'client-cut',
 ] as const
 
 export type FaultKind = (typeof faultKinds)[number]
@@ -102,6 +103,7 @@ const faultPace: Record<FaultKind, readonly [number, number]> = {
   transfer: [1500, 10_000],
   siege: [1000, 10_000],
   'crash-in-restore': [1000, 1000],
+  'client-cut': [500, 8000],
   grow: [3000, 20_000],
   promote: [1000, 10_000],
   replace: [4000, 20_000],

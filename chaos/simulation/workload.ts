@@ -124,7 +124,7 @@ export class Workload {
           history.readsFailed += 1
           return
         }
-        const applied = machine.state?.appliedIndex ?? 0
+        const applied = machine.program.appliedIndex
         holds(
           applied >= index,
           'linearizable-reads',

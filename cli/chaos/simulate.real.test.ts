@@ -31,6 +31,18 @@ describe('raftsman chaos simulate', () => {
     expect(told[2]).toEqual(told[0])
   })
 
+  it('gives one hash for the same seeds of whole stores as well', () => {
+    const seeds = ['--scenario', 'store', '--seed', '7', '--seeds', '4', '--until-ms', '3000']
+    const runs = ['1', '2'].map(threads => simulate(...seeds, '--threads', threads, '-o', 'json'))
+    for (const { status, stderr } of runs) expect([status, stderr]).toEqual([0, ''])
+    const [first, again] = runs.map(({ stdout }) => ({
+      ...(JSON.parse(stdout) as object),
+      elapsedSeconds: 0,
+    }))
+    expect(first).toMatchObject({ verdict: 'valid', scenario: 'store', seeds: 4 })
+    expect(again).toEqual(first)
+  })
+
   it('fails for the canary, says what broke, and how to see it again', () => {
     const { status, stdout } = simulate('--seed', '11', '--lying-disks')
     expect(status).toBe(1)
@@ -41,7 +53,7 @@ describe('raftsman chaos simulate', () => {
   })
 
   it('refuses what it cannot do in one sentence', () => {
-    expect(simulate('--scenario', 'store')).toMatchObject({
+    expect(simulate('--scenario', 'control-plane')).toMatchObject({
       status: 2,
       stderr: expect.stringContaining('later milestone') as string,
     })

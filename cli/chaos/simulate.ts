@@ -76,6 +76,7 @@ function overridesOf(flags: SimulateFlags): SeedOverrides {
   if (stranger !== undefined)
     throw new UserError(`"${stranger}" is no kind of fault; there are ${faultKinds.join(', ')}.`)
   return {
+    ...(flags.scenario === 'store' ? { scenario: flags.scenario } : {}),
     ...(known.length > 0 ? { withoutFaults: known } : {}),
     ...(flags.members === undefined ? {} : { members: flags.members }),
     ...(flags.untilMs === undefined ? {} : { untilMs: flags.untilMs }),
@@ -85,9 +86,9 @@ function overridesOf(flags: SimulateFlags): SeedOverrides {
 }
 
 async function simulate(flags: SimulateFlags): Promise<void> {
-  if (flags.scenario !== 'raft')
+  if (flags.scenario === 'control-plane')
     throw new UserError(
-      `The scenario "${flags.scenario}" comes with a later milestone; "raft" is there.`,
+      `The scenario "${flags.scenario}" comes with a later milestone; "raft" and "store" are there.`,
       2,
     )
   const overrides = overridesOf(flags)
@@ -123,23 +124,23 @@ async function simulate(flags: SimulateFlags): Promise<void> {
   })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt)
   const elapsedMs = performance.now() - startedMs
-  report(flags, overrides, first, batch, elapsedMs)
+  await report(flags, overrides, first, batch, elapsedMs)
 }
 
-function report(
+async function report(
   flags: SimulateFlags,
   overrides: SeedOverrides,
   firstSeed: number,
   batch: Batch,
   elapsedMs: number,
-): void {
+): Promise<void> {
   // The same one whatever thread was faster.
   const [failed] = batch.failures.toSorted((a, b) => a.seed - b.seed)
   const shrunk =
     failed === undefined
       ? null
       : flags.shrink
-        ? shrink(failed, overrides)
+        ? await shrink(failed, overrides)
         : { result: failed, overrides, runs: 0 }
   const { scenario } = flags
   const reported = { batch, commit: commitOf(), scenario, firstSeed, elapsedMs, shrunk }

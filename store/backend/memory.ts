@@ -99,29 +99,54 @@ class MemoryState {
   }
 }
 
+/** Faults to come. Fields may be set at any time. */
+export interface MemoryFaults {
+  /** There is no room: commits, checkpoints and restores fail with `backend-full`. */
+  full: boolean
+  /** This many more writes succeed; then one fails with `backend-io`, and `null` again. */
+  writesUntilFailure: number | null
+}
+
 export interface MemoryBackendOptions {
   /** Keep apart what a power cut would leave. Costs a second table; commits wait for checkpoints. */
   readonly tracksPowerCuts?: boolean
+  readonly faults?: MemoryFaults
 }
 
 export class MemoryBackend implements Backend {
+  readonly #options: MemoryBackendOptions
   readonly #tracksPowerCuts: boolean
   #state: MemoryState
   #durable: MemoryState
-  #sinceCheckpoint: BackendBatch[] = []
+  /** In order: what was committed, or a whole state that took the place of all before. */
+  #sinceCheckpoint: (BackendBatch | MemoryState)[] = []
   #closed = false
 
   constructor(options: MemoryBackendOptions = {}, state = new MemoryState()) {
+    this.#options = options
     this.#tracksPowerCuts = options.tracksPowerCuts === true
     this.#state = state
     this.#durable = this.#tracksPowerCuts ? state.copy() : state
   }
 
-  /** A backend as it would be found after this process was killed, or the power was cut. */
-  survivor(crash: 'process' | 'power'): MemoryBackend {
+  /** Transactions since the last checkpoint: a power cut may keep any number of them, in order. */
+  get volatileCommits(): number {
+    return this.#sinceCheckpoint.length
+  }
+
+  /**
+   * A backend as it would be found after this process was killed, or the power was cut: of what was
+   * committed since the last checkpoint the first `kept` transactions are still there then.
+   */
+  survivor(crash: 'process' | 'power', kept = 0): MemoryBackend {
     assert(crash === 'process' || this.#tracksPowerCuts, 'power cuts are tracked')
-    const state = crash === 'process' ? this.#state : this.#durable
-    return new MemoryBackend({ tracksPowerCuts: this.#tracksPowerCuts }, state.copy())
+    if (crash === 'process') return new MemoryBackend(this.#options, this.#state.copy())
+    let state = this.#durable.copy()
+    for (const step of this.#sinceCheckpoint.slice(0, kept)) {
+      if (step instanceof MemoryState) state = step.copy()
+      else state.apply(step)
+    }
+    return new MemoryBackend(this.#options, state)
   }
 
   get meta(): StateMeta | null {
@@ -137,7 +162,7 @@ export class MemoryBackend implements Backend {
   }
 
   commit(batch: BackendBatch): void {
-    this.#open()
+    this.#write()
     this.#state.apply(batch)
     if (this.#tracksPowerCuts) this.#sinceCheckpoint.push(batch)
   }
@@ -176,22 +201,36 @@ export class MemoryBackend implements Backend {
   }
 
   checkpoint(): void {
-    this.#open()
-    for (const batch of this.#sinceCheckpoint) this.#durable.apply(batch)
+    if (this.#sinceCheckpoint.length === 0) this.#open()
+    else this.#write()
+    for (const step of this.#sinceCheckpoint) {
+      if (step instanceof MemoryState) this.#durable = step.copy()
+      else this.#durable.apply(step)
+    }
     this.#sinceCheckpoint = []
   }
 
   beginRestore(): BackendRestore {
-    this.#open()
+    this.#write()
     const next = new MemoryState()
     return {
-      write: part => next.write(part),
+      write: part => {
+        this.#write()
+        next.write(part)
+      },
       commit: meta => {
-        this.#open()
+        this.#write()
         next.meta = meta
         this.#state = next
-        this.#durable = this.#tracksPowerCuts ? next.copy() : next
-        this.#sinceCheckpoint = []
+        if (this.#tracksPowerCuts) this.#sinceCheckpoint.push(next.copy())
+        else this.#durable = next
+        try {
+          this.checkpoint()
+        } catch (error) {
+          // It stands and is not known to be durable: nothing goes on before all is opened again.
+          this.#closed = true
+          throw error
+        }
       },
       abort: () => {},
     }
@@ -199,6 +238,17 @@ export class MemoryBackend implements Backend {
 
   close(): void {
     this.#closed = true
+  }
+
+  #write(): void {
+    this.#open()
+    const { faults } = this.#options
+    if (faults === undefined) return
+    if (faults.full) throw new BackendError('backend-full', 'there is no room for applied state')
+    const left = faults.writesUntilFailure
+    if (left === null) return
+    faults.writesUntilFailure = left === 0 ? null : left - 1
+    if (left === 0) throw new BackendError('backend-io', 'applied state cannot be written')
   }
 
   #open(): void {

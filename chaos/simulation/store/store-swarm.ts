@@ -1,0 +1,92 @@
+// What one seed draws for the store, beside what every scenario draws: how soon state is written and made
+// durable, how much of the history watches find in memory, how long leases live, what clients do.
+
+import type { AutoCompaction } from '../../../store/server/options.js'
+import type { StoreCoreConfig } from '../../../store/core/store-core.js'
+import type { Random } from '../../../platform/random.js'
+import { between, chance, pick, wholeBetween } from '../streams.js'
+import type { SwarmOptions } from '../swarm.js'
+
+export const habits = [
+  'registers',
+  'keys',
+  'lists',
+  'ranges',
+  'leases',
+  'watches',
+  'compactions',
+  'crowd',
+] as const
+
+/** Something that clients do. */
+export type Habit = (typeof habits)[number]
+
+export interface StoreSwarm {
+  readonly core: Partial<StoreCoreConfig>
+  readonly compactionSliceKeys: number
+  readonly autoCompaction: AutoCompaction
+  readonly watchProgressMs: number
+  readonly requestTimeoutMs: number
+  readonly leaseCheckpointMs: number
+  readonly clientTimeoutMs: number
+  readonly watchCreditBytes: number
+  /** Keys of each kind. */
+  readonly keys: number
+  readonly valueBytesMax: number
+  readonly ttlSecondsMax: number
+  readonly habits: ReadonlySet<Habit>
+}
+
+/** What each client does in how many of the seeds. */
+const habitShare: Record<Habit, number> = {
+  registers: 0.9,
+  keys: 0.8,
+  lists: 0.5,
+  ranges: 0.7,
+  leases: 0.7,
+  watches: 0.85,
+  compactions: 0.6,
+  crowd: 0.15,
+}
+
+export function drawStoreSwarm(
+  randomOf: (name: string) => Random,
+  swarm: SwarmOptions,
+): StoreSwarm {
+  const of = (name: string) => randomOf(`options/store/${name}`)
+  const electionMs = swarm.tickMs * swarm.electionTicks
+  const leaseCheckpointMs = pick(of('checkpoint'), [500, 1000, 3000, 60_000])
+  const retain = wholeBetween(of('compaction'), 0, 200)
+  const everyMs = between(of('compaction'), 500, 5000)
+  const retainMs = between(of('compaction'), 1000, 10_000)
+  return {
+    core: {
+      cacheBytesMax: pick(of('cache'), [0, 2000, 128 * 1024 * 1024]),
+      flushRows: pick(of('flush'), [1, 10, 5000]),
+      checkpointBytes: pick(of('flush'), [1000, 16 * 1024 * 1024]),
+      pendingBytesMax: pick(of('pending'), [20_000, 256 * 1024 * 1024]),
+      watch: {
+        logEventsMax: pick(of('watch'), [4, 20, 100, 200_000]),
+        logBytesMax: pick(of('watch'), [2000, 64 * 1024 * 1024]),
+        historyRowsMax: pick(of('watch'), [3, 20, 2000]),
+      },
+      leases: { checkpointIntervalMs: leaseCheckpointMs },
+    },
+    compactionSliceKeys: pick(of('slice'), [1, 3, 1000]),
+    autoCompaction: pick<AutoCompaction>(of('compaction'), [
+      { mode: 'off' },
+      { mode: 'off' },
+      { mode: 'revision', retain, everyMs },
+      { mode: 'periodic', retainMs },
+    ]),
+    watchProgressMs: between(of('progress'), 100, 5000),
+    requestTimeoutMs: between(of('timeout'), 2 * electionMs, 5000 + 2 * electionMs),
+    leaseCheckpointMs,
+    clientTimeoutMs: between(of('timeout'), 200, 10_000),
+    watchCreditBytes: pick(of('credit'), [200, 2000, 4 * 1024 * 1024]),
+    keys: wholeBetween(of('keys'), 2, 12),
+    valueBytesMax: pick(of('value'), [16, 100, 1000]),
+    ttlSecondsMax: pick(of('ttl'), [1, 3, 8]),
+    habits: new Set(habits.filter(habit => chance(of(`habit/${habit}`), habitShare[habit]))),
+  }
+}
