@@ -247,14 +247,18 @@ function anyWatch(asker: Asker): WatchRequest {
   const { random, world } = asker
   const shape = random.next()
   const { revision, compacted } = world.record.reference
+  const [from, to] = pick<readonly [string, string]>(random, [
+    ['k', 'l'],
+    ['k', 's'],
+    ['r', 's'],
+    ['l', 'm'],
+    ['e', 'l'],
+  ])
   const range =
     shape < 0.4
       ? { key: utf8('\0'), end: utf8('\0') }
       : shape < 0.7
-        ? {
-            key: utf8(pick(random, ['k', 'r', 'l', 'e'])),
-            end: utf8(pick(random, ['l', 's', 'm'])),
-          }
+        ? { key: utf8(from), end: utf8(to) }
         : { key: utf8(keyOf(asker, pick(random, ['k', 'r']))) }
   const start = random.next()
   const startRevision =
