@@ -56,7 +56,8 @@ class Desk {
 
   renew(): { seconds: number | null; error: RaftsmanError | null } {
     const answer: ReturnType<Desk['renew']> = { seconds: null, error: null }
-    this.desk.keepAlive(1, 5, (error, answered) => {
+    const anybodyMay = () => {}
+    this.desk.keepAlive(1, 5, anybodyMay, (error, answered) => {
       answer.error = error
       if (answered?.kind === 'leaseKeepAlive') answer.seconds = answered.response.ttlSeconds
     })
