@@ -52,7 +52,7 @@ export class Cursor implements Watcher {
   #due: Ordinal[] = []
   #closed = false
   /** Who asks for compacted history is told so, even where the log happens to hold it still. */
-  readonly #startedBehind: Revision | null
+  readonly #startedBehind: boolean
 
   constructor(ground: WatchGround, request: WatchRequest, onReadable: () => void) {
     this.#ground = ground
@@ -64,7 +64,7 @@ export class Cursor implements Watcher {
     const start = request.startRevision ?? 0
     const { revision, compactRevision } = ground.kv
     this.#from = start > 0 ? start : revision + 1
-    this.#startedBehind = start > 0 && start < compactRevision ? compactRevision : null
+    this.#startedBehind = start > 0 && start < compactRevision
   }
 
   get nextRevision(): Revision {
@@ -120,7 +120,7 @@ export class Cursor implements Watcher {
 
   next(eventsBytesMax: number, fragments = false): WatchBatch | null {
     if (this.#closed) return null
-    if (this.#startedBehind !== null) throw new CompactedError(this.#startedBehind)
+    if (this.#startedBehind) throw new CompactedError(this.#ground.kv.compactRevision)
     const batch = new Batch(eventsBytesMax, fragments)
     if (this.#following) {
       const [first] = this.#due

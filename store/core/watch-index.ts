@@ -22,6 +22,12 @@ export class WatchIndex<T> {
   /** Nodes by start and end, to find the one of equal range. */
   readonly #nodes = new Map<string, Map<string | null, IntervalNode<T>>>()
   #nodesMade = 0
+  #looks = 0
+
+  /** Ranges looked at by all visits so far. Tests hold it to what a tree should cost. */
+  get looks(): number {
+    return this.#looks
+  }
 
   add(bounds: Bounds, item: T): void {
     if (bounds.single) {
@@ -73,23 +79,17 @@ export class WatchIndex<T> {
   visit(key: string, each: (item: T) => void): void {
     const exact = this.#exact.get(key)
     if (exact !== undefined) for (const item of exact) each(item)
-    if (this.#root !== null) stab(this.#root, key, each)
+    if (this.#root !== null) this.#stab(this.#root, key, each)
   }
 
-  visitAll(each: (item: T) => void): void {
-    for (const items of this.#exact.values()) for (const item of items) each(item)
-    for (const ends of this.#nodes.values()) {
-      for (const node of ends.values()) for (const item of node.items) each(item)
-    }
+  #stab(node: IntervalNode<T>, key: string, each: (item: T) => void): void {
+    this.#looks++
+    if (node.furthestEnd !== null && node.furthestEnd <= key) return
+    if (node.left !== null) this.#stab(node.left, key, each)
+    if (node.start > key) return
+    if (node.end === null || node.end > key) for (const item of node.items) each(item)
+    if (node.right !== null) this.#stab(node.right, key, each)
   }
-}
-
-function stab<T>(node: IntervalNode<T>, key: string, each: (item: T) => void): void {
-  if (node.furthestEnd !== null && node.furthestEnd <= key) return
-  if (node.left !== null) stab(node.left, key, each)
-  if (node.start > key) return
-  if (node.end === null || node.end > key) for (const item of node.items) each(item)
-  if (node.right !== null) stab(node.right, key, each)
 }
 
 /** Null is beyond every string. */

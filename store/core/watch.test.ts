@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { KeySet } from './key-range.js'
 import type { Watcher } from './replica.js'
 import { bytes, Driver, showEvent } from './testing/driver.js'
 import type { WatchRequest } from './types.js'
@@ -220,6 +221,82 @@ test('The index finds exactly the watches whose range holds a key.', () => {
             : [],
         )
         expect(found.sort((a, b) => a - b)).toEqual(wanted)
+      }
+    }),
+  )
+})
+
+test('An event looks at the watches that it concerns, and at few of the others.', () => {
+  const index = new WatchIndex<string>()
+  for (let at = 0; at < 10_000; at++) {
+    index.add({ start: `single${at}`, end: `single${at}\0`, single: true }, 'single')
+  }
+  for (let at = 0; at < 1_000; at++) {
+    const start = `prefix${String(at).padStart(4, '0')}/`
+    index.add({ start, end: `${start}\xff`, single: false }, 'prefix')
+  }
+  const found: string[] = []
+  for (let at = 0; at < 1_000; at++) {
+    index.visit(`prefix${String((at * 7) % 1_000).padStart(4, '0')}/key`, item => found.push(item))
+    index.visit(`single${at * 9}`, item => found.push(item))
+    index.visit(`neither${at}`, item => found.push(item))
+  }
+  expect(found).toHaveLength(2_000)
+  expect(index.looks / 3_000).toBeLessThan(40)
+})
+
+test('A watch that follows is told of its own events, and one that falls behind costs no event a look.', () => {
+  const driver = new Driver()
+  const { watcher, state } = open(driver, { key: bytes('a'), end: bytes('c') })
+  drain(watcher)
+  for (let at = 0; at < 500; at++) {
+    driver.put('a', String(at))
+    driver.put('z', String(at))
+  }
+  expect(state.woken).toBe(1)
+  const events = drain(watcher)
+  expect(events).toEqual(Array.from({ length: 500 }, (_, at) => `put a=${at} @${2 * at + 2}`))
+  driver.put('b', 'later')
+  expect([state.woken, drain(watcher)]).toEqual([2, ['put b=later @1002']])
+})
+
+test('What stood before an event is told although a compaction has taken it meanwhile.', () => {
+  const driver = new Driver({ cacheBytesMax: 0 })
+  const { watcher } = open(driver, { ...all, prevKv: true })
+  drain(watcher)
+  for (let at = 0; at < 100; at++) driver.put('a', String(at))
+  driver.delete('a')
+  driver.put('b', 'last')
+  driver.core.flush()
+  driver.compact(driver.core.revision)
+  while (!driver.core.compactSlice(10));
+  driver.core.flush()
+  const seen: (string | null)[] = []
+  for (let batch = watcher.next(100); batch !== null; batch = watcher.next(100)) {
+    for (const { prevKv } of batch.events) seen.push(prevKv && Buffer.from(prevKv.value).toString())
+  }
+  expect(seen).toEqual([null, ...Array.from({ length: 100 }, (_, at) => String(at)), null])
+})
+
+test('A set of ranges is what its ranges are together, and its parts are disjoint and in order.', () => {
+  const letter = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f')
+  const range = fc.record({ key: letter, end: fc.option(fc.oneof(letter, fc.constant('\0'))) })
+  fc.assert(
+    fc.property(fc.array(range, { minLength: 1, maxLength: 6 }), ranges => {
+      const set = new KeySet(
+        ranges.map(({ key, end }) =>
+          end === null ? { key: bytes(key) } : { key: bytes(key), end: bytes(end) },
+        ),
+      )
+      for (const key of ['a', 'a\0', 'b', 'bb', 'c', 'd', 'e', 'f', 'g']) {
+        const wanted = ranges.some(({ key: start, end }) =>
+          end === null ? key === start : key >= start && (end === '\0' || key < end),
+        )
+        expect(set.has(key)).toBe(wanted)
+      }
+      for (const [at, part] of set.parts.entries()) {
+        const next = set.parts[at + 1]
+        if (next !== undefined) expect(part.end !== null && part.end < next.start).toBe(true)
       }
     }),
   )
