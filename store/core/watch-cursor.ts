@@ -250,7 +250,8 @@ export class Cursor implements Watcher {
   }
 
   #stopAt(revision: Revision): false {
-    this.#from = revision
+    // One that waited for the future is not to tell what came before.
+    this.#from = Math.max(this.#from, revision)
     return false
   }
 

@@ -56,6 +56,15 @@ test('A watch from the future emits nothing earlier, and no progress either.', (
   expect(drain(watcher)).toEqual(['put a=4 @4'])
 })
 
+test('A watch from the future emits nothing earlier when another state takes the place of this one.', () => {
+  const driver = new Driver({ watch: { logEventsMax: 1, historyRowsMax: 1 } })
+  const { watcher } = open(driver, { ...all, startRevision: 4 })
+  drain(watcher)
+  driver.restoreFromItself()
+  for (const value of ['2', '3', '4', '5']) driver.put('a', value)
+  expect(drain(watcher)).toEqual(['put a=4 @4', 'put a=5 @5'])
+})
+
 test('It is woken once until it has been drained, and only by what concerns it.', () => {
   const driver = new Driver()
   const { watcher, state } = open(driver, { key: bytes('a'), noDelete: true })
