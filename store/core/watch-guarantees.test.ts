@@ -66,7 +66,7 @@ class Observer {
   /** Everything up to here was promised to have been delivered. */
   #promised: number
   #partOf: number | null = null
-  #readable = true
+  readonly #state = { readable: true }
   ended = false
 
   constructor(driver: Driver, model: Model, one: Plan) {
@@ -76,10 +76,10 @@ class Observer {
     const start = one.back === 0 ? 0 : Math.max(1, model.revision - one.back)
     this.#start = start === 0 ? model.revision + 1 : start
     this.#promised = this.#start - 1
-    this.#watcher = this.#open(start)
+    this.#watcher = this.#watch(start)
   }
 
-  #open(startRevision: number): Watcher {
+  #watch(startRevision: number): Watcher {
     const [first, ...others] = this.#plan.spans.map(({ key, end }) =>
       end === undefined ? { key: bytes(key) } : { key: bytes(key), end: bytes(end) },
     )
@@ -92,9 +92,9 @@ class Observer {
       noPut: this.#plan.filter === 'noPut',
       noDelete: this.#plan.filter === 'noDelete',
     }
-    this.#readable = true
+    this.#state.readable = true
     return this.#driver.core.openWatch(request, () => {
-      this.#readable = true
+      this.#state.readable = true
     })
   }
 
@@ -107,7 +107,7 @@ class Observer {
 
   /** A few batches; all of them with `all`. */
   read(batches: number): void {
-    for (let taken = 0; taken < batches && this.#readable && !this.ended; taken++) {
+    for (let taken = 0; taken < batches && this.#state.readable && !this.ended; taken++) {
       let batch: WatchBatch | null
       try {
         batch = this.#watcher.next(this.#plan.bytesMax, this.#plan.fragments)
@@ -116,7 +116,7 @@ class Observer {
         this.#endedBy(error)
         return
       }
-      if (batch === null) this.#readable = false
+      if (batch === null) this.#state.readable = false
       else this.#take(batch)
       this.#askProgress()
     }
@@ -189,7 +189,7 @@ class Observer {
     if (this.ended || this.#partOf !== null) return
     this.#watcher.close()
     expect(this.#watcher.next(1_000)).toBeNull()
-    this.#watcher = this.#open(Math.max(this.#start, this.#promised + 1))
+    this.#watcher = this.#watch(Math.max(this.#start, this.#promised + 1))
   }
 
   finish(): void {

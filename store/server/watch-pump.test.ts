@@ -44,7 +44,23 @@ function setUp(config = {}) {
   const driver = new Driver(config)
   const clock = new VirtualClock()
   const told = new Told()
-  const pump = new WatchPump({ machine: driver.core, clock, progressMs: 1_000, output: told })
+  /** Answers of the guard that have not been given; given at once unless `hold` is set. */
+  const held: (() => void)[] = []
+  const doubts = { hold: false }
+  const pump = new WatchPump({
+    machine: driver.core,
+    guard: {
+      permitted(_asker, _check, done) {
+        if (doubts.hold) held.push(() => done(null))
+        else done(null)
+      },
+      openWatch: (_asker, request, onReadable) => driver.core.openWatch(request, onReadable),
+    },
+    asker: { principal: { commonName: null, token: null } },
+    clock,
+    progressMs: 1_000,
+    output: told,
+  })
   const create = (
     watch: number,
     request: WatchRequest,
@@ -53,7 +69,7 @@ function setUp(config = {}) {
   const settle = () => {
     for (let steps = 0; clock.pending > 0 && steps < 1_000; steps++) clock.step()
   }
-  return { driver, clock, told, pump, create, settle }
+  return { driver, clock, told, pump, create, settle, doubts, held }
 }
 
 describe('a watch', () => {
@@ -226,6 +242,24 @@ describe('progress', () => {
     settle()
     told.news()
     pump.cancel(1)
+    settle()
+    expect(told.news()).toEqual(['all progress 2'])
+  })
+
+  it('is not forgotten while it is not certain yet whether the watch is permitted', () => {
+    const { driver, told, create, settle, pump, doubts, held } = setUp()
+    driver.put('a', '1')
+    doubts.hold = true
+    create(1, { ...everything, startRevision: 1 })
+    create(2, everything)
+    pump.progress(1)
+    pump.progressOfAll()
+    settle()
+    expect(told.news()).toEqual([])
+    held[0]?.()
+    settle()
+    expect(told.news()).toEqual(['1 created @2', '1 put a=1 @2 to 2', '1 progress 2'])
+    pump.cancel(2)
     settle()
     expect(told.news()).toEqual(['all progress 2'])
   })

@@ -64,6 +64,12 @@ interface OpenWatch {
   spokeMs: number
 }
 
+interface Opening {
+  readonly wanted: NewWatch
+  /** Progress was asked for already. */
+  progress: boolean
+}
+
 export interface WatchPumpOptions {
   readonly machine: Pick<Machine, 'revision'>
   readonly guard: Pick<Guard, 'permitted' | 'openWatch'>
@@ -78,7 +84,7 @@ export class WatchPump {
   readonly #options: WatchPumpOptions
   readonly #watches = new Map<number, OpenWatch>()
   /** Those of which is not certain yet whether they are permitted. */
-  readonly #opening = new Map<number, NewWatch>()
+  readonly #opening = new Map<number, Opening>()
   /** Those with something to take, in the order of their turn. */
   readonly #readable = new Set<OpenWatch>()
   /** Progress of all is owed, and has to reach this revision. */
@@ -101,28 +107,36 @@ export class WatchPump {
   create(wanted: NewWatch): void {
     const { guard, asker, output } = this.#options
     const { watch: id, request } = wanted
+    const opening = { wanted, progress: false }
     try {
       this.#checkRoom(id)
-      this.#opening.set(id, wanted)
+      this.#opening.set(id, opening)
       guard.permitted(
         asker,
         (check, by) => check.watch(by, request),
         error => {
           // Cancelled meanwhile, and its id perhaps used again.
-          if (this.#opening.get(id) !== wanted) return
-          this.#opening.delete(id)
-          if (error === null) this.#open(wanted)
+          if (this.#opening.get(id) !== opening) return
+          this.#notOpening(id)
+          if (error === null) this.#open(opening)
           else output.ended(id, error)
         },
       )
     } catch (error) {
       if (!(error instanceof RaftsmanError)) throw error
-      if (this.#opening.get(id) === wanted) this.#opening.delete(id)
+      if (this.#opening.get(id) === opening) this.#notOpening(id)
       output.ended(id, error)
     }
   }
 
-  #open({ watch: id, request, creditBytes, fragments }: NewWatch): void {
+  #notOpening(id: number): boolean {
+    // It may have been the last that others waited for.
+    if (this.#allFrom !== null) this.#schedule()
+    return this.#opening.delete(id)
+  }
+
+  #open({ wanted, progress }: Opening): void {
+    const { watch: id, request, creditBytes, fragments } = wanted
     const { machine, guard, asker, clock, output } = this.#options
     let watch: OpenWatch | null = null
     try {
@@ -136,7 +150,7 @@ export class WatchPump {
         fragments,
         credit: creditBytes,
         partial: false,
-        progressFrom: null,
+        progressFrom: progress ? machine.revision : null,
         spokeMs: clock.monotonicMs(),
       }
     } catch (error) {
@@ -160,7 +174,7 @@ export class WatchPump {
   /** False when there is no such watch. Nothing more is said of it. */
   cancel(id: number): boolean {
     const watch = this.#watches.get(id)
-    if (watch === undefined) return this.#opening.delete(id)
+    if (watch === undefined) return this.#notOpening(id)
     this.#drop(watch)
     return true
   }
@@ -168,6 +182,8 @@ export class WatchPump {
   progress(id: number): void {
     const watch = this.#watches.get(id)
     if (watch !== undefined) this.#owe(watch)
+    const opening = this.#opening.get(id)
+    if (opening !== undefined) opening.progress = true
   }
 
   progressOfAll(): void {
@@ -275,7 +291,7 @@ export class WatchPump {
   }
 
   #payProgressOfAll(): void {
-    if (this.#allFrom === null) return
+    if (this.#allFrom === null || this.#opening.size > 0) return
     let { revision } = this.#options.machine
     for (const { watcher, partial } of this.#watches.values()) {
       const reached = partial ? null : watcher.progress(this.#allFrom)
@@ -303,7 +319,6 @@ export class WatchPump {
     this.#watches.delete(watch.id)
     this.#readable.delete(watch)
     watch.watcher.close()
-    // It may have been the last that others waited for.
     if (this.#allFrom !== null) this.#schedule()
   }
 }
