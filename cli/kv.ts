@@ -14,19 +14,11 @@ import {
   txnJson,
   txnLines,
 } from './kv/print.js'
-import { openStore, storeFlags, type StoreFlags } from './store-access.js'
+import { storeFlags, type StoreFlags } from './store-access.js'
+import { output, withStore } from './store-command.js'
 import { UserError } from './user-error.js'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
-
-function print(lines: readonly string[]): void {
-  for (const line of lines) process.stdout.write(`${line}\n`)
-}
-
-function output(flags: StoreFlags, json: () => object, lines: () => readonly string[]): void {
-  if (flags.output === 'json') print([JSON.stringify(json())])
-  else print(lines())
-}
 
 function wholeNumber(flag: string): (text: string) => number {
   return text => {
@@ -35,15 +27,6 @@ function wholeNumber(flag: string): (text: string) => number {
       throw new UserError(`${flag} takes a whole number, not "${text}".`)
     }
     return value
-  }
-}
-
-async function withStore(flags: StoreFlags, use: (store: Store) => Promise<void>): Promise<void> {
-  const store = openStore(flags)
-  try {
-    await use(store)
-  } finally {
-    store.close()
   }
 }
 

@@ -32,6 +32,10 @@ const subcommands: ReadonlyMap<string, Subcommand> = new Map([
     'kv',
     { summary: 'get, put, del, txn, watch, compact in the store', load: () => import('./kv.js') },
   ],
+  [
+    'alarm',
+    { summary: 'what is wrong with the store: list, disarm', load: () => import('./alarm.js') },
+  ],
   ['chaos', { summary: 'failures on purpose: simulation', load: () => import('./chaos.js') }],
   ['wal', { summary: "look into a member's log: dump, verify", load: () => import('./wal.js') }],
   ['store', { summary: 'run one store member', load: () => import('./components/store.js') }],

@@ -4,7 +4,7 @@
 import { RaftsmanError, must } from '../../platform/errors.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Random } from '../../platform/random.js'
-import type { KeyValue, TxnRequest } from '../core/types.js'
+import type { KeyValue } from '../core/types.js'
 import { creditOf, encodeClientMessage, protocolLimits } from '../protocol.js'
 import type { Answer, WireError } from '../protocol.js'
 import { clientError, isMemberTrouble, isRepeatable, memberError } from './call.js'
@@ -217,7 +217,7 @@ export class CallQueue {
     return {
       id,
       kind: request.kind,
-      repeatable: request.kind === 'txn' ? isReadOnly(request.request) : isRepeatable(request.kind),
+      repeatable: isRepeatable(request),
       packed,
       deadlineMs: clock.monotonicMs() + requestTimeoutMs,
       resolve,
@@ -287,10 +287,4 @@ function withParts(answer: Answer, parts: KeyValue[] | null): Answer {
   if (parts === null || answer.kind !== 'range') return answer
   for (const kv of answer.response.kvs) parts.push(kv)
   return { ...answer, response: { ...answer.response, kvs: parts } }
-}
-
-function isReadOnly(txn: TxnRequest): boolean {
-  return [...txn.success, ...txn.failure].every(
-    op => op.kind === 'range' || (op.kind === 'txn' && isReadOnly(op.request)),
-  )
 }

@@ -1,10 +1,10 @@
 // One request of a user on its way: what it costs, when it gives up, who waits for it. And the
 // errors that the client itself answers with, beside those that members send.
 
-import { RaftsmanError } from '../../platform/errors.js'
+import { RaftsmanError, unreachable } from '../../platform/errors.js'
 import type { Outcome } from '../../platform/errors.js'
 import type { Answer, Request, RequestKind, WireError } from '../protocol.js'
-import type { KeyValue } from '../core/types.js'
+import type { KeyValue, TxnRequest } from '../core/types.js'
 import type { Connection } from './connection.js'
 
 /** What a failed call says: `code` is stable, `outcome` whether a write may have happened. */
@@ -34,17 +34,41 @@ export interface Call {
   partsBytes: number
 }
 
-const repeatableKinds: ReadonlySet<RequestKind> = new Set([
-  'range',
-  'leaseKeepAlive',
-  'leaseTimeToLive',
-  'leaseLeases',
-  'status',
-  'memberList',
-])
+/** Asking twice does no harm: reads, and what changes nothing of its kind. */
+export function isRepeatable(request: NewRequest): boolean {
+  switch (request.kind) {
+    case 'range':
+    case 'leaseKeepAlive':
+    case 'leaseTimeToLive':
+    case 'leaseLeases':
+    case 'status':
+    case 'memberList':
+      return true
+    case 'txn':
+      return isReadOnly(request.request)
+    case 'alarm':
+      return request.request.action === 'get'
+    case 'clusterVersion':
+      return request.request.action === 'get' || request.request.action === 'validate'
+    case 'put':
+    case 'deleteRange':
+    case 'compact':
+    case 'leaseGrant':
+    case 'leaseRevoke':
+    case 'moveLeader':
+    case 'authenticate':
+    case 'auth':
+      return false
+    default:
+      return unreachable(request)
+  }
+}
 
-/** A transaction that writes nothing is repeatable too; the caller says so. */
-export const isRepeatable = (kind: RequestKind): boolean => repeatableKinds.has(kind)
+function isReadOnly(txn: TxnRequest): boolean {
+  return [...txn.success, ...txn.failure].every(
+    op => op.kind === 'range' || (op.kind === 'txn' && isReadOnly(op.request)),
+  )
+}
 
 /** Codes by which a member says that another member, or the same one soon, may do better. */
 const memberTrouble: ReadonlySet<string> = new Set([

@@ -9,6 +9,10 @@ import type { Logger } from '../../platform/logger.js'
 import type { Address, Network, TlsFiles } from '../../platform/network.js'
 import type { Random } from '../../platform/random.js'
 import type {
+  AlarmRequest,
+  AlarmResponse,
+  ClusterVersionRequest,
+  ClusterVersionResponse,
   CompactionRequest,
   CompactionResponse,
   DeleteRangeRequest,
@@ -170,6 +174,15 @@ export class StoreClient implements Store {
 
   async moveLeader(target: number): Promise<void> {
     await this.#call({ kind: 'moveLeader', target, forwarded: false })
+  }
+
+  /** What is wrong with the cluster; or says that something is, or has been seen to. */
+  alarm(request: AlarmRequest): Promise<AlarmResponse> {
+    return this.#call({ kind: 'alarm', request })
+  }
+
+  clusterVersion(request: ClusterVersionRequest): Promise<ClusterVersionResponse> {
+    return this.#call({ kind: 'clusterVersion', request })
   }
 
   /** Renews the lease until stopped; `onLost` once when it is gone or could not be renewed. */

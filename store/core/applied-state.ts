@@ -3,6 +3,7 @@
 // system records (users, members, alarms) belong here, beside the records they are made from.
 
 import { assert } from '../../platform/errors.js'
+import { Alarms } from './alarm-command.js'
 import { AuthCheck } from './auth-check.js'
 import { AuthState } from './auth-state.js'
 import { type Backend, type BackendBatch, BackendError, type StateMeta } from './backend.js'
@@ -32,6 +33,7 @@ export interface AppliedState {
   readonly authCheck: AuthCheck
   readonly members: MemberTable
   readonly version: ClusterVersion
+  readonly alarms: Alarms
   readonly compactor: Compactor
   readonly leaseClock: LeaseClock
 }
@@ -63,6 +65,7 @@ export function makeAppliedState(parts: AppliedStateParts): AppliedState {
     authCheck: new AuthCheck(auth, leases),
     members: new MemberTable(records),
     version: new ClusterVersion(records, parts.versionMax),
+    alarms: new Alarms(records),
     compactor: new Compactor(meta.compactedRows, compactRevision),
     leaseClock: new LeaseClock(leases, parts.leaseClock),
   }

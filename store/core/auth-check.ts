@@ -58,6 +58,7 @@ export class AuthCheck {
         if (command.change.kind !== 'raise') this.root(command.by)
         return
       case 'compact':
+      case 'alarm':
       case 'auth':
       case 'member':
         this.root(command.by)

@@ -70,7 +70,11 @@ test('The version, and a downgrade under way, are found again after a restart.',
   driver.core.flush()
   const again = new StoreCore(backend, { clusterId: 7, memberId: 1, versionMax: 2 })
   expect(again.clusterVersion).toMatchObject({ version: 2, downgradeTo: 2, undecided: false })
-  expect(again.clusterVersion.release).toBe('0.1.0')
+  expect(again.clusterVersion.response(again.header())).toMatchObject({
+    release: '0.1.0',
+    version: 2,
+    downgradeTo: '0.1.0',
+  })
 })
 
 test('A program that is too old for the stored state says so.', () => {

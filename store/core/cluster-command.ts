@@ -16,7 +16,7 @@ import { BackendError } from './backend.js'
 import { count, tuple, unknownCommand } from './command-fields.js'
 import { StoreError, UnknownCommandError } from './errors.js'
 import type { SystemRecords } from './system-records.js'
-import type { ResponseHeader } from './types.js'
+import type { ClusterVersionResponse, ResponseHeader } from './types.js'
 
 export type ClusterChange =
   /** Lower than or equal to the present one: nothing happens. */
@@ -32,7 +32,7 @@ export interface ClusterCommand {
 export interface ClusterResult {
   readonly ok: true
   readonly kind: 'cluster'
-  readonly response: { readonly header: ResponseHeader; readonly version: number }
+  readonly response: ClusterVersionResponse
 }
 
 const code = { raise: 8, downgrade: 9 } as const
@@ -86,9 +86,10 @@ export class ClusterVersion {
     return this.#downgradeTo
   }
 
-  /** Of the release that `version` came with, as etcd writes its own. */
-  get release(): string {
-    return `0.${this.#version - 1}.0`
+  response(header: ResponseHeader): ClusterVersionResponse {
+    const version = this.#version
+    const downgradeTo = this.#downgradeTo === null ? '' : releaseOf(this.#downgradeTo)
+    return { header, release: releaseOf(version), version, downgradeTo }
   }
 
   /** Throws StoreError, in etcd's words, when the cluster cannot be brought to `target`. */
@@ -135,6 +136,11 @@ export class ClusterVersion {
   }
 }
 
+/** The release that a version came with, as etcd writes its own. */
+function releaseOf(version: number): string {
+  return `0.${version - 1}.0`
+}
+
 /** The version that came with a release, as "0.1" or "0.1.3". Throws `downgrade-format`. */
 export function versionOfRelease(release: string): number {
   const match = /^(\d{1,6})\.(\d{1,6})(?:\.\d{1,6})?$/.exec(release)
@@ -176,9 +182,5 @@ export function applyClusterCommand(
   { header }: EntryContext,
 ): ClusterResult {
   version.change(change)
-  return {
-    ok: true,
-    kind: 'cluster',
-    response: { header: header(kv.revision), version: version.version },
-  }
+  return { ok: true, kind: 'cluster', response: version.response(header(kv.revision)) }
 }

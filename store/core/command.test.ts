@@ -127,6 +127,11 @@ const anonymous = fc.oneof(
     )
     .map(change => ({ kind: 'cluster', change })),
   fc.record({
+    kind: fc.constant('alarm'),
+    activate: fc.boolean(),
+    alarm: fc.record({ kind: fc.constantFrom('none', 'nospace', 'corrupt'), member: number }),
+  }),
+  fc.record({
     kind: fc.constant('leaseCheckpoint'),
     leaderTerm: number,
     checkpoints: fc.array(fc.record({ id: number, remainingSeconds: number }), { maxLength: 5 }),

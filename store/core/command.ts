@@ -6,6 +6,13 @@
 import { assert, unreachable } from '../../platform/errors.js'
 import type { PackedValue, UnpackRules } from '../../platform/msgpack.js'
 import { packArray, unpackArray } from '../../platform/msgpack.js'
+import {
+  type AlarmCommand,
+  type AlarmResult,
+  applyAlarmCommand,
+  decodeAlarmCommand,
+  encodeAlarmCommand,
+} from './alarm-command.js'
 import type { AppliedState, EntryContext } from './applied-state.js'
 import { decodeAuthChange, encodeAuthChange } from './auth-change.js'
 import { applyAuthCommand, type AuthCommand, type AuthResult } from './auth-command.js'
@@ -47,7 +54,14 @@ import {
   txnOperationsMax,
 } from './limits.js'
 
-export type Command = (KvCommand | LeaseCommand | ClusterCommand | AuthCommand | MemberCommand) & {
+export type Command = (
+  | KvCommand
+  | LeaseCommand
+  | ClusterCommand
+  | AlarmCommand
+  | AuthCommand
+  | MemberCommand
+) & {
   /** Absent: nobody who is known. That is enough while authentication is off. */
   readonly by?: Identity | 'member'
 }
@@ -58,11 +72,20 @@ export type CommandResult =
   | AuthResult
   | MemberResult
   | ClusterResult
+  | AlarmResult
   | { readonly ok: false; readonly error: StoreError }
 
 const formatVersion = 1
 /** Codes up to and with this one belong to the family. */
-const lastCode = { kv: 4, lease: 7, cluster: 9, state: 15, auth: 31, member: 39 } as const
+const lastCode = {
+  kv: 4,
+  lease: 7,
+  cluster: 9,
+  alarm: 10,
+  state: 15,
+  auth: 31,
+  member: 39,
+} as const
 
 /** Versions of the commands that this program knows (cluster-command.ts). */
 export const commandVersions = { min: 1, max: 2 } as const
@@ -82,6 +105,7 @@ export function commandVersion({ kind, by }: Command): number {
     case 'cluster':
       // Who proposes it has asked all members.
       return 0
+    case 'alarm':
     case 'auth':
     case 'member':
       return 2
@@ -142,6 +166,8 @@ function encodeUnsigned(command: Command): PackedValue[] {
       return encodeMemberChange(command.change)
     case 'cluster':
       return encodeClusterCommand(command)
+    case 'alarm':
+      return encodeAlarmCommand(command)
     default:
       return unreachable(command)
   }
@@ -160,6 +186,7 @@ function decodeUnsigned(value: unknown): Command {
   if (code <= lastCode.kv) return decodeKvCommand(fields)
   if (code <= lastCode.lease) return decodeLeaseCommand(fields)
   if (code <= lastCode.cluster) return decodeClusterCommand(fields)
+  if (code <= lastCode.alarm) return decodeAlarmCommand(fields)
   if (code <= lastCode.state) return unknownCommand(code)
   if (code === authorCode) malformed('an author of an author')
   if (code <= lastCode.auth) return { kind: 'auth', change: decodeAuthChange(fields) }
@@ -174,6 +201,7 @@ export function applyCommand(
   context: EntryContext,
 ): CommandResult {
   state.authCheck.command(command)
+  state.alarms.check(command)
   switch (command.kind) {
     case 'put':
     case 'deleteRange':
@@ -190,6 +218,8 @@ export function applyCommand(
       return applyMemberCommand(state, command, context)
     case 'cluster':
       return applyClusterCommand(state, command, context)
+    case 'alarm':
+      return applyAlarmCommand(state, command, context)
     default:
       return unreachable(command)
   }

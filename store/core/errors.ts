@@ -88,6 +88,11 @@ const refusals = {
     grpc: 'FailedPrecondition',
     message: 'etcdserver: bad leader transferee',
   },
+  'no-space': {
+    grpc: 'ResourceExhausted',
+    message: 'etcdserver: mvcc: database space exceeded',
+  },
+  corrupt: { grpc: 'DataLoss', message: 'etcdserver: corrupt cluster' },
   'version-too-low': {
     grpc: 'Unavailable',
     message: 'raftsman: not every member runs a version that knows this request',

@@ -4,6 +4,7 @@
 
 import type { StateMachine } from '../../raft/state-machine.js'
 import type { Entry } from '../../raft/core/types.js'
+import type { Alarms } from './alarm-command.js'
 import type { AuthCheck } from './auth-check.js'
 import type { AuthView } from './auth-state.js'
 import type { ClusterVersion } from './cluster-command.js'
@@ -119,6 +120,7 @@ export interface Replica extends StateMachine {
   readonly stateHash: string
   readonly dbSizeBytes: number
   readonly clusterVersion: ClusterVersion
+  readonly alarms: Alarms
 
   apply(entry: Entry): readonly CommandResult[]
 

@@ -8,6 +8,7 @@ import type { Entry, LogIndex } from '../../raft/core/types.js'
 import { logIndex } from '../../raft/core/types.js'
 import type { SnapshotSink, SnapshotSource } from '../../raft/state-machine.js'
 import type { RaftsmanError } from '../../platform/errors.js'
+import type { Alarms } from './alarm-command.js'
 import {
   type AppliedState,
   type EntryContext,
@@ -159,6 +160,10 @@ export class StoreCore implements Replica {
 
   get clusterVersion(): ClusterVersion {
     return this.#state.version
+  }
+
+  get alarms(): Alarms {
+    return this.#state.alarms
   }
 
   get stateHash(): string {

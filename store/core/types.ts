@@ -280,3 +280,39 @@ export interface AuthenticateResponse {
   readonly header: ResponseHeader
   readonly token: string
 }
+
+/** 'none' stands for all kinds where alarms are listed. */
+export type AlarmKind = 'none' | 'nospace' | 'corrupt'
+
+export interface Alarm {
+  readonly kind: AlarmKind
+  /** Id of the member that it is about. */
+  readonly member: number
+}
+
+export interface AlarmRequest extends Alarm {
+  readonly action: 'get' | 'activate' | 'deactivate'
+}
+
+export interface AlarmResponse {
+  readonly header: ResponseHeader
+  /** Those asked for, or the one that was changed. */
+  readonly alarms: readonly Alarm[]
+}
+
+export interface ClusterVersionRequest {
+  /** `validate`: whether a downgrade could be begun now. */
+  readonly action: 'get' | 'validate' | 'downgrade' | 'cancel'
+  /** A release, as "0.1"; empty where none is needed. */
+  readonly target: string
+}
+
+export interface ClusterVersionResponse {
+  readonly header: ResponseHeader
+  /** What the cluster's commands amount to as a release, as "0.1.0". */
+  readonly release: string
+  /** Version of the commands. */
+  readonly version: number
+  /** Release that members are being replaced with; empty for none. */
+  readonly downgradeTo: string
+}

@@ -55,6 +55,7 @@ export function checkCommand(command: Command): void {
     case 'leaseRevoke':
     case 'leaseCheckpoint':
     case 'cluster':
+    case 'alarm':
       return
     default:
       unreachable(command)

@@ -74,6 +74,23 @@ describe('etcdctl', () => {
     expect(ran.out).toBe('SUCCESS\n\nOK\n\ncounter\n2\n')
   })
 
+  it('lists alarms and turns them off', async () => {
+    expect(await out('alarm', 'list')).toBe('')
+    const alarm = { kind: 'nospace', member: 1 } as const
+    await new Promise<void>(done => {
+      const command = { kind: 'alarm', activate: true, alarm } as const
+      member.port.service.writes.submit(command, { written: () => done(), notWritten() {} }, 0)
+    })
+    expect(await out('alarm', 'list')).toBe('memberID:1 alarm:NOSPACE \n')
+    expect((await etcdctl(['put', 'a', '1'])).err).toContain(
+      'etcdserver: mvcc: database space exceeded',
+    )
+    expect((await etcdctl(['endpoint', 'status'])).out).toContain('memberID:1 alarm:NOSPACE')
+    expect(await out('alarm', 'disarm')).toBe('memberID:1 alarm:NOSPACE \n')
+    expect(await out('put', 'a', '1')).toBe('OK\n')
+    expect(await out('alarm', 'disarm')).toBe('')
+  })
+
   it('compacts', async () => {
     const { revision } = member.core
     expect(await out('compact', String(revision))).toBe(`compacted revision ${revision}\n`)

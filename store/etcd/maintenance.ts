@@ -1,6 +1,7 @@
 // etcd's Maintenance service: how a member is.
 
 import type { RpcMethod } from '../../platform/rpc.js'
+import { alarmText } from './alarm.js'
 import { unary } from './calls.js'
 import { etcdVersion } from './context.js'
 import type { EtcdContext } from './context.js'
@@ -27,6 +28,7 @@ export function maintenanceMethods(
             raftIndex: response.commitIndex,
             raftTerm: response.raftTerm,
             raftAppliedIndex: response.appliedIndex,
+            errors: context.machine.alarms.list().map(alarmText),
           }),
       ),
     ],

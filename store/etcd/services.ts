@@ -3,6 +3,7 @@
 
 import type { RpcMethods } from '../../platform/rpc.js'
 import { authMethods } from './auth.js'
+import { alarmMethods } from './alarm.js'
 import { clusterMethods } from './cluster.js'
 import type { EtcdContext } from './context.js'
 import { kvMethods } from './kv.js'
@@ -16,5 +17,6 @@ export function etcdMethods(context: EtcdContext): RpcMethods {
     ...clusterMethods(context),
     ...authMethods(context),
     ...maintenanceMethods(context),
+    ...alarmMethods(context),
   ])
 }

@@ -18,6 +18,7 @@ import {
   encodeRange,
   encodeTxn,
 } from './kv-codec.js'
+import { decodeUpkeep, encodeUpkeep } from './upkeep-codec.js'
 import {
   asBits,
   asBytes,
@@ -84,6 +85,9 @@ function clientFields(message: ClientMessage): readonly PackedValue[] {
       return [code, message.id, encodeAuthRequest(message.request)]
     case 'withToken':
       return [code, message.token, clientFields(message.request)]
+    case 'alarm':
+    case 'clusterVersion':
+      return [code, message.id, ...encodeUpkeep(message)]
     default:
       return unreachable(message)
   }
@@ -122,6 +126,8 @@ const messageFields: Readonly<Record<ClientMessage['kind'], number>> = {
   useToken: 3,
   auth: 3,
   withToken: 3,
+  alarm: 5,
+  clusterVersion: 4,
 }
 
 function decodeClientMessage(value: unknown): ClientMessage {
@@ -192,6 +198,9 @@ function decodeClientMessage(value: unknown): ClientMessage {
       return { kind, id, token: asText(fields[2], 'useToken token') }
     case 'auth':
       return { kind, id, request: decodeAuthRequest(fields[2]) }
+    case 'alarm':
+    case 'clusterVersion':
+      return decodeUpkeep(kind, id, fields)
     default:
       return unreachable(kind)
   }

@@ -8,6 +8,10 @@ import type {
   AuthRequest,
   AuthResponse,
   AuthenticateResponse,
+  AlarmRequest,
+  AlarmResponse,
+  ClusterVersionRequest,
+  ClusterVersionResponse,
   CompactionRequest,
   DeleteRangeRequest,
   DeleteRangeResponse,
@@ -107,6 +111,8 @@ export const clientCode = {
   useToken: 45,
   auth: 46,
   withToken: 47,
+  alarm: 40,
+  clusterVersion: 42,
 } as const
 
 /** Codes on the wire, server to client, beside the answers. */
@@ -150,6 +156,12 @@ export type Request =
       readonly password: string
     }
   | { readonly kind: 'auth'; readonly id: number; readonly request: AuthRequest }
+  | { readonly kind: 'alarm'; readonly id: number; readonly request: AlarmRequest }
+  | {
+      readonly kind: 'clusterVersion'
+      readonly id: number
+      readonly request: ClusterVersionRequest
+    }
 
 /** Answered by the leader alone. A member passes it on once; `forwarded` stops a second hop. */
 interface Forwardable {
@@ -232,6 +244,12 @@ export type Answer =
   | { readonly kind: 'authenticate'; readonly id: number; readonly response: AuthenticateResponse }
   | { readonly kind: 'useToken'; readonly id: number; readonly response: Headed }
   | { readonly kind: 'auth'; readonly id: number; readonly response: AuthResponse }
+  | { readonly kind: 'alarm'; readonly id: number; readonly response: AlarmResponse }
+  | {
+      readonly kind: 'clusterVersion'
+      readonly id: number
+      readonly response: ClusterVersionResponse
+    }
 
 export interface Headed {
   readonly header: ResponseHeader

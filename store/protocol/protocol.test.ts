@@ -162,6 +162,14 @@ const clientGolden: readonly (readonly [ClientMessage, string])[] = [
   [{ kind: 'status', id: 19 }, '921a13'],
   [{ kind: 'memberList', id: 20 }, '921b14'],
   [{ kind: 'moveLeader', id: 21, target: 3, forwarded: false }, '941c1503c2'],
+  [
+    { kind: 'alarm', id: 22, request: { action: 'deactivate', kind: 'nospace', member: 3 } },
+    '952816020103',
+  ],
+  [
+    { kind: 'clusterVersion', id: 23, request: { action: 'downgrade', target: '0.1' } },
+    '942a1702a3302e31',
+  ],
 ]
 
 const kvHex = '96c40161c40378797a05cd012c02cb4270000000000000'
@@ -320,6 +328,28 @@ const serverGolden: readonly (readonly [Plain, string])[] = [
   [
     { kind: 'answer', answer: { kind: 'moveLeader', id: 21, response: { header } } },
     '953c15cd012c0490',
+  ],
+  [
+    {
+      kind: 'answer',
+      answer: {
+        kind: 'alarm',
+        id: 22,
+        response: { header, alarms: [{ kind: 'corrupt', member: 3 }] },
+      },
+    },
+    '954816cd012c049191920203',
+  ],
+  [
+    {
+      kind: 'answer',
+      answer: {
+        kind: 'clusterVersion',
+        id: 23,
+        response: { header, release: '0.2.0', version: 3, downgradeTo: '0.1.0' },
+      },
+    },
+    '954a17cd012c0493a5302e322e3003a5302e312e30',
   ],
 ]
 

@@ -23,6 +23,7 @@ import {
   encodeOptionalKeyValue,
   encodeResponseBody,
 } from './kv-codec.js'
+import { decodeUpkeepAnswer, encodeUpkeepAnswer } from './upkeep-codec.js'
 import {
   arrayHeader,
   asBytes,
@@ -124,6 +125,9 @@ function answerBody(answer: Answer): PackedValue {
       return statusFields(answer.response)
     case 'memberList':
       return [answer.response.members.map(memberFields)]
+    case 'alarm':
+    case 'clusterVersion':
+      return encodeUpkeepAnswer(answer)
     default:
       return unreachable(answer)
   }
@@ -347,6 +351,9 @@ function decodeAnswer(
       const members = asList(list[0], 'members').map(decodeMember)
       return { kind, id, response: { header, members } }
     }
+    case 'alarm':
+    case 'clusterVersion':
+      return decodeUpkeepAnswer(kind, id, body, header)
     default:
       return unreachable(kind)
   }

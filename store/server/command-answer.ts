@@ -9,7 +9,6 @@ type Done = Extract<CommandResult, { readonly ok: true }>
 export function answerOf(result: Done, id: number): Answer {
   switch (result.kind) {
     case 'leaseCheckpoint':
-    case 'cluster':
     case 'member':
       throw new InvariantViolation(`no client can ask for a command of the kind ${result.kind}`)
     case 'put':
@@ -19,7 +18,10 @@ export function answerOf(result: Done, id: number): Answer {
     case 'leaseGrant':
     case 'leaseRevoke':
     case 'auth':
+    case 'alarm':
       return { ...result, id }
+    case 'cluster':
+      return { ...result, kind: 'clusterVersion', id }
     default:
       return unreachable(result)
   }

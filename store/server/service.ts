@@ -28,6 +28,7 @@ import type { StoreServerOptions } from './options.js'
 import { ReadBatcher } from './read-batcher.js'
 import type { Requester } from './requester.js'
 import { UnreadBudget } from './unread-budget.js'
+import { UpkeepDesk } from './upkeep-desk.js'
 import { VersionDesk } from './version-desk.js'
 import { WriteBatcher, diskFull, tooManyRequests } from './write-batcher.js'
 
@@ -51,6 +52,8 @@ const needs: Readonly<Record<RequestKind, Check | null>> = {
   status: (check, by) => check.known(by),
   memberList: (check, by) => check.known(by),
   moveLeader: (check, by) => check.root(by),
+  alarm: (check, by) => check.root(by),
+  clusterVersion: (check, by) => check.root(by),
   authenticate: null,
   auth: null,
 }
@@ -79,6 +82,7 @@ export class StoreService {
   readonly versions: VersionDesk
   stopping = false
   readonly #parts: ServiceParts
+  readonly #upkeep: UpkeepDesk
   readonly #clock: Clock
   readonly #random: Random
   readonly #network: Network
@@ -103,6 +107,11 @@ export class StoreService {
     })
     this.writes = new WriteBatcher(raft, options.clock, command => this.versions.admit(command))
     this.reads = new ReadBatcher(raft, options.clock)
+    this.#upkeep = new UpkeepDesk({
+      machine,
+      afterQuorum: (requester, id, act) => this.#afterQuorum(requester, id, act),
+      write: (requester, id, command) => this.#write(requester, id, command),
+    })
     this.ranges = new LongRanges({ machine, clock: options.clock, unread: this.unread })
     this.leases = new LeaseDesk({
       machine,
@@ -256,6 +265,10 @@ export class StoreService {
         requester.answer({ kind: 'memberList', id: request.id, response })
         return
       }
+      case 'alarm':
+      case 'clusterVersion':
+        this.#upkeep.handle(requester, request)
+        return
       default:
         unreachable(request)
     }

@@ -254,6 +254,8 @@ export class Session implements Requester {
       case 'status':
       case 'memberList':
       case 'moveLeader':
+      case 'alarm':
+      case 'clusterVersion':
       case 'authenticate':
       case 'auth':
         this.#request(this, message)

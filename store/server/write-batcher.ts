@@ -151,6 +151,7 @@ function unsignedBytes(command: Command): number {
     case 'leaseGrant':
     case 'leaseRevoke':
     case 'cluster':
+    case 'alarm':
       return 32
     case 'leaseCheckpoint':
       return 32 + command.checkpoints.length * 18
