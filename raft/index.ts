@@ -2,10 +2,12 @@
 
 export { RaftNode } from './node.js'
 export type {
+  MembershipDone,
   ProposalDone,
   RaftNodeOptions,
   RaftNodeStatus,
   ReadIndexDone,
+  Reconfiguration,
   Replica,
 } from './node-types.js'
 export type { VersionRange } from './transport/transport-options.js'

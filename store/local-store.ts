@@ -134,6 +134,7 @@ export class LocalStore implements Store {
       commitIndex: appliedIndex,
       appliedIndex,
       dbSizeBytes,
+      learner: false,
       healthy: true,
       compactRevision,
     }
@@ -141,7 +142,7 @@ export class LocalStore implements Store {
 
   async memberList(): Promise<readonly Member[]> {
     const { memberId } = this.#core.header()
-    return [{ id: memberId, name: 'local', peerAddress: '', clientAddress: '', learner: false }]
+    return [{ id: memberId, name: 'local', peerAddresses: [], clientAddresses: [], learner: false }]
   }
 
   async moveLeader(target: number): Promise<void> {

@@ -10,6 +10,10 @@ export {
 export type {
   Answer,
   ClientMessage,
+  MemberAddedResponse,
+  MemberChange,
+  MemberChangeKind,
+  MemberListResponse,
   Request,
   RequestKind,
   ServerMessage,

@@ -43,6 +43,7 @@ export function isRepeatable(request: NewRequest): boolean {
     case 'leaseLeases':
     case 'status':
     case 'memberList':
+    case 'hashKv':
       return true
     case 'txn':
       return isReadOnly(request.request)
@@ -56,6 +57,12 @@ export function isRepeatable(request: NewRequest): boolean {
     case 'leaseGrant':
     case 'leaseRevoke':
     case 'moveLeader':
+    case 'memberAdd':
+    case 'memberPromote':
+    case 'memberUpdate':
+    case 'memberRemove':
+    case 'memberReplace':
+    case 'snapshot':
     case 'authenticate':
     case 'auth':
       return false

@@ -195,6 +195,7 @@ export class Connection {
       case 'error':
       case 'answer':
       case 'rangePart':
+      case 'snapshotPart':
       case 'watchCreated':
       case 'watchEvents':
       case 'watchEnd':

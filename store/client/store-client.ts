@@ -17,6 +17,7 @@ import type {
   CompactionResponse,
   DeleteRangeRequest,
   DeleteRangeResponse,
+  HashKvResponse,
   LeaseGrantRequest,
   LeaseGrantResponse,
   LeaseId,
@@ -30,13 +31,21 @@ import type {
   PutResponse,
   RangeRequest,
   RangeResponse,
+  Revision,
   TxnRequest,
   TxnResponse,
   WatchRequest,
 } from '../core/types.js'
-import type { Answer, RequestKind, ServerMessage } from '../protocol.js'
+import type {
+  Answer,
+  MemberAddedResponse,
+  MemberListResponse,
+  RequestKind,
+  ServerMessage,
+} from '../protocol.js'
 import type { NewRequest } from './call.js'
 import { CallQueue } from './call-queue.js'
+import type { Cluster, MemberListOptions, NewMember } from './cluster.js'
 import { Connection } from './connection.js'
 import { Endpoints } from './endpoints.js'
 import { keepLease } from './lease-keeper.js'
@@ -76,7 +85,7 @@ const silenceMsMax = 2_000
 
 type AnswerOf<K extends RequestKind> = Extract<Answer, { kind: K }>['response']
 
-export class StoreClient implements Store {
+export class StoreClient implements Store, Cluster {
   readonly #options: StoreClientOptions
   readonly #endpoints: Endpoints
   readonly #calls: CallQueue
@@ -167,9 +176,40 @@ export class StoreClient implements Store {
     return this.#call({ kind: 'status' })
   }
 
-  async memberList(): Promise<readonly Member[]> {
-    const { members } = await this.#call({ kind: 'memberList' })
+  async memberList(options: MemberListOptions = {}): Promise<readonly Member[]> {
+    const { members } = await this.memberListResponse(options)
     return members
+  }
+
+  memberListResponse({ linearizable = true }: MemberListOptions = {}): Promise<MemberListResponse> {
+    return this.#call({ kind: 'memberList', linearizable })
+  }
+
+  memberAdd(
+    { name, peerAddresses }: NewMember,
+    mode: 'promoted' | 'learner' | 'voter',
+  ): Promise<MemberAddedResponse> {
+    return this.#call({ kind: 'memberAdd', name, peerAddresses, mode, forwarded: false })
+  }
+
+  memberPromote(member: number): Promise<MemberListResponse> {
+    return this.#call({ kind: 'memberPromote', member, forwarded: false })
+  }
+
+  memberUpdate(member: number, { name, peerAddresses }: NewMember): Promise<MemberListResponse> {
+    return this.#call({ kind: 'memberUpdate', member, name, peerAddresses, forwarded: false })
+  }
+
+  memberRemove(member: number): Promise<MemberListResponse> {
+    return this.#call({ kind: 'memberRemove', member, forwarded: false })
+  }
+
+  memberReplace(member: number, { name, peerAddresses }: NewMember): Promise<MemberAddedResponse> {
+    return this.#call({ kind: 'memberReplace', member, name, peerAddresses, forwarded: false })
+  }
+
+  hashKv(revision: Revision): Promise<HashKvResponse> {
+    return this.#call({ kind: 'hashKv', revision })
   }
 
   async moveLeader(target: number): Promise<void> {
@@ -272,6 +312,8 @@ export class StoreClient implements Store {
     switch (message.kind) {
       case 'welcome':
       case 'pong':
+      // Asked for over links of their own.
+      case 'snapshotPart':
         return
       case 'leader':
         if (message.leader === 0) this.#endpoints.tick()

@@ -6,8 +6,8 @@ import type { KeyEntry, KeyVersion } from './key-index.js'
 import { keyBytes } from './key-range.js'
 import type { Kv } from './kv.js'
 import { checkReadable } from './range-plan.js'
-import type { HashJob, HashKv } from './replica.js'
-import type { ResponseHeader, Revision } from './types.js'
+import type { HashJob } from './replica.js'
+import type { HashKvResponse, ResponseHeader, Revision } from './types.js'
 
 export class HashWalk implements HashJob {
   readonly #kv: () => Kv
@@ -26,7 +26,7 @@ export class HashWalk implements HashJob {
     this.#compactRevision = this.#walked.compactRevision
   }
 
-  step(keysMax: number): HashKv | null {
+  step(keysMax: number): HashKvResponse | null {
     const kv = this.#kv()
     if (kv !== this.#walked || kv.compactRevision !== this.#compactRevision) {
       // What counts has changed under the walk: it starts over.

@@ -12,6 +12,7 @@ import type { Command, CommandResult } from './command.js'
 import type { MemberTable } from './member-table.js'
 import type {
   KeyValue,
+  HashKvResponse,
   LeaseGrantRequest,
   LeaseId,
   LeaseLeasesResponse,
@@ -90,17 +91,9 @@ export interface LeaseRenewal {
   readonly before: Command | null
 }
 
-export interface HashKv {
-  readonly header: ResponseHeader
-  /** Sixteen hexadecimal digits over everything that can be read at `revision` and below. */
-  readonly hash: string
-  readonly revision: Revision
-  readonly compactRevision: Revision
-}
-
 export interface HashJob {
   /** Hashes about `keysMax` more keys; null while there is more to do. */
-  step(keysMax: number): HashKv | null
+  step(keysMax: number): HashKvResponse | null
 }
 
 export interface FlushResult {

@@ -207,6 +207,8 @@ export interface MemberStatus {
   readonly commitIndex: number
   readonly appliedIndex: number
   readonly dbSizeBytes: number
+  /** It has no vote. */
+  readonly learner: boolean
   readonly healthy: boolean
   readonly compactRevision: Revision
 }
@@ -214,9 +216,20 @@ export interface MemberStatus {
 export interface Member {
   readonly id: number
   readonly name: string
-  readonly peerAddress: string
-  readonly clientAddress: string
+  /** Peers use the first. */
+  readonly peerAddresses: readonly string[]
+  /** Empty while it has never started. */
+  readonly clientAddresses: readonly string[]
   readonly learner: boolean
+}
+
+/** Of everything that can be read at `revision` and below; equal on members that hold the same. */
+export interface HashKvResponse {
+  readonly header: ResponseHeader
+  /** Sixteen hexadecimal digits. */
+  readonly hash: string
+  readonly revision: Revision
+  readonly compactRevision: Revision
 }
 
 export type Access = 'read' | 'write' | 'readwrite'

@@ -50,6 +50,10 @@ export abstract class CallRequester implements Requester {
   abstract answer(answer: Answer): void
   abstract rangePart(id: number, kvs: readonly KeyValue[]): void
 
+  snapshotPart(_id: number, _bytes: Uint8Array): void {
+    assert(false, 'only who asks for a snapshot gets one')
+  }
+
   fail(id: number, error: unknown): void {
     this.failWith(id, wireError(error))
   }

@@ -53,10 +53,9 @@ const byCode: Readonly<Record<string, (facts: ErrorFacts) => Status>> = {
   'request-too-large': () => invalid('etcdserver: request is too large'),
   'disk-full': () => exhausted('etcdserver: mvcc: database space exceeded'),
   'backend-full': () => exhausted('etcdserver: mvcc: database space exceeded'),
-  'member-not-found': () => ({
-    code: rpcCode.notFound,
-    message: 'etcdserver: member not found',
-  }),
+  // What stands behind it in the native protocol would keep clients from knowing it again.
+  'unhealthy-cluster': () => unavailable('etcdserver: unhealthy cluster'),
+  'change-pending': () => unavailable(timedOut),
   'answer-too-large': ({ message }) => exhausted(`raftsman: ${message}`),
   'range-interrupted': ({ message }) => unavailable(`raftsman: ${message}`),
   'malformed-message': ({ message }) => ({

@@ -18,6 +18,7 @@ import {
   encodeRange,
   encodeTxn,
 } from './kv-codec.js'
+import { decodeMemberChange, memberChangeFields } from './member-codec.js'
 import { decodeUpkeep, encodeUpkeep } from './upkeep-codec.js'
 import {
   asBits,
@@ -48,8 +49,10 @@ function clientFields(message: ClientMessage): readonly PackedValue[] {
     case 'ping':
     case 'leaseLeases':
     case 'status':
-    case 'memberList':
+    case 'snapshot':
       return [code, message.id]
+    case 'memberList':
+      return [code, message.id, message.linearizable]
     case 'watchCreate':
       return [code, message.watch, encodeWatch(message.request), message.creditBytes]
     case 'watchCredit':
@@ -77,6 +80,14 @@ function clientFields(message: ClientMessage): readonly PackedValue[] {
       return [code, message.id, message.lease, message.withKeys, message.forwarded]
     case 'moveLeader':
       return [code, message.id, message.target, message.forwarded]
+    case 'memberAdd':
+    case 'memberPromote':
+    case 'memberUpdate':
+    case 'memberRemove':
+    case 'memberReplace':
+      return [code, message.id, ...memberChangeFields(message)]
+    case 'hashKv':
+      return [code, message.id, message.revision]
     case 'authenticate':
       return [code, message.id, message.user, message.password]
     case 'useToken':
@@ -120,8 +131,15 @@ const messageFields: Readonly<Record<ClientMessage['kind'], number>> = {
   leaseTimeToLive: 5,
   leaseLeases: 2,
   status: 2,
-  memberList: 2,
+  memberList: 3,
   moveLeader: 4,
+  memberAdd: 6,
+  memberPromote: 4,
+  memberUpdate: 6,
+  memberRemove: 4,
+  memberReplace: 6,
+  snapshot: 2,
+  hashKv: 3,
   authenticate: 4,
   useToken: 3,
   auth: 3,
@@ -150,8 +168,10 @@ function decodeClientMessage(value: unknown): ClientMessage {
     case 'ping':
     case 'leaseLeases':
     case 'status':
-    case 'memberList':
+    case 'snapshot':
       return { kind, id }
+    case 'memberList':
+      return { kind, id, linearizable: asFlag(fields[2], 'memberList linearizable') }
     case 'watchCreate':
       return { kind, watch: id, request: decodeWatch(fields[2]), creditBytes: asCredit(fields[3]) }
     case 'watchCredit':
@@ -190,6 +210,14 @@ function decodeClientMessage(value: unknown): ClientMessage {
       const forwarded = asFlag(fields[3], 'moveLeader forwarded')
       return { kind, id, target: asUint(fields[2], 'moveLeader target'), forwarded }
     }
+    case 'memberAdd':
+    case 'memberPromote':
+    case 'memberUpdate':
+    case 'memberRemove':
+    case 'memberReplace':
+      return decodeMemberChange(kind, id, fields)
+    case 'hashKv':
+      return { kind, id, revision: asUint(fields[2], 'hashKv revision') }
     case 'authenticate': {
       const user = asText(fields[2], 'authenticate user')
       return { kind, id, user, password: asText(fields[3], 'authenticate password') }

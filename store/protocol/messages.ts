@@ -15,6 +15,7 @@ import type {
   CompactionRequest,
   DeleteRangeRequest,
   DeleteRangeResponse,
+  HashKvResponse,
   KeyValue,
   LeaseGrantRequest,
   LeaseGrantResponse,
@@ -72,6 +73,8 @@ export const protocolLimits = {
   creditBytesMax: 64 * 1024 * 1024,
   /** Text fields: names, versions, error messages. */
   textBytesMax: 4_096,
+  /** Of one kind, of one member. */
+  addressesMax: 16,
 } as const
 
 /** The peer does not speak the protocol; the link is closed with the message. */
@@ -107,6 +110,13 @@ export const clientCode = {
   status: 26,
   memberList: 27,
   moveLeader: 28,
+  memberAdd: 29,
+  memberPromote: 30,
+  memberUpdate: 31,
+  memberRemove: 32,
+  memberReplace: 33,
+  snapshot: 34,
+  hashKv: 35,
   authenticate: 44,
   useToken: 45,
   auth: 46,
@@ -125,6 +135,7 @@ export const serverCode = {
   watchEvents: 5,
   watchEnd: 6,
   rangePart: 7,
+  snapshotPart: 8,
 } as const
 
 export const answerOffset = 32
@@ -146,8 +157,13 @@ export type Request =
     })
   | { readonly kind: 'leaseLeases'; readonly id: number }
   | { readonly kind: 'status'; readonly id: number }
-  | { readonly kind: 'memberList'; readonly id: number }
+  /** `linearizable`: as new as any change that was answered; else what this member knows. */
+  | { readonly kind: 'memberList'; readonly id: number; readonly linearizable: boolean }
   | (Forwardable & { readonly kind: 'moveLeader'; readonly target: number })
+  | MemberChange
+  | { readonly kind: 'snapshot'; readonly id: number }
+  /** Revision 0: the newest. */
+  | { readonly kind: 'hashKv'; readonly id: number; readonly revision: Revision }
   /** Answered with a token; requests do not act for the user before `useToken`. */
   | {
       readonly kind: 'authenticate'
@@ -162,6 +178,34 @@ export type Request =
       readonly id: number
       readonly request: ClusterVersionRequest
     }
+
+export type MemberChange =
+  | (Forwardable & {
+      readonly kind: 'memberAdd'
+      /** Empty when it is not known yet. */
+      readonly name: string
+      readonly peerAddresses: readonly string[]
+      /** A learner that becomes a voter by itself, one that waits to be promoted, or a voter at once. */
+      readonly mode: 'promoted' | 'learner' | 'voter'
+    })
+  | (Forwardable & { readonly kind: 'memberPromote'; readonly member: number })
+  | (Forwardable & {
+      readonly kind: 'memberUpdate'
+      readonly member: number
+      /** Empty: as it is. */
+      readonly name: string
+      readonly peerAddresses: readonly string[]
+    })
+  | (Forwardable & { readonly kind: 'memberRemove'; readonly member: number })
+  | (Forwardable & {
+      readonly kind: 'memberReplace'
+      /** The one that goes. */
+      readonly member: number
+      readonly name: string
+      readonly peerAddresses: readonly string[]
+    })
+
+export type MemberChangeKind = MemberChange['kind']
 
 /** Answered by the leader alone. A member passes it on once; `forwarded` stops a second hop. */
 interface Forwardable {
@@ -241,6 +285,13 @@ export type Answer =
   | { readonly kind: 'status'; readonly id: number; readonly response: MemberStatus }
   | { readonly kind: 'memberList'; readonly id: number; readonly response: MemberListResponse }
   | { readonly kind: 'moveLeader'; readonly id: number; readonly response: Headed }
+  | { readonly kind: 'memberAdd'; readonly id: number; readonly response: MemberAddedResponse }
+  | { readonly kind: 'memberPromote'; readonly id: number; readonly response: MemberListResponse }
+  | { readonly kind: 'memberUpdate'; readonly id: number; readonly response: MemberListResponse }
+  | { readonly kind: 'memberRemove'; readonly id: number; readonly response: MemberListResponse }
+  | { readonly kind: 'memberReplace'; readonly id: number; readonly response: MemberAddedResponse }
+  | { readonly kind: 'snapshot'; readonly id: number; readonly response: SnapshotResponse }
+  | { readonly kind: 'hashKv'; readonly id: number; readonly response: HashKvResponse }
   | { readonly kind: 'authenticate'; readonly id: number; readonly response: AuthenticateResponse }
   | { readonly kind: 'useToken'; readonly id: number; readonly response: Headed }
   | { readonly kind: 'auth'; readonly id: number; readonly response: AuthResponse }
@@ -257,6 +308,17 @@ export interface Headed {
 
 export interface MemberListResponse extends Headed {
   readonly members: readonly Member[]
+}
+
+export interface MemberAddedResponse extends MemberListResponse {
+  readonly member: Member
+}
+
+/** After all parts of the snapshot. */
+export interface SnapshotResponse extends Headed {
+  /** Of all parts. */
+  readonly bytes: number
+  readonly sha256: Uint8Array
 }
 
 export type ServerMessage =
@@ -285,4 +347,6 @@ export type ServerMessage =
     }
   /** Key-values of a long range; the answer brings the last of them. */
   | { readonly kind: 'rangePart'; readonly id: number; readonly kvs: readonly KeyValue[] }
+  /** Bytes of a snapshot, in order; the answer follows behind the last. */
+  | { readonly kind: 'snapshotPart'; readonly id: number; readonly bytes: Uint8Array }
   | { readonly kind: 'answer'; readonly answer: Answer }

@@ -160,7 +160,7 @@ const clientGolden: readonly (readonly [ClientMessage, string])[] = [
   [{ kind: 'leaseTimeToLive', id: 17, lease: 8, withKeys: true, forwarded: true }, '95181108c3c3'],
   [{ kind: 'leaseLeases', id: 18 }, '921912'],
   [{ kind: 'status', id: 19 }, '921a13'],
-  [{ kind: 'memberList', id: 20 }, '921b14'],
+  [{ kind: 'memberList', id: 20, linearizable: true }, '931b14c3'],
   [{ kind: 'moveLeader', id: 21, target: 3, forwarded: false }, '941c1503c2'],
   [
     { kind: 'alarm', id: 22, request: { action: 'deactivate', kind: 'nospace', member: 3 } },
@@ -170,11 +170,55 @@ const clientGolden: readonly (readonly [ClientMessage, string])[] = [
     { kind: 'clusterVersion', id: 23, request: { action: 'downgrade', target: '0.1' } },
     '942a1702a3302e31',
   ],
+  [
+    {
+      kind: 'memberAdd',
+      id: 22,
+      name: 'm4',
+      peerAddresses: ['p:1'],
+      mode: 'promoted',
+      forwarded: false,
+    },
+    '961d16a26d3491a3703a3100c2',
+  ],
+  [{ kind: 'memberPromote', id: 23, member: 4, forwarded: true }, '941e1704c3'],
+  [
+    {
+      kind: 'memberUpdate',
+      id: 24,
+      member: 4,
+      name: '',
+      peerAddresses: ['p:2', 'q:2'],
+      forwarded: false,
+    },
+    '961f1804a092a3703a32a3713a32c2',
+  ],
+  [{ kind: 'memberRemove', id: 25, member: 4, forwarded: false }, '94201904c2'],
+  [
+    {
+      kind: 'memberReplace',
+      id: 26,
+      member: 3,
+      name: 'm5',
+      peerAddresses: ['p:1'],
+      forwarded: false,
+    },
+    '96211a03a26d3591a3703a31c2',
+  ],
+  [{ kind: 'snapshot', id: 27 }, '92221b'],
+  [{ kind: 'hashKv', id: 28, revision: 300 }, '93231ccd012c'],
 ]
 
 const kvHex = '96c40161c40378797a05cd012c02cb4270000000000000'
 
 type Plain = Exclude<ServerMessage, { kind: 'watchEvents' }>
+const learner = {
+  id: 4,
+  name: 'm4',
+  peerAddresses: ['p:1'],
+  clientAddresses: [],
+  learner: true,
+}
 const serverGolden: readonly (readonly [Plain, string])[] = [
   [
     {
@@ -302,12 +346,13 @@ const serverGolden: readonly (readonly [Plain, string])[] = [
           commitIndex: 10,
           appliedIndex: 9,
           dbSizeBytes: 4096,
+          learner: false,
           healthy: true,
           compactRevision: -1,
         },
       },
     },
-    '953a13cd012c0499a3302e31a26d3203020a09cd1000c3ff',
+    '953a13cd012c049aa3302e31a26d3203020a09cd1000c2c3ff',
   ],
   [
     {
@@ -318,12 +363,12 @@ const serverGolden: readonly (readonly [Plain, string])[] = [
         response: {
           header,
           members: [
-            { id: 2, name: 'm2', peerAddress: 'p:1', clientAddress: 'c:1', learner: false },
+            { id: 2, name: 'm2', peerAddresses: ['p:1'], clientAddresses: ['c:1'], learner: false },
           ],
         },
       },
     },
-    '953b14cd012c0491919502a26d32a3703a31a3633a31c2',
+    '953b14cd012c0491919502a26d3291a3703a3191a3633a31c2',
   ],
   [
     { kind: 'answer', answer: { kind: 'moveLeader', id: 21, response: { header } } },
@@ -344,12 +389,49 @@ const serverGolden: readonly (readonly [Plain, string])[] = [
     {
       kind: 'answer',
       answer: {
+        kind: 'memberAdd',
+        id: 22,
+        response: { header, member: learner, members: [learner] },
+      },
+    },
+    '953d16cd012c04929504a26d3491a3703a3190c3919504a26d3491a3703a3190c3',
+  ],
+  [
+    {
+      kind: 'answer',
+      answer: { kind: 'memberRemove', id: 25, response: { header, members: [learner] } },
+    },
+    '954019cd012c0491919504a26d3491a3703a3190c3',
+  ],
+  [{ kind: 'snapshotPart', id: 27, bytes: utf8('xyz') }, '93081bc40378797a'],
+  [
+    {
+      kind: 'answer',
+      answer: { kind: 'snapshot', id: 27, response: { header, bytes: 512, sha256: utf8('s') } },
+    },
+    '95421bcd012c0492cd0200c40173',
+  ],
+  [
+    {
+      kind: 'answer',
+      answer: {
         kind: 'clusterVersion',
         id: 23,
         response: { header, release: '0.2.0', version: 3, downgradeTo: '0.1.0' },
       },
     },
     '954a17cd012c0493a5302e322e3003a5302e312e30',
+  ],
+  [
+    {
+      kind: 'answer',
+      answer: {
+        kind: 'hashKv',
+        id: 28,
+        response: { header, hash: '0a', revision: 300, compactRevision: -1 },
+      },
+    },
+    '95431ccd012c0493a23061cd012cff',
   ],
 ]
 

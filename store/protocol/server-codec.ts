@@ -4,14 +4,7 @@
 import { unreachable } from '../../platform/errors.js'
 import type { PackedValue } from '../../platform/msgpack.js'
 import { packArray } from '../../platform/msgpack.js'
-import type {
-  KeyValue,
-  Member,
-  MemberStatus,
-  ResponseHeader,
-  Revision,
-  WatchEvent,
-} from '../core/types.js'
+import type { KeyValue, MemberStatus, ResponseHeader, Revision, WatchEvent } from '../core/types.js'
 import { decodeAuthResponse, encodeAuthResponse } from './auth-codec.js'
 import { ProtocolError, answerOffset, clientCode, protocolLimits, serverCode } from './messages.js'
 import type { Answer, AnswerKind, ServerMessage, Welcome, WireError } from './messages.js'
@@ -23,6 +16,7 @@ import {
   encodeOptionalKeyValue,
   encodeResponseBody,
 } from './kv-codec.js'
+import { decodeMemberAnswer, memberAnswerBody } from './member-codec.js'
 import { decodeUpkeepAnswer, encodeUpkeepAnswer } from './upkeep-codec.js'
 import {
   arrayHeader,
@@ -69,6 +63,8 @@ function serverFields(message: PlainServerMessage): readonly PackedValue[] {
     }
     case 'rangePart':
       return [serverCode.rangePart, message.id, message.kvs.map(encodeKeyValue)]
+    case 'snapshotPart':
+      return [serverCode.snapshotPart, message.id, message.bytes]
     case 'answer': {
       const { kind, id, response } = message.answer
       const { revision, raftTerm } = response.header
@@ -124,7 +120,18 @@ function answerBody(answer: Answer): PackedValue {
     case 'status':
       return statusFields(answer.response)
     case 'memberList':
-      return [answer.response.members.map(memberFields)]
+    case 'memberAdd':
+    case 'memberPromote':
+    case 'memberUpdate':
+    case 'memberRemove':
+    case 'memberReplace':
+      return memberAnswerBody(answer)
+    case 'snapshot':
+      return [answer.response.bytes, answer.response.sha256]
+    case 'hashKv': {
+      const { hash, revision, compactRevision } = answer.response
+      return [hash, revision, compactRevision]
+    }
     case 'alarm':
     case 'clusterVersion':
       return encodeUpkeepAnswer(answer)
@@ -142,13 +149,10 @@ function statusFields(status: MemberStatus): PackedValue {
     status.commitIndex,
     status.appliedIndex,
     status.dbSizeBytes,
+    status.learner,
     status.healthy,
     status.compactRevision,
   ]
-}
-
-function memberFields(member: Member): PackedValue {
-  return [member.id, member.name, member.peerAddress, member.clientAddress, member.learner]
 }
 
 /** One packed event, for `watchEventsChunks` of any number of watches. */
@@ -238,6 +242,12 @@ function decodeServerMessage(value: unknown, member: AnsweringMember | null): Se
       const fields = asFields(value, 3, 'rangePart')
       const kvs = asList(fields[2], 'rangePart kvs').map(decodeKeyValue)
       return { kind: 'rangePart', id: asUint(fields[1], 'rangePart id'), kvs }
+    }
+    case serverCode.snapshotPart: {
+      const fields = asFields(value, 3, 'snapshotPart')
+      // A view of the frame: it is written to a file at once.
+      const bytes = asBytes(fields[2], 'snapshotPart bytes')
+      return { kind: 'snapshotPart', id: asUint(fields[1], 'snapshotPart id'), bytes }
     }
     default:
       return { kind: 'answer', answer: decodeAnswer(code, value, member) }
@@ -346,10 +356,24 @@ function decodeAnswer(
     }
     case 'status':
       return { kind, id, response: decodeStatus(body, header) }
-    case 'memberList': {
-      const list = asFields(body, 1, 'memberList answer')
-      const members = asList(list[0], 'members').map(decodeMember)
-      return { kind, id, response: { header, members } }
+    case 'memberList':
+    case 'memberAdd':
+    case 'memberPromote':
+    case 'memberUpdate':
+    case 'memberRemove':
+    case 'memberReplace':
+      return decodeMemberAnswer(kind, id, header, body)
+    case 'snapshot': {
+      const fields = asFields(body, 2, 'snapshot answer')
+      const sha256 = Buffer.from(asBytes(fields[1], 'snapshot sha256'))
+      return { kind, id, response: { header, bytes: asUint(fields[0], 'snapshot bytes'), sha256 } }
+    }
+    case 'hashKv': {
+      const fields = asFields(body, 3, 'hashKv answer')
+      const hash = asText(fields[0], 'hashKv hash')
+      const revision = asUint(fields[1], 'hashKv revision')
+      const compactRevision = asInt(fields[2], 'hashKv compactRevision')
+      return { kind, id, response: { header, hash, revision, compactRevision } }
     }
     case 'alarm':
     case 'clusterVersion':
@@ -371,7 +395,7 @@ function decodeTimeToLive(body: unknown, header: ResponseHeader) {
 }
 
 function decodeStatus(body: unknown, header: ResponseHeader): MemberStatus {
-  const fields = asFields(body, 9, 'status answer')
+  const fields = asFields(body, 10, 'status answer')
   return {
     header,
     raftTerm: header.raftTerm,
@@ -382,18 +406,8 @@ function decodeStatus(body: unknown, header: ResponseHeader): MemberStatus {
     commitIndex: asUint(fields[4], 'status commitIndex'),
     appliedIndex: asUint(fields[5], 'status appliedIndex'),
     dbSizeBytes: asUint(fields[6], 'status dbSizeBytes'),
-    healthy: asFlag(fields[7], 'status healthy'),
-    compactRevision: asInt(fields[8], 'status compactRevision'),
-  }
-}
-
-function decodeMember(value: unknown): Member {
-  const fields = asFields(value, 5, 'member')
-  return {
-    id: asUint(fields[0], 'member id'),
-    name: asText(fields[1], 'member name'),
-    peerAddress: asText(fields[2], 'member peerAddress'),
-    clientAddress: asText(fields[3], 'member clientAddress'),
-    learner: asFlag(fields[4], 'member learner'),
+    learner: asFlag(fields[7], 'status learner'),
+    healthy: asFlag(fields[8], 'status healthy'),
+    compactRevision: asInt(fields[9], 'status compactRevision'),
   }
 }

@@ -36,6 +36,7 @@ export class ClientPort {
   #timers: Timer[] = []
   #listener: Listener | null = null
   #toldLeader = 0
+  #toldRemoved = false
 
   constructor(parts: ClientPortParts) {
     this.#parts = parts
@@ -138,6 +139,13 @@ export class ClientPort {
     else this.#listener.close(done)
   }
 
+  #tellRemoved(): void {
+    const { options, raft } = this.#parts
+    if (this.#toldRemoved || !raft.status().removed) return
+    this.#toldRemoved = true
+    options.onRemoved?.()
+  }
+
   #tellLeader(): void {
     const { leaderToTell, softState } = this.#service
     this.#toldLeader = leaderToTell
@@ -190,6 +198,8 @@ export class ClientPort {
     this.#timers = [
       clock.setTicker(leaseTickMs, () => {
         service.leases.tick(service.softState)
+        service.memberDesk.tick(service.softState)
+        this.#tellRemoved()
         if (service.leaderToTell !== this.#toldLeader) this.#tellLeader()
       }),
       clock.setTicker(sessionTickMs, () => {

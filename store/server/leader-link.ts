@@ -5,7 +5,7 @@
 
 import { RaftsmanError } from '../../platform/errors.js'
 import type { Clock, Timer } from '../../platform/clock.js'
-import type { Link, Network, TlsFiles } from '../../platform/network.js'
+import type { Address, Link, Network, TlsFiles } from '../../platform/network.js'
 import {
   FrameWriter,
   ProtocolError,
@@ -15,22 +15,31 @@ import {
   protocolPath,
   protocolVersion,
 } from '../protocol.js'
-import type { Answer, Request, ServerMessage, Welcome, WireError } from '../protocol.js'
+import type {
+  Answer,
+  MemberChangeKind,
+  Request,
+  ServerMessage,
+  Welcome,
+  WireError,
+} from '../protocol.js'
 import { tooManyRequests } from './write-batcher.js'
-import type { StoreMember } from './options.js'
 
 const pendingMax = 16_384
 const handshakeMsMax = 2_000
 
 export type Forwarded = Extract<
   Request,
-  { kind: 'leaseKeepAlive' | 'leaseTimeToLive' | 'moveLeader' }
+  { kind: 'leaseKeepAlive' | 'leaseTimeToLive' | 'moveLeader' | MemberChangeKind }
 >
+
+const repeatable: ReadonlySet<Request['kind']> = new Set(['leaseKeepAlive', 'leaseTimeToLive'])
 
 export type ForwardDone = (error: WireError | RaftsmanError | null, answer?: Answer) => void
 
 export interface LeaderLinkOptions {
-  readonly member: StoreMember
+  readonly memberId: number
+  readonly address: Address
   readonly tls: TlsFiles | null
   readonly clusterId: number
   readonly clientName: string
@@ -62,10 +71,10 @@ export class LeaderLink {
 
   constructor(options: LeaderLinkOptions) {
     this.#options = options
-    this.memberId = options.member.id
+    this.memberId = options.memberId
     this.#link = options.network.connect(
       {
-        address: options.member.clientAddress,
+        address: options.address,
         tls: options.tls,
         path: protocolPath,
         frameBytesMax: protocolLimits.serverFrameBytesMax,
@@ -183,11 +192,11 @@ export class LeaderLink {
   }
 }
 
-/** A hand-over may be under way; the others change nothing that asking again would spoil. */
+/** What changes leadership or membership may be under way; asking the others again spoils nothing. */
 function lostLeader(kind: Request['kind'], reason: string): RaftsmanError {
   return new RaftsmanError(`the leader could not be asked: ${reason}`, {
     code: 'no-leader',
     retryable: true,
-    outcome: kind === 'moveLeader' ? 'unknown' : 'not-applied',
+    outcome: repeatable.has(kind) ? 'not-applied' : 'unknown',
   })
 }

@@ -2,7 +2,7 @@
 // command line; this room takes it as it is, but for what would corrupt a cluster.
 
 import { createHash } from 'node:crypto'
-import { RaftsmanError } from '../../platform/errors.js'
+import { must, RaftsmanError } from '../../platform/errors.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Disk } from '../../platform/disk.js'
 import type { Logger } from '../../platform/logger.js'
@@ -46,6 +46,11 @@ export interface StoreServerOptions {
   readonly name: string
   /** Every member of the new cluster, this one included; the same list everywhere. */
   readonly members: readonly StoreMember[]
+  /**
+   * It is added to a cluster that exists: the others in `members` are what it finds that by, and an
+   * empty directory waits to be told the membership.
+   */
+  readonly join?: boolean
   /** Tells clusters apart; `deriveClusterId(members)` when absent. */
   readonly clusterId?: number
   /** Owned by one process at a time; log and state live below it. */
@@ -69,6 +74,8 @@ export interface StoreServerOptions {
   readonly entriesKept?: number
   /** After which the log goes on in the next file; 64 MiB when absent. */
   readonly segmentBytes?: number
+  /** Members without a vote at a time; 1 when absent, as in etcd: each costs the leader a copy. */
+  readonly learnersMax?: number
   /** Links of clients at a time; 4,096 when absent. */
   readonly clientLinksMax?: number
   /** How long a token is good for after a login; 300 s when absent. */
@@ -93,6 +100,8 @@ export interface StoreServerOptions {
   readonly metrics: Metrics
   /** Body of `GET /metrics`; 404 without. */
   readonly metricsText?: () => Promise<string>
+  /** The member was removed from its cluster; it stops nothing by itself. */
+  readonly onRemoved?: () => void
   /** The member has stopped for good and the process must end. */
   readonly onFatal: (error: Error) => void
 }
@@ -145,5 +154,13 @@ export function checkOptions(options: StoreServerOptions): void {
   unique(
     'name',
     members.map(member => member.name),
+  )
+}
+
+/** What this member says of itself; `checkOptions` has seen that it stands in the list. */
+export function selfOf({ id, members }: StoreServerOptions): StoreMember {
+  return must(
+    members.find(member => member.id === id),
+    'a member is in its own list',
   )
 }

@@ -27,6 +27,8 @@ export interface Requester extends WriteOrigin {
   failWith(id: number, error: WireError): void
   /** Key-values of a long range ahead of its answer. */
   rangePart(id: number, kvs: readonly KeyValue[]): void
+  /** Bytes of a snapshot ahead of its answer, in order. */
+  snapshotPart(id: number, bytes: Uint8Array): void
   /**
    * Runs `answer`, whose result may be long, once the client has read most of what it was sent; never
    * when it has gone before.
@@ -48,6 +50,7 @@ export function actingAs(requester: Requester, principal: Principal): Requester 
     fail: (id, error) => requester.fail(id, error),
     failWith: (id, error) => requester.failWith(id, error),
     rangePart: (id, kvs) => requester.rangePart(id, kvs),
+    snapshotPart: (id, bytes) => requester.snapshotPart(id, bytes),
     paced: answer => requester.paced(answer),
     written: (id, result) => requester.written(id, result),
     notWritten: (id, error) => requester.notWritten(id, error),

@@ -137,7 +137,7 @@ describe('a cluster of three', () => {
     await store.moveLeader(to)
     await trio.until(() => trio.server(to).status().role === 'leader')
     expect((await store.put(put('moved', '1'))).header.revision).toBeGreaterThan(1)
-    await expect(store.moveLeader(9)).rejects.toMatchObject({ code: 'member-not-found' })
+    await expect(store.moveLeader(9)).rejects.toMatchObject({ code: 'bad-transferee' })
   })
 })
 

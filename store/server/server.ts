@@ -144,6 +144,7 @@ function startRaft(
         name: member.name,
         address: member.peerAddress,
       })),
+      join: options.join === true,
       listen: options.listenPeer,
       tls: options.peerTls,
       directory: `${options.dataDirectory}/log`,
@@ -172,7 +173,14 @@ function startRaft(
         ready(failure)
         return
       }
-      const port = new ClientPort({ options, clusterId, requestTimeoutMs, raft, machine: core })
+      const port = new ClientPort({
+        options,
+        clusterId,
+        requestTimeoutMs,
+        raft,
+        reconfiguration: raft,
+        machine: core,
+      })
       port.start(portError => {
         if (portError === null) {
           ready(null, serverOf({ options, raft, core, backend, port, clusterId }))

@@ -7,13 +7,15 @@ import type { Network } from '../../platform/network.js'
 import type { Random } from '../../platform/random.js'
 import { nodeId } from '../../raft/core/types.js'
 import type { SoftState } from '../../raft/core/types.js'
-import type { Replica as Raft } from '../../raft/index.js'
+import type { Replica as Raft, Reconfiguration } from '../../raft/index.js'
 import type { Command } from '../core/command.js'
 import type { Replica as Machine } from '../core/replica.js'
-import type { Member, MemberStatus, RangeRequest, TxnRequest, TxnResponse } from '../core/types.js'
+import type { MemberStatus, RangeRequest, TxnRequest, TxnResponse } from '../core/types.js'
 import { checkCommand, checkRange, checkTxn } from '../core/validate.js'
 import type { Answer, Request, RequestKind, Welcome } from '../protocol.js'
 import { protocolLimits, protocolVersion } from '../protocol.js'
+import { StoreError } from '../core/errors.js'
+import { HashDesk } from './hash-desk.js'
 import { AuthDesk } from './auth/auth-desk.js'
 import { Guard } from './auth/guard.js'
 import type { Check } from './auth/guard.js'
@@ -23,13 +25,16 @@ import type { Forwarded } from './leader-link.js'
 import { LeaseDesk } from './lease-desk.js'
 import { LongRanges } from './long-range.js'
 import type { Maintenance } from './maintenance.js'
-import { spokenBy } from './options.js'
+import { MemberDesk } from './member-desk.js'
+import { Members } from './members.js'
 import type { StoreServerOptions } from './options.js'
+import { selfOf, spokenBy } from './options.js'
 import { ReadBatcher } from './read-batcher.js'
 import type { Requester } from './requester.js'
 import { UnreadBudget } from './unread-budget.js'
 import { UpkeepDesk } from './upkeep-desk.js'
 import { VersionDesk } from './version-desk.js'
+import { feedSnapshot } from './snapshot-feed.js'
 import { WriteBatcher, diskFull, tooManyRequests } from './write-batcher.js'
 
 const tokenTtlMsDefault = 300_000
@@ -52,6 +57,13 @@ const needs: Readonly<Record<RequestKind, Check | null>> = {
   status: (check, by) => check.known(by),
   memberList: (check, by) => check.known(by),
   moveLeader: (check, by) => check.root(by),
+  memberAdd: (check, by) => check.root(by),
+  memberPromote: (check, by) => check.root(by),
+  memberUpdate: (check, by) => check.root(by),
+  memberRemove: (check, by) => check.root(by),
+  memberReplace: (check, by) => check.root(by),
+  snapshot: (check, by) => check.root(by),
+  hashKv: (check, by) => check.root(by),
   alarm: (check, by) => check.root(by),
   clusterVersion: (check, by) => check.root(by),
   authenticate: null,
@@ -66,6 +78,8 @@ export interface ServiceParts {
   readonly clusterId: number
   readonly requestTimeoutMs: number
   readonly raft: Raft
+  /** Absent: the membership cannot be changed. */
+  readonly reconfiguration?: Reconfiguration
   readonly machine: Machine
   readonly maintenance: Maintenance
 }
@@ -74,6 +88,8 @@ export class StoreService {
   readonly writes: WriteBatcher
   readonly reads: ReadBatcher
   readonly leases: LeaseDesk
+  readonly members: Members
+  readonly memberDesk: MemberDesk
   readonly guard: Guard
   readonly #authDesk: AuthDesk
   /** What clients have not read, all together. */
@@ -89,6 +105,7 @@ export class StoreService {
   #softState: SoftState
   #leaderLink: LeaderLink | null = null
   #pressed = false
+  readonly #hashes: HashDesk
 
   constructor(parts: ServiceParts) {
     const { raft, machine, options } = parts
@@ -119,6 +136,20 @@ export class StoreService {
       reads: this.reads,
       clock: options.clock,
     })
+    this.members = new Members(raft, machine, options.members)
+    this.memberDesk = new MemberDesk({
+      self: selfOf(options),
+      learnersMax: options.learnersMax ?? 1,
+      requestTimeoutMs: parts.requestTimeoutMs,
+      reconfiguration: parts.reconfiguration ?? null,
+      members: this.members,
+      machine,
+      writes: this.writes,
+      reads: this.reads,
+      clock: options.clock,
+      logger: options.logger,
+    })
+    this.#hashes = new HashDesk(machine, options.clock)
     this.guard = new Guard({
       machine,
       writes: this.writes,
@@ -242,7 +273,21 @@ export class StoreService {
       case 'leaseKeepAlive':
       case 'leaseTimeToLive':
       case 'moveLeader':
+      case 'memberAdd':
+      case 'memberPromote':
+      case 'memberUpdate':
+      case 'memberRemove':
+      case 'memberReplace':
         this.#leaderOnly(requester, request)
+        return
+      case 'snapshot':
+        this.#snapshot(requester, request.id)
+        return
+      case 'hashKv':
+        this.#hashes.hash(request.revision, (error, response) => {
+          if (error !== null || response === undefined) requester.fail(request.id, error)
+          else requester.answer({ kind: 'hashKv', id: request.id, response })
+        })
         return
       case 'leaseLeases':
         this.#afterQuorum(requester, request.id, () => {
@@ -260,9 +305,13 @@ export class StoreService {
         this.#authDesk.handle(requester, request.id, request.request)
         return
       case 'memberList': {
-        const header = machine.header(raft.status().term)
-        const response = { header, members: this.members() }
-        requester.answer({ kind: 'memberList', id: request.id, response })
+        const answer = () => {
+          const header = machine.header(raft.status().term)
+          const response = { header, members: this.members.list() }
+          requester.answer({ kind: 'memberList', id: request.id, response })
+        }
+        if (request.linearizable) this.#afterQuorum(requester, request.id, answer)
+        else answer()
         return
       }
       case 'alarm':
@@ -287,6 +336,7 @@ export class StoreService {
       commitIndex: status.commitIndex,
       appliedIndex: status.appliedIndex,
       dbSizeBytes: machine.dbSizeBytes,
+      learner: status.confState.learners.includes(nodeId(options.id)),
       healthy: this.unhealthyReason() === null,
       compactRevision: machine.compactRevision,
     }
@@ -305,12 +355,17 @@ export class StoreService {
     return null
   }
 
-  members(): readonly Member[] {
-    const { raft, options } = this.#parts
-    const { learners } = raft.status().confState
-    return options.members.map(({ id, name, peerAddress, clientAddress }) => {
-      const learner = learners.includes(nodeId(id))
-      return { id, name, peerAddress, clientAddress, learner }
+  #snapshot(requester: Requester, id: number): void {
+    const { machine } = this.#parts
+    feedSnapshot(machine, this.#clock, requester, {
+      part: bytes => requester.snapshotPart(id, bytes),
+      done: (error, end) => {
+        if (error !== null || end === undefined) requester.fail(id, error)
+        else {
+          const header = machine.header(this.#softState.term)
+          requester.answer({ kind: 'snapshot', id, response: { header, ...end } })
+        }
+      },
     })
   }
 
@@ -447,9 +502,7 @@ export class StoreService {
         )
         return
       case 'moveLeader':
-        if (!this.#parts.options.members.some(({ id }) => id === request.target)) {
-          throw memberNotFound(request.target)
-        }
+        if (!this.members.isVoter(request.target)) throw new StoreError('bad-transferee')
         raft.transferLeadership(nodeId(request.target), error => {
           if (error !== null) done(error)
           else {
@@ -457,6 +510,13 @@ export class StoreService {
             done(null, { kind: 'moveLeader', id: request.id, response: { header } })
           }
         })
+        return
+      case 'memberAdd':
+      case 'memberPromote':
+      case 'memberUpdate':
+      case 'memberRemove':
+      case 'memberReplace':
+        this.memberDesk.handle(request, done)
         return
       default:
         unreachable(request)
@@ -467,10 +527,11 @@ export class StoreService {
     if (this.#leaderLink !== null && !this.#leaderLink.closed) return this.#leaderLink
     const { options, clusterId, requestTimeoutMs } = this.#parts
     const { leader } = this.#softState
-    const member = options.members.find(({ id }) => id === leader)
-    if (member === undefined) throw noLeader()
+    const address = this.members.clientAddress(leader)
+    if (address === undefined) throw noLeader()
     this.#leaderLink = new LeaderLink({
-      member,
+      memberId: leader,
+      address,
       tls: options.clientTls,
       clusterId,
       clientName: `member ${options.name}`,
@@ -486,14 +547,6 @@ function noLeader(): RaftsmanError {
   return new RaftsmanError('the cluster has no leader at the moment; try again in a moment', {
     code: 'no-leader',
     retryable: true,
-    outcome: 'not-applied',
-  })
-}
-
-function memberNotFound(id: number): RaftsmanError {
-  return new RaftsmanError(`the cluster has no member ${id}`, {
-    code: 'member-not-found',
-    retryable: false,
     outcome: 'not-applied',
   })
 }

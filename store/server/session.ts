@@ -124,6 +124,10 @@ export class Session implements Requester {
     this.send(encodeServerMessage({ kind: 'rangePart', id, kvs }))
   }
 
+  snapshotPart(id: number, bytes: Uint8Array): void {
+    this.send(encodeServerMessage({ kind: 'snapshotPart', id, bytes }))
+  }
+
   written(id: number, result: CommandResult): void {
     if (!result.ok) {
       this.fail(id, result.error)
@@ -254,6 +258,13 @@ export class Session implements Requester {
       case 'status':
       case 'memberList':
       case 'moveLeader':
+      case 'memberAdd':
+      case 'memberPromote':
+      case 'memberUpdate':
+      case 'memberRemove':
+      case 'memberReplace':
+      case 'snapshot':
+      case 'hashKv':
       case 'alarm':
       case 'clusterVersion':
       case 'authenticate':
