@@ -10,6 +10,7 @@ import type { Answer, WireError } from '../protocol.js'
 import { clientError, isMemberTrouble, isRepeatable, memberError } from './call.js'
 import type { Call, NewRequest } from './call.js'
 import type { Connection } from './connection.js'
+import { isLoginTrouble } from './login.js'
 
 const retryMs = 60
 const retryMsMax = 500
@@ -26,6 +27,9 @@ export interface CallQueueOptions {
   readonly lastReason: () => string
   readonly onMemberTrouble: () => void
 }
+
+/** A call is sent so many times with new tokens before its refusal is believed. */
+const loginRefusalsMax = 2
 
 export class CallQueue {
   readonly #options: CallQueueOptions
@@ -139,6 +143,14 @@ export class CallQueue {
   failed(connection: Connection, id: number, error: WireError): void {
     const call = this.#sentOver(connection, id)
     if (call === null) return
+    if (isLoginTrouble(error.code) && call.loginRefusals < loginRefusalsMax) {
+      if (connection.renewLogin()) {
+        call.loginRefusals += 1
+        release(call)
+        this.#waiting.push(call)
+        return
+      }
+    }
     const trouble = isMemberTrouble(error.code)
     const again = trouble && error.retryable && (call.repeatable || error.outcome === 'not-applied')
     if (again) {
@@ -156,6 +168,17 @@ export class CallQueue {
       this.#options.onMemberTrouble()
     }
     this.#settled(connection)
+  }
+
+  /** No member lets this client in: whoever waits need not wait longer. */
+  refused(error: WireError): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const call of waiting) {
+      if (!this.#calls.has(call.id)) continue
+      this.#finish(call)
+      call.reject(memberError(error))
+    }
   }
 
   tick(): void {
@@ -225,6 +248,7 @@ export class CallQueue {
       connection: null,
       sent: false,
       attempts: 0,
+      loginRefusals: 0,
       parts: null,
       partsBytes: 0,
     }

@@ -4,7 +4,7 @@
 import { RaftsmanError, unreachable } from '../../platform/errors.js'
 import type { Outcome } from '../../platform/errors.js'
 import type { Answer, Request, RequestKind, WireError } from '../protocol.js'
-import type { KeyValue, TxnRequest } from '../core/types.js'
+import type { AuthRequest, KeyValue, TxnRequest } from '../core/types.js'
 import type { Connection } from './connection.js'
 
 /** What a failed call says: `code` is stable, `outcome` whether a write may have happened. */
@@ -29,6 +29,8 @@ export interface Call {
   /** Handed to a link that was open: from then on a member may have got it. */
   sent: boolean
   attempts: number
+  /** Times it was refused for want of a token that counts. */
+  loginRefusals: number
   /** Key-values of a long range that came ahead of its answer. */
   parts: KeyValue[] | null
   partsBytes: number
@@ -63,13 +65,23 @@ export function isRepeatable(request: NewRequest): boolean {
     case 'memberRemove':
     case 'memberReplace':
     case 'snapshot':
-    case 'authenticate':
-    case 'auth':
       return false
+    case 'authenticate':
+      return true
+    case 'auth':
+      return authReads.has(request.request.action)
     default:
       return unreachable(request)
   }
 }
+
+const authReads: ReadonlySet<AuthRequest['action']> = new Set([
+  'status',
+  'userGet',
+  'userList',
+  'roleGet',
+  'roleList',
+])
 
 function isReadOnly(txn: TxnRequest): boolean {
   return [...txn.success, ...txn.failure].every(

@@ -1,7 +1,7 @@
 // One link to one member: greeting, frames out once a turn, frames in decoded, liveness. It knows
 // nothing of calls or watches; those belong to the client, which outlives its connections.
 
-import { unreachable } from '../../platform/errors.js'
+import { must, unreachable } from '../../platform/errors.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Address, Link, Network, TlsFiles } from '../../platform/network.js'
 import {
@@ -13,7 +13,9 @@ import {
   protocolPath,
   protocolVersion,
 } from '../protocol.js'
-import type { ClientMessage, ServerMessage, Welcome } from '../protocol.js'
+import type { ClientMessage, ServerMessage, Welcome, WireError } from '../protocol.js'
+import { LinkLogin, loginMsMax } from './login.js'
+import type { Login } from './login.js'
 
 export interface ConnectionOptions {
   readonly address: Address
@@ -25,13 +27,20 @@ export interface ConnectionOptions {
   readonly clientName: string
   /** 0: whichever cluster answers. */
   readonly clusterId: number
+  /** Null: nobody, or whoever the certificate says. */
+  readonly login: Login | null
   readonly handshakeMsMax: number
   /** Silence after which a ping is sent, and again after which the link is given up. */
   readonly silenceMsMax: number
 }
 
 export interface ConnectionEvents {
+  /** It may be used from now on. */
   readonly onWelcome: (connection: Connection, welcome: Welcome) => void
+  /** It may be used again: it was not, while a new token was asked for. */
+  readonly onLoggedIn: (connection: Connection) => void
+  /** The member knows its user or password not; it is closed. */
+  readonly onLoginFailed: (error: WireError) => void
   readonly onMessage: (connection: Connection, message: ServerMessage) => void
   /** Once; nothing after it. */
   readonly onClosed: (connection: Connection, reason: string) => void
@@ -63,6 +72,10 @@ export class Connection {
   #pings = 0
   #pingSentMs: number | null = null
   #flushing = false
+  readonly #login: LinkLogin | null
+  /** The login has been done once. */
+  #admitted = false
+  #loginSentMs = 0
   #closed = false
 
   constructor(options: ConnectionOptions, events: ConnectionEvents) {
@@ -70,6 +83,14 @@ export class Connection {
     this.#events = events
     this.rank = options.rank
     this.address = options.address
+    this.#login =
+      options.login === null
+        ? null
+        : new LinkLogin(options.login, {
+            send: message => this.send(message),
+            onDone: () => this.#loggedIn(),
+            onFailed: error => this.#loginFailed(error),
+          })
     this.#startedMs = options.clock.monotonicMs()
     this.#heardMs = this.#startedMs
     this.#link = options.network.connect(
@@ -89,7 +110,7 @@ export class Connection {
   }
 
   get usable(): boolean {
-    return this.welcome !== null && !this.#closed && this.#link.open
+    return this.#admitted && !this.#closed && this.#link.open && this.#login?.busy !== true
   }
 
   get bufferedBytes(): number {
@@ -118,6 +139,10 @@ export class Connection {
       if (nowMs - this.#startedMs > 2 * this.#options.handshakeMsMax) this.close('no greeting came')
       return
     }
+    if (this.#login?.busy === true && nowMs - this.#loginSentMs > loginMsMax) {
+      this.close('the login was not answered')
+      return
+    }
     const { silenceMsMax } = this.#options
     if (nowMs - this.#heardMs <= silenceMsMax) return
     if (this.#pingSentMs === null) {
@@ -127,6 +152,13 @@ export class Connection {
     } else if (nowMs - this.#pingSentMs > silenceMsMax) {
       this.close('the member does not answer')
     }
+  }
+
+  /** A request was refused for want of a token that counts. False: another one cannot be had. */
+  renewLogin(): boolean {
+    if (this.#login === null || this.#closed) return false
+    this.#loginSentMs = this.#options.clock.monotonicMs()
+    return this.#login.renew()
   }
 
   close(reason: string): void {
@@ -185,7 +217,11 @@ export class Connection {
         }
         this.welcome = message.welcome
         this.healthy = message.welcome.leader !== 0
-        this.#events.onWelcome(this, message.welcome)
+        if (this.#login === null) this.#loggedIn()
+        else {
+          this.#loginSentMs = this.#options.clock.monotonicMs()
+          this.#login.begin()
+        }
         return
       case 'pong':
       case 'leader':
@@ -194,6 +230,8 @@ export class Connection {
         return
       case 'error':
       case 'answer':
+        if (this.#login?.take(message) !== true) this.#events.onMessage(this, message)
+        return
       case 'rangePart':
       case 'snapshotPart':
       case 'watchCreated':
@@ -204,6 +242,21 @@ export class Connection {
       default:
         unreachable(message)
     }
+  }
+
+  #loggedIn(): void {
+    if (this.#admitted) {
+      this.#events.onLoggedIn(this)
+      return
+    }
+    this.#admitted = true
+    this.#events.onWelcome(this, must(this.welcome, 'who was admitted has been greeted'))
+  }
+
+  #loginFailed(error: WireError): void {
+    // Where it may succeed later another member is tried meanwhile.
+    if (!error.retryable) this.#events.onLoginFailed(error)
+    this.close(error.message)
   }
 
   #end(reason: string): void {

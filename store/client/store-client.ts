@@ -13,6 +13,8 @@ import type {
   AlarmResponse,
   ClusterVersionRequest,
   ClusterVersionResponse,
+  AuthRequest,
+  AuthResponse,
   CompactionRequest,
   CompactionResponse,
   DeleteRangeRequest,
@@ -48,6 +50,8 @@ import { CallQueue } from './call-queue.js'
 import type { Cluster, MemberListOptions, NewMember } from './cluster.js'
 import { Connection } from './connection.js'
 import { Endpoints } from './endpoints.js'
+import { Login } from './login.js'
+import type { Credentials } from './login.js'
 import { keepLease } from './lease-keeper.js'
 import type { LeaseKeeping } from './lease-keeper.js'
 import type { Store, Watch, WatchHandlers } from './types.js'
@@ -57,6 +61,8 @@ export interface StoreClientOptions {
   /** Client ports of members; with `preferFirst` the first is used whenever it is well. */
   readonly endpoints: readonly Address[]
   readonly tls: TlsFiles | null
+  /** Absent: nobody, or whoever the certificate says. */
+  readonly credentials?: Credentials
   readonly clock: Clock
   readonly random: Random
   readonly network: Network
@@ -91,6 +97,7 @@ export class StoreClient implements Store, Cluster {
   readonly #calls: CallQueue
   readonly #watches: WatchSet
   readonly #keepings = new Set<LeaseKeeping>()
+  readonly #login: Login | null
   #timer: Timer | null = null
   /** The timer under way is the short one. */
   #awake = false
@@ -100,6 +107,7 @@ export class StoreClient implements Store, Cluster {
     if (options.endpoints.length === 0) throw new TypeError('endpoints must name a member at least')
     this.#options = options
     const { clock, random, logger } = options
+    this.#login = options.credentials === undefined ? null : new Login(options.credentials)
     this.#watches = new WatchSet(clock, random, options.watchCreditBytes)
     this.#calls = new CallQueue({
       clock,
@@ -225,6 +233,17 @@ export class StoreClient implements Store, Cluster {
     return this.#call({ kind: 'clusterVersion', request })
   }
 
+  /** Users, roles and whether they count. */
+  auth(request: AuthRequest): Promise<AuthResponse> {
+    return this.#call({ kind: 'auth', request })
+  }
+
+  /** A token for a password; to act for the user, make a client with it or with the password. */
+  async authenticate(user: string, password: string): Promise<string> {
+    const { token } = await this.#call({ kind: 'authenticate', user, password })
+    return token
+  }
+
   /** Renews the lease until stopped; `onLost` once when it is gone or could not be renewed. */
   keepAlive(id: LeaseId, onLost: (error: Error) => void): LeaseKeeping {
     const keeping = keepLease(id, {
@@ -292,11 +311,17 @@ export class StoreClient implements Store, Cluster {
         network,
         clientName: this.#options.clientName ?? 'raftsman',
         clusterId: this.#options.clusterId ?? 0,
+        login: this.#login,
         handshakeMsMax,
         silenceMsMax,
       },
       {
         onWelcome: connection => this.#endpoints.greeted(connection),
+        onLoggedIn: () => this.#calls.dispatch(),
+        onLoginFailed: error => {
+          this.#calls.refused(error)
+          this.#watches.refused(error)
+        },
         onMessage: (connection, message) => this.#take(connection, message),
         onClosed: (connection, reason) => {
           this.#watches.detach(connection)

@@ -6,9 +6,10 @@ import { must } from '../../platform/errors.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Random } from '../../platform/random.js'
 import type { KeyRange, Revision, WatchEvent, WatchRequest } from '../core/types.js'
-import type { ServerMessage } from '../protocol.js'
+import type { ServerMessage, WireError } from '../protocol.js'
 import { memberError } from './call.js'
 import type { Connection } from './connection.js'
+import { isLoginTrouble } from './login.js'
 import type { Watch, WatchHandlers } from './types.js'
 
 /** Events a member may send ahead of what the user has taken. */
@@ -114,6 +115,13 @@ export class WatchSet {
     this.#entries.clear()
   }
 
+  /** No member lets this client in. */
+  refused(error: WireError): void {
+    const entries = [...this.#entries.values()]
+    this.#entries.clear()
+    for (const { handlers } of entries) handlers.onEnd(memberError(error))
+  }
+
   take(connection: Connection, message: WatchMessage): void {
     const entry = this.#entries.get(message.watch)
     // Cancelled meanwhile, or moved to another member.
@@ -159,7 +167,8 @@ export class WatchSet {
   }
 
   #ended(entry: Entry, message: Extract<WatchMessage, { kind: 'watchEnd' }>): void {
-    if (message.error.retryable) {
+    const renewing = isLoginTrouble(message.error.code) && entry.connection?.renewLogin() === true
+    if (message.error.retryable || renewing) {
       unattach(entry)
       entry.notBeforeMs = this.#clock.monotonicMs() + retryMs * (0.5 + this.#random.next() / 2)
       return

@@ -12,13 +12,14 @@ import type { Command } from '../core/command.js'
 import type { Replica as Machine } from '../core/replica.js'
 import type { MemberStatus, RangeRequest, TxnRequest, TxnResponse } from '../core/types.js'
 import { checkCommand, checkRange, checkTxn } from '../core/validate.js'
-import type { Answer, Request, RequestKind, Welcome } from '../protocol.js'
+import type { Answer, Request, Welcome } from '../protocol.js'
 import { protocolLimits, protocolVersion } from '../protocol.js'
 import { StoreError } from '../core/errors.js'
 import { HashDesk } from './hash-desk.js'
 import { AuthDesk } from './auth/auth-desk.js'
 import { Guard } from './auth/guard.js'
 import type { Check } from './auth/guard.js'
+import { needOf } from './auth/needs.js'
 import { Passwords, passwordCostDefault } from './auth/passwords.js'
 import { LeaderLink } from './leader-link.js'
 import type { Forwarded } from './leader-link.js'
@@ -38,37 +39,6 @@ import { feedSnapshot } from './snapshot-feed.js'
 import { WriteBatcher, diskFull, tooManyRequests } from './write-batcher.js'
 
 const tokenTtlMsDefault = 300_000
-
-/**
- * What is asked of a user before anything else; null: by the operation and its keys, where it is done.
- * The same as in etcd.
- */
-const needs: Readonly<Record<RequestKind, Check | null>> = {
-  range: null,
-  put: null,
-  deleteRange: null,
-  txn: null,
-  compact: null,
-  leaseGrant: null,
-  leaseRevoke: null,
-  leaseKeepAlive: (check, by) => check.known(by),
-  leaseTimeToLive: (check, by) => check.known(by),
-  leaseLeases: null,
-  status: (check, by) => check.known(by),
-  memberList: (check, by) => check.known(by),
-  moveLeader: (check, by) => check.root(by),
-  memberAdd: (check, by) => check.root(by),
-  memberPromote: (check, by) => check.root(by),
-  memberUpdate: (check, by) => check.root(by),
-  memberRemove: (check, by) => check.root(by),
-  memberReplace: (check, by) => check.root(by),
-  snapshot: (check, by) => check.root(by),
-  hashKv: (check, by) => check.root(by),
-  alarm: (check, by) => check.root(by),
-  clusterVersion: (check, by) => check.root(by),
-  authenticate: null,
-  auth: null,
-}
 
 /** Committed entries that this member has still to apply, above which it takes no more work. */
 const applyLagMax = 5_000
@@ -217,7 +187,7 @@ export class StoreService {
   /** Answers the requester, once. What it throws is the answer too. */
   handle(requester: Requester, request: Request): void {
     if (this.stopping) throw stopping()
-    const need = needs[request.kind]
+    const need = needOf(request)
     if (need === null) this.#answer(requester, request)
     else {
       this.guard.permit(requester, request.id, need, () => this.#answer(requester, request))

@@ -47,6 +47,23 @@ describe('a password', () => {
   })
 })
 
+test.each([
+  { logN: 1, r: 1, p: 1 },
+  { logN: 1, r: 16, p: 16 },
+  { logN: 15, r: 1, p: 16 },
+  { logN: 12, r: 16, p: 1 },
+])('a password can be hashed at any cost that is taken: %o', async cost => {
+  const desk = new Passwords({ random: seededRandom(1), cost })
+  expect(
+    await verified(desk, 'p', hashOfText(Buffer.from(await hashed(desk, 'p')).toString())),
+  ).toBe(true)
+})
+
+test('a cost that cannot be computed fails the request and nothing else', async () => {
+  const desk = new Passwords({ random: seededRandom(1), cost: { logN: 16, r: 1, p: 1 } })
+  await expect(hashed(desk, 'p')).rejects.toThrow('try again')
+})
+
 describe('a hash from a client', () => {
   it('is taken as text, or as that in base64', async () => {
     const desk = passwords()
@@ -60,6 +77,7 @@ describe('a hash from a client', () => {
     ['nothing', ''],
     ['bcrypt', '$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy'],
     ['more memory than is given', `$scrypt$ln=20,r=16,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}`],
+    ['what cannot be computed', `$scrypt$ln=16,r=1,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}`],
     ['no work at all', `$scrypt$ln=0,r=8,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}`],
     ['a hash that is cut', `$scrypt$ln=4,r=1,p=1$${'A'.repeat(22)}$${'A'.repeat(42)}`],
     ['a line more', `$scrypt$ln=4,r=1,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}\n`],

@@ -129,8 +129,13 @@ export class Passwords {
 }
 
 const scryptKey: DeriveKey = (password, salt, { logN, r, p }, done) => {
-  const maxmem = 2 * 128 * r * 2 ** logN
-  scrypt(password, salt, keyBytes, { N: 2 ** logN, r, p, maxmem }, done)
+  const maxmem = 2 * 128 * r * (2 ** logN + p) + 1024 * 1024
+  try {
+    scrypt(password, salt, keyBytes, { N: 2 ** logN, r, p, maxmem }, done)
+  } catch (error) {
+    // It throws at once where its limits, which are not all documented, are not kept.
+    done(error instanceof Error ? error : new Error(String(error)), new Uint8Array())
+  }
 }
 
 /**
@@ -160,7 +165,8 @@ function decodeHash(hash: Bytes): PasswordHash | null {
   const [logN, r, p] = [Number(match[1]), Number(match[2]), Number(match[3])]
   const sound =
     logN >= 1 && logN <= costMax.logN && r >= 1 && r <= costMax.r && p >= 1 && p <= costMax.p
-  if (!sound || 128 * r * 2 ** logN > costMax.bytes) return null
+  // The last is a rule of the algorithm.
+  if (!sound || 128 * r * 2 ** logN > costMax.bytes || logN >= 16 * r) return null
   const salt = Buffer.from(match[4] ?? '', 'base64')
   const key = Buffer.from(match[5] ?? '', 'base64')
   return { cost: { logN, r, p }, salt, key }
