@@ -3,7 +3,7 @@
 // listener has certificates); in simulation it is a queue on the virtual clock. A listener may serve
 // plain HTTP and gRPC on the same port.
 
-import type { RpcOptions } from './rpc.js'
+import type { RpcConnection, RpcOptions } from './rpc.js'
 
 /** Host and port, as in "127.0.0.1:2380". */
 export type Address = string
@@ -80,6 +80,8 @@ export interface ConnectOptions {
 export interface Listener {
   /** The address really bound (a port of 0 is resolved). */
   readonly address: Address
+  /** Those that there are now, where gRPC is spoken. */
+  readonly rpcConnections?: Iterable<RpcConnection>
   /** Stops accepting and closes every link. */
   close(done: () => void): void
 }

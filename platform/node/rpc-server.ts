@@ -14,18 +14,20 @@ import { commonName } from './network-link.js'
 const sessionMebibytesMax = 64
 
 export interface RpcServer {
-  readonly connections: number
+  readonly connections: ReadonlyMap<Address, RpcConnection>
   /** A connection on which HTTP/2 is spoken; what it has sent so far may stand in its buffer. */
   accept(socket: Socket): void
   close(): void
 }
 
 class Connection implements RpcConnection {
+  readonly socket: Socket
   readonly remote: Address
   readonly peerName: string | null
   bufferedBytes = 0
 
   constructor(socket: Socket, remote: Address) {
+    this.socket = socket
     this.remote = remote
     this.peerName = commonName(socket)
   }
@@ -33,7 +35,6 @@ class Connection implements RpcConnection {
 
 export function rpcServer(options: RpcOptions, remoteOf: (socket: Socket) => Address): RpcServer {
   const connections = new Map<Address, Connection>()
-  const sockets = new Set<Socket>()
   const server = new Server({
     'grpc.enable_channelz': 0,
     'grpc.max_receive_message_length': options.messageBytesMax,
@@ -44,8 +45,8 @@ export function rpcServer(options: RpcOptions, remoteOf: (socket: Socket) => Add
     'grpc-node.max_session_memory': sessionMebibytesMax,
     interceptors: [
       ({ path }, lower) => {
-        const connection = connections.get(lower.getPeer()) ?? gone
-        return new Call(lower, options.methods.get(path), connection)
+        const connection = connections.get(lower.getPeer())
+        return new Call(lower, options.methods.get(path), connection ?? gone)
       },
     ],
   })
@@ -54,32 +55,28 @@ export function rpcServer(options: RpcOptions, remoteOf: (socket: Socket) => Add
   for (const path of options.methods.keys()) server.register(path, unused, same, same, 'bidi')
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
   return {
-    get connections() {
-      return sockets.size
-    },
+    connections,
     accept(socket) {
       const remote = remoteOf(socket)
-      sockets.add(socket)
       connections.set(remote, new Connection(socket, remote))
-      socket.once('close', () => {
-        sockets.delete(socket)
-        connections.delete(remote)
-      })
+      socket.once('close', () => connections.delete(remote))
       injector.injectConnection(socket)
     },
     close() {
-      for (const socket of sockets) socket.destroy()
+      for (const { socket } of connections.values()) socket.destroy()
       server.forceShutdown()
     },
   }
 }
 
 /** Of a call whose connection broke before it was looked at. */
-const gone: Connection = { remote: '?:0', peerName: null, bufferedBytes: 0 }
+const gone = { remote: '?:0', peerName: null, bufferedBytes: 0 }
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
 /** The library starts it, hears nothing of its requests, and is told what to send. */
 class Call extends ServerInterceptingCall implements RpcCall {
-  readonly connection: Connection
+  readonly connection: Writable<RpcConnection>
   open = true
   bufferedBytes = 0
   readonly #lower: ServerInterceptingCallInterface
@@ -96,7 +93,7 @@ class Call extends ServerInterceptingCall implements RpcCall {
   constructor(
     lower: ServerInterceptingCallInterface,
     method: RpcMethod | undefined,
-    connection: Connection,
+    connection: Writable<RpcConnection>,
   ) {
     super(lower)
     this.#lower = lower

@@ -12,13 +12,11 @@ import type { Principal, Requester } from '../server/requester.js'
 import { answerOf } from '../server/command-answer.js'
 import { principalOf } from './principal.js'
 import { wireError } from '../server/wire-error.js'
-import { refusedWithoutLeader } from './context.js'
 import type { EtcdContext } from './context.js'
 import type { MessageType } from './message-type.js'
 import { statusOf, statusOfFacts } from './status.js'
 
-/** Of a connection; above it answers that may be long wait until the client has read more. */
-export const unreadBytesPaced = 4 * 1024 * 1024
+/** Until a client that is behind is looked at again. */
 const pacedRetryMs = 5
 
 export type RequestOf<K extends RequestKind> = Extract<Request, { kind: K }>
@@ -45,6 +43,13 @@ export abstract class CallRequester implements Requester {
 
   get bufferedBytes(): number {
     return this.call.connection.bufferedBytes
+  }
+
+  /** One message of the answer. */
+  protected reply(message: Uint8Array): void {
+    if (!this.open) return
+    this.#context.service.unread.sent(message.length)
+    this.call.send(message)
   }
 
   abstract answer(answer: Answer): void
@@ -77,7 +82,7 @@ export abstract class CallRequester implements Requester {
 
   paced(answer: () => void): void {
     if (!this.open) return
-    if (this.bufferedBytes <= unreadBytesPaced) answer()
+    if (this.bufferedBytes <= this.#context.service.unread.share) answer()
     else this.#context.clock.setTimer(pacedRetryMs, () => this.paced(answer))
   }
 }
@@ -97,7 +102,7 @@ class UnaryCall<K extends RequestKind> extends CallRequester {
     if (!this.open) return
     const whole = this.#parts === null ? answer : withParts(answer, this.#parts)
     this.#parts = null
-    this.call.send(this.#encode(whole as AnswerOf<K>))
+    this.reply(this.#encode(whole as AnswerOf<K>))
     this.call.end(rpcCode.ok, '')
   }
 
@@ -135,7 +140,7 @@ export function single<T, E>(
   return {
     requests: 'one',
     start(call, request) {
-      if (refusedWithoutLeader(context, call)) return null
+      if (context.leaderGuard.refused(call, null)) return null
       try {
         start(call, type.decode(request))
       } catch (error) {

@@ -117,12 +117,12 @@ function checkStreamable(request: RangeRequest): void {
 /** Key-values as they come; header, count and the rest of them last. */
 class RangeStreamCall extends CallRequester {
   override rangePart(_id: number, kvs: readonly KeyValue[]): void {
-    this.call.send(messages.RangeStreamResponse.encode({ rangeResponse: { kvs } }))
+    this.reply(messages.RangeStreamResponse.encode({ rangeResponse: { kvs } }))
   }
 
   override answer(answer: Answer): void {
     if (answer.kind !== 'range') return
-    this.call.send(messages.RangeStreamResponse.encode({ rangeResponse: answer.response }))
+    this.reply(messages.RangeStreamResponse.encode({ rangeResponse: answer.response }))
     this.call.end(rpcCode.ok, '')
   }
 }

@@ -5,7 +5,6 @@ import type { RpcCall, RpcMethod, RpcReceiver } from '../../platform/rpc.js'
 import { rpcCode } from '../../platform/rpc.js'
 import type { Answer } from '../protocol.js'
 import { CallRequester, unary } from './calls.js'
-import { refusedWithoutLeader } from './context.js'
 import type { EtcdContext } from './context.js'
 import { knownLease } from './kv-requests.js'
 import * as messages from './messages/lease.js'
@@ -79,7 +78,7 @@ class KeepAliveCall extends CallRequester implements RpcReceiver {
   constructor(context: EtcdContext, call: RpcCall) {
     super(context, call)
     this.#context = context
-    refusedWithoutLeader(context, call)
+    context.leaderGuard.refused(call, ({ code, message }) => call.end(code, message))
   }
 
   onMessage(message: Uint8Array): void {
@@ -106,7 +105,7 @@ class KeepAliveCall extends CallRequester implements RpcReceiver {
     const { header, ttlSeconds } = answer.response
     this.#busy = false
     const response = { header, ID: this.#asked, TTL: ttlSeconds }
-    this.call.send(messages.LeaseKeepAliveResponse.encode(response))
+    this.reply(messages.LeaseKeepAliveResponse.encode(response))
     if (this.#halfClosed) this.call.end(rpcCode.ok, '')
     else this.call.resumeReading()
   }

@@ -2,21 +2,54 @@
 // `unimplemented`.
 
 import type { RpcMethods } from '../../platform/rpc.js'
+import type { StoreServerOptions } from '../server/options.js'
 import { authMethods } from './auth.js'
 import { alarmMethods } from './alarm.js'
 import { clusterMethods } from './cluster.js'
 import type { EtcdContext } from './context.js'
 import { kvMethods } from './kv.js'
+import { LeaderGuard } from './leader-guard.js'
 import { leaseMethods } from './lease.js'
 import { maintenanceMethods } from './maintenance.js'
+import { WatchService } from './watch.js'
 
-export function etcdMethods(context: EtcdContext): RpcMethods {
-  return new Map([
-    ...kvMethods(context),
-    ...leaseMethods(context),
-    ...clusterMethods(context),
-    ...authMethods(context),
-    ...maintenanceMethods(context),
-    ...alarmMethods(context),
-  ])
+export interface EtcdServices {
+  readonly methods: RpcMethods
+  /** Of all streams. */
+  readonly watches: number
+  /** Ends the streams, so that their clients go on elsewhere. */
+  close(): void
+}
+
+export type EtcdParts = Omit<EtcdContext, 'leaderGuard'>
+
+export function etcdServices(parts: EtcdParts): EtcdServices {
+  const { clock, options, service } = parts
+  const electionMs = electionMsOf(options)
+  const hasLeader = () => service.softState.leader !== 0
+  const leaderGuard = new LeaderGuard({ clock, electionMs, hasLeader })
+  const context: EtcdContext = { ...parts, leaderGuard }
+  const watch = new WatchService(context)
+  return {
+    methods: new Map([
+      ...kvMethods(context),
+      ...watch.methods(),
+      ...leaseMethods(context),
+      ...clusterMethods(context),
+      ...authMethods(context),
+      ...maintenanceMethods(context),
+      ...alarmMethods(context),
+    ]),
+    get watches() {
+      return watch.watches
+    },
+    close() {
+      watch.close()
+      leaderGuard.close()
+    },
+  }
+}
+
+function electionMsOf({ tickMs = 100, electionTicks = 10 }: StoreServerOptions): number {
+  return tickMs * electionTicks
 }

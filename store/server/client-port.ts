@@ -5,7 +5,8 @@
 import { RaftsmanError } from '../../platform/errors.js'
 import type { Timer } from '../../platform/clock.js'
 import type { Link, Listener } from '../../platform/network.js'
-import { etcdMethods } from '../etcd/services.js'
+import { etcdServices } from '../etcd/services.js'
+import type { EtcdServices } from '../etcd/services.js'
 import { protocolLimits, protocolPath } from '../protocol.js'
 import { answerHttp } from './http-status.js'
 import { leaseTickMs } from './lease-desk.js'
@@ -32,6 +33,7 @@ export class ClientPort {
   readonly #parts: ClientPortParts
   readonly #service: StoreService
   readonly #maintenance: Maintenance
+  readonly #etcd: EtcdServices
   readonly #sessions = new Map<Link, Session>()
   #timers: Timer[] = []
   #listener: Listener | null = null
@@ -50,6 +52,8 @@ export class ClientPort {
     })
     this.#service = new StoreService({ ...parts, maintenance: this.#maintenance })
     this.#service.unread.addSource(() => this.#sessions.values())
+    this.#service.unread.addSource(() => this.#listener?.rpcConnections ?? [])
+    this.#etcd = etcdServices({ service: this.#service, machine, options, clock: options.clock })
   }
 
   get service(): StoreService {
@@ -62,7 +66,7 @@ export class ClientPort {
   }
 
   start(ready: (error: Error | null) => void): void {
-    const { options, raft, machine } = this.#parts
+    const { options, raft } = this.#parts
     const service = this.#service
     options.network.listen(
       {
@@ -79,7 +83,7 @@ export class ClientPort {
             metricsText: options.metricsText,
           }),
         rpc: {
-          methods: etcdMethods({ service, machine, options, clock: options.clock }),
+          methods: this.#etcd.methods,
           messageBytesMax: rpcMessageBytesMax,
           callsMax: rpcCallsMax,
           keepaliveMs: rpcKeepaliveMs,
@@ -116,6 +120,7 @@ export class ClientPort {
     for (const timer of this.#timers) timer.cancel()
     this.#timers = []
     this.#tellLeader()
+    this.#etcd.close()
   }
 
   /** Not another word to anybody. */
@@ -205,7 +210,7 @@ export class ClientPort {
       clock.setTicker(sessionTickMs, () => {
         const nowMs = clock.monotonicMs()
         service.versions.tick(service.softState)
-        let watchCount = 0
+        let watchCount = this.#etcd.watches
         for (const session of this.#sessions.values()) {
           session.tick(nowMs, handshakeMsMax)
           watchCount += session.watches
