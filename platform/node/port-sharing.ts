@@ -11,6 +11,12 @@ const preface = Buffer.from('PRI * HTTP/2')
 /** Connections of HTTP/2 go to `accept`, all others where they went before. */
 export function takeHttp2(server: Server, secure: boolean, accept: (socket: Socket) => void): void {
   const event = secure ? 'secureConnection' : 'connection'
+  const take = (socket: Socket) => {
+    // A server of HTTP/1.1 goes on answering clients that have said all they want; HTTP/2 has no such
+    // state, and its session would never learn that the client has gone.
+    socket.allowHalfOpen = false
+    accept(socket)
+  }
   const others = server.listeners(event)
   server.removeAllListeners(event)
   const pass = (socket: Socket) => {
@@ -19,9 +25,9 @@ export function takeHttp2(server: Server, secure: boolean, accept: (socket: Sock
   server.on(event, (socket: Socket) => {
     if (socket.destroyed) return
     if (secure) {
-      if (socket instanceof TLSSocket && socket.alpnProtocol === 'h2') accept(socket)
+      if (socket instanceof TLSSocket && socket.alpnProtocol === 'h2') take(socket)
       else pass(socket)
-    } else lookAtFirstBytes(socket, accept, pass)
+    } else lookAtFirstBytes(socket, take, pass)
   })
 }
 

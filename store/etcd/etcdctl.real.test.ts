@@ -1,6 +1,7 @@
 // The real etcdctl against a member, subcommand by subcommand.
 
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { startLoneMember } from '../server/testing/lone-member.js'
@@ -27,6 +28,46 @@ const etcdctl = (args: readonly string[], input = ''): Promise<Ran> =>
     child.stdin?.end(input)
   })
 
+const running: Running[] = []
+
+/** One that goes on until it is interrupted; `said` waits for what it is to print. */
+class Running {
+  readonly child: ChildProcess
+  #out = ''
+  #wake: () => void = () => {}
+  readonly #ended: Promise<void>
+
+  constructor(...args: readonly string[]) {
+    this.child = spawn('etcdctl', ['--endpoints', member.address, ...args], {
+      env: { ...process.env, ETCDCTL_API: '3' },
+      stdio: ['pipe', 'pipe', 'ignore'],
+    })
+    this.child.stdout?.on('data', (bytes: Buffer) => {
+      this.#out += String(bytes)
+      this.#wake()
+    })
+    running.push(this)
+    this.#ended = new Promise(resolve => {
+      this.child.once('exit', () => resolve())
+    })
+  }
+
+  async said(pattern: RegExp): Promise<string> {
+    for (;;) {
+      const found = pattern.exec(this.#out)
+      if (found !== null) return found[0]
+      await new Promise<void>(resolve => {
+        this.#wake = resolve
+      })
+    }
+  }
+
+  async interrupt(): Promise<void> {
+    this.child.kill('SIGINT')
+    await this.#ended
+  }
+}
+
 const out = async (...args: readonly string[]): Promise<string> => {
   const ran = await etcdctl(args)
   expect(ran.err).toBe('')
@@ -38,6 +79,7 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
+  for (const { child } of running) child.kill('SIGKILL')
   await member.stop()
 })
 
@@ -97,6 +139,50 @@ describe('etcdctl', () => {
     const ran = await etcdctl(['compact', String(revision)])
     expect(ran.err).toContain('etcdserver: mvcc: required revision has been compacted')
     expect(ran.code).not.toBe(0)
+  })
+
+  it('watches what comes and what was', async () => {
+    await out('put', 'watched', '1')
+    const { revision } = member.core
+    const watch = new Running('watch', 'watched', '--rev', String(revision), '--prev-kv')
+    expect(await watch.said(/PUT[\s\S]*1\n/)).toBe('PUT\nwatched\n1\n')
+    await out('put', 'watched', '2')
+    await watch.said(/PUT\nwatched\n1\nwatched\n2\n/)
+    await out('del', 'watched')
+    await watch.said(/DELETE\nwatched\n2\nwatched\n/)
+    await watch.interrupt()
+    // Without anybody who listens nothing is kept.
+    while (member.core.watcherCount > 0) await out('get', 'watched')
+  })
+
+  it('locks: one holder at a time, the next one when it goes', async () => {
+    const first = new Running('lock', 'mutex')
+    const key = await first.said(/mutex\/[0-9a-f]+\n/)
+    const second = new Running('lock', 'mutex')
+    while (
+      !(await out('get', 'mutex/', '--prefix', '--keys-only')).replace(key, '').includes('mutex')
+    ) {
+      // The second one has not come to the queue yet.
+    }
+    await first.interrupt()
+    expect(await second.said(/mutex\/[0-9a-f]+\n/)).not.toBe(key)
+    await second.interrupt()
+  })
+
+  it('elects: followed by those who listen, and proclaimed anew', async () => {
+    const leader = new Running('elect', 'chair', 'anna')
+    await leader.said(/chair\/[0-9a-f]+\nanna\n/)
+    const listener = new Running('elect', '--listen', 'chair')
+    await listener.said(/anna\n/)
+    const next = new Running('elect', 'chair', 'berta')
+    while (!(await out('get', 'chair/', '--prefix')).includes('berta')) {
+      // The second candidate has not come to the queue yet.
+    }
+    await leader.interrupt()
+    await next.said(/berta\n/)
+    await listener.said(/berta\n/)
+    await next.interrupt()
+    await listener.interrupt()
   })
 
   it('sees members and status', async () => {

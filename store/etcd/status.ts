@@ -48,8 +48,8 @@ const byCode: Readonly<Record<string, (facts: ErrorFacts) => Status>> = {
         : 'etcdserver: leader changed',
     ),
   timeout: () => unavailable(timedOut),
-  stopped: () => unavailable('etcdserver: server stopped'),
-  'not-a-member': () => unavailable('etcdserver: server stopped'),
+  stopped: () => serverStopped,
+  'not-a-member': () => serverStopped,
   'request-too-large': () => invalid('etcdserver: request is too large'),
   'disk-full': () => exhausted('etcdserver: mvcc: database space exceeded'),
   'backend-full': () => exhausted('etcdserver: mvcc: database space exceeded'),
@@ -78,6 +78,11 @@ export function statusOfFacts(facts: ErrorFacts): Status {
   if (grpc !== null) return { code: codes[grpc], message: facts.message }
   const message = `raftsman: ${facts.message}`
   return facts.retryable ? unavailable(message) : { code: rpcCode.unknown, message }
+}
+
+export const serverStopped: Status = {
+  code: rpcCode.unavailable,
+  message: 'etcdserver: server stopped',
 }
 
 export const noLeader: Status = { code: rpcCode.unavailable, message: 'etcdserver: no leader' }

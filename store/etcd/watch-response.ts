@@ -1,8 +1,9 @@
-// Answers on a watch stream as bytes. An event is encoded once for all watchers that get it: it stands
-// last in the message, so that an answer is a short head and the events' bytes behind it.
+// Answers on a watch stream as bytes. Events stand last in the message, so that an answer is a short head
+// and behind it the bytes of its events, which are made once for all watchers that get them.
 
 import protobuf from 'protobufjs/minimal.js'
 import type { ResponseHeader, WatchEvent } from '../core/types.js'
+import { SharedEncodings } from '../server/shared-encodings.js'
 import { Event } from './messages/kv.js'
 import { WatchResponse } from './messages/watch.js'
 
@@ -20,22 +21,15 @@ export interface WatchHead {
 const eventTag = (11 << 3) | 2
 const eventTypes = { put: 0, delete: 1 } as const
 
-const encodedEvents = new WeakMap<WatchEvent, Uint8Array>()
-
 /** With tag and length, as it stands in the answer. */
-export function encodedEvent(event: WatchEvent): Uint8Array {
-  let bytes = encodedEvents.get(event)
-  if (bytes === undefined) {
-    const { kv, prevKv } = event
-    const writer = protobuf.Writer.create().uint32(eventTag).fork()
-    Event.write(writer, { type: eventTypes[event.kind], kv, prevKv })
-    bytes = writer.ldelim().finish()
-    encodedEvents.set(event, bytes)
-  }
-  return bytes
-}
+const encodings = new SharedEncodings(({ kind, kv, prevKv }: WatchEvent) => {
+  const writer = protobuf.Writer.create().uint32(eventTag).fork()
+  Event.write(writer, { type: eventTypes[kind], kv, prevKv })
+  return writer.ldelim().finish()
+})
 
-export function watchResponse(head: WatchHead, events: readonly Uint8Array[] = []): Uint8Array {
+export function watchResponse(head: WatchHead, events: readonly WatchEvent[] = []): Uint8Array {
   const start = WatchResponse.encode(head)
-  return events.length === 0 ? start : Buffer.concat([start, ...events])
+  if (events.length === 0) return start
+  return Buffer.concat([start, ...events.map(event => encodings.of(event))])
 }

@@ -1,10 +1,9 @@
 // etcd's Watch service: streams, each with any number of watches.
 
 import type { Timer } from '../../platform/clock.js'
-import type { RpcMethod } from '../../platform/rpc.js'
-import { rpcCode } from '../../platform/rpc.js'
+import type { RpcCall, RpcMethod } from '../../platform/rpc.js'
 import type { EtcdContext } from './context.js'
-import type { Status } from './status.js'
+import { serverStopped } from './status.js'
 import { WatchStream } from './watch-stream.js'
 
 /** Between two looks at who is idle. */
@@ -13,11 +12,13 @@ const progressMsDefault = 600_000
 
 export class WatchService {
   readonly #context: EtcdContext
+  readonly #progressMs: number
   readonly #streams = new Set<WatchStream>()
   #ticker: Timer | null = null
 
   constructor(context: EtcdContext) {
     this.#context = context
+    this.#progressMs = context.options.watchProgressMs ?? progressMsDefault
   }
 
   get watches(): number {
@@ -27,37 +28,30 @@ export class WatchService {
   }
 
   methods(): readonly (readonly [string, RpcMethod])[] {
-    return [
-      [
-        '/etcdserverpb.Watch/Watch',
-        {
-          requests: 'many',
-          start: call => {
-            const stream = new WatchStream(this.#context, call, ended => this.#forget(ended))
-            const refuse = ({ code, message }: Status) => stream.end(code, message)
-            if (!this.#context.leaderGuard.refused(call, refuse)) this.#add(stream)
-            return stream
-          },
-        },
-      ],
-    ]
+    return [['/etcdserverpb.Watch/Watch', { requests: 'many', start: call => this.#open(call) }]]
   }
 
   /** So that clients go on with another member. */
   close(): void {
-    for (const stream of this.#streams) {
-      stream.end(rpcCode.unavailable, 'etcdserver: server stopped')
-    }
+    for (const stream of this.#streams) stream.end(serverStopped)
+  }
+
+  #open(call: RpcCall): WatchStream {
+    const context = this.#context
+    const ended = (stream: WatchStream) => this.#forget(stream)
+    const stream = new WatchStream({ context, call, progressMs: this.#progressMs, ended })
+    if (context.service.stopping) stream.end(serverStopped)
+    else if (!context.leaderGuard.refused(call, status => stream.end(status))) this.#add(stream)
+    return stream
   }
 
   /** Ticks while there is somebody to tick for. */
   #add(stream: WatchStream): void {
     this.#streams.add(stream)
-    const { clock, options } = this.#context
-    const progressMs = options.watchProgressMs ?? progressMsDefault
-    this.#ticker ??= clock.setTicker(Math.min(tickMs, progressMs), () => {
+    const { clock } = this.#context
+    this.#ticker ??= clock.setTicker(Math.min(tickMs, this.#progressMs), () => {
       const nowMs = clock.monotonicMs()
-      for (const one of this.#streams) one.tick(nowMs, progressMs)
+      for (const one of this.#streams) one.tick(nowMs)
     })
   }
 

@@ -25,6 +25,8 @@ const fruitlessBytes = 1024
 export interface WatchOutput {
   /** Bytes that the client has not read. */
   readonly bufferedBytes: number
+  /** It calls `resume` once the client has read; else it is looked at again and again. */
+  readonly tellsWhenRead?: boolean
   /** The first of every watch. Events behind `revision` follow, and earlier ones if asked for. */
   created(watch: number, revision: Revision): void
   /**
@@ -186,6 +188,11 @@ export class WatchPump {
     if (opening !== undefined) opening.progress = true
   }
 
+  /** The client has read. */
+  resume(): void {
+    if (this.#readable.size > 0 || this.#allFrom !== null) this.#schedule()
+  }
+
   progressOfAll(): void {
     this.#allFrom = this.#options.machine.revision
     this.#schedule()
@@ -236,13 +243,15 @@ export class WatchPump {
 
   #schedule(): void {
     if (this.#scheduled || this.#closed) return
-    this.#scheduled = true
     const { clock, output } = this.#options
+    const behind = output.bufferedBytes > bufferedBytesMax
+    if (behind && output.tellsWhenRead === true) return
+    this.#scheduled = true
     const run = () => {
       this.#scheduled = false
       if (!this.#closed) this.#pump()
     }
-    if (output.bufferedBytes > bufferedBytesMax) clock.setTimer(bufferedRetryMs, run)
+    if (behind) clock.setTimer(bufferedRetryMs, run)
     else clock.defer(run)
   }
 

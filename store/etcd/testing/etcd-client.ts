@@ -62,7 +62,7 @@ export class EtcdClient {
         callOptions(options),
         (error: ServiceError | null, answer?: Buffer) => {
           if (error !== null) reject(new CallFailed(error))
-          else resolve(method.answer.decode(answer ?? Buffer.alloc(0)))
+          else resolve(method.answer.decode(answer ?? Buffer.alloc(0), { rounded: true }))
         },
       )
     })
@@ -129,7 +129,7 @@ export class Stream<Q, A> {
     this.#stream = stream
     this.#method = method
     stream.on('data', (bytes: Buffer) => {
-      this.#answers.push(method.answer.decode(bytes))
+      this.#answers.push(method.answer.decode(bytes, { rounded: true }))
       this.#wake()
     })
     stream.on('error', (error: ServiceError) => this.#ended(new CallFailed(error)))
