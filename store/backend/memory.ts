@@ -14,6 +14,7 @@ import {
   type StateMeta,
   type StatePart,
 } from '../core/backend.js'
+import { headOf } from '../core/row.js'
 import type { SystemRecord } from '../core/system-records.js'
 import type { Bytes, KeyValue, LeaseId } from '../core/types.js'
 
@@ -21,12 +22,13 @@ const chunkRows = 1024
 
 /** Rows by ordinal in chunks, so that what compaction empties is given back. */
 class RowTable {
-  readonly #chunks = new Map<number, Map<Ordinal, KeyValue>>()
+  readonly #chunks = new Map<number, Map<Ordinal, Row>>()
   #first = 0
   #last = 0
   bytes = 0
 
-  set(ordinal: Ordinal, kv: KeyValue): void {
+  add(row: Row): void {
+    const { ordinal, kv } = row
     const number = Math.floor(ordinal / chunkRows)
     let chunk = this.#chunks.get(number)
     if (chunk === undefined) {
@@ -36,31 +38,32 @@ class RowTable {
     }
     assert(ordinal > this.#last, 'rows are added in order')
     this.#last = ordinal
-    chunk.set(ordinal, kv)
+    chunk.set(ordinal, row)
     this.bytes += kv.key.length + kv.value.length
   }
 
-  get(ordinal: Ordinal): KeyValue | undefined {
+  get(ordinal: Ordinal): Row | undefined {
     return this.#chunks.get(Math.floor(ordinal / chunkRows))?.get(ordinal)
   }
 
   delete(ordinal: Ordinal): void {
     const number = Math.floor(ordinal / chunkRows)
     const chunk = this.#chunks.get(number)
-    const kv = chunk?.get(ordinal)
-    if (chunk === undefined || kv === undefined) return
+    const row = chunk?.get(ordinal)
+    if (chunk === undefined || row === undefined) return
+    const { kv } = row
     chunk.delete(ordinal)
     this.bytes -= kv.key.length + kv.value.length
     if (chunk.size === 0) this.#chunks.delete(number)
   }
 
   /** In order, from `ordinal` on, until `visit` says false. */
-  ascend(ordinal: Ordinal, visit: (ordinal: Ordinal, kv: KeyValue) => boolean): void {
+  ascend(ordinal: Ordinal, visit: (row: Row) => boolean): void {
     const last = Math.floor(this.#last / chunkRows)
     const first = Math.max(this.#first, Math.floor(ordinal / chunkRows))
     for (let number = first; number <= last; number++) {
-      for (const [at, kv] of this.#chunks.get(number) ?? []) {
-        if (at >= ordinal && !visit(at, kv)) return
+      for (const row of this.#chunks.get(number)?.values() ?? []) {
+        if (row.ordinal >= ordinal && !visit(row)) return
       }
     }
   }
@@ -81,7 +84,7 @@ class MemoryState {
   }
 
   write({ rows = [], leases = [], records = [] }: StatePart): void {
-    for (const { ordinal, kv } of rows) this.rows.set(ordinal, kv)
+    for (const row of rows) this.rows.add(row)
     for (const lease of leases) this.leases.set(lease.id, lease)
     for (const { name, value } of records) this.records.set(name, value)
   }
@@ -89,8 +92,8 @@ class MemoryState {
   copy(): MemoryState {
     const copy = new MemoryState()
     copy.meta = this.meta
-    this.rows.ascend(0, (ordinal, kv) => {
-      copy.rows.set(ordinal, kv)
+    this.rows.ascend(0, row => {
+      copy.rows.add(row)
       return true
     })
     for (const lease of this.leases.values()) copy.leases.set(lease.id, lease)
@@ -169,16 +172,16 @@ export class MemoryBackend implements Backend {
 
   readRow(ordinal: Ordinal): KeyValue | null {
     this.#open()
-    return this.#state.rows.get(ordinal) ?? null
+    return this.#state.rows.get(ordinal)?.kv ?? null
   }
 
   readRows(ordinal: Ordinal, rowsMax: number, bytesMax: number): readonly Row[] {
     this.#open()
     const rows: Row[] = []
     let bytes = 0
-    this.#state.rows.ascend(ordinal, (at, kv) => {
-      rows.push({ ordinal: at, kv })
-      bytes += kv.key.length + kv.value.length
+    this.#state.rows.ascend(ordinal, row => {
+      rows.push(row)
+      bytes += row.kv.key.length + row.kv.value.length
       return rows.length < rowsMax && bytes < bytesMax
     })
     return rows
@@ -186,8 +189,8 @@ export class MemoryBackend implements Backend {
 
   scan(visit: (head: RowHead) => void): void {
     this.#open()
-    this.#state.rows.ascend(0, (ordinal, kv) => {
-      visit({ ordinal, ...kv })
+    this.#state.rows.ascend(0, row => {
+      visit(headOf(row))
       return true
     })
   }

@@ -11,8 +11,8 @@ import {
   type RowHead,
   type StatePart,
 } from '../core/backend.js'
-import { RunningHash } from '../core/hash.js'
-import type { SystemRecord } from '../core/system-records.js'
+import { rowChecksum } from '../core/row.js'
+import { recordChecksum, type SystemRecord } from '../core/system-records.js'
 import type { KeyValue } from '../core/types.js'
 
 /** Pages are read whole: cheaper a row than a cursor. */
@@ -30,8 +30,20 @@ type RowColumns = [
 ]
 
 const rowColumns = 'ordinal, key, create_revision, mod_revision, version, lease, value, checksum'
-const headColumns = 'ordinal, key, create_revision, mod_revision, version, lease'
+const headColumns =
+  'ordinal, key, create_revision, mod_revision, version, lease, length(value), checksum'
 const noBytes = new Uint8Array(0)
+
+type HeadColumns = [
+  ordinal: number,
+  key: Buffer,
+  create: number,
+  mod: number,
+  version: number,
+  lease: number,
+  valueBytes: number | null,
+  checksum: number,
+]
 
 type RecordColumns = [name: string, value: Buffer, checksum: number]
 
@@ -61,7 +73,7 @@ export class Tables {
   readonly #deleteLease: Database.Statement
   readonly #selectRow: Database.Statement<[number], RowColumns>
   readonly #selectRows: Database.Statement<[number, number], RowColumns>
-  readonly #scan: Database.Statement<[number, number], RowColumns>
+  readonly #scan: Database.Statement<[number, number], HeadColumns>
   readonly #selectLeases: Database.Statement<[], LeaseRow>
   readonly #putRecord: Database.Statement
   readonly #deleteRecord: Database.Statement
@@ -86,7 +98,7 @@ export class Tables {
       )
       .raw()
     this.#scan = db
-      .prepare<[number, number], RowColumns>(
+      .prepare<[number, number], HeadColumns>(
         `SELECT ${headColumns} FROM ${rows} WHERE ordinal > ? ORDER BY ordinal LIMIT ?`,
       )
       .raw()
@@ -102,7 +114,7 @@ export class Tables {
   }
 
   write({ rows = [], leases = [], records = [] }: StatePart): void {
-    for (const { ordinal, kv } of rows) {
+    for (const { ordinal, kv, checksum } of rows) {
       this.#insertRow.run(
         ordinal,
         kv.key,
@@ -111,7 +123,7 @@ export class Tables {
         kv.version,
         kv.lease,
         kv.value.length === 0 ? null : kv.value,
-        checksumOf(ordinal, kv),
+        checksum,
       )
     }
     for (const lease of leases) {
@@ -138,7 +150,7 @@ export class Tables {
     let bytes = 0
     for (const columns of this.#selectRows.iterate(ordinal, rowsMax)) {
       const kv = keyValue(columns)
-      rows.push({ ordinal: columns[0], kv })
+      rows.push({ ordinal: columns[0], kv, checksum: columns[7] })
       bytes += kv.key.length + kv.value.length
       if (bytes >= bytesMax) break
     }
@@ -150,11 +162,12 @@ export class Tables {
     for (;;) {
       const page = this.#scan.all(last, scanPageRows)
       for (const columns of page) {
-        const [ordinal, key, createRevision, modRevision, version, lease] = columns
+        const [ordinal, key, createRevision, modRevision, version, lease, value, checksum] = columns
         if (!(key instanceof Uint8Array)) {
           throw new BackendError('backend-corrupt', `row ${ordinal} has no key`)
         }
-        visit({ ordinal, key, createRevision, modRevision, version, lease })
+        const bytes = key.length + (value ?? 0)
+        visit({ ordinal, key, createRevision, modRevision, version, lease, bytes, checksum })
         last = ordinal
       }
       if (page.length < scanPageRows) return
@@ -178,28 +191,12 @@ export class Tables {
   }
 }
 
-function checksumOf(ordinal: Ordinal, kv: KeyValue): number {
-  return new RunningHash()
-    .number(ordinal)
-    .number(kv.createRevision)
-    .number(kv.modRevision)
-    .number(kv.version)
-    .number(kv.lease)
-    .bytes(kv.key)
-    .bytes(kv.value)
-    .word()
-}
-
-function recordChecksum({ name, value }: SystemRecord): number {
-  return new RunningHash().bytes(Buffer.from(name)).bytes(value).word()
-}
-
 /** Throws `backend-corrupt` for a row that is not as it was written. */
 function keyValue(columns: RowColumns): KeyValue {
   const [ordinal, key, createRevision, modRevision, version, lease, value, checksum] = columns
   const kv = { key, value: value ?? noBytes, createRevision, modRevision, version, lease }
   const readable = key instanceof Uint8Array && kv.value instanceof Uint8Array
-  if (!readable || checksumOf(ordinal, kv) !== checksum) {
+  if (!readable || rowChecksum(ordinal, kv) !== checksum) {
     throw new BackendError('backend-corrupt', `row ${ordinal} of the applied state is damaged`)
   }
   return kv

@@ -14,6 +14,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { must } from '../../platform/errors.js'
 import { BackendError } from '../core/backend.js'
 import { bytes, Driver } from '../core/testing/driver.js'
+import { makeRow } from '../core/row.js'
 import { emptyMeta } from '../core/state.js'
 import { StoreCore } from '../core/store-core.js'
 import { SqliteBackend } from './sqlite.js'
@@ -200,17 +201,16 @@ test('What an unfinished or replaced generation left behind is deleted by checkp
   const driver = new Driver(config, backend)
   driver.put('a', 'mine')
   driver.core.flush()
-  const rows = Array.from({ length: 12_000 }, (_, i) => ({
-    ordinal: i + 1,
-    kv: {
+  const rows = Array.from({ length: 12_000 }, (_, i) =>
+    makeRow(i + 1, {
       key: bytes(`k${i}`),
       value: bytes('v'.repeat(50)),
       createRevision: i + 2,
       modRevision: i + 2,
       version: 1,
       lease: 0,
-    },
-  }))
+    }),
+  )
   backend.beginRestore().write({ rows })
   const crashed = open(survivorOf(path))
   expect(new StoreCore(crashed, config).range({ key: bytes('a') }).count).toBe(1)
@@ -233,11 +233,11 @@ test('System records are written, replaced and deleted with the rest of a transa
     const all = Object.entries(records).map(([name, value]) => ({ name, value: bytes(value) }))
     backend.commit({ ...noRows, meta, records: all, deletedRecords })
   }
-  set({ 'alarm/1': 'on', 'auth/user/ä': '' })
-  set({ 'alarm/1': 'off', 'member/1': 'x' }, ['auth/user/ä', 'none'])
+  set({ 'some/1': 'on', 'auth/user/ä': '' })
+  set({ 'some/1': 'off', 'some/2': 'x' }, ['auth/user/ä', 'none'])
   const found = open(survivorOf(path))
   const records = found.records().map(({ name, value }) => `${name}=${value.toString()}`)
-  expect(records.sort()).toEqual(['alarm/1=off', 'member/1=x'])
+  expect(records.sort()).toEqual(['some/1=off', 'some/2=x'])
   expect(new StoreCore(found, config).range({ key: bytes('a') }).count).toBe(1)
 })
 

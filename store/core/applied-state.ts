@@ -9,11 +9,12 @@ import { AuthState } from './auth-state.js'
 import { type Backend, type BackendBatch, BackendError, type StateMeta } from './backend.js'
 import { ClusterVersion } from './cluster-command.js'
 import { Compactor } from './compaction.js'
-import { RunningHash } from './hash.js'
+import { hex, RunningHash } from './hash.js'
 import { StoreError } from './errors.js'
 import { Kv, type OnEvent } from './kv.js'
 import { LeaseClock, type LeaseClockConfig } from './lease-clock.js'
 import { MemberTable } from './member-table.js'
+import { Quota } from './quota-command.js'
 import { RowStore } from './row-store.js'
 import type { StateBuilder } from './state.js'
 import { SystemRecords } from './system-records.js'
@@ -22,6 +23,8 @@ import type { ResponseHeader, Revision } from './types.js'
 /** What is known of the entry a command stands in. */
 export interface EntryContext {
   readonly index: number
+  /** The member that proposed it. */
+  readonly origin: number
   readonly term: number
   readonly header: (revision: Revision) => ResponseHeader
 }
@@ -34,6 +37,7 @@ export interface AppliedState {
   readonly members: MemberTable
   readonly version: ClusterVersion
   readonly alarms: Alarms
+  readonly quota: Quota
   readonly compactor: Compactor
   readonly leaseClock: LeaseClock
 }
@@ -52,20 +56,21 @@ export interface AppliedStateParts {
 
 export function makeAppliedState(parts: AppliedStateParts): AppliedState {
   const { meta, builder } = parts
-  const { index, leases } = builder
+  const { index, leases, content } = builder
   const { revision, compactRevision } = meta
   const rows = new RowStore(parts.backend, meta.lastOrdinal, parts.cacheBytesMax)
   const hash = RunningHash.resume(meta.stateHash)
   const records = new SystemRecords(builder.records, hash)
   const auth = authOf(records)
   return {
-    kv: new Kv({ index, rows, leases, hash, revision, compactRevision }, parts.onEvent),
+    kv: new Kv({ index, rows, leases, hash, content, revision, compactRevision }, parts.onEvent),
     records,
     auth,
     authCheck: new AuthCheck(auth, leases),
     members: new MemberTable(records),
     version: new ClusterVersion(records, parts.versionMax),
     alarms: new Alarms(records),
+    quota: new Quota(records),
     compactor: new Compactor(meta.compactedRows, compactRevision),
     leaseClock: new LeaseClock(leases, parts.leaseClock),
   }
@@ -78,6 +83,11 @@ function authOf(records: SystemRecords): AuthState {
     if (!(error instanceof StoreError)) throw error
     throw new BackendError('backend-corrupt', 'the stored users and roles cannot be read', error)
   }
+}
+
+/** Sums over rows, leases and system records: what is on disk, where the state hash is what was done. */
+export function contentDigest({ kv, records }: AppliedState): string {
+  return kv.content.digest + hex(kv.leases.checksum) + hex(records.checksum)
 }
 
 /** Throws UnknownCommandError for a state that is of a later version than `versionMax`. */

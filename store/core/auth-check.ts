@@ -59,6 +59,7 @@ export class AuthCheck {
         return
       case 'compact':
       case 'alarm':
+      case 'quota':
       case 'auth':
       case 'member':
         this.root(command.by)

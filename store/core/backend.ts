@@ -17,6 +17,8 @@ export type Ordinal = number
 export interface Row {
   readonly ordinal: Ordinal
   readonly kv: KeyValue
+  /** rowChecksum of the two, as it was when the row was made. */
+  readonly checksum: number
 }
 
 export interface LeaseRow {
@@ -60,6 +62,9 @@ export interface RowHead {
   readonly modRevision: Revision
   readonly version: number
   readonly lease: LeaseId
+  /** Of key and value. */
+  readonly bytes: number
+  readonly checksum: number
 }
 
 export type BackendErrorCode = 'backend-full' | 'backend-corrupt' | 'backend-io' | 'backend-closed'

@@ -126,6 +126,7 @@ const anonymous = fc.oneof(
       fc.record({ kind: fc.constant('endDowngrade') }),
     )
     .map(change => ({ kind: 'cluster', change })),
+  fc.record({ kind: fc.constant('quota'), bytes: number }),
   fc.record({
     kind: fc.constant('alarm'),
     activate: fc.boolean(),

@@ -48,6 +48,14 @@ import {
   type MemberResult,
 } from './member-command.js'
 import {
+  applyQuotaCommand,
+  checkQuota,
+  decodeQuotaCommand,
+  encodeQuotaCommand,
+  type QuotaCommand,
+  type QuotaResult,
+} from './quota-command.js'
+import {
   commandsPerEntryMax,
   commandTextBytesMax,
   entryBytesMax,
@@ -61,6 +69,7 @@ export type Command = (
   | AlarmCommand
   | AuthCommand
   | MemberCommand
+  | QuotaCommand
 ) & {
   /** Absent: nobody who is known. That is enough while authentication is off. */
   readonly by?: Identity | 'member'
@@ -73,6 +82,7 @@ export type CommandResult =
   | MemberResult
   | ClusterResult
   | AlarmResult
+  | QuotaResult
   | { readonly ok: false; readonly error: StoreError }
 
 const formatVersion = 1
@@ -82,6 +92,7 @@ const lastCode = {
   lease: 7,
   cluster: 9,
   alarm: 10,
+  quota: 11,
   state: 15,
   auth: 31,
   member: 39,
@@ -106,6 +117,7 @@ export function commandVersion({ kind, by }: Command): number {
       // Who proposes it has asked all members.
       return 0
     case 'alarm':
+    case 'quota':
     case 'auth':
     case 'member':
       return 2
@@ -168,6 +180,8 @@ function encodeUnsigned(command: Command): PackedValue[] {
       return encodeClusterCommand(command)
     case 'alarm':
       return encodeAlarmCommand(command)
+    case 'quota':
+      return encodeQuotaCommand(command)
     default:
       return unreachable(command)
   }
@@ -187,6 +201,7 @@ function decodeUnsigned(value: unknown): Command {
   if (code <= lastCode.lease) return decodeLeaseCommand(fields)
   if (code <= lastCode.cluster) return decodeClusterCommand(fields)
   if (code <= lastCode.alarm) return decodeAlarmCommand(fields)
+  if (code <= lastCode.quota) return decodeQuotaCommand(fields)
   if (code <= lastCode.state) return unknownCommand(code)
   if (code === authorCode) malformed('an author of an author')
   if (code <= lastCode.auth) return { kind: 'auth', change: decodeAuthChange(fields) }
@@ -202,6 +217,7 @@ export function applyCommand(
 ): CommandResult {
   state.authCheck.command(command)
   state.alarms.check(command)
+  checkQuota(state, command, context)
   switch (command.kind) {
     case 'put':
     case 'deleteRange':
@@ -220,6 +236,8 @@ export function applyCommand(
       return applyClusterCommand(state, command, context)
     case 'alarm':
       return applyAlarmCommand(state, command, context)
+    case 'quota':
+      return applyQuotaCommand(state, command, context)
     default:
       return unreachable(command)
   }

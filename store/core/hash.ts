@@ -80,6 +80,7 @@ export class RunningHash {
   }
 }
 
-function hex(lane: number): string {
+/** Eight digits of 32 bits. */
+export function hex(lane: number): string {
   return (lane >>> 0).toString(16).padStart(8, '0')
 }

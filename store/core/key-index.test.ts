@@ -41,6 +41,8 @@ test('The index agrees with a sorted map on order, ranges, counts and versions.'
           createRevision: 1,
           version,
           lease: 0,
+          bytes: 0,
+          checksum: 0,
         }
         index.record(key, row, index.get(key))
         const known = model.versions.get(key) ?? []
@@ -90,6 +92,8 @@ test('Keys stand in the order of their bytes, also above 127.', () => {
       createRevision: 1,
       version: 1,
       lease: 0,
+      bytes: 0,
+      checksum: 0,
     }
     index.record(key, row, undefined)
   }

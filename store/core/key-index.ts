@@ -17,26 +17,43 @@ export interface KeyVersion {
   readonly lease: LeaseId
 }
 
+/** A version when it is made, which is when it becomes the newest. */
+export interface NewVersion extends KeyVersion {
+  /** Of key and value. */
+  readonly bytes: number
+  /** Of the row. */
+  readonly checksum: number
+}
+
 const olderWidth = 5
 
 /** A key and its newest version; older ones in `olderVersion`. */
-export class KeyEntry implements KeyVersion {
+export class KeyEntry implements NewVersion {
   readonly key: string
   modRevision: Revision
   ordinal: Ordinal
   createRevision: Revision
   version: number
   lease: LeaseId
+  bytes: number
+  /** With a sign, which spares memory. */
+  #checksum: number
   /** Flat, oldest first, `olderWidth` numbers each; null saves memory for keys written once. */
   #older: number[] | null = null
 
-  constructor(key: string, version: KeyVersion) {
+  constructor(key: string, version: NewVersion) {
     this.key = key
     this.modRevision = version.modRevision
     this.ordinal = version.ordinal
     this.createRevision = version.createRevision
     this.version = version.version
     this.lease = version.lease
+    this.bytes = version.bytes
+    this.#checksum = version.checksum | 0
+  }
+
+  get checksum(): number {
+    return this.#checksum >>> 0
   }
 
   get olderCount(): number {
@@ -92,7 +109,7 @@ export class KeyEntry implements KeyVersion {
   }
 
   /** The present version becomes an older one. Only for KeyIndex, which counts. */
-  advance(next: KeyVersion): void {
+  advance(next: NewVersion): void {
     assert(next.modRevision > this.modRevision, 'versions of a key follow in revision order')
     this.#older ??= []
     this.#older.push(this.modRevision, this.ordinal, this.createRevision, this.version, this.lease)
@@ -101,6 +118,8 @@ export class KeyEntry implements KeyVersion {
     this.createRevision = next.createRevision
     this.version = next.version
     this.lease = next.lease
+    this.bytes = next.bytes
+    this.#checksum = next.checksum | 0
   }
 
   /**
@@ -178,7 +197,7 @@ export class KeyIndex {
   }
 
   /** Adds the newest version of a key. `known` is what `get` answers for it. */
-  record(key: string, version: KeyVersion, known: KeyEntry | undefined): KeyEntry {
+  record(key: string, version: NewVersion, known: KeyEntry | undefined): KeyEntry {
     if (known === undefined) {
       const entry = new KeyEntry(key, version)
       this.#insert(entry)

@@ -5,10 +5,12 @@
 
 import { assert } from '../../platform/errors.js'
 import type { Ordinal } from './backend.js'
+import type { Content } from './content.js'
 import type { RunningHash } from './hash.js'
 import type { KeyEntry, KeyIndex } from './key-index.js'
 import { type Bounds, boundsOf, keyBytes, keyString } from './key-range.js'
 import type { LeaseTable } from './lease.js'
+import { headOf } from './row.js'
 import type { RowStore } from './row-store.js'
 import type { DeleteRangeRequest, KeyValue, PutRequest, Revision } from './types.js'
 
@@ -19,6 +21,7 @@ export interface KvState {
   readonly rows: RowStore
   readonly leases: LeaseTable
   readonly hash: RunningHash
+  readonly content: Content
   readonly revision: Revision
   readonly compactRevision: Revision
 }
@@ -31,6 +34,7 @@ export class Kv {
   readonly rows: RowStore
   readonly leases: LeaseTable
   readonly hash: RunningHash
+  readonly content: Content
   readonly #onEvent: OnEvent
   #revision: Revision
   #compactRevision: Revision
@@ -42,6 +46,7 @@ export class Kv {
     this.rows = state.rows
     this.leases = state.leases
     this.hash = state.hash
+    this.content = state.content
     this.#revision = state.revision
     this.#compactRevision = state.compactRevision
     this.#onEvent = onEvent
@@ -78,6 +83,7 @@ export class Kv {
     assert(revision > this.#compactRevision, 'compaction goes forward')
     assert(revision <= this.#revision, 'what is compacted has happened')
     this.#compactRevision = revision
+    this.content.compacted(revision)
   }
 
   /** The live version of a key, if any. */
@@ -156,9 +162,10 @@ export class Kv {
   }
 
   #record(key: string, known: KeyEntry | undefined, previous: Ordinal, kv: KeyValue): void {
-    const ordinal = this.rows.append(kv)
-    const { createRevision, modRevision, version, lease } = kv
-    this.index.record(key, { modRevision, ordinal, createRevision, version, lease }, known)
+    const made = headOf(this.rows.append(kv))
+    const { modRevision, version, lease } = kv
+    this.content.made(made, known)
+    this.index.record(key, made, known)
     this.hash.number(modRevision).number(version).number(lease).bytes(kv.key).bytes(kv.value)
     this.#onEvent(key, kv, previous)
   }

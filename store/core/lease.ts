@@ -5,6 +5,7 @@
 import { assert, must } from '../../platform/errors.js'
 import type { LeaseRow } from './backend.js'
 import { StoreError } from './errors.js'
+import { RunningHash } from './hash.js'
 import { leasesMax, leaseTtlSecondsMax } from './limits.js'
 import type { LeaseId } from './types.js'
 
@@ -18,6 +19,8 @@ export interface Lease {
 
 export class LeaseTable {
   readonly #leases = new Map<LeaseId, Lease>()
+  /** Of the checksums of all. */
+  #sum = 0
   /** Changed since the last flush; an id without a lease was deleted. */
   #changed = new Set<LeaseId>()
 
@@ -29,6 +32,7 @@ export class LeaseTable {
   load(row: LeaseRow): void {
     const { id, ttlSeconds, remainingSeconds } = row
     this.#leases.set(id, { id, ttlSeconds, remainingSeconds, keys: new Set() })
+    this.#sum = (this.#sum + leaseChecksum(row)) | 0
   }
 
   get(id: LeaseId): Lease | undefined {
@@ -37,6 +41,11 @@ export class LeaseTable {
 
   all(): IterableIterator<Lease> {
     return this.#leases.values()
+  }
+
+  /** 32 bits over what is granted, and the time left as far as it was told. */
+  get checksum(): number {
+    return this.#sum >>> 0
   }
 
   get size(): number {
@@ -51,6 +60,7 @@ export class LeaseTable {
     const ttl = Math.min(Math.max(1, ttlSeconds), leaseTtlSecondsMax)
     const lease: Lease = { id, ttlSeconds: ttl, remainingSeconds: 0, keys: new Set() }
     this.#leases.set(id, lease)
+    this.#sum = (this.#sum + leaseChecksum(lease)) | 0
     this.#changed.add(id)
     return lease
   }
@@ -60,6 +70,7 @@ export class LeaseTable {
     const lease = must(this.#leases.get(id), 'a lease that is removed is there')
     assert(lease.keys.size === 0, 'a lease goes after its keys')
     this.#leases.delete(id)
+    this.#sum = (this.#sum - leaseChecksum(lease)) | 0
     this.#changed.add(id)
   }
 
@@ -67,7 +78,9 @@ export class LeaseTable {
   checkpoint(id: LeaseId, remainingSeconds: number): void {
     const lease = this.#leases.get(id)
     if (lease === undefined) return
+    this.#sum = (this.#sum - leaseChecksum(lease)) | 0
     lease.remainingSeconds = Math.min(remainingSeconds, lease.ttlSeconds)
+    this.#sum = (this.#sum + leaseChecksum(lease)) | 0
     this.#changed.add(id)
   }
 
@@ -103,6 +116,10 @@ export class LeaseTable {
   rows(): LeaseRow[] {
     return Array.from(this.#leases.values(), leaseRow)
   }
+}
+
+function leaseChecksum({ id, ttlSeconds, remainingSeconds }: LeaseRow): number {
+  return new RunningHash().number(id).number(ttlSeconds).number(remainingSeconds).word()
 }
 
 function leaseRow(lease: Lease): LeaseRow {

@@ -114,6 +114,12 @@ export interface Replica extends StateMachine {
   readonly dbSizeBytes: number
   readonly clusterVersion: ClusterVersion
   readonly alarms: Alarms
+  /** What the log amounts to, the same on all members; what the quota is compared with. */
+  readonly usedBytes: number
+  /** Over all that is stored and not hidden by a compaction: equal on members with equal logs. */
+  readonly contentDigest: string
+  /** 0: none. */
+  readonly quotaBytes: number
 
   apply(entry: Entry): readonly CommandResult[]
 

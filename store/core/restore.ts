@@ -5,6 +5,7 @@ import type { RaftsmanError } from '../../platform/errors.js'
 import type { SnapshotSink } from '../../raft/state-machine.js'
 import { type Backend, BackendError, type BackendRestore, type StateMeta } from './backend.js'
 import { StoreError, UnknownCommandError } from './errors.js'
+import { headOf } from './row.js'
 import { SnapshotReader } from './snapshot.js'
 import { StateBuilder } from './state.js'
 
@@ -47,7 +48,7 @@ export class RestoreSink implements SnapshotSink {
       },
       onRows: rows => {
         this.#restore.write({ rows })
-        for (const { ordinal, kv } of rows) this.#builder.row({ ordinal, ...kv })
+        for (const row of rows) this.#builder.row(headOf(row))
       },
     })
   }

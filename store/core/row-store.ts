@@ -5,6 +5,7 @@
 
 import { assert, must } from '../../platform/errors.js'
 import type { Backend, BackendBatch, Ordinal, Row, StateMeta } from './backend.js'
+import { makeRow } from './row.js'
 import type { KeyValue } from './types.js'
 
 /** What an object costs beside its bytes; an estimate on the high side. */
@@ -18,7 +19,7 @@ export class RowStore {
   readonly #backend: Backend
   readonly #cache: RowCache
   /** `#pending[i]` has ordinal `#pendingFirst + i`; null once it was dropped. */
-  #pending: (KeyValue | null)[] = []
+  #pending: (Row | null)[] = []
   #pendingFirst: Ordinal
   #pendingBytes = 0
   #dropped: Ordinal[] = []
@@ -41,10 +42,11 @@ export class RowStore {
     return this.#pendingBytes
   }
 
-  append(kv: KeyValue): Ordinal {
-    this.#pending.push(kv)
+  append(kv: KeyValue): Row {
+    const row = makeRow(this.lastOrdinal + 1, kv)
+    this.#pending.push(row)
     this.#pendingBytes += rowBytes(kv)
-    return this.lastOrdinal
+    return row
   }
 
   /** A row that exists; a compaction never drops one that can still be asked for. */
@@ -54,7 +56,9 @@ export class RowStore {
 
   find(ordinal: Ordinal): KeyValue | null {
     assert(ordinal > 0 && ordinal <= this.lastOrdinal, 'an ordinal that was given out')
-    if (ordinal >= this.#pendingFirst) return this.#pending[ordinal - this.#pendingFirst] ?? null
+    if (ordinal >= this.#pendingFirst) {
+      return this.#pending[ordinal - this.#pendingFirst]?.kv ?? null
+    }
     const cached = this.#cache.get(ordinal)
     if (cached !== undefined) return cached
     const kv = this.#backend.readRow(ordinal)
@@ -75,10 +79,10 @@ export class RowStore {
       at <= this.lastOrdinal && rows.length < rowsMax && bytes < bytesMax;
       at++
     ) {
-      const kv = this.#pending[at - this.#pendingFirst] ?? null
-      if (kv === null) continue
-      rows.push({ ordinal: at, kv })
-      bytes += rowBytes(kv)
+      const row = this.#pending[at - this.#pendingFirst] ?? null
+      if (row === null) continue
+      rows.push(row)
+      bytes += rowBytes(row.kv)
     }
     return rows
   }
@@ -103,8 +107,8 @@ export class RowStore {
         this.#dropped.push(ordinal)
       } else {
         const at = ordinal - this.#pendingFirst
-        const kv = must(this.#pending[at], 'a row is dropped once')
-        this.#pendingBytes -= rowBytes(kv)
+        const row = must(this.#pending[at], 'a row is dropped once')
+        this.#pendingBytes -= rowBytes(row.kv)
         this.#pending[at] = null
       }
     }
@@ -113,10 +117,7 @@ export class RowStore {
   /** One transaction. When it throws, everything is pending as before. */
   flush(meta: StateMeta, beside: Omit<BackendBatch, 'meta' | 'rows' | 'deletedOrdinals'>): number {
     assert(meta.lastOrdinal === this.lastOrdinal, 'the meta data belongs to these rows')
-    const rows: Row[] = []
-    for (const [at, kv] of this.#pending.entries()) {
-      if (kv !== null) rows.push({ ordinal: this.#pendingFirst + at, kv })
-    }
+    const rows = this.#pending.filter(row => row !== null)
     this.#backend.commit({ meta, rows, deletedOrdinals: this.#dropped, ...beside })
     this.#pendingFirst = meta.lastOrdinal + 1
     this.#pending = []

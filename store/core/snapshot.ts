@@ -23,6 +23,7 @@ import type { LeaseRow, Ordinal, Row, StateMeta } from './backend.js'
 import { StoreError } from './errors.js'
 import { RunningHash } from './hash.js'
 import { requestBytesMax, systemRecordNameBytesMax, systemRecordsMax } from './limits.js'
+import { makeRow } from './row.js'
 import { isRecordName, type SystemRecord } from './system-records.js'
 
 const magic = 'raftsman-state'
@@ -307,7 +308,7 @@ function decodeRow(value: unknown): Row {
     version: integer(version),
     lease: integer(lease),
   }
-  return { ordinal: integer(ordinal), kv }
+  return makeRow(integer(ordinal), kv)
 }
 
 function decodeLease(value: unknown): LeaseRow {

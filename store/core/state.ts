@@ -1,6 +1,7 @@
 // The parts that make up the state in memory, built from what a backend or a snapshot holds.
 
 import type { LeaseRow, RowHead, StateMeta } from './backend.js'
+import { Content } from './content.js'
 import { RunningHash } from './hash.js'
 import { KeyIndex } from './key-index.js'
 import { keyString } from './key-range.js'
@@ -21,6 +22,7 @@ export const emptyMeta: StateMeta = {
 /** Takes rows in order, then leases find their keys. */
 export class StateBuilder {
   readonly index = new KeyIndex()
+  readonly content = new Content()
   readonly leases = new LeaseTable([])
   readonly records: SystemRecord[] = []
   #lastOrdinal = 0
@@ -28,11 +30,13 @@ export class StateBuilder {
   #sound = true
 
   row(head: RowHead): void {
-    const { ordinal, createRevision, modRevision, version, lease } = head
+    const { ordinal, createRevision, modRevision, version, lease, bytes, checksum } = head
     // Rows follow one another, and no key has two in one revision: else the source is damaged.
     const before = this.index.get(keyString(head.key))
     if (
-      ![ordinal, createRevision, modRevision, version, lease].every(Number.isSafeInteger) ||
+      ![ordinal, createRevision, modRevision, version, lease, bytes, checksum].every(
+        Number.isSafeInteger,
+      ) ||
       ordinal <= this.#lastOrdinal ||
       modRevision < this.#lastRevision ||
       (before !== undefined && before.modRevision >= modRevision) ||
@@ -44,7 +48,8 @@ export class StateBuilder {
     this.#lastOrdinal = ordinal
     this.#lastRevision = modRevision
     const key = before?.key ?? keyString(head.key)
-    this.index.record(key, { ordinal, createRevision, modRevision, version, lease }, before)
+    this.content.made(head, before)
+    this.index.record(key, head, before)
   }
 
   lease(row: LeaseRow): void {
@@ -60,6 +65,7 @@ export class StateBuilder {
     let sound =
       this.#sound && this.#lastOrdinal <= meta.lastOrdinal && this.#lastRevision <= meta.revision
     if (!sound) return false
+    this.content.compacted(meta.compactRevision)
     this.index.ascend('', null, entry => {
       if (entry.version === 0 || entry.lease === 0) return true
       if (this.leases.get(entry.lease) === undefined) sound = false

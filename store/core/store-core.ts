@@ -14,6 +14,7 @@ import {
   type EntryContext,
   flushState,
   checkVersion,
+  contentDigest,
   makeAppliedState,
 } from './applied-state.js'
 import type { AuthCheck } from './auth-check.js'
@@ -45,6 +46,7 @@ import type {
   Replica,
   Watcher,
 } from './replica.js'
+import { usedBytes } from './quota-command.js'
 import { RestoreSink } from './restore.js'
 import { SnapshotWriter } from './snapshot.js'
 import { emptyMeta, StateBuilder } from './state.js'
@@ -160,6 +162,21 @@ export class StoreCore implements Replica {
 
   get clusterVersion(): ClusterVersion {
     return this.#state.version
+  }
+
+  /** Bytes that the log amounts to, the same on all members; what the quota is compared with. */
+  get usedBytes(): number {
+    return usedBytes(this.#state)
+  }
+
+  /** Over all that is stored and not hidden by a compaction: equal on members with equal logs. */
+  get contentDigest(): string {
+    return contentDigest(this.#state)
+  }
+
+  /** 0: none. */
+  get quotaBytes(): number {
+    return this.#state.quota.bytes
   }
 
   get alarms(): Alarms {
@@ -533,6 +550,7 @@ export class StoreCore implements Replica {
     }
     const context: EntryContext = {
       index: entry.index,
+      origin: entry.origin,
       term,
       header: revision => this.#headerAt(revision, term),
     }

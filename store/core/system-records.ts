@@ -5,7 +5,7 @@
 
 import { assert } from '../../platform/errors.js'
 import { StoreError } from './errors.js'
-import type { RunningHash } from './hash.js'
+import { RunningHash } from './hash.js'
 import {
   systemRecordBytesMax,
   systemRecordNameBytesMax,
@@ -21,6 +21,11 @@ export interface SystemRecord {
   readonly value: Bytes
 }
 
+/** 32 bits, unsigned. It stands on disks: it never changes. */
+export function recordChecksum({ name, value }: SystemRecord): number {
+  return new RunningHash().bytes(Buffer.from(name)).bytes(value).word()
+}
+
 /** Whether `name` can name a record. Half a surrogate pair would come back from disk as another. */
 export function isRecordName(name: string): boolean {
   const bytes = Buffer.byteLength(name)
@@ -32,6 +37,8 @@ export class SystemRecords {
   readonly #values = new Map<string, Bytes>()
   /** Of names and values. 0 <= bytes <= systemRecordsBytesMax */
   #bytes = 0
+  /** Of their checksums. */
+  #sum = 0
   /** Since the last flush; a name without a value was deleted. */
   #changed = new Set<string>()
 
@@ -41,7 +48,7 @@ export class SystemRecords {
     for (const { name, value } of records) {
       assert(!this.#values.has(name), 'a stored record is there once')
       this.#values.set(name, value)
-      this.#bytes += bytesOf(name, value)
+      this.#count({ name, value }, 1)
     }
   }
 
@@ -51,6 +58,11 @@ export class SystemRecords {
 
   get bytes(): number {
     return this.#bytes
+  }
+
+  /** 32 bits over all of them. */
+  get checksum(): number {
+    return this.#sum >>> 0
   }
 
   get(name: string): Bytes | undefined {
@@ -74,9 +86,9 @@ export class SystemRecords {
   set(name: string, value: Bytes): void {
     this.checkRoom([{ name, value }])
     const before = this.#values.get(name)
-    if (before !== undefined) this.#bytes -= bytesOf(name, before)
+    if (before !== undefined) this.#count({ name, value: before }, -1)
     this.#values.set(name, value)
-    this.#bytes += bytesOf(name, value)
+    this.#count({ name, value }, 1)
     this.#changed.add(name)
     this.#hash.number(1).bytes(Buffer.from(name)).bytes(value)
   }
@@ -102,7 +114,7 @@ export class SystemRecords {
     const before = this.#values.get(name)
     if (before === undefined) return false
     this.#values.delete(name)
-    this.#bytes -= bytesOf(name, before)
+    this.#count({ name, value: before }, -1)
     this.#changed.add(name)
     this.#hash.number(2).bytes(Buffer.from(name))
     return true
@@ -126,6 +138,11 @@ export class SystemRecords {
 
   flushed(): void {
     this.#changed = new Set()
+  }
+
+  #count(record: SystemRecord, sign: 1 | -1): void {
+    this.#bytes += sign * bytesOf(record.name, record.value)
+    this.#sum = (this.#sum + sign * recordChecksum(record)) | 0
   }
 }
 

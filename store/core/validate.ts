@@ -56,6 +56,7 @@ export function checkCommand(command: Command): void {
     case 'leaseCheckpoint':
     case 'cluster':
     case 'alarm':
+    case 'quota':
       return
     default:
       unreachable(command)

@@ -9,6 +9,7 @@ type Done = Extract<CommandResult, { readonly ok: true }>
 export function answerOf(result: Done, id: number): Answer {
   switch (result.kind) {
     case 'leaseCheckpoint':
+    case 'quota':
     case 'member':
       throw new InvariantViolation(`no client can ask for a command of the kind ${result.kind}`)
     case 'put':

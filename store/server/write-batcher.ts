@@ -152,6 +152,7 @@ function unsignedBytes(command: Command): number {
     case 'leaseRevoke':
     case 'cluster':
     case 'alarm':
+    case 'quota':
       return 32
     case 'leaseCheckpoint':
       return 32 + command.checkpoints.length * 18
