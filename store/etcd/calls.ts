@@ -4,7 +4,7 @@
 import type { RaftsmanError } from '../../platform/errors.js'
 import { assert } from '../../platform/errors.js'
 import { rpcCode } from '../../platform/rpc.js'
-import type { RpcCall, RpcMethod } from '../../platform/rpc.js'
+import type { RpcCall, RpcMethod, RpcReceiver } from '../../platform/rpc.js'
 import type { CommandResult } from '../core/command.js'
 import type { KeyValue } from '../core/types.js'
 import type { Answer, Request, RequestKind, WireError } from '../protocol.js'
@@ -131,23 +131,26 @@ export function unary<K extends RequestKind, T, E>(
   })
 }
 
-/** A method that answers by other means. What `start` throws is the answer. */
+/**
+ * A method that answers by other means. What `start` throws is the answer; what it returns is told
+ * when the client has gone or has read.
+ */
 export function single<T, E>(
   context: EtcdContext,
   type: MessageType<T, E>,
-  start: (call: RpcCall, message: T) => void,
+  start: (call: RpcCall, message: T) => RpcReceiver | void,
 ): RpcMethod {
   return {
     requests: 'one',
     start(call, request) {
       if (context.leaderGuard.refused(call, null)) return null
       try {
-        start(call, type.decode(request))
+        return start(call, type.decode(request)) ?? null
       } catch (error) {
         const { code, message } = statusOf(error)
         call.end(code, message)
+        return null
       }
-      return null
     },
   }
 }

@@ -8,8 +8,10 @@ import { alarmMethods } from './alarm.js'
 import { clusterMethods } from './cluster.js'
 import type { EtcdContext } from './context.js'
 import { kvMethods } from './kv.js'
+import { electionMethods } from './election.js'
 import { LeaderGuard } from './leader-guard.js'
 import { leaseMethods } from './lease.js'
+import { lockMethods } from './lock.js'
 import { maintenanceMethods } from './maintenance.js'
 import { WatchService } from './watch.js'
 
@@ -35,6 +37,8 @@ export function etcdServices(parts: EtcdParts): EtcdServices {
       ...kvMethods(context),
       ...watch.methods(),
       ...leaseMethods(context),
+      ...lockMethods(context),
+      ...electionMethods(context),
       ...clusterMethods(context),
       ...authMethods(context),
       ...maintenanceMethods(context),

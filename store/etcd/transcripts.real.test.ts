@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { startLoneMember } from '../server/testing/lone-member.js'
 import type { LoneMember } from '../server/testing/lone-member.js'
+import { Talk, told } from './testing/conversation.js'
 import { CallFailed, EtcdClient } from './testing/etcd-client.js'
-import type { Method, Stream } from './testing/etcd-client.js'
 import * as methods from './testing/methods.js'
 import { startRealEtcd } from './testing/real-etcd.js'
 import type { RealEtcd } from './testing/real-etcd.js'
@@ -32,55 +32,6 @@ afterAll(async () => {
   await etcd.stop()
 })
 
-/** Bytes as text, and nothing of who answered. */
-function told(value: unknown): unknown {
-  if (value instanceof Uint8Array) return String(Buffer.from(value))
-  if (Array.isArray(value)) return value.map(told)
-  if (typeof value !== 'object' || value === null) return value
-  const {
-    clusterId: _cluster,
-    memberId: _member,
-    raftTerm: _term,
-    ...rest
-  } = value as Record<string, unknown>
-  return Object.fromEntries(Object.entries(rest).map(([key, one]) => [key, told(one)]))
-}
-
-type Told = { readonly watchId: number }
-
-/** Answers of a conversation, errors among them. */
-class Talk {
-  readonly client: EtcdClient
-  readonly answers: unknown[] = []
-
-  constructor(client: EtcdClient) {
-    this.client = client
-  }
-
-  async call<Q, A>(method: Method<Q, A>, request: Q): Promise<A | null> {
-    try {
-      const answer = await this.client.call(method, request)
-      this.answers.push(told(answer))
-      return answer
-    } catch (error) {
-      if (!(error instanceof CallFailed)) throw error
-      this.answers.push(error.message)
-      return null
-    }
-  }
-
-  /** Answers of one moment, in the order of their watches: etcd's own is that of a hash table. */
-  async take(stream: Stream<never, Told>, count: number): Promise<void> {
-    const answers = (await stream.take(count)).sort((a, b) => a.watchId - b.watchId)
-    for (const answer of answers) this.answers.push(told(answer))
-  }
-
-  put(key: string, value: string) {
-    return this.call(methods.put, { key: utf8(key), value: utf8(value) })
-  }
-}
-
-/** Revisions are counted from where a conversation began. */
 async function same(talk: (talk: Talk) => Promise<void>): Promise<void> {
   const [real, own] = [new Talk(theirs), new Talk(ours)]
   await talk(real)
@@ -235,3 +186,93 @@ describe('a conversation with Watch', () => {
       stream.cancel()
     }))
 })
+
+describe('a conversation with Lock', () => {
+  it('hands a lock from one to the next alike', () =>
+    same(async talk => {
+      const { client } = talk
+      for (const ID of [501, 502, 503]) await talk.call(methods.leaseGrant, { TTL: 100, ID })
+      const name = utf8('mutex')
+      await talk.call(methods.lockLock, { name, lease: 501 })
+      await talk.call(methods.lockLock, { name, lease: 501 })
+      const second = client.call(methods.lockLock, { name, lease: 502 })
+      await waitFor(client, 'mutex/', 2)
+      const third = client.call(methods.lockLock, { name, lease: 503 })
+      await waitFor(client, 'mutex/', 3)
+      await talk.call(methods.range, { key: utf8('mutex/'), rangeEnd: utf8('mutex0') })
+      await talk.call(methods.lockUnlock, { key: utf8('mutex/1f5') })
+      talk.answers.push(told(await second))
+      await talk.call(methods.leaseRevoke, { ID: 502 })
+      talk.answers.push(told(await third))
+      await talk.call(methods.lockUnlock, { key: utf8('mutex/1f7') })
+      await talk.call(methods.lockUnlock, { key: utf8('mutex/1f7') })
+      // Of its own client's errors etcd passes on the sentence and loses the code.
+      const refused = await client
+        .call(methods.lockLock, { name, lease: 999 })
+        .catch((error: unknown) => (error instanceof CallFailed ? error.details : error))
+      talk.answers.push(refused)
+    }))
+
+  it('gives a place up whose client has gone, alike', () =>
+    same(async talk => {
+      const { client } = talk
+      for (const ID of [601, 602, 603]) await talk.call(methods.leaseGrant, { TTL: 100, ID })
+      const name = utf8('queue')
+      await talk.call(methods.lockLock, { name, lease: 601 })
+      const given = client.call(methods.lockLock, { name, lease: 602 }, { deadlineMs: 300 })
+      await waitFor(client, 'queue/', 2)
+      const third = client.call(methods.lockLock, { name, lease: 603 })
+      await waitFor(client, 'queue/', 3)
+      const failed: unknown = await given.catch((error: unknown) => error)
+      talk.answers.push(failed instanceof CallFailed && failed.code)
+      await waitFor(client, 'queue/', 2)
+      await talk.call(methods.lockUnlock, { key: utf8('queue/259') })
+      talk.answers.push(told(await third))
+    }))
+})
+
+describe('a conversation with Election', () => {
+  it('campaigns, proclaims, observes and resigns alike', () =>
+    same(async talk => {
+      const { client } = talk
+      for (const ID of [701, 702]) await talk.call(methods.leaseGrant, { TTL: 100, ID })
+      const name = utf8('chair')
+      await talk.call(methods.leader, { name })
+      const observer = client.serverStream(methods.observe, { name })
+      await talk.call(methods.campaign, { name, lease: 701, value: utf8('anna') })
+      const { leader } = (await client.call(methods.campaign, {
+        name,
+        lease: 701,
+        value: utf8('anna'),
+      })) as { leader: object }
+      talk.answers.push(told(await observer.next()))
+      await talk.call(methods.leader, { name })
+      await talk.call(methods.proclaim, { leader, value: utf8('anne') })
+      talk.answers.push(told(await observer.next()))
+      const next = client.call(methods.campaign, { name, lease: 702, value: utf8('berta') })
+      await waitFor(client, 'chair/', 2)
+      await talk.call(methods.resign, { leader })
+      talk.answers.push(told(await next))
+      talk.answers.push(told(await observer.next()))
+      await talk.call(methods.proclaim, { leader, value: utf8('anna') })
+      await talk.call(methods.resign, { leader })
+      await talk.call(methods.proclaim, {})
+      await talk.call(methods.resign, {})
+      // Who is in the queue already may come with another value.
+      await talk.call(methods.campaign, { name, lease: 702, value: utf8('bertha') })
+      talk.answers.push(told(await observer.next()))
+      await talk.call(methods.leaseRevoke, { ID: 702 })
+      await talk.call(methods.leader, { name })
+      observer.cancel()
+    }))
+})
+
+/** So many keys below a prefix. */
+async function waitFor(client: EtcdClient, prefix: string, count: number): Promise<void> {
+  const key = utf8(prefix)
+  const rangeEnd = utf8(`${prefix.slice(0, -1)}0`)
+  for (;;) {
+    const answer = await client.call(methods.range, { key, rangeEnd, countOnly: true })
+    if (answer.count === count) return
+  }
+}
