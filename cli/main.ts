@@ -36,6 +36,15 @@ const subcommands: ReadonlyMap<string, Subcommand> = new Map([
     'alarm',
     { summary: 'what is wrong with the store: list, disarm', load: () => import('./alarm.js') },
   ],
+  [
+    'auth',
+    {
+      summary: 'whether users of the store count: enable, disable',
+      load: () => import('./auth.js'),
+    },
+  ],
+  ['user', { summary: 'who may use the store', load: () => import('./user.js') }],
+  ['role', { summary: 'what users of the store may do', load: () => import('./role.js') }],
   ['chaos', { summary: 'failures on purpose: simulation', load: () => import('./chaos.js') }],
   ['wal', { summary: "look into a member's log: dump, verify", load: () => import('./wal.js') }],
   ['store', { summary: 'run one store member', load: () => import('./components/store.js') }],

@@ -9,9 +9,11 @@ import type { TlsFiles } from '../platform/network.js'
 import { nodeClock } from '../platform/node/clock.js'
 import { nodeNetwork } from '../platform/node/network.js'
 import { nodeRandom } from '../platform/node/random.js'
+import type { Credentials } from '../store/client/login.js'
 import { StoreClient } from '../store/client/store-client.js'
 import { type ClusterPlan, Layout } from './cluster/layout.js'
 import { rememberedPlan } from './cluster/members.js'
+import { askPassword } from './password.js'
 import { UserError } from './user-error.js'
 
 export interface StoreFlags {
@@ -20,6 +22,10 @@ export interface StoreFlags {
   readonly cert?: string
   readonly key?: string
   readonly cacert?: string
+  /** As whom: a name, or name:password. */
+  readonly user?: string
+  /** False where a command has a `--no-password` of another meaning. */
+  readonly password?: string | false
   readonly commandTimeout: number
   readonly output: 'simple' | 'json'
 }
@@ -37,6 +43,8 @@ export function storeFlags(command: Command): Command {
     .option('--cert <file>', 'client certificate for --endpoints')
     .option('--key <file>', 'its key')
     .option('--cacert <file>', 'authority of the members')
+    .option('--user <name[:password]>', 'as this user; asks for the password if there is none')
+    .option('--password <password>', 'of the user')
     .option('--command-timeout <seconds>', 'give up after', seconds, 10)
     .addOption(
       new Option('-o, --output <format>', 'how to print')
@@ -49,10 +57,12 @@ function open(
   endpoints: readonly string[],
   tls: TlsFiles | null,
   timeoutSeconds: number,
+  credentials: Credentials | null = null,
 ): StoreClient {
   return new StoreClient({
     endpoints,
     tls,
+    ...(credentials === null ? {} : { credentials }),
     clock: nodeClock(),
     random: nodeRandom(),
     network: nodeNetwork(silentLogger),
@@ -75,12 +85,30 @@ function localTls(layout: Layout, plan: ClusterPlan): TlsFiles | null {
   return files
 }
 
-export function openStore(flags: StoreFlags): StoreClient {
+/** Null: whoever the certificate says, or nobody. */
+async function credentialsOf({ user, password }: StoreFlags): Promise<Credentials | null> {
+  if (user === undefined) {
+    if (typeof password !== 'string') return null
+    throw new UserError('--password goes with --user.')
+  }
+  const colon = user.indexOf(':')
+  const name = colon < 0 ? user : user.slice(0, colon)
+  if (name === '') throw new UserError('--user takes a name, or name:password.')
+  if (colon < 0) {
+    const given = typeof password === 'string' ? password : await askPassword('Password: ')
+    return { user: name, password: given }
+  }
+  if (typeof password === 'string') throw new UserError('There are two passwords; give one.')
+  return { user: name, password: user.slice(colon + 1) }
+}
+
+export async function openStore(flags: StoreFlags): Promise<StoreClient> {
+  const credentials = await credentialsOf(flags)
   if (flags.endpoints === undefined) {
     const layout = new Layout(flags.dataDir)
     const plan = rememberedPlan(layout)
     const endpoints = plan.masters.map(({ storeClient }) => storeClient)
-    return open(endpoints, localTls(layout, plan), flags.commandTimeout)
+    return open(endpoints, localTls(layout, plan), flags.commandTimeout, credentials)
   }
   const { cert, key, cacert } = flags
   const given = [cert, key, cacert].filter(file => file !== undefined).length
@@ -89,7 +117,7 @@ export function openStore(flags: StoreFlags): StoreClient {
     cert === undefined || key === undefined || cacert === undefined
       ? null
       : { certFile: cert, keyFile: key, caFile: cacert }
-  return open(flags.endpoints.split(','), tls, flags.commandTimeout)
+  return open(flags.endpoints.split(','), tls, flags.commandTimeout, credentials)
 }
 
 /** One member of the local cluster, asked for itself. */

@@ -21,7 +21,7 @@ export async function withStore(
   flags: StoreFlags,
   use: (store: StoreClient) => Promise<void>,
 ): Promise<void> {
-  const store = openStore(flags)
+  const store = await openStore(flags)
   try {
     await use(store)
   } finally {

@@ -12,6 +12,12 @@ describe('key ranges', () => {
     expect([...prefixEnd(new Uint8Array(prefix))]).toEqual(end)
   })
 
+  it('leave the prefix as it is, also one in a buffer', () => {
+    const prefix = Buffer.from('ab')
+    expect(Buffer.from(prefixEnd(prefix)).toString()).toBe('ac')
+    expect(prefix.toString()).toBe('ab')
+  })
+
   it('make the empty prefix everything', () => {
     expect(keyRange('', undefined, { prefix: true })).toEqual({
       key: new Uint8Array([0]),

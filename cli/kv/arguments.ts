@@ -17,7 +17,8 @@ export function prefixEnd(prefix: Uint8Array): Uint8Array {
   for (let position = prefix.length - 1; position >= 0; position -= 1) {
     const byte = prefix[position]
     if (byte === undefined || byte === 0xff) continue
-    const end = prefix.slice(0, position + 1)
+    // Not `slice`, which for a Buffer is a view: the prefix itself would be changed.
+    const end = new Uint8Array(prefix.subarray(0, position + 1))
     end[position] = byte + 1
     return end
   }
