@@ -6,7 +6,12 @@ const suitesThatNeed: Readonly<Record<string, readonly string[]>> = {
     'cli/*.real.test.ts',
     'orchestrator/apiserver/{kubectl,skew,kubelet-gateway}.real.test.ts',
   ],
-  etcd: ['store/etcd/{auth,etcdctl,transcripts}.real.test.ts'],
+  etcd: [
+    'store/etcd/etcdctl*.real.test.ts',
+    'store/client/etcd-failover.real.test.ts',
+    'orchestrator/apiserver/storage-conformance.real.test.ts',
+    'cli/apiserver-on-etcd.real.test.ts',
+  ],
 }
 const missing = (process.env['RAFTSMAN_MISSING'] ?? '').split(',')
 const leftOut = missing.flatMap(component => suitesThatNeed[component] ?? [])

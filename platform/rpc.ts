@@ -1,6 +1,6 @@
 // gRPC as an argument: calls of remote procedures on the port that also takes links. A service sees
 // request messages as bytes and answers with bytes and a status; HTTP/2, framing, deadlines and flow
-// control stay below. Leaves out the calling side: nothing of ours calls over gRPC.
+// control stay below. The calling side is rpc-channel.ts.
 
 import type { Address } from './network.js'
 

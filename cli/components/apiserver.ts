@@ -1,9 +1,10 @@
 // `raftsman apiserver`: the API of one master over the store.
 
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { startApiserver } from '../../orchestrator/apiserver/apiserver.js'
 import { nodeNetwork } from '../../platform/node/network.js'
 import { StoreClient } from '../../store/client/store-client.js'
+import type { Store } from '../../store/client/types.js'
 import { UserError } from '../user-error.js'
 import { buildVersion } from '../version.js'
 import {
@@ -16,10 +17,12 @@ import {
   tlsFlags,
   tlsOf,
 } from './component.js'
+import { type EtcdFlags, etcdFlags, openEtcd } from './etcd-storage.js'
 
-interface Flags extends ComponentFlags {
+interface Flags extends ComponentFlags, EtcdFlags {
   readonly listen: string
-  readonly store: string
+  readonly storage: 'raftsman' | 'etcd'
+  readonly store?: string
   readonly serviceCidr: string
   readonly advertise?: string
   readonly serviceAccountKeyFile?: string
@@ -28,7 +31,12 @@ interface Flags extends ComponentFlags {
 export function define(command: Command): void {
   componentFlags(command)
     .requiredOption('--listen <address>', 'host:port of the API')
-    .requiredOption('--store <addresses>', 'client ports of store members, the own one first')
+    .addOption(
+      new Option('--storage <kind>', 'where objects are kept')
+        .choices(['raftsman', 'etcd'])
+        .default('raftsman'),
+    )
+    .option('--store <addresses>', 'client ports of store members, the own one first')
     .option('--service-cidr <cidr>', 'addresses of Services', '10.96.0.0/16')
     .option('--advertise <address>', 'host:port under which pods and others reach this server')
   command.option(
@@ -37,6 +45,7 @@ export function define(command: Command): void {
   )
   tlsFlags(command, '', 'of the API; the authority also verifies client certificates')
   tlsFlags(command, 'store-', 'towards the store; plain when absent')
+  etcdFlags(command)
   tlsFlags(command, 'kubelet-client-', 'towards kubelets, for logs')
   command.action((flags: Flags) => runComponent('apiserver', flags, parts => start(flags, parts)))
 }
@@ -47,9 +56,12 @@ function hostAndPort(address: string): { host: string; port: number } {
   return { host: match[1] ?? '', port: Number(match[2]) }
 }
 
-async function start(flags: Flags, parts: ComponentParts): Promise<Running> {
-  const { clock, random, logger, metrics } = parts
-  const store = new StoreClient({
+function openStorage(flags: Flags, parts: ComponentParts): Store {
+  if (flags.storage === 'etcd') return openEtcd(flags, parts)
+  if (flags.store === undefined)
+    throw new UserError('--store is needed: the client ports of store members, as host:port.')
+  const { clock, random, logger } = parts
+  return new StoreClient({
     endpoints: flags.store.split(','),
     tls: tlsOf(flags, 'store'),
     clock,
@@ -58,6 +70,11 @@ async function start(flags: Flags, parts: ComponentParts): Promise<Running> {
     logger,
     clientName: `apiserver-${flags.name}`,
   })
+}
+
+async function start(flags: Flags, parts: ComponentParts): Promise<Running> {
+  const { clock, random, logger, metrics } = parts
+  const store = openStorage(flags, parts)
   const apiserver = await startApiserver({
     name: flags.name,
     ...hostAndPort(flags.listen),

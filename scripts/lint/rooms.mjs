@@ -16,16 +16,27 @@ const rooms = [
   { room: 'store/core', may: ['platform', 'raft/core', 'raft/state-machine.ts'] },
   { room: 'store/backend', may: ['platform', 'store/core'] },
   { room: 'store/protocol', may: ['platform', 'store/core/types.ts'] },
+  // A client of a real etcd speaks etcd's messages, and knows the texts of its refusals.
   {
     room: 'store/client',
-    may: ['platform', 'store/protocol', 'store/protocol.ts', 'store/core/types.ts'],
+    may: [
+      'platform',
+      'store/protocol',
+      'store/protocol.ts',
+      'store/core/types.ts',
+      'store/core/errors.ts',
+      'store/etcd/messages',
+      'store/etcd/message-type.ts',
+    ],
   },
+  { room: 'store/etcd/messages', may: ['platform', 'store/etcd/message-type.ts'] },
   // Two halves of one server: the port offers etcd's services, which answer through what stands
   // behind the port.
   {
     room: 'store/etcd',
     may: [
       'platform',
+      'store/etcd/messages',
       'raft/core',
       'store/core',
       'store/protocol',

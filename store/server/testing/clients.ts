@@ -6,7 +6,7 @@ import { nodeNetwork } from '../../../platform/node/network.js'
 import { nodeRandom } from '../../../platform/node/random.js'
 import type { StoreClientOptions } from '../../client/store-client.js'
 import { StoreClient } from '../../client/store-client.js'
-import type { Watch } from '../../client/types.js'
+import type { Store, Watch } from '../../client/types.js'
 import type { WatchEvent, WatchRequest } from '../../core/types.js'
 
 export const utf8 = (text: string): Uint8Array => Buffer.from(text)
@@ -38,7 +38,7 @@ export class Seen {
   readonly watch: Watch
   #wake: () => void = () => {}
 
-  constructor(client: StoreClient, request: WatchRequest) {
+  constructor(client: Store, request: WatchRequest) {
     this.watch = client.watch(request, {
       onBatch: batch => {
         if (batch.events.length === 0) this.progress.push(batch.revision)
