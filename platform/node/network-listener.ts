@@ -142,10 +142,14 @@ function watchHandshakes(server: Server, options: ListenOptions, logger: Logger)
   }
   server.on('connection', (socket: Socket) => {
     socket.on('error', () => socket.destroy())
-    if (pending.size >= pendingMax) {
-      logger.warn({ remote: remoteOf(socket), pendingMax }, 'connection refused')
-      socket.destroy()
-      return
+    // A client takes milliseconds to come to its first request, so of too many the one that has taken
+    // longest has to go: refusing the newest would let a crowd of silent ones keep everybody out.
+    const oldest = pending.size >= pendingMax ? pending.entries().next().value : undefined
+    if (oldest !== undefined) {
+      const [key, { socket: slow }] = oldest
+      logger.warn({ remote: key, pendingMax }, 'connection dropped for a newer one')
+      forget(key)
+      slow.destroy()
     }
     const key = remoteOf(socket)
     const timer = setTimeout(() => {
