@@ -10,6 +10,8 @@ import { CallRequester, single, unary } from './calls.js'
 import { etcdVersion, headerNow } from './context.js'
 import type { EtcdContext } from './context.js'
 import * as messages from './messages/maintenance.js'
+import { principalOf } from './principal.js'
+import { statusOf } from './status.js'
 
 export function maintenanceMethods(
   context: EtcdContext,
@@ -55,9 +57,11 @@ export function maintenanceMethods(
     [
       '/etcdserverpb.Maintenance/Hash',
       single(context, messages.HashRequest, call => {
-        const hash = firstWord(context.machine.stateHash)
-        call.send(messages.HashResponse.encode({ header: headerNow(context), hash }))
-        call.end(rpcCode.ok, '')
+        asRoot(context, call, () => {
+          const hash = firstWord(context.machine.stateHash)
+          call.send(messages.HashResponse.encode({ header: headerNow(context), hash }))
+          call.end(rpcCode.ok, '')
+        })
       }),
     ],
     [
@@ -76,6 +80,22 @@ export function maintenanceMethods(
       ),
     ],
   ]
+}
+
+/** For what is answered here and not by the service, which asks by itself. */
+function asRoot({ service }: EtcdContext, call: RpcCall, answer: () => void): void {
+  service.guard.permitted(
+    { principal: principalOf(call) },
+    (check, by) => check.root(by),
+    error => {
+      if (error === null) {
+        answer()
+        return
+      }
+      const { code, message } = statusOf(error)
+      call.end(code, message)
+    },
+  )
 }
 
 /** etcd's hashes have 32 bits; ours have 64, and agree in the first half where they agree at all. */

@@ -116,12 +116,12 @@ export class AuthDesk {
         this.#change(requester, id, { action: 'userChangePassword', user, passwordHash: hash })
       }
     }
-    checkAuthChange({ action: 'userAdd', user, passwordHash: null })
     guard.permit(
       requester,
       id,
       (check, by) => check.root(by),
       () => {
+        checkAuthChange({ action: 'userAdd', user, passwordHash: null })
         if (password === null) propose(null)
         else if (passwordHash !== undefined && password === '') propose(hashOfText(passwordHash))
         else {
@@ -139,8 +139,17 @@ export class AuthDesk {
   }
 
   #change(requester: Requester, id: number, change: AuthChange): void {
-    checkAuthChange(change)
-    this.#options.guard.write(requester, id, { kind: 'auth', change })
+    const { guard } = this.#options
+    // Who asks comes before what is asked, as in etcd: a stranger is told nothing else.
+    guard.permit(
+      requester,
+      id,
+      (check, by) => check.root(by),
+      () => {
+        checkAuthChange(change)
+        guard.write(requester, id, { kind: 'auth', change })
+      },
+    )
   }
 
   #read(requester: Requester, id: number, request: ReadRequest): void {
