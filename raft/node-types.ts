@@ -46,6 +46,8 @@ export interface RaftNodeOptions {
    */
   readonly join?: boolean
   readonly listen: Address
+  /** Whether a stranger was a member once, as far as who stands above knows; ids are not used twice. */
+  readonly wasRemoved?: (node: NodeId) => boolean
   readonly tls: TlsFiles | null
   /** Of the write-ahead log; made when missing, owned by one process at a time. */
   readonly directory: string

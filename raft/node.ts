@@ -133,7 +133,13 @@ export class RaftNode implements Replica, Reconfiguration {
       state,
       applied,
     )
-    this.contacts = new Contacts(self, options.peers, applied, this.raft.confState)
+    this.contacts = new Contacts(
+      self,
+      options.peers,
+      applied,
+      this.raft.confState,
+      options.wasRemoved,
+    )
     const { logger, raft } = this
     this.damagedUpTo = state.damaged?.floor ?? 0
     this.awaitsSnapshot = initial.damage !== null || state.snapshot.confState.voters.length === 0

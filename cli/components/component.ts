@@ -32,6 +32,8 @@ export interface ComponentParts {
   readonly metrics: NodeMetrics
   /** Ends the process: the component can or may not go on. */
   readonly fatal: (error: Error) => void
+  /** Ends the process in good order, as a signal would: there is nothing left for it to do. */
+  readonly end: (reason: string) => void
 }
 
 export interface Running {
@@ -88,8 +90,13 @@ export function requiredTls(flags: object, prefix: string): TlsFiles {
   )
 }
 
-function untilTold(lifeline: boolean): Promise<string> {
+/** `bind` is given a way to end from within. */
+function untilTold(
+  lifeline: boolean,
+  bind: (end: (reason: string) => void) => void,
+): Promise<string> {
   return new Promise(resolve => {
+    bind(resolve)
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
       process.once(signal, () => resolve(signal))
     }
@@ -124,7 +131,10 @@ export async function runComponent(
   process.on('unhandledRejection', reason =>
     fatal(reason instanceof Error ? reason : new Error(String(reason))),
   )
-  const told = untilTold(flags.lifeline === true)
+  let end: (reason: string) => void = () => {}
+  const told = untilTold(flags.lifeline === true, bound => {
+    end = bound
+  })
   const clock = nodeClock()
   const startedAtMs = clock.monotonicMs()
   const starting = start({
@@ -133,6 +143,7 @@ export async function runComponent(
     logger,
     metrics: nodeMetrics(),
     fatal,
+    end: reason => end(reason),
   })
   // A start may wait for long, for room on a disk for one, and can be told to end all the same.
   const early = await Promise.race([starting.then(() => null), told])

@@ -1,11 +1,12 @@
 // `raftsman store`: one member of the store, on its own or as a part of a master.
 
-import type { Command } from 'commander'
-import { mkdirSync } from 'node:fs'
+import { Option, type Command } from 'commander'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { nodeDisk } from '../../platform/node/disk.js'
 import { nodeNetwork } from '../../platform/node/network.js'
 import { nodeProcesses } from '../../platform/node/processes.js'
-import type { StoreMember } from '../../store/server/options.js'
+import { must } from '../../platform/errors.js'
+import type { Credentials } from '../../store/client/login.js'
 import { startStoreServer } from '../../store/server/server.js'
 import { UserError } from '../user-error.js'
 import { version } from '../version.js'
@@ -18,17 +19,22 @@ import {
   type Running,
   tlsFlags,
 } from './component.js'
+import { type FoundingFlags, settleMember } from './store-founding.js'
 
-interface Flags extends ComponentFlags {
-  readonly dataDir: string
-  readonly initialCluster: string
-  readonly listenClient?: string
-  readonly listenPeer?: string
+/** For a leader that was removed: to answer whoever asked for it, and to hand over. */
+const removedGraceMs = 1_000
+
+interface Flags extends ComponentFlags, FoundingFlags {
+  readonly name: string
+  readonly maxLearners: number
+  readonly joinUser?: string
+  readonly joinPasswordFile?: string
   readonly heartbeatInterval: number
   readonly electionTimeout: number
   readonly entriesKept: number
   readonly segmentMib: number
   readonly tls: boolean
+  readonly peerTls: boolean
 }
 
 function milliseconds(text: string): number {
@@ -48,69 +54,106 @@ function count(text: string): number {
 export function define(command: Command): void {
   componentFlags(command)
     .requiredOption('--data-dir <folder>', 'log and state of this member')
-    .requiredOption(
+    .option(
       '--initial-cluster <members>',
-      'every member as name=peer/client, with commas between; the same list everywhere',
+      'founds a cluster: every member as name=peer/client, with commas between; the same list everywhere',
+    )
+    .option(
+      '--join <addresses>',
+      'comes into a cluster that exists, by the client addresses of members that live',
+    )
+    .option('--join-user <name>', 'as this user, where the cluster asks who one is')
+    .option('--join-password-file <file>', 'its password')
+    .option('--replaces <member>', 'with --join: in the place of this one, by name or id')
+    .addOption(
+      new Option(
+        '--initial-cluster-state <state>',
+        '"existing": join the others in --initial-cluster',
+      )
+        .choices(['new', 'existing'])
+        .default('new'),
     )
     .option('--listen-client <address>', 'client port; the one in the list when absent')
     .option('--listen-peer <address>', 'peer port; the one in the list when absent')
+    .option('--advertise-client <address>', 'where clients reach it, when that is another address')
+    .option('--advertise-peer <address>', 'where peers reach it, when that is another address')
+    .option('--max-learners <n>', 'members without a vote at a time', count, 1)
     .option('--heartbeat-interval <ms>', 'between heartbeats of the leader', milliseconds, 100)
     .option('--election-timeout <ms>', 'without a heartbeat, until an election', milliseconds, 1000)
     .option('--entries-kept <n>', 'of the log, for members that lag', count, 5000)
     .option('--segment-mib <n>', 'size of a file of the log, in MiB', count, 64)
     .option('--no-tls', 'a plain client port')
+    .option('--no-peer-tls', 'a plain peer port, for tries on one machine')
   tlsFlags(command, '', 'of the client port')
   tlsFlags(command, 'peer-', 'towards peers')
   command.action((flags: Flags) => runComponent('store', flags, parts => start(flags, parts)))
 }
 
-/** "master-1=127.0.0.1:12380/127.0.0.1:12379,…": ids are places in the list, from 1. */
-export function parseMembers(text: string): readonly StoreMember[] {
-  return text.split(',').map((part, position) => {
-    const match = /^([^=/]+)=([^=/]+:\d+)\/([^=/]+:\d+)$/.exec(part.trim())
-    const [, name, peerAddress, clientAddress] = match ?? []
-    if (name === undefined || peerAddress === undefined || clientAddress === undefined) {
-      throw new UserError(
-        `"${part}" is not a member: write name=peer/client, as in master-1=127.0.0.1:12380/127.0.0.1:12379.`,
-      )
-    }
-    return { id: position + 1, name, peerAddress, clientAddress }
-  })
+function credentialsOf({ joinUser, joinPasswordFile }: Flags): Credentials | undefined {
+  if (joinUser === undefined && joinPasswordFile === undefined) return undefined
+  if (joinUser === undefined || joinPasswordFile === undefined) {
+    throw new UserError('--join-user and --join-password-file go together.')
+  }
+  return { user: joinUser, password: readFileSync(joinPasswordFile, 'utf8').trimEnd() }
 }
 
-function start(flags: Flags, parts: ComponentParts): Promise<Running> {
-  const members = parseMembers(flags.initialCluster)
-  const self = members.find(({ name }) => name === flags.name)
-  if (self === undefined) throw new UserError(`--initial-cluster does not name ${flags.name}.`)
+async function start(flags: Flags, parts: ComponentParts): Promise<Running> {
   if (flags.electionTimeout < 5 * flags.heartbeatInterval) {
     throw new UserError('--election-timeout must be at least five times --heartbeat-interval.')
   }
   mkdirSync(flags.dataDir, { recursive: true, mode: 0o700 })
-  const { clock, random, logger, metrics, fatal } = parts
+  const { clock, random, logger, metrics, fatal, end } = parts
+  const clientTls = flags.tls ? requiredTls(flags, '') : null
+  const peerTls = flags.peerTls ? requiredTls(flags, 'peer') : null
+  const network = nodeNetwork(logger)
+  const joining = {
+    tls: clientTls,
+    clock,
+    random,
+    network,
+    logger,
+    credentials: credentialsOf(flags),
+  }
+  const identity = await settleMember(flags, joining)
+  const self = must(
+    identity.members.find(({ id }) => id === identity.id),
+    'a member is in its own list',
+  )
   return new Promise((resolve, reject) => {
     startStoreServer(
       {
-        id: self.id,
-        name: self.name,
-        members,
+        id: identity.id,
+        name: identity.name,
+        members: identity.members,
+        clusterId: identity.clusterId,
+        join: identity.joined,
         dataDirectory: flags.dataDir,
         listenClient: flags.listenClient ?? self.clientAddress,
         listenPeer: flags.listenPeer ?? self.peerAddress,
-        clientTls: flags.tls ? requiredTls(flags, '') : null,
-        peerTls: requiredTls(flags, 'peer'),
+        clientTls,
+        peerTls,
         tickMs: flags.heartbeatInterval,
         electionTicks: Math.round(flags.electionTimeout / flags.heartbeatInterval),
         entriesKept: flags.entriesKept,
         segmentBytes: flags.segmentMib * 1024 * 1024,
+        learnersMax: flags.maxLearners,
         version,
         clock,
         random,
         disk: nodeDisk(),
-        network: nodeNetwork(logger),
+        network,
         processes: nodeProcesses(),
         logger,
         metrics,
         metricsText: () => metrics.text(),
+        onRemoved() {
+          logger.error(
+            { id: identity.id, dataDir: flags.dataDir },
+            'this member was removed from its cluster and ends; its directory is of no use any more: ' +
+              'empty it, and join as a new member with --join',
+          )
+          clock.setTimer(removedGraceMs, () => end('removed from the cluster'))
+        },
         onFatal: fatal,
       },
       (error, server) => {

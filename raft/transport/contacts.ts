@@ -16,6 +16,7 @@ export interface Roster {
 export class Contacts {
   private readonly self: Peer
   private readonly configured: readonly Peer[]
+  private readonly isKnownRemoved: (id: NodeId) => boolean
   /** As applied here. */
   private index = logIndex(0)
   private confState: ConfState
@@ -25,8 +26,15 @@ export class Contacts {
   /** Members of this run that are members no more. */
   private readonly gone = new Set<NodeId>()
 
-  constructor(self: Peer, configured: readonly Peer[], index: LogIndex, confState: ConfState) {
+  constructor(
+    self: Peer,
+    configured: readonly Peer[],
+    index: LogIndex,
+    confState: ConfState,
+    isKnownRemoved: (id: NodeId) => boolean = () => false,
+  ) {
     this.self = self
+    this.isKnownRemoved = isKnownRemoved
     this.configured = configured.filter(({ id }) => id !== self.id)
     this.confState = confState
     this.become(index, confState)
@@ -64,7 +72,7 @@ export class Contacts {
 
   /** It was a member, as far as we can tell. */
   wasRemoved(id: NodeId): boolean {
-    return this.gone.has(id) || this.isConfigured(id)
+    return this.gone.has(id) || this.isConfigured(id) || this.isKnownRemoved(id)
   }
 
   roster(): Roster {

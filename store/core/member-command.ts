@@ -164,10 +164,13 @@ function applyChange(members: MemberTable, change: MemberChange): number {
   }
 }
 
-/** Throws StoreError when another member has one of its peer addresses, or its name. */
+/**
+ * Throws StoreError when another member has one of its peer addresses, or its name: another than the one
+ * in whose place it comes, for a machine may lose its disk and keep its address.
+ */
 function checkUnique(members: readonly MemberRecord[], wanted: MemberRecord): void {
   for (const { id, name, peerAddresses } of members) {
-    if (id === wanted.id) continue
+    if (id === wanted.id || id === wanted.replaces) continue
     if (peerAddresses.some(address => wanted.peerAddresses.includes(address))) {
       throw new StoreError('peer-addresses-exist')
     }

@@ -9,6 +9,7 @@ import type { StoreCore } from '../core/store-core.js'
 import type { MemberStatus } from '../core/types.js'
 import { ClientPort } from './client-port.js'
 import { StoreServerError, checkOptions, deriveClusterId, spokenBy } from './options.js'
+import { readIdentity, withAddresses, writeIdentity } from './identity.js'
 import type { StoreServerOptions } from './options.js'
 import { openState } from './state-files.js'
 import type { OpenState } from './state-files.js'
@@ -47,8 +48,49 @@ export function startStoreServer(options: StoreServerOptions, ready: StoreServer
       ready(new StoreServerError(`${dataDirectory} cannot be made: ${error.message}`, error))
       return
     }
-    const clusterId = options.clusterId ?? deriveClusterId(options.members)
-    startState(options, clusterId, new Patience(options), ready)
+    const patience = new Patience(options)
+    const start = () => {
+      settleIdentity(options, (identityError, clusterId) => {
+        if (identityError === null && clusterId !== undefined)
+          startState(options, clusterId, patience, ready)
+        else {
+          const refused = identityError ?? new StoreServerError('the member has no identity')
+          if (!patience.waits(refused, start)) ready(refused)
+        }
+      })
+    }
+    start()
+  })
+}
+
+/** The directory says whose it is, and of which cluster; a new one is told. */
+function settleIdentity(
+  options: StoreServerOptions,
+  done: (error: Error | null, clusterId?: number) => void,
+): void {
+  const { disk, dataDirectory, id, name, members, join } = options
+  readIdentity(disk, dataDirectory, (error, known) => {
+    if (error !== null) {
+      done(error)
+      return
+    }
+    const clusterId = options.clusterId ?? known?.clusterId ?? deriveClusterId(members)
+    const wanted = { clusterId, id, name, joined: join === true, members }
+    if (known !== null && known !== undefined) {
+      const differs =
+        known.id !== id || known.name !== name
+          ? `member "${known.name}" (id ${known.id}), not to "${name}" (id ${id})`
+          : known.clusterId !== clusterId
+            ? `a member of cluster ${known.clusterId}, not of ${clusterId}`
+            : null
+      if (differs !== null) {
+        done(new StoreServerError(`${dataDirectory} belongs to ${differs}; give each its own`))
+        return
+      }
+    }
+    const identity = known === null || known === undefined ? wanted : withAddresses(known, members)
+    if (JSON.stringify(identity) === JSON.stringify(known)) done(null, clusterId)
+    else writeIdentity(disk, dataDirectory, identity, failure => done(failure, clusterId))
   })
 }
 
@@ -145,6 +187,7 @@ function startRaft(
         address: member.peerAddress,
       })),
       join: options.join === true,
+      wasRemoved: id => id <= core.members.lastId && core.members.get(id) === undefined,
       listen: options.listenPeer,
       tls: options.peerTls,
       directory: `${options.dataDirectory}/log`,
