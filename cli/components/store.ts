@@ -7,6 +7,7 @@ import { nodeNetwork } from '../../platform/node/network.js'
 import { nodeProcesses } from '../../platform/node/processes.js'
 import { must } from '../../platform/errors.js'
 import type { Credentials } from '../../store/client/login.js'
+import { passwordCostDefault } from '../../store/server/auth/passwords.js'
 import { startStoreServer } from '../../store/server/server.js'
 import { UserError } from '../user-error.js'
 import { version } from '../version.js'
@@ -33,6 +34,8 @@ interface Flags extends ComponentFlags, FoundingFlags {
   readonly electionTimeout: number
   readonly entriesKept: number
   readonly segmentMib: number
+  readonly authTokenTtl: number
+  readonly passwordCost: number
   readonly tls: boolean
   readonly peerTls: boolean
 }
@@ -48,6 +51,13 @@ function count(text: string): number {
   const value = Number(text)
   if (!Number.isInteger(value) || value < 1)
     throw new UserError(`"${text}" is not a whole number above zero.`)
+  return value
+}
+
+/** Below the first a stolen hash is soon guessed; above the second a login takes seconds. */
+function passwordCost(text: string): number {
+  const value = count(text)
+  if (value < 10 || value > 18) throw new UserError('--password-cost is a number from 10 to 18.')
   return value
 }
 
@@ -82,6 +92,8 @@ export function define(command: Command): void {
     .option('--election-timeout <ms>', 'without a heartbeat, until an election', milliseconds, 1000)
     .option('--entries-kept <n>', 'of the log, for members that lag', count, 5000)
     .option('--segment-mib <n>', 'size of a file of the log, in MiB', count, 64)
+    .option('--auth-token-ttl <seconds>', 'how long a login lasts', count, 300)
+    .option('--password-cost <log2>', 'of hashing a password; 15 is 32 MiB', passwordCost, 15)
     .option('--no-tls', 'a plain client port')
     .option('--no-peer-tls', 'a plain peer port, for tries on one machine')
   tlsFlags(command, '', 'of the client port')
@@ -137,6 +149,8 @@ async function start(flags: Flags, parts: ComponentParts): Promise<Running> {
         entriesKept: flags.entriesKept,
         segmentBytes: flags.segmentMib * 1024 * 1024,
         learnersMax: flags.maxLearners,
+        tokenTtlMs: flags.authTokenTtl * 1000,
+        passwordCost: { ...passwordCostDefault, logN: flags.passwordCost },
         version,
         clock,
         random,
