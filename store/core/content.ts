@@ -7,7 +7,7 @@
 // hide it: so a compaction only takes what has been lined up for it, and looks at no key.
 
 import { hex } from './hash.js'
-import type { NewVersion } from './key-index.js'
+import type { NewVersion } from './key-leaf.js'
 import type { Revision } from './types.js'
 
 /** What a row takes beside key and value, about as in the backend. */

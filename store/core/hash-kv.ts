@@ -2,7 +2,8 @@
 // etcd's HashKV. Rows that a compaction has hidden do not count, whether they are deleted or not.
 
 import { RunningHash } from './hash.js'
-import type { KeyEntry, KeyVersion } from './key-index.js'
+import type { KeyEntry } from './key-entry.js'
+import type { KeyVersion } from './key-leaf.js'
 import { keyBytes } from './key-range.js'
 import type { Kv } from './kv.js'
 import { checkReadable } from './range-plan.js'

@@ -1,10 +1,11 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { KeyIndex } from './key-index.js'
+import type { NewVersion } from './key-leaf.js'
 
 /** The dumbest thing that can be right: a map, sorted when it is read. */
 class SortedModel {
-  readonly versions = new Map<string, { mod: number; version: number }[]>()
+  readonly versions = new Map<string, NewVersion[]>()
 
   keys(start: string, end: string | null): string[] {
     return [...this.versions.keys()]
@@ -15,49 +16,87 @@ class SortedModel {
   live(start: string, end: string | null): number {
     return this.keys(start, end).filter(key => this.versions.get(key)?.at(-1)?.version !== 0).length
   }
+
+  /** Answers the rows dropped. Every version that a read at or above `revision` can see stays. */
+  compact(revision: number): number[] {
+    const dropped: number[] = []
+    for (const [key, versions] of this.versions) {
+      const newest = versions.filter(({ modRevision }) => modRevision <= revision).at(-1)
+      const kept = versions.filter(one => {
+        if (one.modRevision > revision) return true
+        return one === newest && (one.version > 0 || one.modRevision === revision)
+      })
+      for (const one of versions) if (!kept.includes(one)) dropped.push(one.ordinal)
+      if (kept.length === 0) this.versions.delete(key)
+      else this.versions.set(key, kept)
+    }
+    return dropped.sort((a, b) => a - b)
+  }
 }
 
-const keyOf = (number: number): string => `k${String(number).padStart(5, '0')}`
+/** Keys with much, little and nothing in common, long and short ones, and every byte. */
+const families: readonly ((number: number) => string)[] = [
+  number => `k${String(number).padStart(5, '0')}`,
+  number => `/registry/pods/namespace-${number % 7}/pod-${number}`,
+  number => 'a'.repeat(number % 300),
+  number => String.fromCharCode(number % 256, (number * 7) % 256, number % 3),
+  number => `${'long'.repeat(2_000)}${number % 50}`,
+]
 
-const step = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant('put'), key: fc.nat(3000) }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('delete'), key: fc.nat(3000) }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('remove'), key: fc.nat(3000) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('fill'), key: fc.nat(2000) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('clear'), key: fc.nat(2000) }) },
-)
+const step = fc.record({
+  kind: fc.constantFrom(
+    ...(['put', 'put', 'put', 'put', 'delete', 'remove', 'fill', 'clear', 'compact'] as const),
+  ),
+  family: fc.nat(families.length - 1),
+  number: fc.nat(3_000),
+})
 
-test('The index agrees with a sorted map on order, ranges, counts and versions.', () => {
+test('The index agrees with a sorted map on order, ranges, counts, versions and compactions.', () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), fc.nat(3000), fc.nat(3000), (steps, a, b) => {
+    fc.property(fc.array(step, { maxLength: 60 }), step, step, (steps, a, b) => {
       const index = new KeyIndex()
       const model = new SortedModel()
       let revision = 1
+      const keyOf = ({ family, number }: Omit<typeof a, 'kind'>) =>
+        families[family]?.(number) || 'empty'
       const record = (key: string, version: number): void => {
         revision++
+        const ordinal = revision * 3
+        const lease = revision % 5 === 0 ? revision : 0
         const row = {
           modRevision: revision,
-          ordinal: revision,
+          ordinal,
           createRevision: 1,
           version,
-          lease: 0,
-          bytes: 0,
-          checksum: 0,
+          lease,
+          bytes: revision,
+          checksum: 0xffff_ffff - revision,
         }
         index.record(key, row, index.get(key))
-        const known = model.versions.get(key) ?? []
-        model.versions.set(key, [...known, { mod: revision, version }])
+        model.versions.set(key, [...(model.versions.get(key) ?? []), row])
       }
       const remove = (key: string): void => {
-        if (!model.versions.delete(key)) return
-        index.remove(key)
+        if (model.versions.delete(key)) index.remove(key)
       }
-      for (const { kind, key } of steps) {
-        if (kind === 'put') record(keyOf(key), 1)
-        else if (kind === 'delete' && model.versions.has(keyOf(key))) record(keyOf(key), 0)
-        else if (kind === 'remove') remove(keyOf(key))
-        else if (kind === 'fill') for (let i = 0; i < 400; i++) record(keyOf(key + i), 1)
-        else if (kind === 'clear') for (let i = 0; i < 700; i++) remove(keyOf(key + i))
+      for (const { kind, family, number } of steps) {
+        const key = keyOf({ family, number })
+        if (kind === 'put') record(key, 1)
+        else if (kind === 'delete' && model.versions.has(key)) record(key, 0)
+        else if (kind === 'remove') remove(key)
+        else if (kind === 'fill') {
+          for (let i = 0; i < 400; i++) record(keyOf({ family, number: number + i }), 1)
+        } else if (kind === 'clear') {
+          for (let i = 0; i < 700; i++) remove(keyOf({ family, number: number + i }))
+        } else if (kind === 'compact') {
+          const dropped: number[] = []
+          const gone: string[] = []
+          index.ascend('', null, entry => {
+            if (entry.compact(revision - (number % 50), dropped)) gone.push(entry.key)
+            return true
+          })
+          for (const one of gone) index.remove(one)
+          expect(dropped.sort((x, y) => x - y)).toEqual(model.compact(revision - (number % 50)))
+        }
       }
       expect(index.size).toBe(model.versions.size)
       for (const [start, end] of [
@@ -69,35 +108,58 @@ test('The index agrees with a sorted map on order, ranges, counts and versions.'
         const walked: string[] = []
         index.ascend(start, end, entry => walked.push(entry.key) > 0)
         expect(walked).toEqual(model.keys(start, end))
+        const back: string[] = []
+        index.descend(start, end, entry => back.push(entry.key) > 0)
+        expect(back.reverse()).toEqual(walked)
         expect(index.countLive(start, end)).toBe(model.live(start, end))
       }
       for (const [key, versions] of model.versions) {
         const entry = index.get(key)
-        for (const { mod, version } of versions) expect(entry?.at(mod)?.version).toBe(version)
-        expect(entry?.at((versions[0]?.mod ?? 0) - 1)).toBeNull()
+        expect(entry).toMatchObject(versions.at(-1) ?? {})
+        for (const [at, version] of versions.entries()) {
+          expect(entry?.at(version.modRevision)?.ordinal).toBe(version.ordinal)
+          expect(entry?.positionOf(version.ordinal)).toBe(at)
+          const { bytes: _bytes, checksum: _checksum, ...known } = version
+          if (at < versions.length - 1) expect(entry?.olderVersion(at)).toEqual(known)
+        }
+        expect(entry?.at((versions[0]?.modRevision ?? 0) - 1)).toBeNull()
       }
+      expect(index.get('never')).toBeUndefined()
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   )
+})
+
+const rowAt = (revision: number): NewVersion => ({
+  modRevision: revision,
+  ordinal: revision,
+  createRevision: 1,
+  version: 1,
+  lease: 0,
+  bytes: 0,
+  checksum: 0,
 })
 
 test('Keys stand in the order of their bytes, also above 127.', () => {
   const index = new KeyIndex()
   const keys = ['\xff', 'a', '\x80', '\x00', 'a\x00', 'Z']
-  let revision = 1
-  for (const key of keys) {
-    const row = {
-      modRevision: ++revision,
-      ordinal: revision,
-      createRevision: 1,
-      version: 1,
-      lease: 0,
-      bytes: 0,
-      checksum: 0,
-    }
-    index.record(key, row, undefined)
-  }
+  for (const [at, key] of keys.entries()) index.record(key, rowAt(at + 2), undefined)
   const walked: string[] = []
   index.ascend('', null, entry => walked.push(entry.key) > 0)
   expect(walked).toEqual(['\x00', 'Z', 'a', 'a\x00', '\x80', '\xff'])
+})
+
+test('An entry is of no use any more once its place may be that of another key.', () => {
+  const index = new KeyIndex()
+  index.record('b', rowAt(2), undefined)
+  const kept: { readonly key: string }[] = []
+  index.ascend('', null, entry => kept.push(entry) > 0)
+  index.record('a', rowAt(3), undefined)
+  expect(() => kept[0]?.key).toThrow('before the index changes')
+  expect(() =>
+    index.ascend('', null, () => {
+      index.record('c', rowAt(4), index.get('c'))
+      return true
+    }),
+  ).toThrow('the index stays')
 })

@@ -182,6 +182,26 @@ test('A limited range of the newest revision does not look behind its limit, and
   expect([kvs.length, slices, more, count]).toEqual([10, 1, true, 20_000])
 })
 
+test('A page of a revision a while ago is counted without a look behind its limit, and right.', () => {
+  const driver = filled(20_000)
+  const pinned = driver.core.revision
+  for (let at = 0; at < 300; at++) {
+    driver.put(`k000000/${at}`, 'new')
+    if (at % 3 === 0) driver.delete(`k${String(at).padStart(6, '0')}`)
+  }
+  const pages = { ...everything, key: bytes('k0001'), revision: pinned, limit: 10 }
+  const { kvs, slices, more, count } = take(driver.core.openRange(pages), 1_000_000)
+  expect([kvs.length, slices, more, count]).toEqual([10, 1, true, 19_900])
+  // Longer ago than is remembered, it is counted by walking, in slices.
+  for (let at = 0; at < 20_000; at++) {
+    driver.put('flickering', '')
+    driver.delete('flickering')
+  }
+  const walked = take(driver.core.openRange(pages), 1_000_000)
+  expect([walked.kvs.length, walked.more, walked.count]).toEqual([10, true, 19_900])
+  expect(walked.slices).toBeGreaterThan(1)
+})
+
 test('A page ends by itself when it is long, and says that there is more.', () => {
   const driver = new Driver()
   for (let at = 0; at < 30; at++) driver.put(`k${at}`, 'x'.repeat(100_000))

@@ -4,7 +4,7 @@
 // orders, keysOnly) reads no value.
 
 import { assert } from '../../platform/errors.js'
-import type { KeyEntry } from './key-index.js'
+import type { KeyEntry } from './key-entry.js'
 import {
   type RangePlan,
   type RangeSource,
@@ -140,7 +140,7 @@ class KeyWalk implements RangeWalk {
       this.#taking = false
       return
     }
-    const kv = materialize(entry.key, version, source.rows, keysOnly)
+    const kv = materialize(entry, version, source.rows, keysOnly)
     into.push(kv)
     this.#taken++
     this.#takenBytes += rowBytes(kv)

@@ -3,7 +3,9 @@
 // mvcc Range.
 
 import { CompactedError, StoreError } from './errors.js'
-import type { KeyEntry, KeyIndex, KeyVersion } from './key-index.js'
+import type { KeyEntry } from './key-entry.js'
+import type { KeyIndex } from './key-index.js'
+import type { KeyVersion } from './key-leaf.js'
 import { type Bounds, boundsOf, keyBytes } from './key-range.js'
 import { type RowStore, rowBytes } from './row-store.js'
 import type { KeyValue, RangeRequest, Revision } from './types.js'
@@ -83,18 +85,18 @@ export function countWithoutWalk(source: RangeSource, plan: RangePlan): number |
     const entry = source.index.get(start)
     return entry !== undefined && liveAt(entry, plan.revision) !== null ? 1 : 0
   }
-  return plan.revision >= source.readRevision ? source.index.countLive(start, end) : null
+  return source.index.countLiveAt(plan.revision, start, end)
 }
 
 export function materialize(
-  key: string,
+  entry: KeyEntry,
   version: KeyVersion,
   rows: RowStore,
   keysOnly: boolean,
 ): KeyValue {
   if (!keysOnly) return rows.read(version.ordinal)
   return {
-    key: keyBytes(key),
+    key: keyBytes(entry.key),
     value: noBytes,
     createRevision: version.createRevision,
     modRevision: version.modRevision,

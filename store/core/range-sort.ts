@@ -7,7 +7,7 @@
 import { assert, must } from '../../platform/errors.js'
 import type { Ordinal } from './backend.js'
 import { StoreError } from './errors.js'
-import type { KeyEntry } from './key-index.js'
+import type { KeyEntry } from './key-entry.js'
 import { compareBytes } from './key-range.js'
 import {
   type RangePlan,
@@ -227,7 +227,7 @@ export class SortedWalk implements RangeWalk {
     if (key === null) return source.rows.read(ordinal)
     const entry = must(source.index.get(key), 'a key that can still be read is in the index')
     const version = must(liveAt(entry, this.revision), 'a candidate lives')
-    return materialize(key, version, source.rows, true)
+    return materialize(entry, version, source.rows, true)
   }
 
   #take(bytes: number): void {

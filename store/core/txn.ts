@@ -4,7 +4,7 @@
 
 import { must, unreachable } from '../../platform/errors.js'
 import { StoreError } from './errors.js'
-import type { KeyVersion } from './key-index.js'
+import type { KeyVersion } from './key-leaf.js'
 import { boundsOf, compareBytes, keyString } from './key-range.js'
 import type { Kv } from './kv.js'
 import { checkReadable } from './range-plan.js'
