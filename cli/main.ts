@@ -45,6 +45,34 @@ const subcommands: ReadonlyMap<string, Subcommand> = new Map([
   ],
   ['user', { summary: 'who may use the store', load: () => import('./user.js') }],
   ['role', { summary: 'what users of the store may do', load: () => import('./role.js') }],
+  [
+    'member',
+    {
+      summary: 'members of the store: list, add, promote, update, remove, replace',
+      load: () => import('./member.js'),
+    },
+  ],
+  [
+    'endpoint',
+    {
+      summary: 'members asked one by one: status, health, hashkv',
+      load: () => import('./endpoint.js'),
+    },
+  ],
+  [
+    'lease',
+    {
+      summary: 'leases of the store: grant, revoke, timetolive, list, keep-alive',
+      load: () => import('./lease.js'),
+    },
+  ],
+  [
+    'move-leader',
+    {
+      summary: 'hand leadership of the store to another member',
+      load: () => import('./move-leader.js'),
+    },
+  ],
   ['chaos', { summary: 'failures on purpose: simulation', load: () => import('./chaos.js') }],
   ['wal', { summary: "look into a member's log: dump, verify", load: () => import('./wal.js') }],
   ['store', { summary: 'run one store member', load: () => import('./components/store.js') }],

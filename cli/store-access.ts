@@ -10,6 +10,7 @@ import { nodeClock } from '../platform/node/clock.js'
 import { nodeNetwork } from '../platform/node/network.js'
 import { nodeRandom } from '../platform/node/random.js'
 import type { Credentials } from '../store/client/login.js'
+import { MemberLink } from '../store/client/member-link.js'
 import { StoreClient } from '../store/client/store-client.js'
 import { type ClusterPlan, Layout } from './cluster/layout.js'
 import { rememberedPlan } from './cluster/members.js'
@@ -27,7 +28,7 @@ export interface StoreFlags {
   /** False where a command has a `--no-password` of another meaning. */
   readonly password?: string | false
   readonly commandTimeout: number
-  readonly output: 'simple' | 'json'
+  readonly output: 'simple' | 'json' | 'table'
 }
 
 function seconds(text: string): number {
@@ -48,7 +49,7 @@ export function storeFlags(command: Command): Command {
     .option('--command-timeout <seconds>', 'give up after', seconds, 10)
     .addOption(
       new Option('-o, --output <format>', 'how to print')
-        .choices(['simple', 'json'])
+        .choices(['simple', 'json', 'table'])
         .default('simple'),
     )
 }
@@ -102,13 +103,20 @@ async function credentialsOf({ user, password }: StoreFlags): Promise<Credential
   return { user: name, password: user.slice(colon + 1) }
 }
 
-export async function openStore(flags: StoreFlags): Promise<StoreClient> {
+/** Where and as whom: the local cluster, or the one that is named. */
+export interface StoreTarget {
+  readonly endpoints: readonly string[]
+  readonly tls: TlsFiles | null
+  readonly credentials: Credentials | null
+}
+
+export async function targetOf(flags: StoreFlags): Promise<StoreTarget> {
   const credentials = await credentialsOf(flags)
   if (flags.endpoints === undefined) {
     const layout = new Layout(flags.dataDir)
     const plan = rememberedPlan(layout)
     const endpoints = plan.masters.map(({ storeClient }) => storeClient)
-    return open(endpoints, localTls(layout, plan), flags.commandTimeout, credentials)
+    return { endpoints, tls: localTls(layout, plan), credentials }
   }
   const { cert, key, cacert } = flags
   const given = [cert, key, cacert].filter(file => file !== undefined).length
@@ -117,7 +125,26 @@ export async function openStore(flags: StoreFlags): Promise<StoreClient> {
     cert === undefined || key === undefined || cacert === undefined
       ? null
       : { certFile: cert, keyFile: key, caFile: cacert }
-  return open(flags.endpoints.split(','), tls, flags.commandTimeout, credentials)
+  const endpoints = flags.endpoints.split(',').map(text => text.replace(/^https?:\/\//, ''))
+  return { endpoints, tls, credentials }
+}
+
+export async function openStore(flags: StoreFlags): Promise<StoreClient> {
+  const { endpoints, tls, credentials } = await targetOf(flags)
+  return open(endpoints, tls, flags.commandTimeout, credentials)
+}
+
+/** One member, asked for itself: nothing is asked of another in its place. */
+export function linkTo(address: string, target: StoreTarget, flags: StoreFlags): MemberLink {
+  return new MemberLink({
+    address,
+    tls: target.tls,
+    clock: nodeClock(),
+    network: nodeNetwork(silentLogger),
+    clientName: 'raftsman',
+    credentials: target.credentials ?? undefined,
+    requestTimeoutMs: flags.commandTimeout * 1000,
+  })
 }
 
 /** One member of the local cluster, asked for itself. */
