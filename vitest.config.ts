@@ -7,7 +7,7 @@ const suitesThatNeed: Readonly<Record<string, readonly string[]>> = {
     'orchestrator/apiserver/{kubectl,skew,kubelet-gateway}.real.test.ts',
   ],
   etcd: [
-    'store/etcd/etcdctl*.real.test.ts',
+    'store/etcd/{auth,etcdctl*,transcripts,trio}.real.test.ts',
     'store/client/etcd-failover.real.test.ts',
     'orchestrator/apiserver/storage-conformance.real.test.ts',
     'cli/apiserver-on-etcd.real.test.ts',

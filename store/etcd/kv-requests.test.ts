@@ -6,15 +6,17 @@ import { describe, expect, it } from 'vitest'
 import { StoreError } from '../core/errors.js'
 import { nobodysLease } from '../core/limits.js'
 import { compactRevision, knownLease, rangeRequest, txnRequest } from './kv-requests.js'
-import { Compare, RangeRequest, TxnRequest } from './messages/kv.js'
+import type { Compare } from './messages/kv.js'
+import { RangeRequest, TxnRequest } from './messages/kv.js'
+import type { Encodable } from './message-type.js'
 
 const key = Buffer.from('k')
 const largest = Number.MAX_SAFE_INTEGER
 
-const range = (fields: Parameters<typeof RangeRequest.encode>[0]) =>
+const range = (fields: Encodable<typeof RangeRequest>) =>
   rangeRequest(RangeRequest.decode(RangeRequest.encode({ key, ...fields })))
 
-const compared = (fields: Parameters<typeof Compare.encode>[0]) =>
+const compared = (fields: Partial<Compare>) =>
   txnRequest(TxnRequest.decode(TxnRequest.encode({ compare: [{ key, ...fields }] }))).compare[0]
 
 const refusal = (act: () => unknown): string => {
