@@ -168,12 +168,16 @@ export class ClientPort {
       welcome: () => this.#service.welcome(),
       unread: this.#service.unread,
       handle: (requester, request) => this.#service.handle(requester, request),
-      checkToken: (session, id) => this.#service.checkToken(session, id),
+      checkToken: (requester, id) => this.#service.checkToken(requester, id),
       makePump: session =>
         new WatchPump({
           machine,
           guard: this.#service.guard,
-          asker: session,
+          asker: {
+            get principal() {
+              return session.acting.principal
+            },
+          },
           clock: options.clock,
           progressMs: options.watchProgressMs ?? watchProgressMs,
           output: new LinkWatches(session, session.send),

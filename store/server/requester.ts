@@ -15,7 +15,6 @@ export interface Principal {
 
 /** Where `id` stands, it is the id of the request; each is answered or failed once. */
 export interface Requester extends WriteOrigin {
-  /** Asked for anew whenever it matters: a link may get another token. */
   readonly principal: Principal
   /** False when an answer would reach nobody any more; answering does no harm then. */
   readonly open: boolean
@@ -36,7 +35,7 @@ export interface Requester extends WriteOrigin {
   paced(answer: () => void): void
 }
 
-/** The same requester with another principal, for one request. */
+/** The same requester with another principal. */
 export function actingAs(requester: Requester, principal: Principal): Requester {
   return {
     principal,

@@ -41,14 +41,20 @@ export interface SessionOptions {
   /** Of this member now; the client is refused when it wants another cluster. */
   readonly welcome: () => Welcome
   readonly handle: (requester: Requester, request: Request) => void
-  /** Answers whether the session's token is good. */
-  readonly checkToken: (session: Session, id: number) => void
+  /** Answers whether the requester's token is good. */
+  readonly checkToken: (requester: Requester, id: number) => void
   readonly makePump: (session: Session) => WatchPump
 }
 
 export class Session implements Requester {
   readonly link: Link
-  principal: Principal
+  /** Before any token was used. */
+  readonly principal: Principal
+  /**
+   * Who asks for what comes now: another one whenever the link uses another token, so that a request
+   * stays whose it was when it came, however long it waits.
+   */
+  acting: Requester = this
   readonly openedMs: number
   greeted = false
   readonly #options: SessionOptions
@@ -269,7 +275,7 @@ export class Session implements Requester {
       case 'clusterVersion':
       case 'authenticate':
       case 'auth':
-        this.#request(this, message)
+        this.#request(this.acting, message)
         return
       case 'useToken':
         this.#useToken(message)
@@ -305,8 +311,8 @@ export class Session implements Requester {
 
   /** From here on, also for what stands behind it in the frame, whether it turns out good or not. */
   #useToken({ id, token }: Extract<ClientMessage, { kind: 'useToken' }>): void {
-    this.principal = { ...this.principal, token: token === '' ? null : token }
-    this.#attempt(id, () => this.#options.checkToken(this, id))
+    this.acting = actingAs(this, { ...this.principal, token: token === '' ? null : token })
+    this.#attempt(id, () => this.#options.checkToken(this.acting, id))
   }
 
   #attempt(id: number, act: () => void): void {
