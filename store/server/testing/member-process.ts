@@ -13,7 +13,7 @@ import { fastDirectory } from '../../etcd/testing/etcd-process.js'
 const above = resolve(import.meta.dirname, '../../..')
 const projectRoot = basename(above) === 'dist' ? dirname(above) : above
 const program = join(projectRoot, 'dist', 'cli', 'main.js')
-const startMsMax = 20_000
+const startMsMax = 60_000
 const pauseMs = 25
 
 export class MemberProcess {
