@@ -36,6 +36,7 @@ interface Flags extends ComponentFlags, FoundingFlags {
   readonly segmentMib: number
   readonly authTokenTtl: number
   readonly passwordCost: number
+  readonly quotaBackendBytes?: number
   readonly tls: boolean
   readonly peerTls: boolean
 }
@@ -44,6 +45,13 @@ function milliseconds(text: string): number {
   const value = Number(text)
   if (!Number.isInteger(value) || value < 1)
     throw new UserError(`"${text}" is not a number of milliseconds.`)
+  return value
+}
+
+function bytes(text: string): number {
+  const value = Number(text)
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new UserError(`"${text}" is not a number of bytes.`)
   return value
 }
 
@@ -94,6 +102,11 @@ export function define(command: Command): void {
     .option('--segment-mib <n>', 'size of a file of the log, in MiB', count, 64)
     .option('--auth-token-ttl <seconds>', 'how long a login lasts', count, 300)
     .option('--password-cost <log2>', 'of hashing a password; 15 is 32 MiB', passwordCost, 15)
+    .option(
+      '--quota-backend-bytes <n>',
+      'what the cluster may store, 0 for no limit; what it has when absent, which is no limit at first',
+      bytes,
+    )
     .option('--no-tls', 'a plain client port')
     .option('--no-peer-tls', 'a plain peer port, for tries on one machine')
   tlsFlags(command, '', 'of the client port')
@@ -151,6 +164,9 @@ async function start(flags: Flags, parts: ComponentParts): Promise<Running> {
         learnersMax: flags.maxLearners,
         tokenTtlMs: flags.authTokenTtl * 1000,
         passwordCost: { ...passwordCostDefault, logN: flags.passwordCost },
+        ...(flags.quotaBackendBytes === undefined
+          ? {}
+          : { quotaBackendBytes: flags.quotaBackendBytes }),
         version,
         clock,
         random,

@@ -96,6 +96,7 @@ const memberTrouble: ReadonlySet<string> = new Set([
   'transferring',
   'stopped',
   'timeout',
+  'member-corrupt',
 ])
 
 export const isMemberTrouble = (code: string): boolean => memberTrouble.has(code)

@@ -39,6 +39,7 @@ export class Alarms {
   #active: readonly Alarm[] = []
   #nospace = false
   #corrupt = false
+  #contained: ReadonlySet<number> = new Set()
 
   /** Throws BackendError for a record that is none of ours. */
   constructor(records: SystemRecords) {
@@ -55,11 +56,6 @@ export class Alarms {
     return this.#active.some(alarm => alarm.kind === kind)
   }
 
-  /** Whether this member's own state has been found to be wrong. */
-  isCorrupt(member: number): boolean {
-    return this.#active.some(alarm => alarm.kind === 'corrupt' && alarm.member === member)
-  }
-
   /** Throws `corrupt` or `no-space` for what may not be done meanwhile. */
   check(command: Command): void {
     if (this.#corrupt && refusedWhenCorrupt.has(command.kind)) throw new StoreError('corrupt')
@@ -70,9 +66,20 @@ export class Alarms {
   activate(alarm: Alarm, isContained = false): void {
     const value = isContained ? contained : uncontained
     const before = this.#records.get(nameOf(alarm))
-    if (before !== undefined && before[0] === value[0]) return
+    // What somebody has raised for the whole cluster is not narrowed down by what is found out.
+    if (before !== undefined && (isContained || before[0] === uncontained[0])) return
     this.#records.set(nameOf(alarm), value)
     this.#read()
+  }
+
+  /** The member that was wrong agrees with the others again. */
+  endContained(member: number): void {
+    if (this.#contained.has(member)) this.deactivate({ kind: 'corrupt', member })
+  }
+
+  /** Members that a majority has found to be wrong. */
+  get contained(): ReadonlySet<number> {
+    return this.#contained
   }
 
   /** False when it was not on. */
@@ -95,7 +102,11 @@ export class Alarms {
     entries.sort((a, b) => order(a) - order(b) || a.member - b.member)
     this.#active = entries.map(({ kind, member }) => ({ kind, member }))
     this.#nospace = this.has('nospace')
-    this.#corrupt = entries.some(entry => entry.kind === 'corrupt' && !entry.isContained)
+    const corrupt = entries.filter(({ kind }) => kind === 'corrupt')
+    this.#corrupt = corrupt.some(({ isContained }) => !isContained)
+    this.#contained = new Set(
+      corrupt.filter(({ isContained }) => isContained).map(({ member }) => member),
+    )
   }
 }
 

@@ -9,7 +9,8 @@ import { AuthState } from './auth-state.js'
 import { type Backend, type BackendBatch, BackendError, type StateMeta } from './backend.js'
 import { ClusterVersion } from './cluster-command.js'
 import { Compactor } from './compaction.js'
-import { hex, RunningHash } from './hash.js'
+import { HashMarks } from './hash-command.js'
+import { RunningHash } from './hash.js'
 import { StoreError } from './errors.js'
 import { Kv, type OnEvent } from './kv.js'
 import { LeaseClock, type LeaseClockConfig } from './lease-clock.js'
@@ -38,6 +39,7 @@ export interface AppliedState {
   readonly version: ClusterVersion
   readonly alarms: Alarms
   readonly quota: Quota
+  readonly hashMarks: HashMarks
   readonly compactor: Compactor
   readonly leaseClock: LeaseClock
 }
@@ -71,6 +73,7 @@ export function makeAppliedState(parts: AppliedStateParts): AppliedState {
     version: new ClusterVersion(records, parts.versionMax),
     alarms: new Alarms(records),
     quota: new Quota(records),
+    hashMarks: new HashMarks(records),
     compactor: new Compactor(meta.compactedRows, compactRevision),
     leaseClock: new LeaseClock(leases, parts.leaseClock),
   }
@@ -83,11 +86,6 @@ function authOf(records: SystemRecords): AuthState {
     if (!(error instanceof StoreError)) throw error
     throw new BackendError('backend-corrupt', 'the stored users and roles cannot be read', error)
   }
-}
-
-/** Sums over rows, leases and system records: what is on disk, where the state hash is what was done. */
-export function contentDigest({ kv, records }: AppliedState): string {
-  return kv.content.digest + hex(kv.leases.checksum) + hex(records.checksum)
 }
 
 /** Throws UnknownCommandError for a state that is of a later version than `versionMax`. */

@@ -60,6 +60,7 @@ export class AuthCheck {
       case 'compact':
       case 'alarm':
       case 'quota':
+      case 'hash':
       case 'auth':
       case 'member':
         this.root(command.by)

@@ -127,6 +127,17 @@ const anonymous = fc.oneof(
     )
     .map(change => ({ kind: 'cluster', change })),
   fc.record({ kind: fc.constant('quota'), bytes: number }),
+  fc
+    .oneof(
+      fc.record({ kind: fc.constant('mark'), voters: fc.array(number, { maxLength: 5 }) }),
+      fc.record({
+        kind: fc.constant('report'),
+        mark: number,
+        member: number,
+        digest: fc.string({ maxLength: 40 }),
+      }),
+    )
+    .map(change => ({ kind: 'hash', change })),
   fc.record({
     kind: fc.constant('alarm'),
     activate: fc.boolean(),

@@ -27,6 +27,13 @@ import {
 import { count, list, malformed, unknownCommand } from './command-fields.js'
 import { StoreError, UnknownCommandError } from './errors.js'
 import {
+  applyHashCommand,
+  decodeHashCommand,
+  encodeHashCommand,
+  type HashCommand,
+  type HashResult,
+} from './hash-command.js'
+import {
   applyKvCommand,
   decodeKvCommand,
   encodeKvCommand,
@@ -70,6 +77,7 @@ export type Command = (
   | AuthCommand
   | MemberCommand
   | QuotaCommand
+  | HashCommand
 ) & {
   /** Absent: nobody who is known. That is enough while authentication is off. */
   readonly by?: Identity | 'member'
@@ -83,6 +91,7 @@ export type CommandResult =
   | ClusterResult
   | AlarmResult
   | QuotaResult
+  | HashResult
   | { readonly ok: false; readonly error: StoreError }
 
 const formatVersion = 1
@@ -93,6 +102,7 @@ const lastCode = {
   cluster: 9,
   alarm: 10,
   quota: 11,
+  hash: 13,
   state: 15,
   auth: 31,
   member: 39,
@@ -118,6 +128,7 @@ export function commandVersion({ kind, by }: Command): number {
       return 0
     case 'alarm':
     case 'quota':
+    case 'hash':
     case 'auth':
     case 'member':
       return 2
@@ -182,6 +193,8 @@ function encodeUnsigned(command: Command): PackedValue[] {
       return encodeAlarmCommand(command)
     case 'quota':
       return encodeQuotaCommand(command)
+    case 'hash':
+      return encodeHashCommand(command)
     default:
       return unreachable(command)
   }
@@ -202,6 +215,7 @@ function decodeUnsigned(value: unknown): Command {
   if (code <= lastCode.cluster) return decodeClusterCommand(fields)
   if (code <= lastCode.alarm) return decodeAlarmCommand(fields)
   if (code <= lastCode.quota) return decodeQuotaCommand(fields)
+  if (code <= lastCode.hash) return decodeHashCommand(fields)
   if (code <= lastCode.state) return unknownCommand(code)
   if (code === authorCode) malformed('an author of an author')
   if (code <= lastCode.auth) return { kind: 'auth', change: decodeAuthChange(fields) }
@@ -215,6 +229,7 @@ export function applyCommand(
   command: Command,
   context: EntryContext,
 ): CommandResult {
+  if (command.kind !== 'hash') state.hashMarks.noteCommand()
   state.authCheck.command(command)
   state.alarms.check(command)
   checkQuota(state, command, context)
@@ -238,6 +253,8 @@ export function applyCommand(
       return applyAlarmCommand(state, command, context)
     case 'quota':
       return applyQuotaCommand(state, command, context)
+    case 'hash':
+      return applyHashCommand(state, command, context)
     default:
       return unreachable(command)
   }

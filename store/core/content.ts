@@ -6,6 +6,7 @@
 // not, for that is each member's own business. When a row is replaced it is known which compaction will
 // hide it: so a compaction only takes what has been lined up for it, and looks at no key.
 
+import type { AppliedState } from './applied-state.js'
 import { hex } from './hash.js'
 import type { NewVersion } from './key-leaf.js'
 import type { Revision } from './types.js'
@@ -101,4 +102,9 @@ class Chunk {
   readonly bytes = new Uint32Array(chunkRows)
   readonly checksums = new Uint32Array(chunkRows)
   length = 0
+}
+
+/** Sums over rows, leases and system records: what is on disk, where the state hash is what was done. */
+export function contentDigest({ kv, records }: Pick<AppliedState, 'kv' | 'records'>): string {
+  return kv.content.digest + hex(kv.leases.checksum) + hex(records.checksum)
 }

@@ -92,6 +92,11 @@ const refusals = {
     grpc: 'ResourceExhausted',
     message: 'etcdserver: mvcc: database space exceeded',
   },
+  'member-corrupt': {
+    grpc: 'Unavailable',
+    message: 'raftsman: the state of this member is wrong and is being brought back',
+    retryable: true,
+  },
   corrupt: { grpc: 'DataLoss', message: 'etcdserver: corrupt cluster' },
   'version-too-low': {
     grpc: 'Unavailable',

@@ -88,16 +88,8 @@ export function checkQuota(state: AppliedState, command: Command, { origin }: En
 
 /** What a command stores at most; deletions are let through, for without them nothing gets smaller. */
 function bytesOf(command: Command): number {
-  switch (command.kind) {
-    case 'put':
-      return opBytes(command)
-    case 'txn':
-      return opBytes(command)
-    case 'leaseGrant':
-      return leaseBytes
-    default:
-      return 0
-  }
+  if (command.kind === 'put' || command.kind === 'txn') return opBytes(command)
+  return command.kind === 'leaseGrant' ? leaseBytes : 0
 }
 
 function opBytes(op: RequestOp): number {

@@ -2,11 +2,13 @@
 // store's server, LocalStore, the simulator. Everything is synchronous; time comes as `nowMs`, any
 // monotonic clock. Leadership is told, never asked. What it leaves out: reaching consensus.
 
+import type { RaftsmanError } from '../../platform/errors.js'
 import type { StateMachine } from '../../raft/state-machine.js'
 import type { Entry } from '../../raft/core/types.js'
 import type { Alarms } from './alarm-command.js'
 import type { AuthCheck } from './auth-check.js'
 import type { AuthView } from './auth-state.js'
+import type { HashMarks } from './hash-command.js'
 import type { ClusterVersion } from './cluster-command.js'
 import type { Command, CommandResult } from './command.js'
 import type { MemberTable } from './member-table.js'
@@ -114,6 +116,9 @@ export interface Replica extends StateMachine {
   readonly dbSizeBytes: number
   readonly clusterVersion: ClusterVersion
   readonly alarms: Alarms
+  readonly hashMarks: HashMarks
+  /** What came back from the disk as another than was written; null while nothing has. */
+  readonly damage: RaftsmanError | null
   /** What the log amounts to, the same on all members; what the quota is compared with. */
   readonly usedBytes: number
   /** Over all that is stored and not hidden by a compaction: equal on members with equal logs. */
@@ -197,6 +202,12 @@ export interface Replica extends StateMachine {
    * read it does nothing, so call it from a timer and not in a loop.
    */
   compactSlice(keysMax: number): boolean
+
+  /**
+   * Reads that many more rows back from the backend and looks whether they are what they were; true at
+   * the end of a round. What it finds shows in `damage`.
+   */
+  scrubSlice(rowsMax: number, bytesMax: number): boolean
 
   /** Throws CompactedError or `future-revision`. 0: the current revision. */
   hashKv(revision: Revision): HashJob

@@ -4,7 +4,10 @@
 // losing it costs a replay and nothing else.
 
 import { assert, must } from '../../platform/errors.js'
-import type { Backend, BackendBatch, Ordinal, Row, StateMeta } from './backend.js'
+import { type Backend, type BackendBatch, BackendError } from './backend.js'
+import type { Ordinal, Row, StateMeta } from './backend.js'
+import type { KeyIndex } from './key-index.js'
+import { keyString } from './key-range.js'
 import { makeRow } from './row.js'
 import type { KeyValue } from './types.js'
 
@@ -23,6 +26,7 @@ export class RowStore {
   #pendingFirst: Ordinal
   #pendingBytes = 0
   #dropped: Ordinal[] = []
+  #damage: BackendError | null = null
 
   constructor(backend: Backend, lastOrdinal: Ordinal, cacheBytesMax: number) {
     this.#backend = backend
@@ -40,6 +44,11 @@ export class RowStore {
 
   get pendingBytes(): number {
     return this.#pendingBytes
+  }
+
+  /** The first row that came back from the backend as another than was written; null: none yet. */
+  get damage(): BackendError | null {
+    return this.#damage
   }
 
   append(kv: KeyValue): Row {
@@ -61,7 +70,7 @@ export class RowStore {
     }
     const cached = this.#cache.get(ordinal)
     if (cached !== undefined) return cached
-    const kv = this.#backend.readRow(ordinal)
+    const kv = this.#noting(() => this.#backend.readRow(ordinal))
     if (kv !== null) this.#cache.set(ordinal, kv)
     return kv
   }
@@ -69,7 +78,7 @@ export class RowStore {
   /** Rows in order from `ordinal` on, in slices; what was scanned once is not worth caching. */
   readFrom(ordinal: Ordinal, rowsMax: number, bytesMax: number): readonly Row[] {
     if (ordinal < this.#pendingFirst) {
-      const stored = this.#backend.readRows(ordinal, rowsMax, bytesMax)
+      const stored = this.#noting(() => this.#backend.readRows(ordinal, rowsMax, bytesMax))
       if (stored.length > 0) return stored
     }
     const rows: Row[] = []
@@ -111,6 +120,30 @@ export class RowStore {
         this.#pendingBytes -= rowBytes(row.kv)
         this.#pending[at] = null
       }
+    }
+  }
+
+  /** Throws `backend-corrupt` for rows that are not those of the index; answers where to go on, or null. */
+  scrub(from: Ordinal, index: KeyIndex, rowsMax: number, bytesMax: number): Ordinal | null {
+    if (from >= this.#pendingFirst) return null
+    const rows = this.#noting(() => this.#backend.readRows(from, rowsMax, bytesMax))
+    for (const { ordinal, kv, checksum } of rows) {
+      const entry = index.get(keyString(kv.key))
+      if (entry === undefined || entry.ordinal !== ordinal || entry.checksum === checksum) continue
+      const message = `row ${ordinal} of the applied state is another than was written`
+      this.#damage ??= new BackendError('backend-corrupt', message)
+      throw this.#damage
+    }
+    const last = rows.at(-1)
+    return last === undefined ? null : last.ordinal + 1
+  }
+
+  #noting<T>(read: () => T): T {
+    try {
+      return read()
+    } catch (error) {
+      if (error instanceof BackendError && error.code === 'backend-corrupt') this.#damage ??= error
+      throw error
     }
   }
 

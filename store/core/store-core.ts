@@ -14,13 +14,12 @@ import {
   type EntryContext,
   flushState,
   checkVersion,
-  contentDigest,
   makeAppliedState,
 } from './applied-state.js'
 import type { AuthCheck } from './auth-check.js'
 import type { AuthView } from './auth-state.js'
 import type { ClusterVersion } from './cluster-command.js'
-import { type Backend, BackendError, type StateMeta } from './backend.js'
+import { type Backend, BackendError, type Ordinal, type StateMeta } from './backend.js'
 import {
   applyCommand,
   type Command,
@@ -28,7 +27,9 @@ import {
   commandVersions,
   decodeCommands,
 } from './command.js'
+import { contentDigest } from './content.js'
 import { StoreError } from './errors.js'
+import type { HashMarks } from './hash-command.js'
 import { HashWalk } from './hash-kv.js'
 import { keyBytes } from './key-range.js'
 import type { Kv } from './kv.js'
@@ -177,6 +178,28 @@ export class StoreCore implements Replica {
   /** 0: none. */
   get quotaBytes(): number {
     return this.#state.quota.bytes
+  }
+
+  get damage(): BackendError | null {
+    return this.#kv.rows.damage
+  }
+
+  /** First row that the present round has still to look at. */
+  #scrubbed: Ordinal = 1
+
+  scrubSlice(rowsMax: number, bytesMax: number): boolean {
+    if (this.#broken !== null || this.damage !== null) return true
+    const { rows, index } = this.#kv
+    try {
+      this.#scrubbed = rows.scrub(this.#scrubbed, index, rowsMax, bytesMax) ?? 1
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error
+    }
+    return this.#scrubbed === 1
+  }
+
+  get hashMarks(): HashMarks {
+    return this.#state.hashMarks
   }
 
   get alarms(): Alarms {

@@ -57,6 +57,7 @@ export function checkCommand(command: Command): void {
     case 'cluster':
     case 'alarm':
     case 'quota':
+    case 'hash':
       return
     default:
       unreachable(command)

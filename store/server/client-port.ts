@@ -194,6 +194,11 @@ export class ClientPort {
     const writes = metrics.gauge('raftsman_store_pending_writes', 'Writes not answered yet.')
     const reads = metrics.gauge('raftsman_store_pending_reads', 'Reads not answered yet.')
     const revision = metrics.gauge('raftsman_store_revision', 'Revision of the applied state.')
+    const used = metrics.gauge(
+      'raftsman_store_used_bytes',
+      'What the log amounts to, the same on all members; the quota goes by it.',
+    )
+    const quota = metrics.gauge('raftsman_store_quota_bytes', 'What may be stored; 0 for no limit.')
     const bytes = metrics.gauge('raftsman_store_db_size_bytes', 'Size of the applied state.')
     this.#maintenance.start(at => {
       if (service.softState.role !== 'leader') return
@@ -214,6 +219,8 @@ export class ClientPort {
       clock.setTicker(sessionTickMs, () => {
         const nowMs = clock.monotonicMs()
         service.versions.tick(service.softState)
+        service.quota.tick(service.softState)
+        service.comparison.tick(service.softState)
         let watchCount = this.#etcd.watches
         for (const session of this.#sessions.values()) {
           session.tick(nowMs, handshakeMsMax)
@@ -225,6 +232,8 @@ export class ClientPort {
         reads.set(service.reads.pending)
         revision.set(machine.revision)
         bytes.set(machine.dbSizeBytes)
+        used.set(machine.usedBytes)
+        quota.set(machine.quotaBytes)
       }),
     ]
   }

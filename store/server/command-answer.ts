@@ -10,6 +10,7 @@ export function answerOf(result: Done, id: number): Answer {
   switch (result.kind) {
     case 'leaseCheckpoint':
     case 'quota':
+    case 'hash':
     case 'member':
       throw new InvariantViolation(`no client can ask for a command of the kind ${result.kind}`)
     case 'put':

@@ -38,7 +38,7 @@ class Desk {
     const raft = log as unknown as Raft
     this.desk = new LeaseDesk({
       machine: this.core,
-      writes: new WriteBatcher(raft, this.clock, () => {}),
+      writes: new WriteBatcher(raft, this.clock, command => command),
       reads: new ReadBatcher(raft, this.clock),
       clock: this.clock,
     })

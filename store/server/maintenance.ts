@@ -17,6 +17,10 @@ const flushMs = 75
 /** After a flush failed: each try costs as much as the buffer is long, and the loop must stay free. */
 const flushRetryMs = 1_000
 const checkpointMs = 2_000
+/** A mebibyte a second is read back and looked at: ten gibibytes in three hours. */
+const scrubMs = 250
+const scrubRows = 1_000
+const scrubBytes = 256 * 1024
 const sliceKeysUsual = 1_000
 /** Between two slices: an open snapshot may hold the next one up for long. */
 const compactionPauseMs = 2
@@ -55,6 +59,9 @@ export class Maintenance {
     this.#propose = propose
     this.#lookIn(lookMs)
     this.#timers.push(clock.setTicker(checkpointMs, () => this.#checkpoint()))
+    this.#timers.push(
+      clock.setTicker(scrubMs, () => this.#options.machine.scrubSlice(scrubRows, scrubBytes)),
+    )
     if (autoCompaction.mode === 'revision') {
       const { retain, everyMs } = autoCompaction
       this.#timers.push(

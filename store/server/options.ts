@@ -39,6 +39,8 @@ export interface StoreTuning {
   readonly core?: Partial<StoreCoreConfig>
   /** Keys looked at in one slice of a compaction. */
   readonly compactionSliceKeys?: number
+  /** Between marks at which members are compared. */
+  readonly hashMarkMs?: number
 }
 
 export interface StoreServerOptions {
@@ -70,6 +72,8 @@ export interface StoreServerOptions {
   readonly autoCompaction?: AutoCompaction
   /** Progress for idle watches that asked for it; ten minutes when absent. */
   readonly watchProgressMs?: number
+  /** What may be stored, 0 for no limit; when absent what the cluster has, which is none at first. */
+  readonly quotaBackendBytes?: number
   /** Log entries kept behind the state for slow followers; 5,000 when absent. */
   readonly entriesKept?: number
   /** After which the log goes on in the next file; 64 MiB when absent. */
@@ -87,9 +91,10 @@ export interface StoreServerOptions {
   /** Of this program, for `status` and `GET /version`. */
   readonly version: string
   /**
-   * Opens the applied state in place of a SQLite file at that path; throws BackendError. For simulations.
+   * Opens the applied state in place of a SQLite file at that path; throws BackendError. `wrong`: what
+   * is there is not to be used. For simulations.
    */
-  readonly makeState?: (path: string, config: StoreCoreConfig) => OpenState
+  readonly makeState?: (path: string, config: StoreCoreConfig, wrong: boolean) => OpenState
   readonly tuning?: StoreTuning
   readonly clock: Clock
   readonly random: Random
@@ -102,6 +107,8 @@ export interface StoreServerOptions {
   readonly metricsText?: () => Promise<string>
   /** The member was removed from its cluster; it stops nothing by itself. */
   readonly onRemoved?: () => void
+  /** Told by a member whose state is not that of the others; whoever runs it starts it anew without. */
+  readonly onStateWrong?: (reason: string) => void
   /** The member has stopped for good and the process must end. */
   readonly onFatal: (error: Error) => void
 }

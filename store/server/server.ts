@@ -1,18 +1,19 @@
-// One member of the store: state machine over SQLite, Raft node below it, client port above it. It
-// only puts them together, in an order that serves nobody too early and loses nothing at the end.
+// One member of the store, as its process has it: started, stopped, and brought back when its state is
+// wrong. That costs the state and never the log: what was applied is set aside, and comes again from the
+// log or, where that does not reach back, as a snapshot from the leader. Until then the member helps
+// nobody to be elected (raft/initial-state.ts).
 
-import { RaftsmanError, assert } from '../../platform/errors.js'
-import { nodeId } from '../../raft/core/types.js'
-import { RaftNode } from '../../raft/index.js'
-import type { Backend } from '../core/backend.js'
+import { assert } from '../../platform/errors.js'
+import type { RaftNode } from '../../raft/index.js'
+import { BackendError } from '../core/backend.js'
 import type { StoreCore } from '../core/store-core.js'
 import type { MemberStatus } from '../core/types.js'
-import { ClientPort } from './client-port.js'
-import { StoreServerError, checkOptions, deriveClusterId, spokenBy } from './options.js'
 import { readIdentity, withAddresses, writeIdentity } from './identity.js'
+import { Patience, closeState, startLife } from './member-life.js'
+import type { MemberLife } from './member-life.js'
+import { StoreServerError, checkOptions, deriveClusterId } from './options.js'
 import type { StoreServerOptions } from './options.js'
-import { openState } from './state-files.js'
-import type { OpenState } from './state-files.js'
+import { reusableMetrics } from './reusable-metrics.js'
 
 export interface StoreServer {
   readonly clusterId: number
@@ -27,9 +28,6 @@ export interface StoreServer {
   /** What the simulator looks at after every step. */
   inspect(): { readonly raft: RaftNode; readonly core: StoreCore }
 }
-
-/** Before a start is tried again that found no room on the disk. */
-const roomRetryMs = 1_000
 
 export type StoreServerReady = (error: Error | null, server?: StoreServer) => void
 
@@ -51,12 +49,16 @@ export function startStoreServer(options: StoreServerOptions, ready: StoreServer
     const patience = new Patience(options)
     const start = () => {
       settleIdentity(options, (identityError, clusterId) => {
-        if (identityError === null && clusterId !== undefined)
-          startState(options, clusterId, patience, ready)
-        else {
-          const refused = identityError ?? new StoreServerError('the member has no identity')
-          if (!patience.waits(refused, start)) ready(refused)
+        if (identityError === null && clusterId !== undefined) {
+          const server = new MemberServer(options, clusterId)
+          server.start(startError => {
+            if (startError === null) ready(null, server)
+            else ready(startError)
+          })
+          return
         }
+        const refused = identityError ?? new StoreServerError('the member has no identity')
+        if (!patience.waits(refused, start)) ready(refused)
       })
     }
     start()
@@ -94,198 +96,76 @@ function settleIdentity(
   })
 }
 
-/**
- * A start that lacks room is not given up but waited out: a supervisor would only try again, and
- * from the log it is easier seen what is missing.
- */
-class Patience {
+class MemberServer implements StoreServer {
+  readonly clusterId: number
+  readonly #process: StoreServerOptions
+  /** The same, with what concerns a life only. */
   readonly #options: StoreServerOptions
-  #told = false
+  /** The one that serves, or the one before while the next begins. */
+  #life: MemberLife | null = null
+  #clientAddress = ''
+  #peerAddress = ''
+  #ending = false
+  #repairing = false
+  /** What waits until the next life has begun. */
+  #waiting: (() => void)[] = []
 
-  constructor(options: StoreServerOptions) {
-    this.#options = options
-  }
-
-  /** True when `again` will be called; false when the error is another one. */
-  waits(error: Error, again: () => void): boolean {
-    const full =
-      error instanceof RaftsmanError &&
-      (error.code === 'backend-full' || error.code === 'disk-full')
-    if (!full) return false
-    const { logger, clock, dataDirectory } = this.#options
-    if (!this.#told) {
-      const fields = { dataDirectory, reason: error.message }
-      logger.error(fields, 'the disk is full; the member starts as soon as there is room')
+  constructor(options: StoreServerOptions, clusterId: number) {
+    this.clusterId = clusterId
+    this.#process = options
+    this.#options = {
+      ...options,
+      metrics: reusableMetrics(options.metrics),
+      onFatal: error => this.#failed(error),
+      onStateWrong: reason => this.#repair(reason, 'running'),
     }
-    this.#told = true
-    clock.setTimer(roomRetryMs, again)
-    return true
   }
-}
 
-function startState(
-  options: StoreServerOptions,
-  clusterId: number,
-  patience: Patience,
-  ready: StoreServerReady,
-): void {
-  const { disk, dataDirectory } = options
-  const { electionMs } = timing(options)
-  const start = () => {
-    openState(
-      {
-        path: `${dataDirectory}/state.db`,
-        core: {
-          clusterId,
-          memberId: options.id,
-          leaseTtlSecondsMin: Math.ceil((1.5 * electionMs) / 1000),
-          ...options.tuning?.core,
-        },
-        ...(options.makeState === undefined ? {} : { makeState: options.makeState }),
-        disk,
-        logger: options.logger,
-      },
-      (stateError, state) => {
-        if (stateError !== null || state === undefined) {
-          const error = stateError ?? new StoreServerError('no state was opened')
-          if (!patience.waits(error, start)) ready(error)
-          return
-        }
-        startRaft(options, clusterId, state, patience, ready)
-      },
-    )
+  get clientAddress(): string {
+    return this.#clientAddress
   }
-  start()
-}
 
-function timing(options: StoreServerOptions) {
-  const tickMs = options.tickMs ?? 100
-  const electionTicks = options.electionTicks ?? 10
-  const electionMs = tickMs * electionTicks
-  const requestTimeoutMs = options.requestTimeoutMs ?? 5_000 + 2 * electionMs
-  return { tickMs, electionTicks, electionMs, requestTimeoutMs }
-}
+  get peerAddress(): string {
+    return this.#peerAddress
+  }
 
-function startRaft(
-  options: StoreServerOptions,
-  clusterId: number,
-  state: OpenState,
-  patience: Patience,
-  ready: StoreServerReady,
-): void {
-  const { core, backend } = state
-  const { tickMs, electionTicks, requestTimeoutMs } = timing(options)
-  const { clock, random, disk, network, processes, logger, metrics } = options
-  RaftNode.start(
-    {
-      id: nodeId(options.id),
-      name: options.name,
-      clusterId,
-      peers: options.members.map(member => ({
-        id: nodeId(member.id),
-        name: member.name,
-        address: member.peerAddress,
-      })),
-      join: options.join === true,
-      wasRemoved: id => id <= core.members.lastId && core.members.get(id) === undefined,
-      listen: options.listenPeer,
-      tls: options.peerTls,
-      directory: `${options.dataDirectory}/log`,
-      tickMs,
-      electionTicks,
-      stateMachine: core,
-      speaks: spokenBy(options),
-      clock,
-      random,
-      disk,
-      network,
-      processes,
-      logger,
-      metrics,
-      entriesKept: options.entriesKept ?? 5_000,
-      ...(options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes }),
-      ...(options.tuning?.raft === undefined ? {} : { limits: options.tuning.raft }),
-      onFatal: options.onFatal,
-    },
-    (error, raft) => {
-      if (error !== null || raft === undefined) {
-        const failure = error ?? new StoreServerError('the Raft node gave no answer')
-        const again = () => startRaft(options, clusterId, state, patience, ready)
-        if (patience.waits(failure, again)) return
-        closeState(options, state)
-        ready(failure)
+  start(ready: (error: Error | null) => void): void {
+    startLife(this.#options, this.clusterId, 'kept', (error, life) => {
+      if (error !== null || life === undefined) {
+        ready(error ?? new StoreServerError('the member did not start'))
         return
       }
-      const port = new ClientPort({
-        options,
-        clusterId,
-        requestTimeoutMs,
-        raft,
-        reconfiguration: raft,
-        machine: core,
-      })
-      port.start(portError => {
-        if (portError === null) {
-          ready(null, serverOf({ options, raft, core, backend, port, clusterId }))
-          return
-        }
-        raft.stop(() => {
-          closeState(options, state)
-          ready(
-            new StoreServerError(
-              `${options.listenClient} cannot be listened on: ${portError.message}`,
-              portError,
-            ),
-          )
-        })
-      })
-    },
-  )
-}
-
-/** What cannot be written now is in the log, and is applied again at the next start. */
-function closeState({ logger }: StoreServerOptions, { core, backend }: OpenState): void {
-  try {
-    core.close()
-  } catch (error) {
-    if (!(error instanceof RaftsmanError)) throw error
-    logger.warn({ reason: error.message }, 'state not written at the end; the log has it')
-    backend.close()
+      this.#life = life
+      this.#clientAddress = life.port.address
+      this.#peerAddress = life.raft.status().address
+      ready(null)
+    })
   }
-}
 
-interface Parts {
-  readonly options: StoreServerOptions
-  readonly backend: Backend
-  readonly raft: RaftNode
-  readonly core: StoreCore
-  readonly port: ClientPort
-  readonly clusterId: number
-}
+  status(): MemberStatus {
+    return this.#present.port.service.status()
+  }
 
-function serverOf({ options, raft, core, backend, port, clusterId }: Parts): StoreServer {
-  const peerAddress = raft.status().address
-  let stopped = false
-  return {
-    clusterId,
-    clientAddress: port.address,
-    peerAddress,
-    status: () => port.service.status(),
-    inspect: () => ({ raft, core }),
-    stop(done) {
-      assert(!stopped, 'a member is stopped once')
-      stopped = true
+  inspect(): { readonly raft: RaftNode; readonly core: StoreCore } {
+    return this.#present
+  }
+
+  stop(done: () => void): void {
+    this.#end(() => {
+      const { raft, port, core, backend } = this.#present
       port.drain()
       raft.stop(() => {
         port.stop(() => {
-          closeState(options, { core, backend })
+          closeState(this.#options, { core, backend })
           done()
         })
       })
-    },
-    halt(done) {
-      assert(!stopped, 'a member is stopped once')
-      stopped = true
+    })
+  }
+
+  halt(done: () => void): void {
+    this.#end(() => {
+      const { raft, port, backend } = this.#present
       port.halt()
       raft.halt(() => {
         port.stop(() => {
@@ -293,6 +173,62 @@ function serverOf({ options, raft, core, backend, port, clusterId }: Parts): Sto
           done()
         })
       })
-    },
+    })
+  }
+
+  get #present(): MemberLife {
+    assert(this.#life !== null, 'a member that was started lives')
+    return this.#life
+  }
+
+  #end(act: () => void): void {
+    assert(!this.#ending, 'a member is stopped once')
+    this.#ending = true
+    if (this.#repairing) this.#waiting.push(act)
+    else act()
+  }
+
+  /** A state that cannot be read where an entry needs it is as good as none. */
+  #failed(error: Error): void {
+    const damaged = error instanceof BackendError && error.code === 'backend-corrupt'
+    if (damaged && this.#hasPeers) this.#repair(error.message, 'ended')
+    else this.#process.onFatal(error)
+  }
+
+  get #hasPeers(): boolean {
+    return this.#life !== null && this.#life.raft.status().confState.voters.length > 1
+  }
+
+  #repair(reason: string, node: 'running' | 'ended'): void {
+    if (this.#ending || this.#repairing) return
+    this.#repairing = true
+    const { raft, port, backend } = this.#present
+    this.#options.logger.error(
+      { reason },
+      'the state of this member is wrong; it is brought back from the log and the other members',
+    )
+    port.drain()
+    const closed = (): void => {
+      port.stop(() => {
+        // Nothing more is written: it would be more of the wrong.
+        backend.close()
+        this.#liveAgain()
+      })
+    }
+    if (node === 'running') raft.stop(closed)
+    else raft.halt(closed)
+  }
+
+  #liveAgain(): void {
+    const addresses = { listenClient: this.#clientAddress, listenPeer: this.#peerAddress }
+    startLife({ ...this.#options, ...addresses }, this.clusterId, 'wrong', (error, life) => {
+      this.#repairing = false
+      if (error !== null || life === undefined) {
+        this.#process.onFatal(error ?? new StoreServerError('the member did not start'))
+        return
+      }
+      this.#life = life
+      for (const act of this.#waiting.splice(0)) act()
+    })
   }
 }

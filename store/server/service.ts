@@ -15,12 +15,12 @@ import { checkCommand, checkRange, checkTxn } from '../core/validate.js'
 import type { Answer, Request, Welcome } from '../protocol.js'
 import { protocolLimits, protocolVersion } from '../protocol.js'
 import { StoreError } from '../core/errors.js'
-import { HashDesk } from './hash-desk.js'
 import { AuthDesk } from './auth/auth-desk.js'
 import { Guard } from './auth/guard.js'
 import type { Check } from './auth/guard.js'
 import { needOf } from './auth/needs.js'
 import { Passwords, passwordCostDefault } from './auth/passwords.js'
+import { HashDesk } from './hash-desk.js'
 import { LeaderLink } from './leader-link.js'
 import type { Forwarded } from './leader-link.js'
 import { LeaseDesk } from './lease-desk.js'
@@ -30,13 +30,24 @@ import { MemberDesk } from './member-desk.js'
 import { Members } from './members.js'
 import type { StoreServerOptions } from './options.js'
 import { selfOf, spokenBy } from './options.js'
+import { QuotaDesk } from './quota-desk.js'
 import { ReadBatcher } from './read-batcher.js'
 import type { Requester } from './requester.js'
+import { StateComparison } from './state-comparison.js'
 import { UnreadBudget } from './unread-budget.js'
 import { UpkeepDesk } from './upkeep-desk.js'
 import { VersionDesk } from './version-desk.js'
 import { feedSnapshot } from './snapshot-feed.js'
 import { WriteBatcher, diskFull, tooManyRequests } from './write-batcher.js'
+
+/** What does not rest on what is stored. */
+const servedWhenWrong: ReadonlySet<Request['kind']> = new Set([
+  'status',
+  'memberList',
+  'moveLeader',
+  'alarm',
+  'clusterVersion',
+])
 
 const tokenTtlMsDefault = 300_000
 
@@ -66,6 +77,8 @@ export class StoreService {
   readonly unread = new UnreadBudget()
   readonly ranges: LongRanges
   readonly versions: VersionDesk
+  readonly comparison: StateComparison
+  readonly quota: QuotaDesk
   stopping = false
   readonly #parts: ServiceParts
   readonly #upkeep: UpkeepDesk
@@ -98,6 +111,16 @@ export class StoreService {
       machine,
       afterQuorum: (requester, id, act) => this.#afterQuorum(requester, id, act),
       write: (requester, id, command) => this.#write(requester, id, command),
+    })
+    this.quota = new QuotaDesk(machine, this.writes, options.quotaBackendBytes)
+    this.comparison = new StateComparison({
+      id: options.id,
+      raft,
+      machine,
+      writes: this.writes,
+      clock: options.clock,
+      markMs: options.tuning?.hashMarkMs,
+      onStateWrong: reason => options.onStateWrong?.(reason),
     })
     this.ranges = new LongRanges({ machine, clock: options.clock, unread: this.unread })
     this.leases = new LeaseDesk({
@@ -151,8 +174,14 @@ export class StoreService {
    */
   get leaderToTell(): number {
     const { raft, machine, maintenance } = this.#parts
-    if (this.stopping || machine.saturated || maintenance.full) return 0
+    if (this.stopping || machine.saturated || maintenance.full || this.#isWrong) return 0
     return raft.status().diskFull ? 0 : this.#softState.leader
+  }
+
+  /** A majority has found another state than this member has. */
+  get #isWrong(): boolean {
+    const { machine, options } = this.#parts
+    return machine.alarms.contained.has(options.id)
   }
 
   leaderChanged(softState: SoftState): void {
@@ -187,6 +216,7 @@ export class StoreService {
   /** Answers the requester, once. What it throws is the answer too. */
   handle(requester: Requester, request: Request): void {
     if (this.stopping) throw stopping()
+    if (this.#isWrong && !servedWhenWrong.has(request.kind)) throw new StoreError('member-corrupt')
     const need = needOf(request)
     if (need === null) this.#answer(requester, request)
     else {
@@ -317,6 +347,7 @@ export class StoreService {
     const { raft, machine, maintenance } = this.#parts
     const status = raft.status()
     if (this.stopping) return 'the member is stopping'
+    if (this.#isWrong) return 'the state of this member is wrong and is being brought back'
     if (status.leader === 0) return 'the cluster has no leader'
     if (status.diskFull) return 'the disk of the log has no room'
     if (maintenance.full) return 'the disk of the state has no room'

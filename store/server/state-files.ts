@@ -18,7 +18,9 @@ export interface StateFilesOptions {
   readonly path: string
   readonly core: StoreCoreConfig
   /** In place of a SQLite file. */
-  readonly makeState?: (path: string, config: StoreCoreConfig) => OpenState
+  readonly makeState?: (path: string, config: StoreCoreConfig, wrong: boolean) => OpenState
+  /** What is there is not to be used, though it can be read. */
+  readonly wrong: boolean
   readonly disk: Disk
   readonly logger: Logger
 }
@@ -34,7 +36,11 @@ export function openState(
   options: StateFilesOptions,
   done: (error: Error | null, state?: OpenState) => void,
 ): void {
-  const { path, disk, logger } = options
+  const { path, logger, wrong } = options
+  if (wrong && options.makeState === undefined) {
+    anew(options, done)
+    return
+  }
   const first = attempt(options)
   if (!(first instanceof BackendError)) {
     done(null, first)
@@ -49,6 +55,14 @@ export function openState(
     return
   }
   logger.error({ path, reason: first.message }, 'state is damaged; it is built anew')
+  anew(options, done)
+}
+
+function anew(
+  options: StateFilesOptions,
+  done: (error: Error | null, state?: OpenState) => void,
+): void {
+  const { path, disk } = options
   setAside(disk, path, 0, error => {
     if (error !== null) {
       done(new StoreServerError(`the damaged state in ${path} cannot be moved away`, error))
@@ -62,10 +76,10 @@ export function openState(
   })
 }
 
-function attempt({ path, core, makeState }: StateFilesOptions): OpenState | BackendError {
+function attempt({ path, core, makeState, wrong }: StateFilesOptions): OpenState | BackendError {
   let backend: SqliteBackend | null = null
   try {
-    if (makeState !== undefined) return makeState(path, core)
+    if (makeState !== undefined) return makeState(path, core, wrong)
     backend = new SqliteBackend({ path })
     return { core: new StoreCore(backend, core), backend }
   } catch (error) {

@@ -45,15 +45,20 @@ export class VersionDesk {
 
   /**
    * Before `command` is put into an entry. A new cluster need not wait for the leader's next look: what raises
-   * the version goes ahead of the first command that needs it. Throws `version-too-low`.
+   * the version goes ahead of the first command that needs it. Answers the form in which the command
+   * may stand in the log. Throws `version-too-low`.
    */
-  admit(command: Command): void {
-    const needed = commandVersion(command)
+  admit(command: Command): Command {
     const { clusterVersion } = this.#options.machine
-    if (needed <= clusterVersion.version) return
+    const needed = commandVersion(command)
+    if (needed <= clusterVersion.version) return command
+    const { by: _, ...anonymous } = command
+    // Where authors are not known yet, there are no users either.
+    if (commandVersion(anonymous) <= clusterVersion.version) return anonymous
     const change = this.#due()
     if (change?.kind !== 'raise' || change.version < needed) throw new StoreError('version-too-low')
     this.#propose(change)
+    return command
   }
 
   #due(): ClusterChange | null {

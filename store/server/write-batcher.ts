@@ -31,14 +31,14 @@ interface Pending {
 export class WriteBatcher {
   readonly #raft: Raft
   readonly #clock: Clock
-  readonly #admit: (command: Command) => void
+  readonly #admit: (command: Command) => Command
   #turn: Pending[] = []
   #scheduled = false
   #commands = 0
   #bytes = 0
 
-  /** `admit` throws for what may not stand in the log yet. */
-  constructor(raft: Raft, clock: Clock, admit: (command: Command) => void) {
+  /** `admit` answers the form in which a command may stand in the log, and throws where it may not yet. */
+  constructor(raft: Raft, clock: Clock, admit: (command: Command) => Command) {
     this.#raft = raft
     this.#clock = clock
     this.#admit = admit
@@ -63,10 +63,10 @@ export class WriteBatcher {
     if (this.#commands >= pendingCommandsMax || this.#bytes + bytes > pendingBytesMax) {
       throw tooManyRequests()
     }
-    this.#admit(command)
+    const admitted = this.#admit(command)
     this.#commands += 1
     this.#bytes += bytes
-    this.#turn.push({ command, bytes, origin, token })
+    this.#turn.push({ command: admitted, bytes, origin, token })
     if (this.#scheduled) return
     this.#scheduled = true
     this.#clock.defer(() => this.#cut())
@@ -154,6 +154,8 @@ function unsignedBytes(command: Command): number {
     case 'alarm':
     case 'quota':
       return 32
+    case 'hash':
+      return 160
     case 'leaseCheckpoint':
       return 32 + command.checkpoints.length * 18
     case 'member':

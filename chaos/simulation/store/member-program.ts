@@ -79,7 +79,10 @@ export class MemberProgram implements Program {
         entriesKept: swarm.entriesKept,
         segmentBytes: swarm.segmentBytes,
         version: 'simulated',
-        makeState: (_path, config) => this.makeState(config),
+        makeState: (_path, config, wrong) => {
+          if (wrong) this.file.discard()
+          return this.makeState(config)
+        },
         tuning: {
           raft: raftLimits(swarm),
           core: store.core,

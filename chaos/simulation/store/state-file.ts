@@ -27,6 +27,11 @@ export class StateFile {
     return this.backend
   }
 
+  /** What is in it is not to be used any more. */
+  discard(): void {
+    this.backend = new MemoryBackend({ tracksPowerCuts: true, faults: this.faults })
+  }
+
   /** True when something was lost. */
   powerCut(): boolean {
     const { volatileCommits } = this.backend
