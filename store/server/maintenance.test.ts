@@ -52,12 +52,18 @@ class Hand {
 function setUp() {
   const hand = new Hand()
   const backend = new MemoryBackend()
-  const disk = { full: false, commits: 0 }
+  const disk = { full: false, commits: 0, checkpoints: 0 }
   const commit = backend.commit.bind(backend)
   backend.commit = batch => {
     disk.commits += 1
     if (disk.full) throw new BackendError('backend-full', 'no room, for a test')
     commit(batch)
+  }
+  const checkpoint = backend.checkpoint.bind(backend)
+  backend.checkpoint = () => {
+    disk.checkpoints += 1
+    if (disk.full) throw new BackendError('backend-full', 'no room, for a test')
+    checkpoint()
   }
   const core = new StoreCore(backend, { clusterId: 1, memberId: 1 })
   const maintenance = new Maintenance({
@@ -67,8 +73,8 @@ function setUp() {
     autoCompaction: { mode: 'off' },
   })
   maintenance.start(() => {})
-  const put = () => {
-    const request = { key: Buffer.from('k'), value: Buffer.from('v') }
+  const put = (value: Uint8Array = Buffer.from('v')) => {
+    const request = { key: Buffer.from('k'), value }
     const index = logIndex(core.appliedIndex + 1)
     const data = encodeCommands([{ kind: 'put', request }])
     const envelope = { term: term(1), kind: 'normal', origin: nodeId(1), sequence: 1 } as const
@@ -84,6 +90,27 @@ test('state is written within a fifth of a second, also after a long rest', () =
   put()
   hand.pass(200)
   expect(core.pendingRows).toBe(0)
+})
+
+test('what is written under load is made durable in portions, not all of two seconds at once', () => {
+  const { hand, maintenance, disk, put } = setUp()
+  const value = Buffer.alloc(1_000_000)
+  for (let turn = 0; turn < 60; turn += 1) {
+    put(value)
+    hand.pass(25)
+  }
+  expect(hand.nowMs).toBeLessThan(2_000)
+  expect(disk.checkpoints).toBeGreaterThanOrEqual(3)
+  // Where there is no room it is not tried behind every write.
+  disk.full = true
+  hand.pass(2_000)
+  const { checkpoints } = disk
+  for (let turn = 0; turn < 60; turn += 1) {
+    put(value)
+    hand.pass(25)
+  }
+  expect(disk.checkpoints).toBeLessThanOrEqual(checkpoints + 2)
+  maintenance.stop()
 })
 
 test('a full disk is tried once a second, told, and nothing of what waits is lost', () => {

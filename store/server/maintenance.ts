@@ -114,6 +114,9 @@ export class Maintenance {
     if (sinceMs < (failed ? flushRetryMs : flushMs) && (failed || !machine.needsFlush)) return
     this.#flushedMs = nowMs
     this.#flush()
+    // A checkpoint keeps everything waiting for as long as it is large: better several small ones.
+    const durableFailed = (this.#failures.get('made durable') ?? null) !== null
+    if (machine.needsCheckpoint && !durableFailed) this.#checkpoint()
     this.#slice()
   }
 
