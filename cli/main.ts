@@ -60,6 +60,13 @@ const subcommands: ReadonlyMap<string, Subcommand> = new Map([
     },
   ],
   [
+    'snapshot',
+    {
+      summary: 'snapshots of the store: save, status, restore',
+      load: () => import('./snapshot.js'),
+    },
+  ],
+  [
     'lease',
     {
       summary: 'leases of the store: grant, revoke, timetolive, list, keep-alive',

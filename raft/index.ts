@@ -1,5 +1,7 @@
 // The public door of raft/: what the rooms above may use.
 
+export { foundedAt, foundLog } from './founding.js'
+export type { FoundingOptions } from './founding.js'
 export { RaftNode } from './node.js'
 export type {
   MembershipDone,

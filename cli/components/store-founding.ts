@@ -28,7 +28,7 @@ export interface FoundingFlags {
 }
 
 /** "master-1=127.0.0.1:12380/127.0.0.1:12379,…": ids are places in the list, from 1. */
-function parseMembers(text: string): readonly StoreMember[] {
+export function parseMembers(text: string): readonly StoreMember[] {
   return text.split(',').map((part, position) => {
     const match = /^([^=/]+)=([^=/]+:\d+)\/([^=/]+:\d+)$/.exec(part.trim())
     const [, name, peerAddress, clientAddress] = match ?? []

@@ -203,7 +203,7 @@ export class SnapshotReader {
     }
     let at = 0
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    while (bytes.length - at >= headerBytes) {
+    while (!this.#ended && bytes.length - at >= headerBytes) {
       const length = view.getUint32(at)
       if (length > frameBytesMax) corrupt('a frame is too large')
       if (bytes.length - at - headerBytes < length) break
@@ -212,7 +212,9 @@ export class SnapshotReader {
       this.#frame(body)
       at += headerBytes + length
     }
-    this.#buffered = bytes.slice(at)
+    // A stream in a file is padded with zeros.
+    if (this.#ended && bytes.subarray(at).some(byte => byte !== 0)) corrupt('frames follow the end')
+    this.#buffered = this.#ended ? new Uint8Array(0) : bytes.slice(at)
   }
 
   /** The meta data, once everything has come and been checked. */
