@@ -10,7 +10,7 @@ const suitesThatNeed: Readonly<Record<string, readonly string[]>> = {
     'store/etcd/{auth,etcdctl*,transcripts,trio}.real.test.ts',
     'store/client/etcd-failover.real.test.ts',
     'orchestrator/apiserver/storage-conformance.real.test.ts',
-    'cli/apiserver-on-etcd.real.test.ts',
+    'cli/{apiserver-on-etcd,store-life}.real.test.ts',
   ],
 }
 const missing = (process.env['RAFTSMAN_MISSING'] ?? '').split(',')
