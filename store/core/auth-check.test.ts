@@ -373,9 +373,10 @@ describe('merged permissions', () => {
     expect(covers([], 'a')).toBe(false)
   })
 
-  it('tell nothing about the key a range that is turned around begins with', () => {
-    expect(covers([['m', 'n']], 'm', 'c')).toBe(false)
-    expect(covers([['a', 'z']], 'm', 'c')).toBe(true)
+  it('cover a range that is turned around where they cover the key it begins with', () => {
+    expect(covers([['m', 'n']], 'm', 'c')).toBe(true)
+    expect(covers([['m', 'n']], 'a', 'a')).toBe(false)
+    expect(covers([['c', 'd']], 'm', 'c')).toBe(false)
   })
 })
 

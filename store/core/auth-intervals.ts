@@ -19,9 +19,9 @@ export class KeyIntervals {
 
   /** True when every key of the range is permitted. */
   covers({ start, end }: Bounds): boolean {
-    // A range that is turned around holds no key. It passes where it would the right way round,
-    // so that asking for it tells nobody where a permission ends.
-    if (end !== null && end <= start) return this.#covers(end, `${start}\0`)
+    // A range that is turned around holds no key. As in etcd, it passes where the key it begins with
+    // does.
+    if (end !== null && end <= start) return this.#covers(start, `${start}\0`)
     return this.#covers(start, end)
   }
 

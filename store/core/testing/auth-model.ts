@@ -20,8 +20,8 @@ export function keysIn({ key, end }: Ranged): readonly string[] {
   const from = text(key)
   if (end === undefined || end.length === 0) return [from]
   const to = text(end)
-  // One that is turned around is as good as the same the right way round, both ends included.
-  if (to <= from && to !== '\0') return world.filter(one => one >= to && one <= from)
+  // One that is turned around is as good as the key it begins with.
+  if (to <= from && to !== '\0') return [from]
   return world.filter(one => one >= from && (to === '\0' || one < to))
 }
 
