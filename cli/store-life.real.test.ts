@@ -181,10 +181,8 @@ describe('a store', () => {
     await plan('n1', 'n2', 'n3')
     const list = listOf('n1', 'n2', 'n3')
     for (const name of ['n1', 'n2', 'n3']) {
-      await ok(
-        ...['snapshot', 'restore', theirs, '--data-dir', dataDir(name), '--name', name],
-        ...['--initial-cluster', list, '--bump-revision', '1000', '--mark-compacted'],
-      )
+      const flags = [`--data-dir=${dataDir(name)}`, `--name=${name}`, `--initial-cluster=${list}`]
+      await ok('snapshot', 'restore', theirs, ...flags, '--bump-revision=1000', '--mark-compacted')
       start(name)
     }
     await until(async () => (await raftsman('kv', 'put', 'b', '2', ...at('n2'))).code === 0)
