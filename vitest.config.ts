@@ -11,6 +11,7 @@ const suitesThatNeed: Readonly<Record<string, readonly string[]>> = {
     'store/client/etcd-failover.real.test.ts',
     'orchestrator/apiserver/storage-conformance.real.test.ts',
     'cli/{apiserver-on-etcd,store-life}.real.test.ts',
+    'chaos/differential/differential.real.test.ts',
   ],
 }
 const missing = (process.env['RAFTSMAN_MISSING'] ?? '').split(',')

@@ -8,7 +8,8 @@
 
 import type { RaftsmanError } from '../../platform/errors.js'
 import type { RpcCall, RpcReceiver } from '../../platform/rpc.js'
-import { CompactedError } from '../core/errors.js'
+import { CompactedError, StoreError } from '../core/errors.js'
+import { boundsOf, isEmpty } from '../core/key-range.js'
 import type {
   KeyRange,
   ResponseHeader,
@@ -150,7 +151,11 @@ export class WatchStream implements RpcReceiver, WatchOutput {
     if (!Number.isSafeInteger(watchId)) {
       this.#refuse(watchId, 'raftsman: watch ids are integers below 2^53')
     } else if (watchId !== 0 && this.#pump.has(watchId)) {
-      this.#refuse(watchId, 'mvcc: duplicate watch ID provided on the WatchStream')
+      // An empty range is the first thing that etcd sees.
+      const reason = isEmpty(boundsOf(watchOf(request)))
+        ? new StoreError('empty-watch-range').message
+        : 'mvcc: duplicate watch ID provided on the WatchStream'
+      this.#refuse(watchId, reason)
     } else {
       this.#pump.create({
         watch: watchId === 0 ? this.#freeId() : watchId,
