@@ -171,7 +171,7 @@ describe('a store', () => {
     expect(await ok('snapshot', 'save', ours, ...at('m1'))).toBe(`Snapshot saved at ${ours}\n`)
     expect((await run('etcdctl', [...at('m1'), 'snapshot', 'save', theirs])).code).toBe(0)
     const status = await ok('snapshot', 'status', ours)
-    expect(status).toMatch(/^[0-9a-f]+, \d+, 1, \d+ B\n$/)
+    expect(status).toMatch(/^[0-9a-f]+, \d+, 1, [0-9.]+ k?B\n$/)
     expect(await ok('snapshot', 'status', theirs)).toBe(status)
     const bytes = readFileSync(ours)
     bytes[100] = (bytes[100] ?? 0) ^ 1
