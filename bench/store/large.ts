@@ -9,6 +9,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+import { must } from '../../platform/errors.js'
 import { freePort } from '../../platform/testing/free-port.js'
 import { pagesOf } from '../../store/client/pages.js'
 import type { StoreClient, StoreMember } from '../../store/index.js'
@@ -53,6 +54,10 @@ class Member {
     return started
   }
 
+  get alive(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
   #sample(): number {
     let kib = 0
     try {
@@ -73,11 +78,15 @@ class Member {
     return { residentMib: Math.round(now / 1024), residentMostMib: Math.round(most / 1024) }
   }
 
-  async stop(): Promise<void> {
+  /** Answers for how long its event loop was busy at a time. */
+  async stop(): Promise<unknown> {
     clearInterval(this.#sampler)
     const exit = once(this.#child, 'exit')
+    const last = once(must(this.#child.stdout, 'a pipe'), 'data')
     this.#child.stdin?.end()
+    const said: unknown[] = await last
     await exit
+    return JSON.parse(String(said[0] ?? 'null')) as unknown
   }
 }
 
@@ -92,19 +101,24 @@ function diskMib(folder: string): number {
 const keyOf = (number: number) =>
   Buffer.from(`/registry/pods/namespace-${number % 1_000}/pod-${number.toString(36)}-abcdef`)
 
-/** Puts keys from `from` on, until `to` or the end of the time; answers behind which it got. */
+/** Puts keys from `from` on, until `to` or the end of the time; answers how far it got. */
 async function write(store: StoreClient, from: number, to: number, untilMs: number) {
   const value = Buffer.alloc(valueBytes, 'v')
   let next = from
+  let failures = 0
   const slot = async () => {
     while (next < to && performance.now() < untilMs) {
       const number = next
       next += 1
-      await store.put({ key: keyOf(number), value })
+      try {
+        await store.put({ key: keyOf(number), value })
+      } catch {
+        failures += 1
+      }
     }
   }
   await Promise.all(Array.from({ length: inFlight }, slot))
-  return next
+  return { reached: next, failures }
 }
 
 /** What small puts take while `work` goes on. */
@@ -159,15 +173,24 @@ let store = connect()
 try {
   const wanted = Math.floor((gibibytes * 1024 * mebibyte) / (valueBytes + 45))
   let startMs = performance.now()
-  const keys = await write(store, 0, wanted, startMs + fillSeconds * 1_000)
+  const filled = await write(store, 0, wanted, startMs + fillSeconds * 1_000)
+  const keys = filled.reached
   const fillTook = seconds(startMs)
   const putsPerSecond = Math.round(keys / fillTook)
   const size = { diskMib: diskMib(directory), ...running.residentMib() }
-  say('fill', { keys, wanted, valueBytes, seconds: fillTook, putsPerSecond, ...size })
+  say('fill', {
+    keys,
+    failures: filled.failures,
+    wanted,
+    valueBytes,
+    seconds: fillTook,
+    putsPerSecond,
+    ...size,
+  })
 
   store.close()
   startMs = performance.now()
-  await running.stop()
+  const busyFilling = await running.stop()
   const stopSeconds = seconds(startMs)
   startMs = performance.now()
   running = await Member.start(member)
@@ -175,7 +198,13 @@ try {
   store = connect()
   await store.put({ key: Buffer.from('probe'), value: Buffer.from('x') })
   const firstPutSeconds = seconds(startMs)
-  say('restart', { stopSeconds, readySeconds, firstPutSeconds, ...running.residentMib() })
+  say('restart', {
+    busyFilling,
+    stopSeconds,
+    readySeconds,
+    firstPutSeconds,
+    ...running.residentMib(),
+  })
 
   startMs = performance.now()
   const { count } = await store.range({ ...everyKey, countOnly: true })
@@ -188,7 +217,7 @@ try {
   const overwriteUntilMs = performance.now() + (fillSeconds / 5) * 1_000
   const overwritten = await write(store, 0, again, overwriteUntilMs)
   const { header } = await store.put({ key: Buffer.from('probe'), value: Buffer.from('x') })
-  say('overwrite', { keys: overwritten, ...running.residentMib() })
+  say('overwrite', { ...overwritten, ...running.residentMib() })
 
   const compaction = { revision: header.revision, physical: true }
   const { result: _result, ...compacting } = await besidePuts(store, () =>
@@ -197,8 +226,9 @@ try {
   const after = await store.status()
   const sizes = { dbMib: Math.round(after.dbSizeBytes / mebibyte), diskMib: diskMib(directory) }
   say('compact', { ...compacting, ...sizes, ...running.residentMib() })
+  say('stop', { busySinceRestart: await running.stop() })
 } finally {
   store.close()
-  await running.stop()
+  if (running.alive) await running.stop()
   rmSync(directory, { recursive: true, force: true })
 }

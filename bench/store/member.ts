@@ -1,5 +1,8 @@
 // One store member in a process of its own, for load generators: takes its place in the cluster as
-// JSON, says "ready" on standard output, and ends when its standard input does.
+// JSON, says "ready" on standard output, and ends when its standard input does, with the longest times
+// for which its event loop was busy.
+
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 
 import { quietPlatform } from '../../platform/testing/quiet-platform.js'
 import { startStoreServer, type StoreMember } from '../../store/index.js'
@@ -35,8 +38,14 @@ startStoreServer(
   },
   (error, server) => {
     if (error !== null || server === undefined) fail(error ?? new Error('no server'))
+    const busy = monitorEventLoopDelay({ resolution: 5 })
+    busy.enable()
     process.stdout.write('ready\n')
-    process.stdin.on('end', () => server.stop(() => process.exit(0)))
+    process.stdin.on('end', () => {
+      const [p99Ms, mostMs] = [busy.percentile(99), busy.max].map(ns => Math.round(ns / 1e6))
+      process.stdout.write(`${JSON.stringify({ p99Ms, mostMs })}\n`)
+      server.stop(() => process.exit(0))
+    })
     process.stdin.resume()
   },
 )

@@ -264,6 +264,22 @@ describe('a watch', () => {
     expect(seen.end?.compactRevision).toBe(4)
   })
 
+  it('of several ranges tells what is in any of them, in order, and goes on after a restart', async () => {
+    const moreRanges = [{ key: utf8('m') }, { key: utf8('b'), end: utf8('d') }]
+    const seen = new Seen(connect(), { key: utf8('a'), end: utf8('c'), moreRanges })
+    await seen.until(() => seen.created.length === 1)
+    const store = connect()
+    for (const key of ['m', 'x', 'b', 'c', 'd', 'a']) await store.put(put(key, '1'))
+    await seen.until(() => seen.events.length === 4)
+    const { address, core } = member
+    await member.stop()
+    member = await startLoneMember({ listenClient: address }, core)
+    const next = connect()
+    for (const key of ['x', 'c', 'm']) await next.put(put(key, '2'))
+    await seen.until(() => seen.events.length === 6)
+    expect(seen.values).toEqual(['m=1', 'b=1', 'c=1', 'a=1', 'c=2', 'm=2'])
+  })
+
   it('says nothing more after it was cancelled', async () => {
     const store = connect()
     const seen = new Seen(store, everyKey)
