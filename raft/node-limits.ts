@@ -2,10 +2,12 @@
 
 import { cachedBytesUsual } from './recovery.js'
 
-/** One larger is refused; clients of the store are held to less. */
-export const proposalBytesMax = 8 * 1024 * 1024
-export const proposalsPendingMax = 50_000
-export const proposalsPendingBytesMax = 128 * 1024 * 1024
+export const limitsOfProposals = {
+  /** One larger is refused; clients of the store are held to less. */
+  bytesMax: 8 * 1024 * 1024,
+  pendingMax: 50_000,
+  pendingBytesMax: 128 * 1024 * 1024,
+}
 /** Committed and not applied here; beyond it nothing new is taken, as in etcd. */
 export const applyLagMax = 5000
 export const readyRoundsMax = 16

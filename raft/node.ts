@@ -49,9 +49,7 @@ import {
   catchUpMsUsual,
   closeMsMax,
   limitsOfCore,
-  proposalBytesMax,
-  proposalsPendingBytesMax,
-  proposalsPendingMax,
+  limitsOfProposals,
   readyRoundsMax,
 } from './node-limits.js'
 import { firstSequence, ProposalBook } from './proposal-book.js'
@@ -112,12 +110,7 @@ export class RaftNode implements Replica, Reconfiguration {
     this.log = log
     const timeoutMs = 5000 + 2 * electionTicks * tickMs
     this.proposals = new ProposalBook(
-      {
-        bytesMax: proposalBytesMax,
-        pendingMax: proposalsPendingMax,
-        pendingBytesMax: proposalsPendingBytesMax,
-        timeoutMs,
-      },
+      { ...limitsOfProposals, timeoutMs },
       firstSequence(clock.wallMs(), highestSequence, random.next()),
     )
     this.reads = new ReadBook(timeoutMs)
