@@ -4,10 +4,11 @@ import { Client, credentials } from '@grpc/grpc-js'
 import type { ServiceError } from '@grpc/grpc-js'
 import { afterEach, describe, expect, it } from 'vitest'
 
+import { must } from '../errors.js'
 import { silentLogger } from '../logger.js'
 import type { Link, Listener, ListenOptions } from '../network.js'
 import { rpcCode } from '../rpc.js'
-import type { RpcMethod, RpcOptions } from '../rpc.js'
+import type { RpcCall, RpcMethod, RpcOptions, RpcReceiver } from '../rpc.js'
 import { nodeNetwork } from './network.js'
 
 const network = nodeNetwork(silentLogger)
@@ -103,5 +104,107 @@ describe('one port without TLS', () => {
       )
     })
     expect(frame).toBe('over a link')
+  })
+})
+
+/** A stream whose server side the test holds in its hand. */
+async function held() {
+  const told: string[] = []
+  let wake = () => {}
+  let call: RpcCall | null = null
+  const tell = (what: string) => {
+    told.push(what)
+    wake()
+  }
+  const receiver: RpcReceiver = {
+    onMessage: message => tell(String(Buffer.from(message))),
+    onHalfClose: () => tell('half-closed'),
+    onDrain: () => tell('drained'),
+    onCancel: () => tell('cancelled'),
+  }
+  const hold: RpcMethod = {
+    requests: 'many',
+    start(started) {
+      call = started
+      tell('started')
+      return receiver
+    },
+  }
+  const address = await listen({ '/test/Hold': hold, '/test/Echo': echo })
+  const client = clientOf(address)
+  const until = async (what: string) => {
+    while (!told.includes(what)) {
+      await new Promise<void>(resolve => {
+        wake = resolve
+      })
+    }
+  }
+  const start = async (deadlineMs?: number) => {
+    const options = deadlineMs === undefined ? {} : { deadline: Date.now() + deadlineMs }
+    const stream = client.makeBidiStreamRequest('/test/Hold', same, same, options)
+    stream.on('error', () => {})
+    await until('started')
+    return { stream, call: must(call, 'a started call') }
+  }
+  return { told, until, start, client }
+}
+
+describe('a call', () => {
+  it('gives no message while it is told to wait, and all of them afterwards', async () => {
+    const { told, until, start, client } = await held()
+    const { stream, call } = await start()
+    call.pauseReading()
+    for (const word of ['one', 'two', 'three']) stream.write(Buffer.from(word))
+    stream.end()
+    // What came before it on the same connection has been read by now.
+    await unary(client, '/test/Echo', Buffer.from(''))
+    expect(told).toEqual(['started'])
+    call.resumeReading()
+    await until('half-closed')
+    expect(told).toEqual(['started', 'one', 'two', 'three', 'half-closed'])
+    call.end(rpcCode.ok, '')
+  })
+
+  it('knows what its client has not read, and says when it has', async () => {
+    const { until, start } = await held()
+    const { stream, call } = await start()
+    stream.pause()
+    for (let at = 0; at < 20; at++) call.send(Buffer.alloc(100_000))
+    expect(call.bufferedBytes).toBe(2_000_000)
+    expect(call.connection.bufferedBytes).toBe(2_000_000)
+    stream.resume()
+    await until('drained')
+    expect([call.bufferedBytes, call.connection.bufferedBytes]).toEqual([0, 0])
+    call.end(rpcCode.ok, '')
+  })
+
+  it('is over when its client gives it up, and what was buffered is given back', async () => {
+    const { until, start } = await held()
+    const { stream, call } = await start()
+    stream.pause()
+    call.send(Buffer.alloc(900_000))
+    stream.cancel()
+    await until('cancelled')
+    expect([call.open, call.connection.bufferedBytes]).toEqual([false, 0])
+    call.send(Buffer.from('nobody hears it'))
+    call.end(rpcCode.ok, '')
+  })
+
+  it('is over at its deadline', async () => {
+    const { until, start } = await held()
+    const { call } = await start(100)
+    await until('cancelled')
+    expect(call.open).toBe(false)
+  })
+
+  it('ends with a sentence in any alphabet', async () => {
+    const { start } = await held()
+    const { stream, call } = await start()
+    const ended = new Promise<ServiceError>(resolve => {
+      stream.on('error', resolve)
+    })
+    call.send(Buffer.from('first'))
+    call.end(rpcCode.aborted, '100 % – genug')
+    expect(await ended).toMatchObject({ code: 10, details: '100 % – genug' })
   })
 })
