@@ -72,7 +72,7 @@ const request = (() => {
 })()
 
 let puts = 0
-let running = true
+const run = { running: true }
 
 /** True when it was answered well. */
 function put(session: ClientHttp2Session): Promise<boolean> {
@@ -95,7 +95,7 @@ function put(session: ClientHttp2Session): Promise<boolean> {
 }
 
 async function slot(session: ClientHttp2Session): Promise<void> {
-  while (running) if (await put(session)) puts += 1
+  while (run.running) if (await put(session)) puts += 1
 }
 
 async function serves(): Promise<boolean> {
@@ -117,7 +117,7 @@ await pause(Number(seconds) * 1_000)
 const done = puts - before.puts
 const cpu = cpuSeconds() - before.cpu
 const elapsed = (performance.now() - before.ms) / 1_000
-running = false
+run.running = false
 await Promise.all(slots)
 for (const session of sessions) session.destroy()
 process.stdout.write(
