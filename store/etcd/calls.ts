@@ -8,10 +8,12 @@ import type { RpcCall, RpcMethod, RpcReceiver } from '../../platform/rpc.js'
 import type { CommandResult } from '../core/command.js'
 import type { KeyValue } from '../core/types.js'
 import type { Answer, Request, RequestKind, WireError } from '../protocol.js'
+import { creditOf } from '../protocol.js'
 import type { Principal, Requester } from '../server/requester.js'
 import { answerOf } from '../server/command-answer.js'
 import { principalOf } from './principal.js'
 import { wireError } from '../server/wire-error.js'
+import type { AnswerBudget } from './answer-budget.js'
 import type { EtcdContext } from './context.js'
 import type { MessageType } from './message-type.js'
 import { statusOf, statusOfFacts } from './status.js'
@@ -88,27 +90,56 @@ export abstract class CallRequester implements Requester {
 }
 
 /** One request, one answer. */
-class UnaryCall<K extends RequestKind> extends CallRequester {
+class UnaryCall<K extends RequestKind> extends CallRequester implements RpcReceiver {
   readonly #encode: (answer: AnswerOf<K>) => Uint8Array
+  readonly #budget: AnswerBudget
   /** Of a long range, until its answer brings the rest. */
   #parts: KeyValue[] | null = null
+  #partBytes = 0
 
   constructor(context: EtcdContext, call: RpcCall, encode: (answer: AnswerOf<K>) => Uint8Array) {
     super(context, call)
     this.#encode = encode
+    this.#budget = context.answers
   }
 
   answer(answer: Answer): void {
-    if (!this.open) return
     const whole = this.#parts === null ? answer : withParts(answer, this.#parts)
-    this.#parts = null
+    this.#letGo()
+    if (!this.open) return
     this.reply(this.#encode(whole as AnswerOf<K>))
     this.call.end(rpcCode.ok, '')
   }
 
-  rangePart(_id: number, kvs: readonly KeyValue[]): void {
+  override failWith(id: number, error: WireError): void {
+    this.#letGo()
+    super.failWith(id, error)
+  }
+
+  rangePart(id: number, kvs: readonly KeyValue[]): void {
+    if (!this.open) return
+    let bytes = 0
+    for (const kv of kvs) bytes += creditOf(kv)
+    try {
+      this.#budget.take(bytes)
+    } catch (error) {
+      // The call ends here; whoever reads the range sees that nobody waits for it any more.
+      this.fail(id, error)
+      return
+    }
+    this.#partBytes += bytes
     this.#parts ??= []
     for (const kv of kvs) this.#parts.push(kv)
+  }
+
+  onCancel(): void {
+    this.#letGo()
+  }
+
+  #letGo(): void {
+    this.#budget.give(this.#partBytes)
+    this.#partBytes = 0
+    this.#parts = null
   }
 }
 
@@ -128,6 +159,7 @@ export function unary<K extends RequestKind, T, E>(
   return single(context, type, (call, message) => {
     const requester = new UnaryCall<K>(context, call, answer => encode(answer, message))
     context.service.handle(requester, toRequest(message))
+    return requester
   })
 }
 

@@ -5,6 +5,7 @@ import type { Replica as Machine } from '../core/replica.js'
 import type { ResponseHeader } from '../core/types.js'
 import type { StoreServerOptions } from '../server/options.js'
 import type { StoreService } from '../server/service.js'
+import type { AnswerBudget } from './answer-budget.js'
 import type { LeaderGuard } from './leader-guard.js'
 
 export interface EtcdContext {
@@ -13,6 +14,7 @@ export interface EtcdContext {
   readonly options: StoreServerOptions
   readonly clock: Clock
   readonly leaderGuard: LeaderGuard
+  readonly answers: AnswerBudget
 }
 
 /**

@@ -3,6 +3,7 @@
 
 import type { RpcMethods } from '../../platform/rpc.js'
 import type { StoreServerOptions } from '../server/options.js'
+import { AnswerBudget } from './answer-budget.js'
 import { authMethods } from './auth.js'
 import { alarmMethods } from './alarm.js'
 import { clusterMethods } from './cluster.js'
@@ -23,14 +24,14 @@ export interface EtcdServices {
   close(): void
 }
 
-export type EtcdParts = Omit<EtcdContext, 'leaderGuard'>
+export type EtcdParts = Omit<EtcdContext, 'leaderGuard' | 'answers'>
 
 export function etcdServices(parts: EtcdParts): EtcdServices {
   const { clock, options, service } = parts
   const electionMs = electionMsOf(options)
   const hasLeader = () => service.softState.leader !== 0
   const leaderGuard = new LeaderGuard({ clock, electionMs, hasLeader })
-  const context: EtcdContext = { ...parts, leaderGuard }
+  const context: EtcdContext = { ...parts, leaderGuard, answers: new AnswerBudget() }
   const watch = new WatchService(context)
   return {
     methods: new Map([
