@@ -172,7 +172,9 @@ describe('a store', () => {
     expect((await run('etcdctl', [...at('m1'), 'snapshot', 'save', theirs])).code).toBe(0)
     const status = await ok('snapshot', 'status', ours)
     expect(status).toMatch(/^[0-9a-f]+, \d+, 1, [0-9.]+ k?B\n$/)
-    expect(await ok('snapshot', 'status', theirs)).toBe(status)
+    // Members write to the log by themselves, so two pictures are alike in what clients wrote.
+    const shown = (told: string) => told.split(', ').slice(1, 3)
+    expect(shown(await ok('snapshot', 'status', theirs))).toEqual(shown(status))
     const bytes = readFileSync(ours)
     bytes[100] = (bytes[100] ?? 0) ^ 1
     writeFileSync(join(directory, 'bad.db'), bytes)
