@@ -10,7 +10,8 @@ import type { Command, CommandResult } from './core/command.js'
 import { CompactedError } from './core/errors.js'
 import { localEntry } from './core/local-entry.js'
 import type { Watcher } from './core/replica.js'
-import { StoreCore, type StoreCoreConfig } from './core/store-core.js'
+import { StoreCore } from './core/store-core.js'
+import type { StoreCoreConfig } from './core/store-core-config.js'
 import type {
   CompactionRequest,
   CompactionResponse,

@@ -160,6 +160,15 @@ export class MemoryBackend implements Backend {
     return this.#durable.meta?.appliedIndex ?? 0
   }
 
+  get fileBytes(): number {
+    return this.sizeBytes
+  }
+
+  reclaim(): boolean {
+    this.#open()
+    return false
+  }
+
   get sizeBytes(): number {
     return this.#state.rows.bytes
   }

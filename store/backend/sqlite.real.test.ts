@@ -3,6 +3,7 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs'
@@ -276,6 +277,42 @@ test('A damaged system record is an error when the store is opened.', () => {
   file.prepare('UPDATE records_1 SET value = ?').run(bytes('<a secreT>'))
   file.close()
   expect(codeOf(() => new StoreCore(open(path), config))).toBe('backend-corrupt')
+})
+
+test('What a compaction has freed is given back a little at a time, and a kill in between loses nothing.', () => {
+  const path = newPath()
+  const backend = open(path)
+  const driver = new Driver(config, backend)
+  for (let i = 0; i < 2_000; i++) driver.put(`key${i % 20}`, `${i}`.repeat(500))
+  driver.core.flush()
+  driver.core.checkpoint()
+  driver.compact(driver.core.revision)
+  while (!driver.core.compactSlice(5));
+  driver.core.flush()
+  const before = { file: backend.fileBytes, used: backend.sizeBytes }
+  expect(before.file).toBeGreaterThan(10 * before.used)
+  const sliceBytes = 80_000
+  let slices = 0
+  let crashed: SqliteBackend | null = null
+  while (driver.core.reclaimSlice(sliceBytes)) {
+    slices++
+    // No slice gives back more than it was told to.
+    expect(before.file - backend.fileBytes).toBeLessThanOrEqual(slices * sliceBytes)
+    driver.put('meanwhile', String(slices))
+    if (slices === 20) crashed = open(survivorOf(path))
+  }
+  expect(slices).toBeGreaterThan(40)
+  expect(backend.fileBytes).toBeLessThan(1.5 * before.used)
+  driver.core.flush()
+  driver.core.checkpoint()
+  driver.core.close()
+  expect(statSync(path).size).toBeLessThan(2 * before.used)
+  const again = new StoreCore(open(path), config)
+  expect(again.stateHash).toBe(driver.core.stateHash)
+  const other = new StoreCore(must(crashed, 'it was killed'), config)
+  for (const entry of driver.entries.slice(other.appliedIndex)) other.apply(entry)
+  expect(other.contentDigest).toBe(again.contentDigest)
+  expect(other.hashKv(0).step(1000)?.hash).toBe(again.hashKv(0).step(1000)?.hash)
 })
 
 test('A flush leaves nothing pending, rows dropped by a compaction included.', () => {

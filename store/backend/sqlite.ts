@@ -74,6 +74,8 @@ export class SqliteBackend implements Backend {
   /** Generations to be deleted. */
   #stale: number[] = []
   #restoring = false
+  /** Pages were given back since the last checkpoint. */
+  #reclaimed = false
 
   /** Opens or creates. Throws BackendError; `backend-corrupt`: remove the files and build anew. */
   constructor(options: SqliteOptions) {
@@ -95,12 +97,26 @@ export class SqliteBackend implements Backend {
   }
 
   get sizeBytes(): number {
+    return this.#pages('page_count') * pageBytes - this.#pages('freelist_count') * pageBytes
+  }
+
+  get fileBytes(): number {
+    return this.#pages('page_count') * pageBytes
+  }
+
+  reclaim(bytesMax: number): boolean {
+    const before = this.#pages('freelist_count')
+    if (before === 0) return false
+    const pages = Math.max(1, Math.floor(bytesMax / pageBytes))
+    attempt('reclaim', () => this.#db.pragma(`incremental_vacuum(${pages})`))
+    this.#reclaimed = true
+    // Files from before this was thought of cannot: nothing is gained by asking them again.
+    return this.#pages('freelist_count') < before
+  }
+
+  #pages(which: 'page_count' | 'freelist_count'): number {
     if (!this.#db.open) return 0
-    return attempt('measure', () => {
-      const pages = Number(this.#db.pragma('page_count', { simple: true }))
-      const free = Number(this.#db.pragma('freelist_count', { simple: true }))
-      return (pages - free) * pageBytes
-    })
+    return attempt('measure', () => Number(this.#db.pragma(which, { simple: true })))
   }
 
   commit(batch: BackendBatch): void {
@@ -141,7 +157,9 @@ export class SqliteBackend implements Backend {
   }
 
   checkpoint(): void {
-    const nothingNew = this.#durableIndex === (this.#meta?.appliedIndex ?? 0)
+    const durable = this.#durableIndex === (this.#meta?.appliedIndex ?? 0)
+    const nothingNew = durable && !this.#reclaimed
+    this.#reclaimed = false
     if (nothingNew && this.#stale.length === 0 && !this.#restoring) return
     attempt('checkpoint', () => {
       if (!this.#restoring) this.#deleteStale()
@@ -205,6 +223,8 @@ export class SqliteBackend implements Backend {
     // Also spares the shared index of the WAL, a file that a full disk would keep from growing.
     db.pragma('locking_mode = EXCLUSIVE')
     db.pragma(`page_size = ${pageBytes}`)
+    // Only in a new file. What is free is given back when it is asked for, a few pages at a time.
+    db.pragma('auto_vacuum = INCREMENTAL')
     db.pragma('journal_mode = WAL')
     db.pragma('synchronous = NORMAL')
     db.pragma('wal_autocheckpoint = 0')

@@ -49,6 +49,8 @@ export function isRepeatable(request: NewRequest): boolean {
       return true
     case 'txn':
       return isReadOnly(request.request)
+    case 'space':
+      return true
     case 'alarm':
       return request.request.action === 'get'
     case 'clusterVersion':

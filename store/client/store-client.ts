@@ -35,6 +35,7 @@ import type {
   RangeResponse,
   Revision,
   TxnRequest,
+  SpaceResponse,
   TxnResponse,
   WatchRequest,
 } from '../core/types.js'
@@ -227,6 +228,11 @@ export class StoreClient implements Store, Cluster {
   /** What is wrong with the cluster; or says that something is, or has been seen to. */
   alarm(request: AlarmRequest): Promise<AlarmResponse> {
     return this.#call({ kind: 'alarm', request })
+  }
+
+  /** How much there is, on the member that this client talks to; `defragment` gives back what is free. */
+  space(defragment: boolean): Promise<SpaceResponse> {
+    return this.#call({ kind: 'space', defragment })
   }
 
   clusterVersion(request: ClusterVersionRequest): Promise<ClusterVersionResponse> {

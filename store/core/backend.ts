@@ -102,7 +102,10 @@ export interface Backend {
   readonly meta: StateMeta | null
   /** The applied index up to which the state survives a power cut. */
   readonly durableIndex: number
+  /** Taken by what is stored. */
   readonly sizeBytes: number
+  /** Of the file; what was stored in it once and is free now included. */
+  readonly fileBytes: number
   commit(batch: BackendBatch): void
   readRow(ordinal: Ordinal): KeyValue | null
   /** Rows from `ordinal` on, in order: at most `rowsMax`, and no more after `bytesMax`. */
@@ -113,6 +116,11 @@ export interface Backend {
   records(): readonly SystemRecord[]
   /** Makes what is committed durable, or a slice of it; `durableIndex` tells. May take long. */
   checkpoint(): void
+  /**
+   * Gives about `bytesMax` of what is free in the file back to the disk, which the next checkpoints make
+   * visible; false when there was nothing to give. Takes time in proportion to `bytesMax`.
+   */
+  reclaim(bytesMax: number): boolean
   beginRestore(): BackendRestore
   close(): void
 }

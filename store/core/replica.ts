@@ -119,6 +119,8 @@ export interface Replica extends StateMachine {
   readonly hashMarks: HashMarks
   /** What came back from the disk as another than was written; null while nothing has. */
   readonly damage: RaftsmanError | null
+  /** Of the file on disk, what is free in it included. */
+  readonly dbFileBytes: number
   /** What the log amounts to, the same on all members; what the quota is compared with. */
   readonly usedBytes: number
   /** Over all that is stored and not hidden by a compaction: equal on members with equal logs. */
@@ -202,6 +204,12 @@ export interface Replica extends StateMachine {
    * read it does nothing, so call it from a timer and not in a loop.
    */
   compactSlice(keysMax: number): boolean
+
+  /**
+   * Gives about so much of what is free in the file back to the disk; false when there is nothing to
+   * give back now.
+   */
+  reclaimSlice(bytesMax: number): boolean
 
   /**
    * Reads that many more rows back from the backend and looks whether they are what they were; true at

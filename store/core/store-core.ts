@@ -20,20 +20,14 @@ import type { AuthCheck } from './auth-check.js'
 import type { AuthView } from './auth-state.js'
 import type { ClusterVersion } from './cluster-command.js'
 import { type Backend, BackendError, type Ordinal, type StateMeta } from './backend.js'
-import {
-  applyCommand,
-  type Command,
-  type CommandResult,
-  commandVersions,
-  decodeCommands,
-} from './command.js'
+import { applyCommand, type Command, type CommandResult, decodeCommands } from './command.js'
 import { contentDigest } from './content.js'
 import { StoreError } from './errors.js'
 import type { HashMarks } from './hash-command.js'
 import { HashWalk } from './hash-kv.js'
 import { keyBytes } from './key-range.js'
 import type { Kv } from './kv.js'
-import { type LeaseClockConfig, leaseClockDefaults } from './lease-clock.js'
+import { leaseClockDefaults } from './lease-clock.js'
 import { openRange } from './range-cursor.js'
 import { checkReadable } from './range-plan.js'
 import { SortMemory } from './range-sort.js'
@@ -65,47 +59,17 @@ import type {
   TxnResponse,
   WatchRequest,
 } from './types.js'
+import {
+  type StoreCoreConfig,
+  type StoreCoreDefaults,
+  storeCoreDefaults,
+} from './store-core-config.js'
 import { checkCommand, checkRange, checkTxn } from './validate.js'
-import { WatchLog, type WatchLimits, watchLimitDefaults } from './watch.js'
-
-export interface StoreCoreConfig {
-  readonly clusterId: number
-  readonly memberId: number
-  /** Grants below are raised to it: ceil(1.5 x election timeout). */
-  readonly leaseTtlSecondsMin?: number
-  /** Values kept in memory for reads, beside those not yet flushed. */
-  readonly cacheBytesMax?: number
-  /** From either on, `needsFlush` says so. */
-  readonly flushRows?: number
-  readonly flushBytes?: number
-  /** Flushed bytes from which on `needsCheckpoint` says so. */
-  readonly checkpointBytes?: number
-  /** Unflushed bytes above which apply refuses to go on (only after flushes have failed). */
-  readonly pendingBytesMax?: number
-  readonly snapshotsMax?: number
-  /** What ranges sorted by something else than their keys may hold, all together. */
-  readonly sortBytesMax?: number
-  /** Newest version of the commands that counts as known; for tests of versions to come. */
-  readonly versionMax?: number
-  readonly watch?: Partial<WatchLimits>
-  readonly leases?: Partial<LeaseClockConfig>
-}
-
-const defaults = {
-  leaseTtlSecondsMin: 2,
-  cacheBytesMax: 128 * 1024 * 1024,
-  flushRows: 5_000,
-  flushBytes: 8 * 1024 * 1024,
-  checkpointBytes: 16 * 1024 * 1024,
-  pendingBytesMax: 256 * 1024 * 1024,
-  snapshotsMax: 4,
-  sortBytesMax: 64 * 1024 * 1024,
-  versionMax: commandVersions.max as number,
-}
+import { WatchLog, watchLimitDefaults } from './watch.js'
 
 export class StoreCore implements Replica {
   readonly #backend: Backend
-  readonly #config: StoreCoreConfig & typeof defaults
+  readonly #config: StoreCoreConfig & StoreCoreDefaults
   #appliedIndex: number
   #appliedTerm: number
   #flushedIndex: number
@@ -126,7 +90,7 @@ export class StoreCore implements Replica {
   /** Reads what the backend holds. Throws BackendError; `backend-corrupt`: build it anew. */
   constructor(backend: Backend, config: StoreCoreConfig) {
     this.#backend = backend
-    this.#config = { ...defaults, ...config }
+    this.#config = { ...storeCoreDefaults, ...config }
     this.#sortMemory = new SortMemory(this.#config.sortBytesMax)
     const meta = backend.meta ?? emptyMeta
     const builder = new StateBuilder()
@@ -163,6 +127,15 @@ export class StoreCore implements Replica {
 
   get clusterVersion(): ClusterVersion {
     return this.#state.version
+  }
+
+  get dbFileBytes(): number {
+    return this.#backend.fileBytes
+  }
+
+  reclaimSlice(bytesMax: number): boolean {
+    this.#assertSound()
+    return this.#restoring === null && this.#backend.reclaim(bytesMax)
   }
 
   /** Bytes that the log amounts to, the same on all members; what the quota is compared with. */

@@ -313,6 +313,19 @@ export interface AlarmResponse {
   readonly alarms: readonly Alarm[]
 }
 
+export interface SpaceResponse {
+  readonly header: ResponseHeader
+  /** Of this member's file, and of what is stored in it. */
+  readonly fileBytes: number
+  readonly inUseBytes: number
+  /** What the log amounts to, and its limit (0: none): the same on all members. */
+  readonly usedBytes: number
+  readonly quotaBytes: number
+  readonly defragmenting: boolean
+  /** Given back to the disk by this round of defragmentation, or by the last one. */
+  readonly givenBytes: number
+}
+
 export interface ClusterVersionRequest {
   /** `validate`: whether a downgrade could be begun now. */
   readonly action: 'get' | 'validate' | 'downgrade' | 'cancel'

@@ -116,6 +116,10 @@ describe('etcdctl', () => {
     expect(ran.out).toBe('SUCCESS\n\nOK\n\ncounter\n2\n')
   })
 
+  it('defragments', async () => {
+    expect(await out('defrag')).toContain('Finished defragmenting etcd member')
+  })
+
   it('lists alarms and turns them off', async () => {
     expect(await out('alarm', 'list')).toBe('')
     const alarm = { kind: 'nospace', member: 1 } as const

@@ -97,6 +97,7 @@ function clientFields(message: ClientMessage): readonly PackedValue[] {
     case 'withToken':
       return [code, message.token, clientFields(message.request)]
     case 'alarm':
+    case 'space':
     case 'clusterVersion':
       return [code, message.id, ...encodeUpkeep(message)]
     default:
@@ -145,6 +146,7 @@ const messageFields: Readonly<Record<ClientMessage['kind'], number>> = {
   auth: 3,
   withToken: 3,
   alarm: 5,
+  space: 3,
   clusterVersion: 4,
 }
 
@@ -227,6 +229,7 @@ function decodeClientMessage(value: unknown): ClientMessage {
     case 'auth':
       return { kind, id, request: decodeAuthRequest(fields[2]) }
     case 'alarm':
+    case 'space':
     case 'clusterVersion':
       return decodeUpkeep(kind, id, fields)
     default:

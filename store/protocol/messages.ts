@@ -32,6 +32,7 @@ import type {
   ResponseHeader,
   Revision,
   TxnRequest,
+  SpaceResponse,
   TxnResponse,
   WatchEvent,
   WatchRequest,
@@ -122,6 +123,7 @@ export const clientCode = {
   auth: 46,
   withToken: 47,
   alarm: 40,
+  space: 41,
   clusterVersion: 42,
 } as const
 
@@ -173,6 +175,7 @@ export type Request =
     }
   | { readonly kind: 'auth'; readonly id: number; readonly request: AuthRequest }
   | { readonly kind: 'alarm'; readonly id: number; readonly request: AlarmRequest }
+  | { readonly kind: 'space'; readonly id: number; readonly defragment: boolean }
   | {
       readonly kind: 'clusterVersion'
       readonly id: number
@@ -296,6 +299,7 @@ export type Answer =
   | { readonly kind: 'useToken'; readonly id: number; readonly response: Headed }
   | { readonly kind: 'auth'; readonly id: number; readonly response: AuthResponse }
   | { readonly kind: 'alarm'; readonly id: number; readonly response: AlarmResponse }
+  | { readonly kind: 'space'; readonly id: number; readonly response: SpaceResponse }
   | {
       readonly kind: 'clusterVersion'
       readonly id: number

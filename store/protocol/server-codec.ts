@@ -133,6 +133,7 @@ function answerBody(answer: Answer): PackedValue {
       return [hash, revision, compactRevision]
     }
     case 'alarm':
+    case 'space':
     case 'clusterVersion':
       return encodeUpkeepAnswer(answer)
     default:
@@ -376,6 +377,7 @@ function decodeAnswer(
       return { kind, id, response: { header, hash, revision, compactRevision } }
     }
     case 'alarm':
+    case 'space':
     case 'clusterVersion':
       return decodeUpkeepAnswer(kind, id, body, header)
     default:

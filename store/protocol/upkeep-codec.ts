@@ -1,12 +1,12 @@
-// Requests of operators and their answers: alarms, the version of the cluster.
+// Requests of operators and their answers: alarms, space, the version of the cluster.
 
 import { unreachable } from '../../platform/errors.js'
 import type { PackedValue } from '../../platform/msgpack.js'
 import type { Alarm, ResponseHeader } from '../core/types.js'
 import type { Answer, Request } from './messages.js'
-import { asFields, asList, asName, asText, asUint } from './wire.js'
+import { asFields, asFlag, asList, asName, asText, asUint } from './wire.js'
 
-type Kind = 'alarm' | 'clusterVersion'
+type Kind = 'alarm' | 'space' | 'clusterVersion'
 type UpkeepRequest = Extract<Request, { kind: Kind }>
 type UpkeepAnswer = Extract<Answer, { kind: Kind }>
 
@@ -21,6 +21,8 @@ export function encodeUpkeep(message: UpkeepRequest): readonly PackedValue[] {
       const { action, kind, member } = message.request
       return [alarmActions.indexOf(action), alarmKinds.indexOf(kind), member]
     }
+    case 'space':
+      return [message.defragment]
     case 'clusterVersion': {
       const { action, target } = message.request
       return [versionActions.indexOf(action), target]
@@ -38,6 +40,8 @@ export function decodeUpkeep(kind: Kind, id: number, fields: readonly unknown[])
       const alarm = decodeAlarm(fields.slice(3))
       return { kind, id, request: { action, ...alarm } }
     }
+    case 'space':
+      return { kind, id, defragment: asFlag(fields[2], 'space defragment') }
     case 'clusterVersion': {
       const action = asName(fields[2], versionActions, 'clusterVersion action')
       const target = asText(fields[3], 'clusterVersion target')
@@ -52,6 +56,11 @@ export function encodeUpkeepAnswer(answer: UpkeepAnswer): PackedValue {
   switch (answer.kind) {
     case 'alarm':
       return [answer.response.alarms.map(({ kind, member }) => [alarmKinds.indexOf(kind), member])]
+    case 'space': {
+      const { fileBytes, inUseBytes, usedBytes, quotaBytes, defragmenting, givenBytes } =
+        answer.response
+      return [fileBytes, inUseBytes, usedBytes, quotaBytes, defragmenting, givenBytes]
+    }
     case 'clusterVersion': {
       const { release, version, downgradeTo } = answer.response
       return [release, version, downgradeTo]
@@ -73,6 +82,19 @@ export function decodeUpkeepAnswer(
       const [list] = asFields(body, 1, 'alarm answer')
       const alarms = asList(list, 'alarms').map(value => decodeAlarm(asFields(value, 2, 'alarm')))
       return { kind, id, response: { header, alarms } }
+    }
+    case 'space': {
+      const fields = asFields(body, 6, 'space answer')
+      const response = {
+        header,
+        fileBytes: asUint(fields[0], 'space fileBytes'),
+        inUseBytes: asUint(fields[1], 'space inUseBytes'),
+        usedBytes: asUint(fields[2], 'space usedBytes'),
+        quotaBytes: asUint(fields[3], 'space quotaBytes'),
+        defragmenting: asFlag(fields[4], 'space defragmenting'),
+        givenBytes: asUint(fields[5], 'space givenBytes'),
+      }
+      return { kind, id, response }
     }
     case 'clusterVersion': {
       const fields = asFields(body, 3, 'clusterVersion answer')

@@ -7,6 +7,7 @@ import type { Clock, Timer } from '../../platform/clock.js'
 import type { Logger } from '../../platform/logger.js'
 import type { Replica as Machine } from '../core/replica.js'
 import type { Revision } from '../core/types.js'
+import { Defragmentation } from './defragmentation.js'
 import type { AutoCompaction } from './options.js'
 
 const lookMs = 25
@@ -37,6 +38,7 @@ export interface MaintenanceOptions {
 }
 
 export class Maintenance {
+  readonly defragmentation: Defragmentation
   readonly #options: MaintenanceOptions
   readonly #timers: Timer[] = []
   #propose: ((revision: Revision) => void) | null = null
@@ -51,6 +53,7 @@ export class Maintenance {
 
   constructor(options: MaintenanceOptions) {
     this.#options = options
+    this.defragmentation = new Defragmentation(options)
   }
 
   /** `propose` compacts at a revision when this member leads, and ignores it otherwise. */
@@ -76,6 +79,7 @@ export class Maintenance {
 
   stop(): void {
     this.#stopped = true
+    this.defragmentation.stop()
     this.#nextLook?.cancel()
     for (const timer of this.#timers) timer.cancel()
   }

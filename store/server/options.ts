@@ -13,7 +13,7 @@ import type { Random } from '../../platform/random.js'
 import type { RaftNodeOptions, VersionRange } from '../../raft/index.js'
 import { commandVersions } from '../core/command.js'
 import type { DeriveKey, PasswordCost } from './auth/passwords.js'
-import type { StoreCoreConfig } from '../core/store-core.js'
+import type { StoreCoreConfig } from '../core/store-core-config.js'
 import type { OpenState } from './state-files.js'
 
 export interface StoreMember {

@@ -46,6 +46,7 @@ const servedWhenWrong: ReadonlySet<Request['kind']> = new Set([
   'memberList',
   'moveLeader',
   'alarm',
+  'space',
   'clusterVersion',
 ])
 
@@ -109,6 +110,7 @@ export class StoreService {
     this.reads = new ReadBatcher(raft, options.clock)
     this.#upkeep = new UpkeepDesk({
       machine,
+      defragmentation: parts.maintenance.defragmentation,
       afterQuorum: (requester, id, act) => this.#afterQuorum(requester, id, act),
       write: (requester, id, command) => this.#write(requester, id, command),
     })
@@ -315,6 +317,7 @@ export class StoreService {
         return
       }
       case 'alarm':
+      case 'space':
       case 'clusterVersion':
         this.#upkeep.handle(requester, request)
         return

@@ -272,6 +272,7 @@ export class Session implements Requester {
       case 'snapshot':
       case 'hashKv':
       case 'alarm':
+      case 'space':
       case 'clusterVersion':
       case 'authenticate':
       case 'auth':

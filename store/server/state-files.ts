@@ -8,7 +8,7 @@ import { BackendError } from '../core/backend.js'
 import type { Backend } from '../core/backend.js'
 import { UnknownCommandError } from '../core/errors.js'
 import { StoreCore } from '../core/store-core.js'
-import type { StoreCoreConfig } from '../core/store-core.js'
+import type { StoreCoreConfig } from '../core/store-core-config.js'
 import { SqliteBackend } from '../backend/sqlite.js'
 import { StoreServerError } from './options.js'
 

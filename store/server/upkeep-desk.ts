@@ -5,13 +5,16 @@ import { unreachable } from '../../platform/errors.js'
 import { versionOfRelease } from '../core/cluster-command.js'
 import type { Command } from '../core/command.js'
 import type { Replica as Machine } from '../core/replica.js'
+import type { SpaceResponse } from '../core/types.js'
 import type { Request } from '../protocol.js'
+import type { Defragmentation } from './defragmentation.js'
 import type { Requester } from './requester.js'
 
-export type UpkeepRequest = Extract<Request, { kind: 'alarm' | 'clusterVersion' }>
+export type UpkeepRequest = Extract<Request, { kind: 'alarm' | 'space' | 'clusterVersion' }>
 
 export interface UpkeepDeskOptions {
   readonly machine: Machine
+  readonly defragmentation: Defragmentation
   /** Runs `act` once the quorum has confirmed that what is read is not old; what it throws is the answer. */
   readonly afterQuorum: (requester: Requester, id: number, act: () => void) => void
   readonly write: (requester: Requester, id: number, command: Command) => void
@@ -30,11 +33,29 @@ export class UpkeepDesk {
       case 'alarm':
         this.#alarm(requester, request)
         return
+      case 'space':
+        if (request.defragment) this.#options.defragmentation.start()
+        requester.answer({ kind: 'space', id: request.id, response: this.space() })
+        return
       case 'clusterVersion':
         this.#clusterVersion(requester, request)
         return
       default:
         unreachable(request)
+    }
+  }
+
+  /** Of this member alone. */
+  space(): SpaceResponse {
+    const { machine, defragmentation } = this.#options
+    return {
+      header: machine.header(),
+      fileBytes: machine.dbFileBytes,
+      inUseBytes: machine.dbSizeBytes,
+      usedBytes: machine.usedBytes,
+      quotaBytes: machine.quotaBytes,
+      defragmenting: defragmentation.running,
+      givenBytes: defragmentation.givenBytes,
     }
   }
 

@@ -8,7 +8,7 @@ import type { Backend } from '../../../store/core/backend.js'
 import type { CommandResult } from '../../../store/core/command.js'
 import type { Watcher } from '../../../store/core/replica.js'
 import { StoreCore } from '../../../store/core/store-core.js'
-import type { StoreCoreConfig } from '../../../store/core/store-core.js'
+import type { StoreCoreConfig } from '../../../store/core/store-core-config.js'
 import type { WatchRequest } from '../../../store/core/types.js'
 
 export interface CoreObserver {

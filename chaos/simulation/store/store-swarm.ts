@@ -2,7 +2,7 @@
 // durable, how much of the history watches find in memory, how long leases live, what clients do.
 
 import type { AutoCompaction } from '../../../store/server/options.js'
-import type { StoreCoreConfig } from '../../../store/core/store-core.js'
+import type { StoreCoreConfig } from '../../../store/core/store-core-config.js'
 import type { Random } from '../../../platform/random.js'
 import { between, chance, pick, wholeBetween } from '../streams.js'
 import type { SwarmOptions } from '../swarm.js'

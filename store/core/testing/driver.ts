@@ -5,7 +5,8 @@ import type { Entry } from '../../../raft/core/types.js'
 import type { Backend } from '../backend.js'
 import type { Command, CommandResult } from '../command.js'
 import { localEntry } from '../local-entry.js'
-import { StoreCore, type StoreCoreConfig } from '../store-core.js'
+import { StoreCore } from '../store-core.js'
+import type { StoreCoreConfig } from '../store-core-config.js'
 import type {
   Bytes,
   KeyValue,

@@ -149,6 +149,7 @@ export const clientGolden: readonly (readonly [ClientMessage, string])[] = [
     { kind: 'alarm', id: 22, request: { action: 'deactivate', kind: 'nospace', member: 3 } },
     '952816020103',
   ],
+  [{ kind: 'space', id: 24, defragment: true }, '932918c3'],
   [
     { kind: 'clusterVersion', id: 23, request: { action: 'downgrade', target: '0.1' } },
     '942a1702a3302e31',
@@ -393,6 +394,25 @@ export const serverGolden: readonly (readonly [Plain, string])[] = [
       answer: { kind: 'snapshot', id: 27, response: { header, bytes: 512, sha256: utf8('s') } },
     },
     '95421bcd012c0492cd0200c40173',
+  ],
+  [
+    {
+      kind: 'answer',
+      answer: {
+        kind: 'space',
+        id: 24,
+        response: {
+          header,
+          fileBytes: 300,
+          inUseBytes: 200,
+          usedBytes: 100,
+          quotaBytes: 0,
+          defragmenting: true,
+          givenBytes: 1,
+        },
+      },
+    },
+    '954918cd012c0496cd012cccc86400c301',
   ],
   [
     {

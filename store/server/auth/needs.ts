@@ -28,6 +28,7 @@ export function needOf(request: Request): Check | null {
     case 'memberReplace':
     case 'snapshot':
     case 'hashKv':
+    case 'space':
     case 'clusterVersion':
       return root
     case 'alarm':

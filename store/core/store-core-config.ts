@@ -1,0 +1,43 @@
+// What one member's state machine is told: budgets that each member may choose for itself. What all must
+// agree on stands in limits.ts.
+
+import { commandVersions } from './command.js'
+import type { LeaseClockConfig } from './lease-clock.js'
+import type { WatchLimits } from './watch.js'
+
+export interface StoreCoreConfig {
+  readonly clusterId: number
+  readonly memberId: number
+  /** Grants below are raised to it: ceil(1.5 x election timeout). */
+  readonly leaseTtlSecondsMin?: number
+  /** Values kept in memory for reads, beside those not yet flushed. */
+  readonly cacheBytesMax?: number
+  /** From either on, `needsFlush` says so. */
+  readonly flushRows?: number
+  readonly flushBytes?: number
+  /** Flushed bytes from which on `needsCheckpoint` says so. */
+  readonly checkpointBytes?: number
+  /** Unflushed bytes above which apply refuses to go on (only after flushes have failed). */
+  readonly pendingBytesMax?: number
+  readonly snapshotsMax?: number
+  /** What ranges sorted by something else than their keys may hold, all together. */
+  readonly sortBytesMax?: number
+  /** Newest version of the commands that counts as known; for tests of versions to come. */
+  readonly versionMax?: number
+  readonly watch?: Partial<WatchLimits>
+  readonly leases?: Partial<LeaseClockConfig>
+}
+
+export const storeCoreDefaults = {
+  leaseTtlSecondsMin: 2,
+  cacheBytesMax: 128 * 1024 * 1024,
+  flushRows: 5_000,
+  flushBytes: 8 * 1024 * 1024,
+  checkpointBytes: 16 * 1024 * 1024,
+  pendingBytesMax: 256 * 1024 * 1024,
+  snapshotsMax: 4,
+  sortBytesMax: 64 * 1024 * 1024,
+  versionMax: commandVersions.max as number,
+}
+
+export type StoreCoreDefaults = typeof storeCoreDefaults
