@@ -9,7 +9,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { must } from '../../platform/errors.js'
+import { assert, must } from '../../platform/errors.js'
 import { freePort } from '../../platform/testing/free-port.js'
 import { pagesOf } from '../../store/client/pages.js'
 import type { StoreClient, StoreMember } from '../../store/index.js'
@@ -84,9 +84,10 @@ class Member {
     const exit = once(this.#child, 'exit')
     const last = once(must(this.#child.stdout, 'a pipe'), 'data')
     this.#child.stdin?.end()
-    const said: unknown[] = await last
+    const [said]: unknown[] = await last
     await exit
-    return JSON.parse(String(said[0] ?? 'null')) as unknown
+    assert(said instanceof Uint8Array, 'a pipe gives bytes')
+    return JSON.parse(Buffer.from(said).toString()) as unknown
   }
 }
 
