@@ -142,8 +142,8 @@ export class Endpoints {
   #nextToTry(nowMs: number): Endpoint | null {
     const { current } = this
     const ready = this.#endpoints.filter(endpoint => endpoint.notBeforeMs <= nowMs)
-    if (current === null) return ready[0] ?? null
-    if (!current.healthy) return ready.find(endpoint => endpoint.rank !== current.rank) ?? null
+    if (current === null) return leastTried(ready)
+    if (!current.healthy) return leastTried(ready.filter(({ rank }) => rank !== current.rank))
     if (!this.#options.preferFirst || current.rank === 0) return null
     const first = ready.find(endpoint => endpoint.rank === 0)
     if (first === undefined || first.returnNotBeforeMs > nowMs) return null
@@ -175,4 +175,13 @@ export class Endpoints {
     const found = this.#endpoints.find(endpoint => endpoint.rank === connection.rank)
     return must(found, 'a connection belongs to an endpoint')
   }
+}
+
+/** The first in order; not always the same ones while others wait that may answer. */
+function leastTried(ready: readonly Endpoint[]): Endpoint | null {
+  let best: Endpoint | null = null
+  for (const endpoint of ready) {
+    if (best === null || endpoint.failures < best.failures) best = endpoint
+  }
+  return best
 }
