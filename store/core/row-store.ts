@@ -25,7 +25,8 @@ export class RowStore {
   #pending: (Row | null)[] = []
   #pendingFirst: Ordinal
   #pendingBytes = 0
-  #dropped: Ordinal[] = []
+  /** Of those that are with the backend until the next flush. */
+  #dropped = new Set<Ordinal>()
   #damage: BackendError | null = null
 
   constructor(backend: Backend, lastOrdinal: Ordinal, cacheBytesMax: number) {
@@ -39,7 +40,7 @@ export class RowStore {
   }
 
   get pendingRows(): number {
-    return this.#pending.length + this.#dropped.length
+    return this.#pending.length + this.#dropped.size
   }
 
   get pendingBytes(): number {
@@ -77,9 +78,18 @@ export class RowStore {
 
   /** Rows in order from `ordinal` on, in slices; what was scanned once is not worth caching. */
   readFrom(ordinal: Ordinal, rowsMax: number, bytesMax: number): readonly Row[] {
-    if (ordinal < this.#pendingFirst) {
-      const stored = this.#noting(() => this.#backend.readRows(ordinal, rowsMax, bytesMax))
-      if (stored.length > 0) return stored
+    let from = ordinal
+    while (from < this.#pendingFirst) {
+      const start = from
+      const stored = this.#noting(() => this.#backend.readRows(start, rowsMax, bytesMax))
+      const last = stored.at(-1)
+      if (last === undefined) break
+      const kept =
+        this.#dropped.size === 0
+          ? stored
+          : stored.filter(({ ordinal: at }) => !this.#dropped.has(at))
+      if (kept.length > 0) return kept
+      from = last.ordinal + 1
     }
     const rows: Row[] = []
     let bytes = 0
@@ -113,7 +123,7 @@ export class RowStore {
     for (const ordinal of ordinals) {
       this.#cache.delete(ordinal)
       if (ordinal < this.#pendingFirst) {
-        this.#dropped.push(ordinal)
+        this.#dropped.add(ordinal)
       } else {
         const at = ordinal - this.#pendingFirst
         const row = must(this.#pending[at], 'a row is dropped once')
@@ -151,11 +161,11 @@ export class RowStore {
   flush(meta: StateMeta, beside: Omit<BackendBatch, 'meta' | 'rows' | 'deletedOrdinals'>): number {
     assert(meta.lastOrdinal === this.lastOrdinal, 'the meta data belongs to these rows')
     const rows = this.#pending.filter(row => row !== null)
-    this.#backend.commit({ meta, rows, deletedOrdinals: this.#dropped, ...beside })
+    this.#backend.commit({ meta, rows, deletedOrdinals: [...this.#dropped], ...beside })
     this.#pendingFirst = meta.lastOrdinal + 1
     this.#pending = []
     this.#pendingBytes = 0
-    this.#dropped = []
+    this.#dropped = new Set()
     for (const row of rows) if (row.kv.version > 0) this.#cache.set(row.ordinal, row.kv)
     return rows.length
   }

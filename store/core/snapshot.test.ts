@@ -110,6 +110,27 @@ function pictureOf({ core }: Driver): unknown {
 }
 
 for (const [name, makeBackend] of backends) {
+  test.each(backends)(
+    'What a compaction has dropped is in no snapshot, written or not (%s).',
+    (_, make) => {
+      const driver = new Driver({}, make())
+      driver.put('a', 'old')
+      driver.core.flush()
+      // Its version is with the backend, its deletion not yet: what goes of the two goes together.
+      driver.delete('a')
+      driver.put('b', 'v')
+      driver.compact(driver.core.revision)
+      expect(driver.core.compactSlice(100)).toBe(true)
+      const { appliedIndex, revision } = driver.core
+      const chunks = readAll(openSnapshot(driver.core))
+      const other = new Driver({}, make())
+      expect(restore(other.core, appliedIndex, chunks)).toBeNull()
+      expect(other.range('a')).toEqual([])
+      expect(other.range('\0', '\0')).toEqual(driver.range('\0', '\0'))
+      expect(other.core.revision).toBe(revision)
+    },
+  )
+
   test(`A snapshot restored into ${name} gives the same state, also after the next entries.`, () => {
     const from = new Driver({}, makeBackend())
     fill(from)
