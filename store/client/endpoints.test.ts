@@ -42,15 +42,18 @@ function triedBy(endpoints: readonly Address[], preferFirst: boolean): readonly 
 }
 
 describe('a client without a connection', () => {
-  it.each([true, false])('tries every member, however many are silent (prefer first: %s)', first => {
-    const endpoints = ['a:1', 'b:1', 'c:1', 'd:1', 'e:1']
-    const tried = triedBy(endpoints, first)
-    // None is tried much more often than another: whoever answers first is found.
-    for (const endpoint of endpoints) {
-      const times = tried.filter(address => address === endpoint).length
-      expect(times, endpoint).toBeGreaterThanOrEqual(Math.floor(tried.length / 5) - 1)
-    }
-  })
+  it.each([true, false])(
+    'tries every member, however many are silent (prefer first: %s)',
+    first => {
+      const endpoints = ['a:1', 'b:1', 'c:1', 'd:1', 'e:1']
+      const tried = triedBy(endpoints, first)
+      // None is tried much more often than another: whoever answers first is found.
+      for (const endpoint of endpoints) {
+        const times = tried.filter(address => address === endpoint).length
+        expect(times, endpoint).toBeGreaterThanOrEqual(Math.floor(tried.length / 5) - 1)
+      }
+    },
+  )
 
   it('begins with the first that it is given, if that is preferred', () => {
     expect(triedBy(['a:1', 'b:1', 'c:1'], true)[0]).toBe('a:1')
