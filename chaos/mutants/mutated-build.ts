@@ -10,7 +10,14 @@ import type { Edit } from './mutant.js'
 import { edited } from './mutant.js'
 
 /** All that a simulation loads. */
-const rooms = ['platform', 'raft', join('chaos', 'simulation'), join('chaos', 'mutants')]
+const rooms = [
+  'platform',
+  'raft',
+  'store',
+  join('chaos', 'checker'),
+  join('chaos', 'simulation'),
+  join('chaos', 'mutants'),
+]
 
 export interface MutatedBuild {
   /** The program that tries seeds. */
