@@ -15,6 +15,21 @@ export interface Histogram {
   observe(value: number, labels?: Labels): void
 }
 
+export interface Sample {
+  readonly value: number
+  readonly labels?: Labels
+}
+
+/** A value that is kept elsewhere anyway, and asked for whenever somebody looks. */
+export interface Observed {
+  /** A counter never goes down, except to begin anew. */
+  readonly type: 'counter' | 'gauge'
+  readonly name: string
+  readonly help: string
+  readonly labelNames?: readonly string[]
+  readonly read: () => number | readonly Sample[]
+}
+
 export interface Metrics {
   counter(name: string, help: string, labelNames?: readonly string[]): Counter
   gauge(name: string, help: string, labelNames?: readonly string[]): Gauge
@@ -24,4 +39,6 @@ export interface Metrics {
     buckets: readonly number[],
     labelNames?: readonly string[],
   ): Histogram
+  /** Of several of one name the last one is asked. */
+  observed(metric: Observed): void
 }

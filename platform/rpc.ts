@@ -77,8 +77,21 @@ export type RpcMethod =
 /** By path, as in "/etcdserverpb.KV/Range". Any other path is answered `unimplemented`. */
 export type RpcMethods = ReadonlyMap<string, RpcMethod>
 
+/** Told of every call of a known method. */
+export interface RpcObserver {
+  started(path: string): RpcCallObserver
+}
+
+export interface RpcCallObserver {
+  received(messageBytes: number): void
+  sent(messageBytes: number): void
+  /** The last: also when the client went, with `cancelled`. */
+  ended(code: RpcCode): void
+}
+
 export interface RpcOptions {
   readonly methods: RpcMethods
+  readonly observer?: RpcObserver
   /** Longer request messages are answered `resourceExhausted`. */
   readonly messageBytesMax: number
   /** Calls of one connection at a time; more wait on the client's side. */

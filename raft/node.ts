@@ -27,11 +27,10 @@ import type {
   SoftState,
   Term,
 } from './core/types.js'
-import { logIndex, noNode, term } from './core/types.js'
+import { logIndex, noNode } from './core/types.js'
 import { Handovers } from './handovers.js'
 import { Membership } from './membership.js'
 import type { Goal } from './membership-plan.js'
-import { NodeGauges } from './node-gauges.js'
 import type {
   MembershipDone,
   ProposalDone,
@@ -75,7 +74,6 @@ export class RaftNode implements Replica, Reconfiguration {
   private readonly applier: Applier
   private readonly compactor: Compactor
   private readonly restore: Restore
-  private readonly gauges: NodeGauges
   private readonly handovers: Handovers
   private readonly slowFollowers: SlowFollowers
   private readonly membership: Membership
@@ -119,7 +117,6 @@ export class RaftNode implements Replica, Reconfiguration {
     )
     this.compactor = new Compactor(options.entriesKept, state.snapshot.index)
     this.compactor.noteEarlier(state, stateMachine.appliedIndex)
-    this.gauges = new NodeGauges(options.metrics)
     const self = { id, name: options.name, address: options.listen }
     this.raft = new Raft(
       { id, electionTicks, random, ...limitsOfCore, ...options.limits },
@@ -352,7 +349,6 @@ export class RaftNode implements Replica, Reconfiguration {
     this.handovers.watchDisk(this.writing[0]?.sinceMs ?? null, now)
     this.membership.tick(now)
     this.compact()
-    this.gauges.update(this.status())
     this.schedule()
   }
 
@@ -521,7 +517,6 @@ export class RaftNode implements Replica, Reconfiguration {
 
   private tell(soft: SoftState): void {
     this.logger.info({ role: soft.role, leader: soft.leader, term: soft.term }, 'role or leader')
-    this.gauges.softState(soft)
     if (soft.leader !== noNode) this.proposals.noteLeader(soft.term)
     this.handovers.noteSoftState(soft)
     this.membership.noteSoftState(soft)
@@ -562,7 +557,6 @@ export class RaftNode implements Replica, Reconfiguration {
     this.membership.end()
     this.slowFollowers.end()
     this.restore.end()
-    this.gauges.softState({ role: 'follower', leader: this.options.id, term: term(0) })
     const closed = () => {
       this.closed = true
       for (const answer of this.onClosed) answer()

@@ -1,7 +1,7 @@
 // Metrics over prom-client, in a registry of their own, with Node's process metrics beside them.
 
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { Metrics } from '../metrics.js'
+import type { Metrics, Observed } from '../metrics.js'
 
 export interface NodeMetrics extends Metrics {
   /** The Prometheus text format, for `contentType`. */
@@ -19,6 +19,8 @@ export function nodeMetrics(): NodeMetrics {
   // what a process at rest does.
   collectDefaultMetrics({ register, eventLoopMonitoringPrecision: 1000 })
   const known = new Map<string, { labels: string; metric: unknown }>()
+
+  const observed = new Map<string, Observed['read']>()
 
   const once = <T>(name: string, labelNames: readonly string[], make: () => T): T => {
     const labels = labelNames.join(',')
@@ -71,5 +73,22 @@ export function nodeMetrics(): NodeMetrics {
           },
         }
       }),
+    observed({ type, name, help, labelNames = [], read }) {
+      observed.set(name, read)
+      once(name, labelNames, () => {
+        const collect = (): void => {
+          metric.reset()
+          const now = observed.get(name)?.() ?? []
+          const samples = typeof now === 'number' ? [{ value: now }] : now
+          for (const { value, labels = {} } of samples) {
+            if (metric instanceof Counter) metric.inc(labels, value)
+            else metric.set(labels, value)
+          }
+        }
+        const options = { name, help, labelNames, registers: [register], collect }
+        const metric = type === 'counter' ? new Counter(options) : new Gauge(options)
+        return metric
+      })
+    },
   }
 }

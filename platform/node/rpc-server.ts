@@ -7,7 +7,15 @@ import type { Http2Session, IncomingHttpHeaders, ServerHttp2Stream } from 'node:
 import type { Socket } from 'node:net'
 import type { Address } from '../network.js'
 import { rpcCode } from '../rpc.js'
-import type { RpcCall, RpcCode, RpcConnection, RpcMethod, RpcOptions, RpcReceiver } from '../rpc.js'
+import type {
+  RpcCall,
+  RpcCallObserver,
+  RpcCode,
+  RpcConnection,
+  RpcMethod,
+  RpcOptions,
+  RpcReceiver,
+} from '../rpc.js'
 import { commonName } from './network-link.js'
 import { RpcMessages, encodeStatusMessage, framed, timeoutMsOf } from './rpc-framing.js'
 
@@ -116,7 +124,7 @@ function serve(
     const [, service = '', name = ''] = path.split('/')
     const message = `unknown method ${name} for service ${service}`
     call.end(rpcCode.unimplemented, message)
-  } else call.begin()
+  } else call.begin(options.observer?.started(path) ?? null)
 }
 
 const responseHeaders = { ':status': 200, 'content-type': 'application/grpc' } as const
@@ -130,6 +138,7 @@ class Call implements RpcCall {
   readonly #method: RpcMethod | undefined
   readonly #messages: RpcMessages
   #receiver: RpcReceiver | null = null
+  #observer: RpcCallObserver | null = null
   #open = true
   #responded = false
   #paused = false
@@ -161,7 +170,8 @@ class Call implements RpcCall {
     return this.#open && !this.#stream.destroyed
   }
 
-  begin(): void {
+  begin(observer: RpcCallObserver | null): void {
+    this.#observer = observer
     const timeoutMs = timeoutMsOf(this.#headers['grpc-timeout'])
     if (timeoutMs === null) {
       this.end(rpcCode.internal, 'malformed grpc-timeout')
@@ -190,6 +200,7 @@ class Call implements RpcCall {
 
   send(message: Uint8Array): void {
     if (!this.open) return
+    this.#observer?.sent(message.length)
     this.bufferedBytes += message.length
     this.connection.bufferedBytes += message.length
     this.#leaving.push(message.length)
@@ -200,6 +211,7 @@ class Call implements RpcCall {
   end(code: RpcCode, message: string): void {
     if (!this.open) return
     this.#open = false
+    this.#observer?.ended(code)
     const stream = this.#stream
     if (this.#responded) {
       this.#code = code
@@ -240,6 +252,7 @@ class Call implements RpcCall {
     while (this.open && !this.#paused) {
       const next = this.#messages.next()
       if (next === null) break
+      if ('message' in next) this.#observer?.received(next.message.length)
       if ('refused' in next) {
         this.end(next.code, next.refused)
         this.#receiver?.onCancel?.()
@@ -279,7 +292,9 @@ class Call implements RpcCall {
     this.connection.bufferedBytes -= this.bufferedBytes
     this.bufferedBytes = 0
     this.#leaving.length = 0
-    if (cancelled) this.#receiver?.onCancel?.()
+    if (!cancelled) return
+    this.#observer?.ended(rpcCode.cancelled)
+    this.#receiver?.onCancel?.()
   }
 
   #settle(length: number): void {

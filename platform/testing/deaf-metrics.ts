@@ -6,4 +6,5 @@ export const deafMetrics: Metrics = {
   counter: () => ({ add() {} }),
   gauge: () => ({ set() {} }),
   histogram: () => ({ observe() {} }),
+  observed() {},
 }

@@ -43,6 +43,8 @@ const fullRetryMs = 500
 /** A disk that answers nothing must not keep the process from ending. */
 const haltMsMax = 1000
 const haltPollMs = 2
+/** As etcd has them, and two below. */
+const syncSeconds = Array.from({ length: 16 }, (_, at) => 0.00025 * 2 ** at)
 
 export interface LogOptions {
   readonly directory: string
@@ -159,20 +161,25 @@ export class RaftLog {
     this.allocated = tail.allocated
     this.lastCrc = tail.lastCrc
     const syncs = options.metrics.histogram(
-      'raftsman_log_sync_seconds',
+      'etcd_disk_wal_fsync_duration_seconds',
       'Time of one datasync of the write-ahead log.',
-      [0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 4],
+      syncSeconds,
     )
-    const bytes = options.metrics.counter(
-      'raftsman_log_written_bytes_total',
-      'Bytes written to the write-ahead log.',
-    )
+    let writtenBytes = 0
+    options.metrics.observed({
+      type: 'gauge',
+      name: 'etcd_disk_wal_write_bytes_total',
+      help: 'Bytes written to the write-ahead log since the process began.',
+      read: () => writtenBytes,
+    })
     this.observeSync = seconds => syncs.observe(seconds)
     const waits = options.metrics.counter(
       'raftsman_log_rotation_waits_total',
       'Writes to the write-ahead log that waited for the next segment to be prepared.',
     )
-    this.countBytes = amount => bytes.add(amount)
+    this.countBytes = bytes => {
+      writtenBytes += bytes
+    }
     this.countWait = () => waits.add(1)
   }
 

@@ -96,6 +96,8 @@ export class IncomingLinks {
     try {
       if (bytes.length > frameBytesMax)
         throw new PeerRefused('oversized', `a frame of more than ${frameBytesMax} bytes`)
+      const { session } = incoming
+      if (session.kind !== 'greeting') this.options.traffic.received(session.peer.id, bytes.length)
       this.read(link, incoming, decodeFrame(bytes))
     } catch (error) {
       if (error instanceof PeerRefused) this.refuse(link, error)

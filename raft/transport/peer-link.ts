@@ -46,6 +46,8 @@ export class PeerLink {
   /** The reason of the last failure, so that it is logged once and not every second. */
   private loggedReason = ''
   private lastReceivedMs = 0
+  /** Of the oldest ping without an answer; null when there is none. */
+  private pingedMs: number | null = null
   private retry: Timer | null = null
   private readonly pinger: Timer
   /** Of this turn. */
@@ -54,6 +56,7 @@ export class PeerLink {
   constructor(options: LinkOptions, peer: Peer) {
     this.options = options
     this.peer = peer
+    options.traffic.known(peer.id)
     this.pinger = options.clock.setTicker(pingMs, () => this.ping())
     this.connect()
   }
@@ -79,6 +82,7 @@ export class PeerLink {
     this.pending = []
     const { link } = this
     if (link === null || !this.welcomed || link.bufferedBytes > queuedBytesMax) {
+      this.options.traffic.failed(this.peer.id, messages.length)
       for (const message of messages) this.options.onDropped(message)
       return
     }
@@ -98,7 +102,9 @@ export class PeerLink {
 
   private sendFrame(link: Link, messages: readonly Message[]): void {
     this.sequence += 1
-    link.send(encodeFrame({ kind: 'messages', sequence: this.sequence, messages }))
+    const frame = encodeFrame({ kind: 'messages', sequence: this.sequence, messages })
+    this.options.traffic.sent(this.peer.id, frame.length)
+    link.send(frame)
   }
 
   stop(): void {
@@ -107,7 +113,7 @@ export class PeerLink {
     this.retry?.cancel()
     this.link?.close('node stops')
     this.link = null
-    this.welcomed = false
+    this.lost()
   }
 
   private connect(): void {
@@ -165,6 +171,7 @@ export class PeerLink {
         this.options.onRoster(frame.roster)
         return
       case 'pong':
+        this.ponged()
         return
       case 'hello':
       case 'foreignHello':
@@ -190,6 +197,8 @@ export class PeerLink {
 
   private opened(challenge: number, speaks: VersionRange): void {
     this.welcomed = true
+    this.pingedMs = null
+    this.options.traffic.connected(this.peer.id)
     this.told = speaks
     this.sequence = challenge
     this.removed = false
@@ -208,7 +217,7 @@ export class PeerLink {
       this.loggedReason = reason
     }
     this.link = null
-    this.welcomed = false
+    this.lost()
     this.version = protocolVersion
     const delayMs = this.removed
       ? removedRetryMs
@@ -218,6 +227,11 @@ export class PeerLink {
     this.retry = this.options.clock.setTimer(delayMs * jitter, () => this.connect())
   }
 
+  private lost(): void {
+    if (this.welcomed) this.options.traffic.disconnected(this.peer.id)
+    this.welcomed = false
+  }
+
   private ping(): void {
     const { link } = this
     if (link === null) return
@@ -225,6 +239,15 @@ export class PeerLink {
       // A machine that vanished never says so.
       link.close('no sign of life')
       this.closed(link, 'no sign of life')
-    } else if (this.welcomed) link.send(encodeFrame({ kind: 'ping' }))
+    } else if (this.welcomed) {
+      this.pingedMs ??= this.options.clock.monotonicMs()
+      link.send(encodeFrame({ kind: 'ping' }))
+    }
+  }
+
+  private ponged(): void {
+    if (this.pingedMs === null) return
+    this.options.traffic.roundTrip(this.peer.id, this.options.clock.monotonicMs() - this.pingedMs)
+    this.pingedMs = null
   }
 }

@@ -15,7 +15,10 @@ test('each is counted by its reason, and logged once in ten seconds with the num
   const logged: unknown[] = []
   const metrics: Metrics = {
     ...deafMetrics,
-    counter: () => ({ add: (_amount, labels) => counted.push(labels?.['reason'] ?? '') }),
+    counter: () => ({
+      add: (amount, labels) =>
+        counted.push(...Array<string>(amount ?? 1).fill(labels?.['reason'] ?? '')),
+    }),
   }
   const logger: Logger = { ...silentLogger, warn: fields => logged.push(fields) }
   const refusals = new Refusals(clock, logger, metrics)

@@ -53,6 +53,7 @@ export class Refusals {
       'Links, frames and messages of peers that were refused.',
       ['reason'],
     )
+    for (const reason of refusalReasons) this.counter.add(0, { reason })
   }
 
   note({ reason, message }: PeerRefused, remote: string): void {

@@ -172,7 +172,7 @@ export class SnapshotSender {
     this.begun = true
     this.flowing = true
     this.ahead.splice(0, taken - this.acknowledged)
-    for (const chunk of this.ahead) this.link.send(encodeFrame(chunk))
+    for (const chunk of this.ahead) this.sendChunk(chunk)
     if (this.exhausted) this.end()
     else this.pump()
   }
@@ -205,7 +205,13 @@ export class SnapshotSender {
     const checksum = crc32c(bytes)
     const chunk: Chunk = { kind: 'snapshotChunk', sequence: this.sent, checksum, bytes }
     this.ahead.push(chunk)
-    if (this.flowing) this.link.send(encodeFrame(chunk))
+    if (this.flowing) this.sendChunk(chunk)
+  }
+
+  private sendChunk(chunk: Chunk): void {
+    const frame = encodeFrame(chunk)
+    this.options.traffic.sent(this.peer.id, frame.length)
+    this.link.send(frame)
   }
 
   private end(): void {

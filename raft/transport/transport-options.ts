@@ -11,6 +11,7 @@ import type { SnapshotSink } from '../state-machine.js'
 import type { Contacts, Roster } from './contacts.js'
 import type { Channel } from './frame-codec.js'
 import { encodeFrame, frameBytesMax, linkPath } from './frame-codec.js'
+import type { PeerMetrics } from './peer-metrics.js'
 import type { RefusalReason, Refusals } from './refusals.js'
 import { PeerRefused } from './refusals.js'
 
@@ -71,6 +72,7 @@ export interface TransportOptions {
 /** What the links of one transport have in common. */
 export interface LinkOptions extends TransportOptions {
   readonly refusals: Refusals
+  readonly traffic: PeerMetrics
   /** A peer told who the members are. */
   readonly onRoster: (roster: Roster) => void
 }

@@ -10,6 +10,7 @@ import type { Roster } from './contacts.js'
 import { linkPath } from './frame-codec.js'
 import { IncomingLinks } from './incoming-links.js'
 import { PeerLink } from './peer-link.js'
+import { PeerMetrics } from './peer-metrics.js'
 import { Refusals } from './refusals.js'
 import { SnapshotSender } from './snapshot-sender.js'
 import type {
@@ -36,10 +37,11 @@ export class Transport {
   private stopped = false
 
   private constructor(options: TransportOptions) {
-    const { clock, logger, metrics } = options
+    const { clock, id, logger, metrics } = options
     this.options = {
       ...options,
       refusals: new Refusals(clock, logger, metrics),
+      traffic: new PeerMetrics(id, metrics),
       onRoster: roster => this.heard(roster),
     }
     this.incoming = new IncomingLinks(this.options)
@@ -119,6 +121,7 @@ export class Transport {
   send(message: Message): void {
     const link = this.links.get(message.to)
     if (link === undefined) {
+      this.options.traffic.failed(message.to, 1)
       this.options.onDropped(message)
       return
     }

@@ -56,6 +56,11 @@ export class Alarms {
     return this.#active.some(alarm => alarm.kind === kind)
   }
 
+  /** CORRUPT is on, and not of members alone that are known to be wrong. */
+  get stopsCluster(): boolean {
+    return this.#corrupt
+  }
+
   /** Throws `corrupt` or `no-space` for what may not be done meanwhile. */
   check(command: Command): void {
     if (this.#corrupt && refusedWhenCorrupt.has(command.kind)) throw new StoreError('corrupt')

@@ -9,6 +9,7 @@ import { AuthState } from './auth-state.js'
 import { type Backend, type BackendBatch, BackendError, type StateMeta } from './backend.js'
 import { ClusterVersion } from './cluster-command.js'
 import { Compactor } from './compaction.js'
+import type { Counts } from './counts.js'
 import { HashMarks } from './hash-command.js'
 import { RunningHash } from './hash.js'
 import { StoreError } from './errors.js'
@@ -53,19 +54,22 @@ export interface AppliedStateParts {
   /** Of the cluster, that this program knows. */
   readonly versionMax: number
   readonly leaseClock: LeaseClockConfig
+  /** Goes on from one state to the next. */
+  readonly counts: Counts
   readonly onEvent: OnEvent
 }
 
 export function makeAppliedState(parts: AppliedStateParts): AppliedState {
-  const { meta, builder } = parts
+  const { meta, builder, counts } = parts
   const { index, leases, content } = builder
   const { revision, compactRevision } = meta
   const rows = new RowStore(parts.backend, meta.lastOrdinal, parts.cacheBytesMax)
   const hash = RunningHash.resume(meta.stateHash)
   const records = new SystemRecords(builder.records, hash)
   const auth = authOf(records)
+  const kvState = { index, rows, leases, hash, content, counts, revision, compactRevision }
   return {
-    kv: new Kv({ index, rows, leases, hash, content, revision, compactRevision }, parts.onEvent),
+    kv: new Kv(kvState, parts.onEvent),
     records,
     auth,
     authCheck: new AuthCheck(auth, leases),

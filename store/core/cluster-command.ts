@@ -137,7 +137,7 @@ export class ClusterVersion {
 }
 
 /** The release that a version came with, as etcd writes its own. */
-function releaseOf(version: number): string {
+export function releaseOf(version: number): string {
   return `0.${version - 1}.0`
 }
 

@@ -6,6 +6,7 @@
 import { assert } from '../../platform/errors.js'
 import type { Ordinal } from './backend.js'
 import type { Content } from './content.js'
+import type { Counts } from './counts.js'
 import type { RunningHash } from './hash.js'
 import type { KeyEntry } from './key-entry.js'
 import type { KeyIndex } from './key-index.js'
@@ -23,6 +24,7 @@ export interface KvState {
   readonly leases: LeaseTable
   readonly hash: RunningHash
   readonly content: Content
+  readonly counts: Counts
   readonly revision: Revision
   readonly compactRevision: Revision
 }
@@ -36,6 +38,7 @@ export class Kv {
   readonly leases: LeaseTable
   readonly hash: RunningHash
   readonly content: Content
+  readonly counts: Counts
   readonly #onEvent: OnEvent
   #revision: Revision
   #compactRevision: Revision
@@ -48,6 +51,7 @@ export class Kv {
     this.leases = state.leases
     this.hash = state.hash
     this.content = state.content
+    this.counts = state.counts
     this.#revision = state.revision
     this.#compactRevision = state.compactRevision
     this.#onEvent = onEvent
@@ -105,6 +109,8 @@ export class Kv {
     const lease = request.ignoreLease === true ? previousLease : (request.lease ?? 0)
     const value = request.ignoreValue === true ? this.rows.read(previous).value : request.value
     const modRevision = this.#nextRevision()
+    this.counts.puts++
+    this.counts.putBytes += request.key.length + value.length
     this.#record(key, known, previous, {
       key: request.key,
       value,
@@ -122,6 +128,7 @@ export class Kv {
 
   /** Answers how many keys it deleted and, when asked for, what they were. */
   deleteRange(request: DeleteRangeRequest): { deleted: number; prevKvs: KeyValue[] } {
+    this.counts.deletes++
     const entries = this.#liveIn(boundsOf(request))
     const prevKvs =
       request.prevKv === true ? entries.map(entry => this.rows.read(entry.ordinal)) : []

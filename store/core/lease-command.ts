@@ -96,6 +96,7 @@ export function applyLeaseCommand(
     case 'leaseGrant': {
       const lease = kv.leases.grant(command.id, command.ttlSeconds)
       state.leaseClock.granted(lease.id)
+      kv.counts.leasesGranted++
       kv.hash.number(lease.id).number(lease.ttlSeconds)
       const { id, ttlSeconds } = lease
       const response = { header: header(kv.revision), id, ttlSeconds }
@@ -104,6 +105,7 @@ export function applyLeaseCommand(
     case 'leaseRevoke':
       fence(command.leaderTerm, term)
       revoke(state, command.id)
+      if (command.leaderTerm !== 0) kv.counts.leasesExpired++
       return { ok: true, kind: 'leaseRevoke', response: { header: header(kv.revision) } }
     case 'leaseCheckpoint':
       fence(command.leaderTerm, term)
@@ -131,9 +133,11 @@ function revoke({ kv, leaseClock }: AppliedState, id: LeaseId): void {
     const entry = kv.live(key)
     assert(entry !== undefined, 'an attached key lives')
     kv.deleteKey(entry)
+    kv.counts.deletes++
   }
   kv.end()
   kv.leases.remove(id)
   leaseClock.revoked(id)
+  kv.counts.leasesRevoked++
   kv.hash.number(id)
 }

@@ -8,6 +8,7 @@ import type { Entry } from '../../raft/core/types.js'
 import type { Alarms } from './alarm-command.js'
 import type { AuthCheck } from './auth-check.js'
 import type { AuthView } from './auth-state.js'
+import type { Counts } from './counts.js'
 import type { HashMarks } from './hash-command.js'
 import type { ClusterVersion } from './cluster-command.js'
 import type { Command, CommandResult } from './command.js'
@@ -127,6 +128,13 @@ export interface Replica extends StateMachine {
   readonly contentDigest: string
   /** 0: none. */
   readonly quotaBytes: number
+  readonly counts: Readonly<Counts>
+  /** Keys that live at the current revision. */
+  readonly keyCount: number
+  readonly leaseCount: number
+  readonly watcherCount: number
+  /** Of those that have still to catch up. */
+  readonly slowWatcherCount: number
 
   apply(entry: Entry): readonly CommandResult[]
 

@@ -23,6 +23,7 @@ import { type Backend, BackendError, type Ordinal, type StateMeta } from './back
 import { applyCommand, type Command, type CommandResult, decodeCommands } from './command.js'
 import { contentDigest } from './content.js'
 import { StoreError } from './errors.js'
+import { Counts } from './counts.js'
 import type { HashMarks } from './hash-command.js'
 import { HashWalk } from './hash-kv.js'
 import { keyBytes } from './key-range.js'
@@ -78,6 +79,7 @@ export class StoreCore implements Replica {
   /** The same object for every answer of one revision and term. */
   #header: ResponseHeader
   readonly #sortMemory: SortMemory
+  readonly counts = new Counts()
   #openSnapshots = 0
   #bytesSinceCheckpoint = 0
   #closed = false
@@ -196,6 +198,14 @@ export class StoreCore implements Replica {
     return this.#watchLog.watcherCount
   }
 
+  get slowWatcherCount(): number {
+    return this.#watchLog.slowWatcherCount
+  }
+
+  get leaseCount(): number {
+    return this.#kv.leases.size
+  }
+
   apply(entry: Entry): readonly CommandResult[] {
     assert(entry.index === this.#appliedIndex + 1, 'entries are applied in order, each once')
     this.#assertSound()
@@ -246,12 +256,14 @@ export class StoreCore implements Replica {
   range(request: RangeRequest): RangeResponse {
     this.#assertSound()
     checkRange(request)
+    this.counts.ranges++
     return { header: this.header(), ...readRange(this.#kv, request) }
   }
 
   openRange(request: RangeRequest): RangeCursor {
     this.#assertSound()
     checkRange(request)
+    this.counts.ranges++
     const source = () => {
       this.#assertSound()
       return this.#kv
@@ -283,7 +295,9 @@ export class StoreCore implements Replica {
   }
 
   leaseKeepAlive(id: LeaseId, nowMs: number): LeaseRenewal {
-    return this.#state.leaseClock.keepAlive(id, nowMs)
+    const renewal = this.#state.leaseClock.keepAlive(id, nowMs)
+    if (renewal.ttlSeconds > 0) this.counts.leasesRenewed++
+    return renewal
   }
 
   leaseTick(nowMs: number, asLeader: boolean, term: number): readonly Command[] {
@@ -370,9 +384,10 @@ export class StoreCore implements Replica {
     // An open snapshot reads rows by number: none may go meanwhile.
     if (this.#openSnapshots > 0) return !this.#state.compactor.pending
     const { compactor } = this.#state
-    return compactor.slice(this.#kv.index, this.#kv.rows, keysMax, ordinals =>
-      this.#watchLog.dropping(ordinals),
-    )
+    return compactor.slice(this.#kv.index, this.#kv.rows, keysMax, ordinals => {
+      this.counts.compactedVersions += ordinals.length
+      this.#watchLog.dropping(ordinals)
+    })
   }
 
   hashKv(revision: Revision): HashJob {
@@ -475,6 +490,7 @@ export class StoreCore implements Replica {
       backend: this.#backend,
       meta,
       builder,
+      counts: this.counts,
       cacheBytesMax: this.#config.cacheBytesMax,
       versionMax: this.#config.versionMax,
       leaseClock: { ...leaseClockDefaults, ...this.#config.leases },

@@ -42,6 +42,7 @@ function isReadOnlyOp(op: RequestOp): boolean {
 export function runTxn(kv: Kv, txn: TxnRequest, header: MakeHeader): TxnResponse {
   const path = choosePath(kv, txn)
   checkPath(kv, txn, path)
+  countTxn(kv, txn, path)
   kv.begin()
   const response = run(kv, txn, path, header)
   const revision = kv.readRevision
@@ -53,6 +54,7 @@ export function runTxn(kv: Kv, txn: TxnRequest, header: MakeHeader): TxnResponse
 export function readTxn(kv: Kv, txn: TxnRequest, header: MakeHeader): TxnResponse {
   const path = choosePath(kv, txn)
   checkPath(kv, txn, path)
+  countTxn(kv, txn, path)
   return run(kv, txn, path, header)
 }
 
@@ -103,6 +105,15 @@ function eachOnPath(txn: TxnRequest, path: Path, visit: (op: RequestOp) => void)
     if (op.kind !== 'txn') visit(op)
     else eachOnPath(op.request, must(path.nested[nested++], 'a path for each transaction'), visit)
   }
+}
+
+function countTxn({ counts }: Kv, txn: TxnRequest, path: Path): void {
+  let operations = 0
+  eachOnPath(txn, path, op => {
+    operations++
+    if (op.kind === 'range') counts.ranges++
+  })
+  if (operations > 1) counts.transactions++
 }
 
 function run(kv: Kv, txn: TxnRequest, path: Path, header: MakeHeader): TxnResponse {

@@ -25,7 +25,7 @@ const walkMax = 10_000
 
 /** What cursors need of what they point into. */
 export interface WatchGround {
-  readonly kv: Pick<Kv, 'revision' | 'compactRevision' | 'index' | 'rows'>
+  readonly kv: Pick<Kv, 'revision' | 'compactRevision' | 'index' | 'rows' | 'counts'>
   readonly log: EventLog
   readonly history: WatchHistory
   /** Rows of old history looked at in one `next`. */
@@ -118,7 +118,18 @@ export class Cursor implements Watcher {
     this.#ground.closed(this)
   }
 
+  /** What it has to tell is not what has happened just now. */
+  get behind(): boolean {
+    return !this.#following && this.#from <= this.#ground.kv.revision
+  }
+
   next(eventsBytesMax: number, fragments = false): WatchBatch | null {
+    const batch = this.#next(eventsBytesMax, fragments)
+    if (batch !== null) this.#ground.kv.counts.events += batch.events.length
+    return batch
+  }
+
+  #next(eventsBytesMax: number, fragments: boolean): WatchBatch | null {
     if (this.#closed) return null
     if (this.#startedBehind) throw new CompactedError(this.#ground.kv.compactRevision)
     const batch = new Batch(eventsBytesMax, fragments)

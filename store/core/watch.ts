@@ -62,6 +62,13 @@ export class WatchLog implements WatchGround {
     return this.#cursors.size
   }
 
+  /** Of those that have still to catch up. */
+  get slowWatcherCount(): number {
+    let count = 0
+    for (const cursor of this.#cursors) if (cursor.behind) count++
+    return count
+  }
+
   open(request: WatchRequest, onReadable: () => void): Watcher {
     const ranges = watchedRanges(request)
     if (ranges.length > rangesPerWatchMax) throw new StoreError('too-many-ranges')

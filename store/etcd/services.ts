@@ -1,12 +1,14 @@
 // Every service of etcd that a member offers, one file each. What is in none of them is answered
 // `unimplemented`.
 
-import type { RpcMethods } from '../../platform/rpc.js'
+import type { RpcMethods, RpcObserver } from '../../platform/rpc.js'
 import type { StoreServerOptions } from '../server/options.js'
 import { AnswerBudget } from './answer-budget.js'
 import { authMethods } from './auth.js'
 import { alarmMethods } from './alarm.js'
+import { callMetrics, versionMetrics } from './call-metrics.js'
 import { clusterMethods } from './cluster.js'
+import { etcdVersion } from './context.js'
 import type { EtcdContext } from './context.js'
 import { kvMethods } from './kv.js'
 import { electionMethods } from './election.js'
@@ -18,8 +20,10 @@ import { WatchService } from './watch.js'
 
 export interface EtcdServices {
   readonly methods: RpcMethods
-  /** Of all streams. */
-  readonly watches: number
+  readonly observer: RpcObserver
+  /** Of etcd's API. */
+  readonly version: string
+  readonly watchStreams: number
   /** Ends the streams, so that their clients go on elsewhere. */
   close(): void
 }
@@ -33,20 +37,24 @@ export function etcdServices(parts: EtcdParts): EtcdServices {
   const leaderGuard = new LeaderGuard({ clock, electionMs, hasLeader })
   const context: EtcdContext = { ...parts, leaderGuard, answers: new AnswerBudget() }
   const watch = new WatchService(context)
+  const methods = new Map([
+    ...kvMethods(context),
+    ...watch.methods(),
+    ...leaseMethods(context),
+    ...lockMethods(context),
+    ...electionMethods(context),
+    ...clusterMethods(context),
+    ...authMethods(context),
+    ...maintenanceMethods(context),
+    ...alarmMethods(context),
+  ])
+  versionMetrics(options.metrics)
   return {
-    methods: new Map([
-      ...kvMethods(context),
-      ...watch.methods(),
-      ...leaseMethods(context),
-      ...lockMethods(context),
-      ...electionMethods(context),
-      ...clusterMethods(context),
-      ...authMethods(context),
-      ...maintenanceMethods(context),
-      ...alarmMethods(context),
-    ]),
-    get watches() {
-      return watch.watches
+    methods,
+    version: etcdVersion,
+    observer: callMetrics(options.metrics, clock, methods.keys()),
+    get watchStreams() {
+      return watch.streams
     },
     close() {
       watch.close()

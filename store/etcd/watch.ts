@@ -21,10 +21,8 @@ export class WatchService {
     this.#progressMs = context.options.watchProgressMs ?? progressMsDefault
   }
 
-  get watches(): number {
-    let count = 0
-    for (const { size } of this.#streams) count += size
-    return count
+  get streams(): number {
+    return this.#streams.size
   }
 
   methods(): readonly (readonly [string, RpcMethod])[] {

@@ -7,11 +7,13 @@ import type { Timer } from '../../platform/clock.js'
 import type { Link, Listener } from '../../platform/network.js'
 import { etcdServices } from '../etcd/services.js'
 import type { EtcdServices } from '../etcd/services.js'
+import { releaseOf } from '../core/cluster-command.js'
 import { protocolLimits, protocolPath } from '../protocol.js'
 import { answerHttp } from './http-status.js'
 import { leaseTickMs } from './lease-desk.js'
 import { LinkWatches } from './link-watches.js'
 import { Maintenance } from './maintenance.js'
+import { memberMetrics } from './member-metrics.js'
 import { StoreService } from './service.js'
 import type { ServiceParts } from './service.js'
 import { Session } from './session.js'
@@ -37,6 +39,7 @@ export class ClientPort {
   readonly #sessions = new Map<Link, Session>()
   #timers: Timer[] = []
   #listener: Listener | null = null
+  readonly #probes = { passed: 0, failed: 0 }
   #toldLeader = 0
   #toldRemoved = false
 
@@ -49,6 +52,7 @@ export class ClientPort {
       logger: options.logger,
       autoCompaction: options.autoCompaction ?? { mode: 'off' },
       compactionSliceKeys: options.tuning?.compactionSliceKeys,
+      metrics: options.metrics,
     })
     this.#service = new StoreService({ ...parts, maintenance: this.#maintenance })
     this.#service.unread.addSource(() => this.#sessions.values())
@@ -66,7 +70,7 @@ export class ClientPort {
   }
 
   start(ready: (error: Error | null) => void): void {
-    const { options, raft } = this.#parts
+    const { options, raft, machine } = this.#parts
     const service = this.#service
     options.network.listen(
       {
@@ -78,12 +82,20 @@ export class ClientPort {
         handshakeMsMax,
         onHttp: exchange =>
           answerHttp(exchange, {
-            version: options.version,
-            unhealthyReason: () => service.unhealthyReason(),
+            versions: () => ({
+              etcdserver: this.#etcd.version,
+              etcdcluster: this.#etcd.version,
+              raftsman: options.version,
+              raftsmancluster: releaseOf(machine.clusterVersion.version),
+            }),
+            health: service.health,
+            alarms: kind => machine.alarms.has(kind),
+            onHealth: healthy => (healthy ? this.#probes.passed++ : this.#probes.failed++),
             metricsText: options.metricsText,
           }),
         rpc: {
           methods: this.#etcd.methods,
+          observer: this.#etcd.observer,
           messageBytesMax: rpcMessageBytesMax,
           callsMax: rpcCallsMax,
           keepaliveMs: rpcKeepaliveMs,
@@ -109,6 +121,7 @@ export class ClientPort {
           this.#tellLeader()
         })
         this.#startTimers()
+        this.#showMetrics()
         ready(null)
       },
     )
@@ -186,20 +199,8 @@ export class ClientPort {
   }
 
   #startTimers(): void {
-    const { options, machine } = this.#parts
-    const { clock, metrics } = options
+    const { clock } = this.#parts.options
     const service = this.#service
-    const links = metrics.gauge('raftsman_store_client_links', 'Links of clients.')
-    const watches = metrics.gauge('raftsman_store_watches', 'Watches of clients.')
-    const writes = metrics.gauge('raftsman_store_pending_writes', 'Writes not answered yet.')
-    const reads = metrics.gauge('raftsman_store_pending_reads', 'Reads not answered yet.')
-    const revision = metrics.gauge('raftsman_store_revision', 'Revision of the applied state.')
-    const used = metrics.gauge(
-      'raftsman_store_used_bytes',
-      'What the log amounts to, the same on all members; the quota goes by it.',
-    )
-    const quota = metrics.gauge('raftsman_store_quota_bytes', 'What may be stored; 0 for no limit.')
-    const bytes = metrics.gauge('raftsman_store_db_size_bytes', 'Size of the applied state.')
     this.#maintenance.start(at => {
       if (service.softState.role !== 'leader') return
       try {
@@ -221,21 +222,29 @@ export class ClientPort {
         service.versions.tick(service.softState)
         service.quota.tick(service.softState)
         service.comparison.tick(service.softState)
-        let watchCount = this.#etcd.watches
-        for (const session of this.#sessions.values()) {
-          session.tick(nowMs, handshakeMsMax)
-          watchCount += session.watches
-        }
-        links.set(this.#sessions.size)
-        watches.set(watchCount)
-        writes.set(service.writes.pending)
-        reads.set(service.reads.pending)
-        revision.set(machine.revision)
-        bytes.set(machine.dbSizeBytes)
-        used.set(machine.usedBytes)
-        quota.set(machine.quotaBytes)
+        for (const session of this.#sessions.values()) session.tick(nowMs, handshakeMsMax)
       }),
     ]
+  }
+
+  #showMetrics(): void {
+    const { options, raft, machine } = this.#parts
+    memberMetrics({
+      options,
+      raft,
+      machine,
+      service: this.#service,
+      maintenance: this.#maintenance,
+      probes: this.#probes,
+      clients: {
+        links: () => this.#sessions.size,
+        rpcConnections: () => [...(this.#listener?.rpcConnections ?? [])].length,
+        watchStreams: () => {
+          const watching = [...this.#sessions.values()].filter(({ watches }) => watches > 0)
+          return watching.length + this.#etcd.watchStreams
+        },
+      },
+    })
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest'
 import type { Clock } from '../../platform/clock.js'
+import { deafMetrics } from '../../platform/testing/deaf-metrics.js'
 import { silentLogger } from '../../platform/logger.js'
 import { BackendError } from '../core/backend.js'
 import { StoreCore } from '../core/store-core.js'
@@ -71,6 +72,7 @@ function setUp() {
     clock: hand.clock,
     logger: silentLogger,
     autoCompaction: { mode: 'off' },
+    metrics: deafMetrics,
   })
   maintenance.start(() => {})
   const put = (value: Uint8Array = Buffer.from('v')) => {

@@ -5,6 +5,7 @@
 import { RaftsmanError } from '../../platform/errors.js'
 import type { Clock, Timer } from '../../platform/clock.js'
 import type { Logger } from '../../platform/logger.js'
+import type { Histogram, Metrics } from '../../platform/metrics.js'
 import type { Replica as Machine } from '../core/replica.js'
 import type { Revision } from '../core/types.js'
 import { Defragmentation } from './defragmentation.js'
@@ -28,6 +29,8 @@ const compactionPauseMs = 2
 const revisionLookMs = 60_000
 /** How often the revision is noted for periodic compaction, as a part of what is kept. */
 const periodicSamples = 10
+/** As etcd has them, and two below. */
+const commitSeconds = Array.from({ length: 16 }, (_, at) => 0.00025 * 2 ** at)
 
 export interface MaintenanceOptions {
   readonly machine: Machine
@@ -35,6 +38,7 @@ export interface MaintenanceOptions {
   readonly logger: Logger
   readonly autoCompaction: AutoCompaction
   readonly compactionSliceKeys?: number | undefined
+  readonly metrics: Metrics
 }
 
 export class Maintenance {
@@ -49,11 +53,24 @@ export class Maintenance {
   /** Of the last flush and the last checkpoint; null when it went well. */
   readonly #failures = new Map<'written' | 'made durable', RaftsmanError | null>()
   #flushedMs = 0
+  readonly #commits: Histogram
+  readonly #checkpoints: Histogram
   #nextLook: Timer | null = null
 
   constructor(options: MaintenanceOptions) {
     this.#options = options
     this.defragmentation = new Defragmentation(options)
+    const { metrics } = options
+    this.#commits = metrics.histogram(
+      'etcd_disk_backend_commit_duration_seconds',
+      'Time to write what was applied to the file, in one transaction.',
+      commitSeconds,
+    )
+    this.#checkpoints = metrics.histogram(
+      'raftsman_store_checkpoint_seconds',
+      'Time to make durable what was written to the file.',
+      commitSeconds,
+    )
   }
 
   /** `propose` compacts at a revision when this member leads, and ignores it otherwise. */
@@ -125,11 +142,21 @@ export class Maintenance {
   }
 
   #flush(): void {
-    this.#store('written', () => this.#options.machine.flush())
+    this.#store('written', () => {
+      const { machine, clock } = this.#options
+      const startedMs = clock.monotonicMs()
+      const { rows } = machine.flush()
+      if (rows > 0) this.#commits.observe((clock.monotonicMs() - startedMs) / 1000)
+    })
   }
 
   #checkpoint(): void {
-    this.#store('made durable', () => this.#options.machine.checkpoint())
+    this.#store('made durable', () => {
+      const { machine, clock } = this.#options
+      const startedMs = clock.monotonicMs()
+      machine.checkpoint()
+      this.#checkpoints.observe((clock.monotonicMs() - startedMs) / 1000)
+    })
   }
 
   /** Nothing is lost when it fails: the log has it, and the machine holds it until the next try. */

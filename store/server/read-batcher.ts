@@ -18,6 +18,8 @@ export class ReadBatcher {
   #turn: ReadReady[] = []
   #scheduled = false
   #pending = 0
+  /** Questions to the quorum without an answer; those of one turn count once. */
+  failed = 0
 
   constructor(raft: Raft, clock: Clock) {
     this.#raft = raft
@@ -41,6 +43,7 @@ export class ReadBatcher {
       this.#turn = []
       this.#raft.readIndex(error => {
         this.#pending -= turn.length
+        if (error !== null) this.failed += 1
         for (const read of turn) read(error)
       })
     })

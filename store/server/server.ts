@@ -13,7 +13,6 @@ import { Patience, closeState, startLife } from './member-life.js'
 import type { MemberLife } from './member-life.js'
 import { StoreServerError, checkOptions, deriveClusterId } from './options.js'
 import type { StoreServerOptions } from './options.js'
-import { reusableMetrics } from './reusable-metrics.js'
 
 export interface StoreServer {
   readonly clusterId: number
@@ -115,7 +114,6 @@ class MemberServer implements StoreServer {
     this.#process = options
     this.#options = {
       ...options,
-      metrics: reusableMetrics(options.metrics),
       onFatal: error => this.#failed(error),
       onStateWrong: reason => this.#repair(reason, 'running'),
     }

@@ -21,6 +21,7 @@ import type { Check } from './auth/guard.js'
 import { needOf } from './auth/needs.js'
 import { Passwords, passwordCostDefault } from './auth/passwords.js'
 import { HashDesk } from './hash-desk.js'
+import { Health, applyLagMax } from './health.js'
 import { LeaderLink } from './leader-link.js'
 import type { Forwarded } from './leader-link.js'
 import { LeaseDesk } from './lease-desk.js'
@@ -52,9 +53,6 @@ const servedWhenWrong: ReadonlySet<Request['kind']> = new Set([
 
 const tokenTtlMsDefault = 300_000
 
-/** Committed entries that this member has still to apply, above which it takes no more work. */
-const applyLagMax = 5_000
-
 export interface ServiceParts {
   readonly options: StoreServerOptions
   readonly clusterId: number
@@ -80,6 +78,7 @@ export class StoreService {
   readonly versions: VersionDesk
   readonly comparison: StateComparison
   readonly quota: QuotaDesk
+  readonly health: Health
   stopping = false
   readonly #parts: ServiceParts
   readonly #upkeep: UpkeepDesk
@@ -108,6 +107,15 @@ export class StoreService {
     })
     this.writes = new WriteBatcher(raft, options.clock, command => this.versions.admit(command))
     this.reads = new ReadBatcher(raft, options.clock)
+    this.health = new Health({
+      id: options.id,
+      raft,
+      machine,
+      maintenance: parts.maintenance,
+      reads: this.reads,
+      clock: options.clock,
+      stopping: () => this.stopping,
+    })
     this.#upkeep = new UpkeepDesk({
       machine,
       defragmentation: parts.maintenance.defragmentation,
@@ -176,14 +184,8 @@ export class StoreService {
    */
   get leaderToTell(): number {
     const { raft, machine, maintenance } = this.#parts
-    if (this.stopping || machine.saturated || maintenance.full || this.#isWrong) return 0
+    if (this.stopping || machine.saturated || maintenance.full || this.health.wrong) return 0
     return raft.status().diskFull ? 0 : this.#softState.leader
-  }
-
-  /** A majority has found another state than this member has. */
-  get #isWrong(): boolean {
-    const { machine, options } = this.#parts
-    return machine.alarms.contained.has(options.id)
   }
 
   leaderChanged(softState: SoftState): void {
@@ -218,7 +220,8 @@ export class StoreService {
   /** Answers the requester, once. What it throws is the answer too. */
   handle(requester: Requester, request: Request): void {
     if (this.stopping) throw stopping()
-    if (this.#isWrong && !servedWhenWrong.has(request.kind)) throw new StoreError('member-corrupt')
+    if (this.health.wrong && !servedWhenWrong.has(request.kind))
+      throw new StoreError('member-corrupt')
     const need = needOf(request)
     if (need === null) this.#answer(requester, request)
     else {
@@ -340,23 +343,9 @@ export class StoreService {
       appliedIndex: status.appliedIndex,
       dbSizeBytes: machine.dbSizeBytes,
       learner: status.confState.learners.includes(nodeId(options.id)),
-      healthy: this.unhealthyReason() === null,
+      healthy: this.health.good,
       compactRevision: machine.compactRevision,
     }
-  }
-
-  /** Null when this member can serve reads and writes, as far as it knows. */
-  unhealthyReason(): string | null {
-    const { raft, machine, maintenance } = this.#parts
-    const status = raft.status()
-    if (this.stopping) return 'the member is stopping'
-    if (this.#isWrong) return 'the state of this member is wrong and is being brought back'
-    if (status.leader === 0) return 'the cluster has no leader'
-    if (status.diskFull) return 'the disk of the log has no room'
-    if (maintenance.full) return 'the disk of the state has no room'
-    if (machine.saturated) return 'the state cannot be written'
-    if (status.commitIndex - status.appliedIndex > applyLagMax) return 'the member lags behind'
-    return null
   }
 
   #snapshot(requester: Requester, id: number): void {

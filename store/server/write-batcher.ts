@@ -34,6 +34,8 @@ export class WriteBatcher {
   readonly #admit: (command: Command) => Command
   #turn: Pending[] = []
   #scheduled = false
+  /** Proposals that came to nothing, or of which nobody knows; a batch counts once. */
+  failed = 0
   #commands = 0
   #bytes = 0
 
@@ -94,6 +96,7 @@ export class WriteBatcher {
     const payload = encodeCommands(batch.map(({ command }) => command))
     this.#raft.propose(payload, (error, result) => {
       if (error !== null) {
+        this.failed += 1
         for (const pending of batch) this.#settle(pending).notWritten(pending.token, error)
         return
       }

@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 
@@ -187,6 +188,31 @@ export class StoreProcesses {
   endpoints(first: number): readonly string[] {
     const others = memberIds.filter(id => id !== first)
     return [first, ...others].map(id => this.endpoint(id))
+  }
+
+  /** Of a client that the members know, for tools that are told by files. */
+  get clientIdentity(): TlsFiles {
+    return this.#clientIdentity
+  }
+
+  /** GET over the client port. Rejects when the member does not answer. */
+  http(id: number, path: string): Promise<{ readonly status: number; readonly body: string }> {
+    const { certFile, keyFile, caFile } = this.#clientIdentity
+    const [cert, key, ca] = [certFile, keyFile, caFile].map(file => readFileSync(file))
+    return new Promise((resolve, reject) => {
+      const url = `https://${this.endpoint(id)}${path}`
+      const asked = request(url, { cert, key, ca, agent: false }, answer => {
+        let body = ''
+        answer.setEncoding('utf8')
+        answer.on('data', (part: string) => {
+          body += part
+        })
+        answer.on('error', reject)
+        answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body }))
+      })
+      asked.on('error', reject)
+      asked.end()
+    })
   }
 
   /** Closed with the cluster. */
