@@ -123,7 +123,7 @@ export class LocalStore implements Store {
 
   async status(): Promise<MemberStatus> {
     this.#assertOpen()
-    const { appliedIndex, dbSizeBytes, compactRevision } = this.#core
+    const { appliedIndex, dbSizeBytes, compactRevision, dbFileBytes, usedBytes } = this.#core
     const header = this.#core.header(localTerm)
     return {
       header,
@@ -138,6 +138,11 @@ export class LocalStore implements Store {
       learner: false,
       healthy: true,
       compactRevision,
+      dbFileBytes,
+      usedBytes,
+      quotaBytes: 0,
+      clusterVersion: '',
+      errors: [],
     }
   }
 

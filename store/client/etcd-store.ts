@@ -182,10 +182,15 @@ export class EtcdStore implements Store {
       raftTerm: status.raftTerm,
       commitIndex: status.raftIndex,
       appliedIndex: status.raftAppliedIndex,
-      dbSizeBytes: status.dbSize,
+      dbSizeBytes: status.dbSizeInUse,
       learner: status.isLearner,
       healthy: status.leader !== 0 && status.errors.length === 0,
       compactRevision: unknownRevision,
+      dbFileBytes: status.dbSize,
+      usedBytes: status.dbSizeInUse,
+      quotaBytes: status.dbSizeQuota,
+      clusterVersion: '',
+      errors: status.errors,
     }
   }
 

@@ -206,11 +206,21 @@ export interface MemberStatus {
   readonly raftTerm: number
   readonly commitIndex: number
   readonly appliedIndex: number
+  /** Without what is free in the file. */
   readonly dbSizeBytes: number
   /** It has no vote. */
   readonly learner: boolean
   readonly healthy: boolean
   readonly compactRevision: Revision
+  readonly dbFileBytes: number
+  /** What the quota is compared with. */
+  readonly usedBytes: number
+  /** 0: none. */
+  readonly quotaBytes: number
+  /** As "0.1.0"; empty where it is not known. */
+  readonly clusterVersion: string
+  /** Why it is not healthy, and which alarms are on. */
+  readonly errors: readonly string[]
 }
 
 export interface Member {

@@ -36,7 +36,10 @@ export function maintenanceMethods(
             raftAppliedIndex: response.appliedIndex,
             dbSizeQuota: context.machine.quotaBytes,
             isLearner: response.learner,
-            errors: context.machine.alarms.list().map(alarmText),
+            errors: [
+              ...(response.leader === 0 ? ['etcdserver: no leader'] : []),
+              ...context.machine.alarms.list().map(alarmText),
+            ],
           }),
       ),
     ],

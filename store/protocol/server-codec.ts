@@ -153,6 +153,11 @@ function statusFields(status: MemberStatus): PackedValue {
     status.learner,
     status.healthy,
     status.compactRevision,
+    status.dbFileBytes,
+    status.usedBytes,
+    status.quotaBytes,
+    status.clusterVersion,
+    [...status.errors],
   ]
 }
 
@@ -397,7 +402,7 @@ function decodeTimeToLive(body: unknown, header: ResponseHeader) {
 }
 
 function decodeStatus(body: unknown, header: ResponseHeader): MemberStatus {
-  const fields = asFields(body, 10, 'status answer')
+  const fields = asFields(body, 15, 'status answer')
   return {
     header,
     raftTerm: header.raftTerm,
@@ -411,5 +416,10 @@ function decodeStatus(body: unknown, header: ResponseHeader): MemberStatus {
     learner: asFlag(fields[7], 'status learner'),
     healthy: asFlag(fields[8], 'status healthy'),
     compactRevision: asInt(fields[9], 'status compactRevision'),
+    dbFileBytes: asUint(fields[10], 'status dbFileBytes'),
+    usedBytes: asUint(fields[11], 'status usedBytes'),
+    quotaBytes: asUint(fields[12], 'status quotaBytes'),
+    clusterVersion: asText(fields[13], 'status clusterVersion'),
+    errors: asList(fields[14], 'status errors').map(error => asText(error, 'status error')),
   }
 }

@@ -8,6 +8,7 @@ import type { Random } from '../../platform/random.js'
 import { nodeId } from '../../raft/core/types.js'
 import type { SoftState } from '../../raft/core/types.js'
 import type { Replica as Raft, Reconfiguration } from '../../raft/index.js'
+import { releaseOf } from '../core/cluster-command.js'
 import type { Command } from '../core/command.js'
 import type { Replica as Machine } from '../core/replica.js'
 import type { MemberStatus, RangeRequest, TxnRequest, TxnResponse } from '../core/types.js'
@@ -345,7 +346,21 @@ export class StoreService {
       learner: status.confState.learners.includes(nodeId(options.id)),
       healthy: this.health.good,
       compactRevision: machine.compactRevision,
+      dbFileBytes: machine.dbFileBytes,
+      usedBytes: machine.usedBytes,
+      quotaBytes: machine.quotaBytes,
+      clusterVersion: releaseOf(machine.clusterVersion.version),
+      errors: this.#errors(),
     }
+  }
+
+  #errors(): readonly string[] {
+    const failure = this.health.failure()
+    const alarms = this.#parts.machine.alarms.list().map(({ kind, member }) => {
+      const what = `alarm ${kind.toUpperCase()}`
+      return member === 0 ? what : `${what} of member ${member.toString(16)}`
+    })
+    return failure === null ? alarms : [failure.reason, ...alarms]
   }
 
   #snapshot(requester: Requester, id: number): void {

@@ -73,6 +73,11 @@ export const status = method(
   maintenance.StatusRequest,
   maintenance.StatusResponse,
 )
+export const downgrade = method(
+  '/etcdserverpb.Maintenance/Downgrade',
+  maintenance.DowngradeRequest,
+  maintenance.DowngradeResponse,
+)
 export const lockLock = method('/v3lockpb.Lock/Lock', lock.LockRequest, lock.LockResponse)
 export const lockUnlock = method('/v3lockpb.Lock/Unlock', lock.UnlockRequest, lock.UnlockResponse)
 export const campaign = method(

@@ -333,10 +333,15 @@ export const serverGolden: readonly (readonly [Plain, string])[] = [
           learner: false,
           healthy: true,
           compactRevision: -1,
+          dbFileBytes: 8192,
+          usedBytes: 300,
+          quotaBytes: 0,
+          clusterVersion: '0.1.0',
+          errors: ['NOSPACE'],
         },
       },
     },
-    '953a13cd012c049aa3302e31a26d3203020a09cd1000c2c3ff',
+    '953a13cd012c049fa3302e31a26d3203020a09cd1000c2c3ffcd2000cd012c00a5302e312e3091a74e4f5350414345',
   ],
   [
     {
