@@ -34,7 +34,7 @@ export const membershipMutants: readonly Mutant[] = [
         replace: 'return incoming;',
       },
     ],
-    seedsMax: 100,
+    seedsMax: 200,
   },
   {
     name: 'two-changes-at-a-time',
@@ -51,7 +51,7 @@ export const membershipMutants: readonly Mutant[] = [
         replace: '',
       },
     ],
-    seedsMax: 100,
+    seedsMax: 200,
   },
   {
     name: 'campaigns-by-an-old-membership',

@@ -77,6 +77,10 @@ const raftUsual = [
 ]
 
 const raftRare = [
+  'change in a rush: done',
+  'change in a rush: change-pending',
+  'damaged among the healed',
+  'membership split',
   'replace member: done',
   'promote: done',
   'remove member: done',

@@ -16,8 +16,9 @@ const sectorBytes = 512
 
 function regions(machine: Machine): readonly Region[] {
   const named = new Set(machine.disk.paths())
+  // What a repair has moved aside is read by nobody.
   const files = [...machine.disk.durableFiles()]
-    .filter(([path]) => path.endsWith('.wal') && named.has(path))
+    .filter(([path]) => path.endsWith('.wal') && !path.includes('/damaged-') && named.has(path))
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
   return files
     .map(([path, content], at) => {

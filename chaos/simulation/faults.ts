@@ -24,6 +24,8 @@ export interface FaultWorld {
   readonly elected: Set<(leader: Machine) => void>
   /** Told of every machine at which acknowledgements arrive, in the step that takes them in. */
   readonly acknowledged: Set<(leader: Machine) => void>
+  /** Told of a membership that nobody had applied before, and who has, in the step that did. */
+  readonly changed: Set<(first: Machine, before: ConfState, after: ConfState) => void>
   /** Clients ask it for so many writes at once. */
   readonly burst: (machine: Machine, count: number) => void
   /** A client asks it for a read. */

@@ -27,6 +27,8 @@ export interface HealingOptions {
   readonly nextFault: () => number
   /** Somebody was asked to remove a member. */
   readonly removed: () => boolean
+  /** Damages the log of a follower that can bear it; false where none can, or the seed has no damage. */
+  readonly damageFollower: () => boolean
   /** Runs events up to that time, or until something holds; false when it never did. */
   readonly runUntil: (untilMs: number, done?: () => boolean) => Promise<boolean>
 }
@@ -136,6 +138,17 @@ export class Healing {
     fleet.replaceLost()
     await this.agree(() => fleet.members, true, convergenceMsMax, 'convergence')
     invariants.checkpoint()
+  }
+
+  /**
+   * Nobody asks for anything, so nothing but the leader's own care brings back what a follower has lost: no
+   * election, and no snapshot because the log has moved on.
+   */
+  async mend(): Promise<void> {
+    this.options.scenario.rest()
+    if (!this.options.damageFollower()) return
+    await this.agree(() => this.fleet.members, true, convergenceMsMax, 'convergence')
+    this.options.invariants.checkpoint()
   }
 
   /** Something new is acknowledged, and applied: by all of them, or by one. */

@@ -24,6 +24,8 @@ export interface InvariantOptions {
   readonly machine: (id: number) => Machine
   /** A member leads a term that nobody led before. */
   readonly elected: (id: number) => void
+  /** A member has applied a membership that nobody had applied before. */
+  readonly changed: (id: number, before: ConfState, after: ConfState) => void
   /** Members whose disks were damaged on purpose and not mended since. */
   readonly damaged: () => ReadonlySet<number>
   /** And those that were mended: a repaired log begins with the state it was repaired for. */
@@ -103,8 +105,11 @@ export class Invariants {
     this.commits(machine.id, term, Math.max(seen?.commit ?? 0, purged), commit, termAt)
     if (moved) {
       if (applied > this.confStateIndex && status.confState.voters.length > 0) {
+        const before = this.confState
         this.confState = status.confState
         this.confStateIndex = applied
+        if (before !== null && !sameVoters(before, status.confState))
+          this.options.changed(machine.id, before, status.confState)
       }
       this.last.set(machine.id, { process, term, commit, applied, vote })
       const { trace } = this.options
@@ -235,3 +240,10 @@ export class Invariants {
     this.checkedIndex = length
   }
 }
+
+function sameVoters(a: ConfState, b: ConfState): boolean {
+  return a === b || votersOf(a) === votersOf(b)
+}
+
+const votersOf = ({ voters, votersOutgoing }: ConfState): string =>
+  `${voters.join()}/${votersOutgoing.join()}`

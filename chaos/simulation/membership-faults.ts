@@ -4,12 +4,14 @@
 
 import type { Random } from '../../platform/random.js'
 import type { RaftsmanError } from '../../platform/errors.js'
+import type { ConfChange } from '../../raft/core/conf-change.js'
 import type { ConfState } from '../../raft/core/types.js'
 import { nodeId } from '../../raft/core/types.js'
 import type { RaftNode } from '../../raft/node.js'
 import type { FaultWorld, Strike } from './faults.js'
 import type { Machine } from './machine.js'
-import { chance, pick } from './streams.js'
+import { splitAtChange } from './membership-split.js'
+import { between, chance, pick, wholeBetween } from './streams.js'
 
 /** More members than this are never asked for. */
 const membersMax = 7
@@ -103,4 +105,71 @@ const swap: Strike = (world, random) => {
   )
 }
 
-export const membershipStrikes = { grow, promote, replace, remove, swap }
+/**
+ * Several, asked for at the same time, or each as soon as the one before it is answered: at most one may be
+ * on its way, and members restart with more than one of them in their logs.
+ */
+const rush: Strike = (world, random) => {
+  const confState = world.membership()
+  if (confState === null || asked(world, random) === null) return false
+  const changes = severalChanges(world, random, confState)
+  if (chance(random, 0.7)) splitAtChange(world, random)
+  const atOnce = chance(random, 0.5)
+  // Machines that join have to start first, or nobody would count on them.
+  world.scheduler.after(between(random, 0, 1500), 'fault', null, () => {
+    if (world.active()) ask(world, random, node => askInARush(world, node, changes, atOnce))
+  })
+  return changes.length > 0
+}
+
+function severalChanges(
+  world: FaultWorld,
+  random: Random,
+  confState: ConfState,
+): readonly ConfChange[] {
+  const leader = world.machines().find(({ node }) => node?.status().role === 'leader')
+  const leaving = confState.voters.filter(id => id !== leader?.id)
+  let voters = confState.voters.length
+  let size = sizeOf(confState)
+  const changes: ConfChange[] = []
+  for (let left = wholeBetween(random, 2, 3); left > 0; left -= 1) {
+    const victim = pick(random, leaving)
+    if (voters > votersMin && victim !== undefined && chance(random, 0.6)) {
+      leaving.splice(leaving.indexOf(victim), 1)
+      voters -= 1
+      size -= 1
+      changes.push([{ kind: 'remove', node: victim }])
+    } else if (size < membersMax) {
+      const { id, name, address } = world.addMachine()
+      voters += 1
+      size += 1
+      changes.push([{ kind: 'addVoter', node: nodeId(id), member: { name, address } }])
+    }
+  }
+  return changes
+}
+
+function askInARush(
+  world: FaultWorld,
+  node: RaftNode,
+  changes: readonly ConfChange[],
+  atOnce: boolean,
+): void {
+  const [first, ...others] = changes
+  if (first === undefined) return
+  node.changeMembership(first, error => {
+    answered(world, 'change in a rush')(error)
+    if (!atOnce && error === null) askInARush(world, node, others, atOnce)
+  })
+  if (atOnce) askInARush(world, node, others, atOnce)
+}
+
+export const membershipStrikes = {
+  grow,
+  promote,
+  replace,
+  remove,
+  swap,
+  rush,
+  'membership-split': splitAtChange,
+}

@@ -75,5 +75,9 @@ export class RaftScenario implements Scenario {
 
   heal(): void {}
 
+  rest(): void {
+    this.workload.resting = true
+  }
+
   async conclude(): Promise<void> {}
 }

@@ -66,6 +66,8 @@ export interface Scenario {
   throwIfBroken(): void
   /** All that is broken between machines is mended, and so is what is between them and clients. */
   heal(): void
+  /** From now on the clients ask for nothing of their own. */
+  rest(): void
   /** All are healed and agree: what can only now be asked. */
   conclude(): Promise<void>
 }

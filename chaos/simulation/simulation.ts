@@ -5,6 +5,7 @@
 
 import { unreachable } from '../../platform/errors.js'
 import type { Random } from '../../platform/random.js'
+import type { ConfState } from '../../raft/core/types.js'
 import { linkPath } from '../../raft/transport/frame-codec.js'
 import { Coverage } from './coverage.js'
 import { damageLog } from './damage.js'
@@ -40,7 +41,7 @@ const checkpointMs = 2500
 /** How deep a chain of promises may be that one step brings to its end. */
 const promiseDepth = 12
 /** A simulation that takes more has something that never rests. */
-const stepsMax = 3_000_000
+const stepsMax = 1_000_000
 
 export class Simulation {
   readonly swarm: SwarmOptions
@@ -56,6 +57,9 @@ export class Simulation {
   private readonly wire: Wire
   private readonly atlas: FaultAtlas
   private readonly electionListeners = new Set<(leader: Machine) => void>()
+  private readonly changeListeners = new Set<
+    (first: Machine, before: ConfState, after: ConfState) => void
+  >()
   private readonly acknowledgedListeners = new Set<(leader: Machine) => void>()
   /** Faults strike. */
   private active = true
@@ -76,6 +80,9 @@ export class Simulation {
       machine,
       elected: id => {
         for (const tell of this.electionListeners) tell(machine(id))
+      },
+      changed: (id, before, after) => {
+        for (const tell of this.changeListeners) tell(machine(id), before, after)
       },
       damaged: () => this.atlas.damaged,
       everDamaged: () => this.atlas.everDamaged,
@@ -201,11 +208,13 @@ export class Simulation {
       atlas: this.atlas,
       invariants: this.invariants,
       nextFault: () => this.nextFaultNumber(),
-      removed: () => this.faultCounts.has('remove'),
+      removed: () => this.faultCounts.has('remove') || this.faultCounts.has('rush'),
+      damageFollower: () => this.damageFollower(),
       runUntil: (untilMs, done) => this.runUntil(untilMs, done),
     })
     await healing.live()
     await healing.converge()
+    await healing.mend()
     await this.scenario.conclude()
   }
 
@@ -273,6 +282,7 @@ export class Simulation {
       mark: fact => this.coverage.mark(fact),
       elected: this.electionListeners,
       acknowledged: this.acknowledgedListeners,
+      changed: this.changeListeners,
       clientHosts: () => this.scenario.clientHosts,
       burst: (machine, count) => this.scenario.burst(machine, count),
       read: machine => this.scenario.read(machine),
@@ -306,6 +316,24 @@ export class Simulation {
     }
     this.latent.add(notice)
     this.scheduler.after(latentMs, 'fault', null, notice)
+    return true
+  }
+
+  /** Of a leader that stays, and must hear from it what it has lost. */
+  private damageFollower(): boolean {
+    const how = (['bit-rot', 'misdirected-write'] as const).find(kind =>
+      this.swarm.faults.has(kind),
+    )
+    if (how === undefined || this.scenario.withoutFaults.has(how)) return false
+    const random = this.streams.of('damage/healed')
+    const victim = this.atlas.victim(random)
+    if (victim?.node?.status().role !== 'follower') return false
+    victim.kill()
+    victim.startLater(between(random, 0, 100))
+    if (!damageLog(victim, random, how === 'bit-rot' ? 'rot' : 'misdirect')) return false
+    this.atlas.hit(victim)
+    this.count(how)
+    this.coverage.mark('damaged among the healed')
     return true
   }
 

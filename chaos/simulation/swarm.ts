@@ -29,6 +29,8 @@ export const faultKinds = [
   'replace',
   'remove',
   'swap',
+  'rush',
+  'membership-split',
   'siege',
   'crash-in-restore',
   'client-cut',
@@ -43,6 +45,8 @@ const membershipKinds: ReadonlySet<FaultKind> = new Set([
   'replace',
   'remove',
   'swap',
+  'rush',
+  'membership-split',
 ])
 
 export const isFaultKind = (name: string): name is FaultKind =>
@@ -109,6 +113,8 @@ const faultPace: Record<FaultKind, readonly [number, number]> = {
   replace: [4000, 20_000],
   remove: [4000, 20_000],
   swap: [4000, 20_000],
+  rush: [1500, 10_000],
+  'membership-split': [500, 6000],
 }
 
 export function drawSwarm(streams: Streams, overrides: SwarmOverrides): SwarmOptions {

@@ -25,6 +25,7 @@ const underWayMax = 8
 
 export class Workload {
   operations = 0
+  resting = false
   private readonly options: WorkloadOptions
   /** What ends operations that nobody will answer, by the process that was asked. */
   private readonly open = new Map<SimProcess, Set<() => void>>()
@@ -43,7 +44,8 @@ export class Workload {
     const { scheduler, swarm } = this.options
     scheduler.after(between(random, 0, swarm.thinkMsMax), 'client', null, () => {
       this.next(random, client)
-      if (client.underWay >= underWayMax || this.operations >= this.options.operationsMax) return
+      if (this.resting || client.underWay >= underWayMax) return
+      if (this.operations >= this.options.operationsMax) return
       const machine = pick(random, this.options.machines())
       const burst = chance(random, 0.1) ? wholeBetween(random, 2, 6) : 1
       const reads = chance(random, swarm.readShare)

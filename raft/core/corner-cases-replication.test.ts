@@ -178,6 +178,22 @@ describe('a follower that replicates', () => {
     expect(indexes(sentTo(settle(raft).messages, 2))).toEqual([2])
   })
 
+  test('that denies after a restart what it acknowledged is asked again once a heartbeat, not at once', () => {
+    const raft = replicating()
+    propose(raft)
+    ask(raft, ack({ term: 4, index: 2 }))
+    raft.unreachable(nodeId(2))
+    for (let beat = 0; beat < 3; beat++) {
+      propose(raft)
+      raft.tick()
+      settle(raft)
+      ask(raft, heard({ term: 4 }))
+      expect(ask(raft, reject({ term: 4, prev: 2, hint: 1, hintTerm: 1 }))).toEqual([])
+      ask(raft, heard({ from: 3, term: 4 }))
+    }
+    expect(peer(raft)).toMatchObject({ state: 'probe', match: 2, next: 3 })
+  })
+
   test('learns a commit index once, not with every message', () => {
     const raft = replicating()
     propose(raft)

@@ -151,11 +151,12 @@ export class Progress {
 
   /**
    * A rejected appendResponse: `rejected` is its prevIndex, `hint` where the logs may agree.
-   * False when it is stale, that is, answers a message sent before others that were accepted.
+   * False when it is stale, that is, answers a message sent before others that were accepted; or when it
+   * denies what it acknowledged, as after a disk that lied: asked again at once it would deny it again.
    */
   retreat(rejected: LogIndex, hint: LogIndex): boolean {
+    if (rejected <= this.match) return false
     if (this.state === 'replicate') {
-      if (rejected <= this.match) return false
       this.becomeProbe()
       return true
     }

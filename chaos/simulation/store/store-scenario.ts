@@ -281,8 +281,12 @@ export class StoreScenario implements Scenario {
     }
   }
 
-  async conclude(): Promise<void> {
+  rest(): void {
     this.asking = false
+  }
+
+  async conclude(): Promise<void> {
+    this.rest()
     await conclude({
       world: this.world,
       companions: [...this.companions.values()],
