@@ -147,10 +147,10 @@ describe('SIGTERM', () => {
     const before = must((await statuses())[0], 'a member answers').raftTerm
     const failures: RaftsmanError[] = []
     let acknowledged = 0
-    let writing = true
+    const over = new AbortController()
     const write = async (first: number): Promise<void> => {
       const client = processes.client(processes.endpoints(first))
-      for (let at = 0; writing; at += 1) {
+      for (let at = 0; !over.signal.aborted; at += 1) {
         try {
           await client.put({ key: utf8(`handover/${first}/${at}`), value: utf8('v') })
           acknowledged += 1
@@ -166,7 +166,7 @@ describe('SIGTERM', () => {
     await processes.stop(leader)
     const ended = acknowledged
     await until(async () => acknowledged >= ended + 50)
-    writing = false
+    over.abort()
     await Promise.all(writers)
 
     // Another one campaigned before this one had gone.
