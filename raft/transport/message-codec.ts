@@ -135,20 +135,17 @@ function packProposals({ origin, sequences, payloads }: ProposalBatch): PackedVa
 export function readMessage(fields: FieldReader): Message {
   const kind = kinds[fields.natural()]
   if (kind === undefined) throw new MalformedFrame('unknown kind of message')
-  const envelope = {
-    from: nodeId(fields.natural()),
-    to: nodeId(fields.natural()),
-    term: term(fields.natural()),
-  }
-  const message: Message = { ...envelope, ...readBody(kind, fields) }
+  const message = readBody(kind, fields)
   fields.end()
   return message
 }
 
-type Body<M> = M extends Message ? Omit<M, 'from' | 'to' | 'term'> : never
-
-function readBody(kind: Message['kind'], fields: FieldReader): Body<Message> {
+/** Object literals throughout: two objects spread into one were a tenth of what a frame costs. */
+function readBody(kind: Message['kind'], fields: FieldReader): Message {
   const index = () => logIndex(fields.natural())
+  const from = nodeId(fields.natural())
+  const to = nodeId(fields.natural())
+  const inTerm = term(fields.natural())
   switch (kind) {
     case 'voteRequest': {
       const preVote = fields.boolean()
@@ -158,6 +155,9 @@ function readBody(kind: Message['kind'], fields: FieldReader): Body<Message> {
       const commit = index()
       return {
         kind,
+        from,
+        to,
+        term: inTerm,
         preVote,
         lastIndex,
         lastTerm,
@@ -170,45 +170,71 @@ function readBody(kind: Message['kind'], fields: FieldReader): Body<Message> {
       const preVote = fields.boolean()
       const granted = fields.boolean()
       const commit = index()
-      return { kind, preVote, granted, commit, commitTerm: term(fields.natural()) }
+      return {
+        kind,
+        from,
+        to,
+        term: inTerm,
+        preVote,
+        granted,
+        commit,
+        commitTerm: term(fields.natural()),
+      }
     }
     case 'appendRequest': {
       const prevIndex = index()
       const prevTerm = term(fields.natural())
       const commit = index()
       const entries = readEntries(fields.array('entries'), prevIndex)
-      return { kind, prevIndex, prevTerm, commit, entries }
+      return { kind, from, to, term: inTerm, prevIndex, prevTerm, commit, entries }
     }
     case 'appendResponse': {
       const rejected = fields.boolean()
       const at = index()
       const hintIndex = index()
       const hintTerm = term(fields.natural())
-      const response = { kind, rejected, index: at, hintIndex, hintTerm } as const
+      const response = {
+        kind,
+        from,
+        to,
+        term: inTerm,
+        rejected,
+        index: at,
+        hintIndex,
+        hintTerm,
+      } as const
       return fields.boolean() ? { ...response, lost: true } : response
     }
     case 'heartbeatRequest':
-      return { kind, commit: index(), readRound: fields.natural() }
+      return { kind, from, to, term: inTerm, commit: index(), readRound: fields.natural() }
     case 'heartbeatResponse':
-      return { kind, readRound: fields.natural() }
+      return { kind, from, to, term: inTerm, readRound: fields.natural() }
     case 'snapshotRequest':
-      return { kind, snapshot: readSnapshot(fields.array('snapshot')) }
+      return { kind, from, to, term: inTerm, snapshot: readSnapshot(fields.array('snapshot')) }
     case 'readIndexRequest':
-      return { kind, context: fields.natural() }
+      return { kind, from, to, term: inTerm, context: fields.natural() }
     case 'readIndexResponse':
-      return { kind, context: fields.natural(), index: index() }
+      return { kind, from, to, term: inTerm, context: fields.natural(), index: index() }
     case 'proposalForward':
-      return { kind, proposals: readProposals(fields.array('proposals')) }
+      return { kind, from, to, term: inTerm, proposals: readProposals(fields.array('proposals')) }
     case 'proposalRefused': {
       const origin = nodeId(fields.natural())
       const reason = refusals[fields.natural()]
       if (reason === undefined) throw new MalformedFrame('unknown reason of refusal')
-      return { kind, origin, reason, sequences: readNaturals(fields.array('sequences')) }
+      return {
+        kind,
+        from,
+        to,
+        term: inTerm,
+        origin,
+        reason,
+        sequences: readNaturals(fields.array('sequences')),
+      }
     }
     case 'transferLeaderRequest':
-      return { kind, transferee: nodeId(fields.natural()) }
+      return { kind, from, to, term: inTerm, transferee: nodeId(fields.natural()) }
     case 'timeoutNow':
-      return { kind }
+      return { kind, from, to, term: inTerm }
     default:
       return unreachable(kind)
   }
