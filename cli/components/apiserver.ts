@@ -56,6 +56,9 @@ function hostAndPort(address: string): { host: string; port: number } {
   return { host: match[1] ?? '', port: Number(match[2]) }
 }
 
+/** Members may come and go while an API server lives. */
+const followMembersMs = 30_000
+
 function openStorage(flags: Flags, parts: ComponentParts): Store {
   if (flags.storage === 'etcd') return openEtcd(flags, parts)
   if (flags.store === undefined)
@@ -69,6 +72,7 @@ function openStorage(flags: Flags, parts: ComponentParts): Store {
     network: nodeNetwork(logger),
     logger,
     clientName: `apiserver-${flags.name}`,
+    followMembersMs,
   })
 }
 

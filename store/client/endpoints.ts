@@ -1,12 +1,12 @@
 // Which member to talk to. Keeps one connection in use, opens a second one while there is a better
 // choice to try, and changes over only to a member that has greeted and knows a leader. Prefers the
-// lowest rank (the local member), leaves it while it is down or leaderless, and comes back.
+// lowest rank (the local member), leaves it while it is down or leaderless, and comes back. Those it was
+// given stay for good; those it learns of later come and go with the membership.
 
 import type { Clock } from '../../platform/clock.js'
 import type { Logger } from '../../platform/logger.js'
 import type { Address } from '../../platform/network.js'
 import type { Random } from '../../platform/random.js'
-import { must } from '../../platform/errors.js'
 import type { Connection } from './connection.js'
 
 const backoffMsMin = 50
@@ -19,6 +19,7 @@ const soonMs = 10_000
 
 interface Endpoint {
   readonly address: Address
+  /** Its place in the list it was given, or a higher one that no other ever had. */
   readonly rank: number
   failures: number
   notBeforeMs: number
@@ -43,7 +44,8 @@ export class Endpoints {
   /** Why the last attempt failed, for people who wait. */
   lastReason = 'no connection has been tried yet'
   readonly #options: EndpointsOptions
-  readonly #endpoints: readonly Endpoint[]
+  #endpoints: readonly Endpoint[]
+  #ranks: number
   #candidate: Connection | null = null
   /** When the present one came into use. */
   #sinceMs = 0
@@ -51,14 +53,8 @@ export class Endpoints {
 
   constructor(options: EndpointsOptions) {
     this.#options = options
-    this.#endpoints = options.addresses.map((address, rank) => ({
-      address,
-      rank,
-      failures: 0,
-      notBeforeMs: 0,
-      returnMs: returnMsMin,
-      returnNotBeforeMs: 0,
-    }))
+    this.#endpoints = options.addresses.map(newEndpoint)
+    this.#ranks = options.addresses.length
     if (!options.preferFirst) {
       // Spread over the members, and go on in their order from there.
       const start = options.random.integer(this.#endpoints.length)
@@ -69,6 +65,17 @@ export class Endpoints {
   /** A member is in use, it can serve, and no other is being tried. */
   get settled(): boolean {
     return this.current !== null && this.current.healthy && this.#candidate === null
+  }
+
+  /** Where members listen today. Of those learned before, the others go. */
+  learned(addresses: readonly Address[]): void {
+    const given = this.#endpoints.filter(({ rank }) => rank < this.#options.addresses.length)
+    const known = this.#endpoints.filter(
+      endpoint => !given.includes(endpoint) && addresses.includes(endpoint.address),
+    )
+    const staying = [...given, ...known]
+    const fresh = addresses.filter(address => !staying.some(other => other.address === address))
+    this.#endpoints = [...staying, ...fresh.map(address => newEndpoint(address, this.#ranks++))]
   }
 
   /** To be called a few times a second, and whenever a connection came, went or lost its leader. */
@@ -89,12 +96,12 @@ export class Endpoints {
     const endpoint = this.#endpointOf(connection)
     if (this.current !== null && !this.#isBetter(connection, this.current)) {
       // A member without a leader may find it yet; and the one in use may have found its own.
-      this.#defer(endpoint)
+      if (endpoint !== null) this.#defer(endpoint)
       connection.close('another member is used')
       return
     }
-    if (connection.healthy) endpoint.failures = 0
-    else this.#defer(endpoint)
+    if (endpoint !== null && connection.healthy) endpoint.failures = 0
+    else if (endpoint !== null) this.#defer(endpoint)
     const old = this.current
     this.current = connection
     this.#sinceMs = this.#options.clock.monotonicMs()
@@ -113,13 +120,14 @@ export class Endpoints {
     else if (!wasInUse) return
     this.lastReason = `${connection.address}: ${reason}`
     const endpoint = this.#endpointOf(connection)
-    this.#defer(endpoint)
-    if (wasInUse) this.#deferReturn(endpoint)
+    if (endpoint !== null) this.#defer(endpoint)
+    if (endpoint !== null && wasInUse) this.#deferReturn(endpoint)
     const candidate = this.#candidate
     if (wasInUse && candidate !== null) {
       // It may be a member that never answers, and now somebody waits: try the others first.
       this.#candidate = null
-      this.#defer(this.#endpointOf(candidate))
+      const tried = this.#endpointOf(candidate)
+      if (tried !== null) this.#defer(tried)
       candidate.close('another member is tried first')
     }
     this.#options.logger.debug(
@@ -171,9 +179,20 @@ export class Endpoints {
     endpoint.returnNotBeforeMs = nowMs + endpoint.returnMs
   }
 
-  #endpointOf(connection: Connection): Endpoint {
-    const found = this.#endpoints.find(endpoint => endpoint.rank === connection.rank)
-    return must(found, 'a connection belongs to an endpoint')
+  /** Null when its member has left the cluster meanwhile. */
+  #endpointOf(connection: Connection): Endpoint | null {
+    return this.#endpoints.find(endpoint => endpoint.rank === connection.rank) ?? null
+  }
+}
+
+function newEndpoint(address: Address, rank: number): Endpoint {
+  return {
+    address,
+    rank,
+    failures: 0,
+    notBeforeMs: 0,
+    returnMs: returnMsMin,
+    returnNotBeforeMs: 0,
   }
 }
 

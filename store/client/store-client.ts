@@ -51,6 +51,7 @@ import { CallQueue } from './call-queue.js'
 import type { Cluster, MemberListOptions, NewMember } from './cluster.js'
 import { Connection } from './connection.js'
 import { Endpoints } from './endpoints.js'
+import { MemberFollower } from './member-follower.js'
 import { Login } from './login.js'
 import type { Credentials } from './login.js'
 import { keepLease } from './lease-keeper.js'
@@ -72,6 +73,11 @@ export interface StoreClientOptions {
   readonly requestTimeoutMs?: number
   /** True when absent. */
   readonly preferFirst?: boolean
+  /**
+   * How often it asks where members listen, and goes on with those as well; never when absent. The
+   * endpoints that it was given stay.
+   */
+  readonly followMembersMs?: number
   /** For the members' logs. */
   readonly clientName?: string
   /** Refuse to talk to any other cluster. */
@@ -99,6 +105,7 @@ export class StoreClient implements Store, Cluster {
   readonly #watches: WatchSet
   readonly #keepings = new Set<LeaseKeeping>()
   readonly #login: Login | null
+  readonly #follower: MemberFollower | null
   #timer: Timer | null = null
   /** The timer under way is the short one. */
   #awake = false
@@ -120,6 +127,16 @@ export class StoreClient implements Store, Cluster {
       lastReason: () => this.#endpoints.lastReason,
       onMemberTrouble: () => this.#endpoints.tick(),
     })
+    this.#follower =
+      options.followMembersMs === undefined
+        ? null
+        : new MemberFollower({
+            everyMs: options.followMembersMs,
+            clock,
+            logger,
+            list: () => this.memberList(),
+            onAddresses: addresses => this.#endpoints.learned(addresses),
+          })
     this.#endpoints = new Endpoints({
       addresses: options.endpoints,
       preferFirst: options.preferFirst ?? true,
@@ -131,6 +148,7 @@ export class StoreClient implements Store, Cluster {
         this.#watches.attachAll(connection)
         this.#calls.dispatch()
         if (old !== null) this.#calls.drain(old)
+        this.#follower?.connected()
       },
     })
     this.#endpoints.tick()
@@ -274,6 +292,7 @@ export class StoreClient implements Store, Cluster {
     for (const keeping of this.#keepings) keeping.stop()
     this.#keepings.clear()
     this.#closed = true
+    this.#follower?.stop()
     this.#timer?.cancel()
     this.#watches.clear()
     this.#calls.close()
