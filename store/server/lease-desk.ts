@@ -1,6 +1,8 @@
 // Leases around the pure state machine: the leader's clock, which proposes what has expired; and
 // renewals, which only a confirmed leader may grant. A follower passes renewals on. A deposed leader
-// can neither renew (it asks the quorum first) nor revoke (its commands carry its term).
+// can neither renew (it asks the quorum first) nor revoke (its commands carry its term). A new leader takes
+// the leases over as soon as the quorum has confirmed it and it has applied what leaders before it had
+// committed, of which their checkpoints of remaining time are a part.
 
 import { RaftsmanError } from '../../platform/errors.js'
 import type { Clock } from '../../platform/clock.js'
@@ -30,14 +32,24 @@ export class LeaseDesk {
   readonly #options: LeaseDeskOptions
   /** Own commands under way; while there are some the clock proposes nothing more. */
   #proposed = 0
+  /** As it was told last. */
+  #softState: SoftState | null = null
+  /** The term in which this member was confirmed as the leader; 0 for none. */
+  #leadsIn = 0
+  /** The term that the quorum is being asked about; 0 for none. */
+  #asksAbout = 0
 
   constructor(options: LeaseDeskOptions) {
     this.#options = options
   }
 
+  /** A few times a second, and whenever somebody becomes leader or is it no more. */
   tick(softState: SoftState): void {
     const { machine, writes, clock } = this.#options
-    const asLeader = softState.role === 'leader'
+    this.#softState = softState
+    if (softState.role !== 'leader') this.#leadsIn = 0
+    else if (softState.term !== this.#leadsIn) this.#askForLead(softState)
+    const asLeader = this.#leadsIn === softState.term
     const commands = machine.leaseTick(clock.monotonicMs(), asLeader, softState.term)
     const room = this.#proposed > 0 ? 0 : commandsPerTickMax
     const taken = commands.slice(0, room)
@@ -51,6 +63,24 @@ export class LeaseDesk {
         if (!(error instanceof RaftsmanError)) throw error
         machine.leaseCommandEnded(command)
       }
+    }
+  }
+
+  #askForLead({ term }: SoftState): void {
+    if (this.#asksAbout === term) return
+    this.#asksAbout = term
+    try {
+      this.#options.reads.submit(error => {
+        if (this.#asksAbout === term) this.#asksAbout = 0
+        const now = this.#softState
+        if (error !== null || now?.role !== 'leader' || now.term !== term) return
+        this.#leadsIn = term
+        this.tick(now)
+      })
+    } catch (error) {
+      if (!(error instanceof RaftsmanError)) throw error
+      // Too much is under way; the next tick asks again.
+      this.#asksAbout = 0
     }
   }
 

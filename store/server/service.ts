@@ -192,6 +192,7 @@ export class StoreService {
   leaderChanged(softState: SoftState): void {
     this.#softState = softState
     this.versions.tick(softState)
+    this.leases.tick(softState)
     if (this.#leaderLink !== null && this.#leaderLink.memberId !== softState.leader) {
       this.#leaderLink.retire()
       this.#leaderLink = null
