@@ -9,7 +9,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { assert, must } from '../../platform/errors.js'
+import { RaftsmanError, assert, must } from '../../platform/errors.js'
 import { freePort } from '../../platform/testing/free-port.js'
 import { pagesOf } from '../../store/client/pages.js'
 import type { StoreClient, StoreMember } from '../../store/index.js'
@@ -106,15 +106,16 @@ const keyOf = (number: number) =>
 async function write(store: StoreClient, from: number, to: number, untilMs: number) {
   const value = Buffer.alloc(valueBytes, 'v')
   let next = from
-  let failures = 0
+  const failures: Record<string, number> = {}
   const slot = async () => {
     while (next < to && performance.now() < untilMs) {
       const number = next
       next += 1
       try {
         await store.put({ key: keyOf(number), value })
-      } catch {
-        failures += 1
+      } catch (error) {
+        const code = error instanceof RaftsmanError ? error.code : String(error)
+        failures[code] = (failures[code] ?? 0) + 1
       }
     }
   }

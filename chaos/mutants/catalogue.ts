@@ -7,6 +7,7 @@ import type { Mutant } from './mutant.js'
 import { clientMutants } from './reads.js'
 import { replicationMutants } from './replication.js'
 import { storageMutants } from './storage.js'
+import { storeMutants } from './store.js'
 
 export const canary: Mutant = {
   name: 'canary',
@@ -29,4 +30,5 @@ export const mutants: readonly Mutant[] = [
   ...storageMutants,
   ...damageMutants,
   ...membershipMutants,
+  ...storeMutants,
 ]

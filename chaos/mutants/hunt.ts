@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import type { CheckName } from '../simulation/failure.js'
+import type { ScenarioName } from '../simulation/scenario.js'
 import { mutatedBuild } from './mutated-build.js'
 import type { Edit, Mutant } from './mutant.js'
 import type { TrialReport } from './trial.js'
@@ -31,12 +32,13 @@ export interface HuntResult {
 export async function hunt(
   build: string,
   edits: readonly Edit[],
+  scenario: ScenarioName,
   seeds: readonly number[],
 ): Promise<HuntResult> {
   const startedMs = performance.now()
   const mutated = mutatedBuild(build, edits)
   try {
-    const { caught, seedsTried } = await trySeeds(mutated.trial, seeds)
+    const { caught, seedsTried } = await trySeeds(mutated.trial, scenario, seeds)
     return { caught, seedsTried, seconds: (performance.now() - startedMs) / 1000 }
   } finally {
     mutated.remove()
@@ -65,7 +67,8 @@ export async function huntAll(options: HuntOptions): Promise<readonly MutantResu
   const work = async () => {
     for (let at = next++; at < mutants.length; at = next++) {
       const mutant = mutants[at] as Mutant
-      const found = await hunt(build, mutant.edits, seedsOf(mutant, firstSeed(mutant)))
+      const { edits, scenario = 'raft' } = mutant
+      const found = await hunt(build, edits, scenario, seedsOf(mutant, firstSeed(mutant)))
       results[at] = { mutant, ...found }
       onResult({ mutant, ...found })
     }
@@ -81,10 +84,11 @@ function seedsOf({ seedsMax }: Mutant, first: number | undefined): readonly numb
 
 function trySeeds(
   trial: string,
+  scenario: ScenarioName,
   seeds: readonly number[],
 ): Promise<Pick<HuntResult, 'caught' | 'seedsTried'>> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [trial, ...seeds.map(String)], {
+    const child = spawn(process.execPath, [trial, scenario, ...seeds.map(String)], {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     const giveUp = () =>

@@ -2,6 +2,8 @@
 // does not find it would not have found the bug either. Counterpart: mutation testing (DeMillo,
 // Lipton and Sayward, 1978), by hand: every mutant is a mistake that somebody could make, or has made.
 
+import type { ScenarioName } from '../simulation/scenario.js'
+
 export interface Edit {
   /** Of the compiled code, from its top folder on. */
   readonly file: string
@@ -18,6 +20,8 @@ export interface Mutant {
   readonly edits: readonly Edit[]
   /** The simulator finds it in one of the seeds 1 to this. */
   readonly seedsMax: number
+  /** What is simulated; 'raft' when absent. */
+  readonly scenario?: ScenarioName
 }
 
 /** The core's own look at itself, which would stop many mutants before the simulator sees what they do. */

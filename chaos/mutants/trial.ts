@@ -1,8 +1,9 @@
-// The program that a hunt runs on a mutated build: tries seeds in the order of its arguments, tells of
-// each in one line of JSON, and ends with the first that fails.
+// The program that a hunt runs on a mutated build: takes a scenario and seeds, tries the seeds in that
+// order, tells of each in one line of JSON, and ends with the first that fails.
 
 import { runSeed } from '../simulation/run-seed.js'
 import type { SeedFailure } from '../simulation/run-seed.js'
+import { scenarioNames } from '../simulation/scenario.js'
 
 /** `loaded` comes first: what fails before it is no find, but a mutant that is not a program. */
 export type TrialReport =
@@ -14,8 +15,11 @@ function report(line: TrialReport): void {
 }
 
 report({ kind: 'loaded' })
-for (const argument of process.argv.slice(2)) {
-  const { seed, failure } = await runSeed(Number(argument))
+const [, , name, ...seeds] = process.argv
+const scenario = scenarioNames.find(known => known === name)
+if (scenario === undefined) throw new Error(`no scenario: ${name}`)
+for (const argument of seeds) {
+  const { seed, failure } = await runSeed(Number(argument), { scenario })
   report({ kind: 'tried', seed, failure })
   if (failure !== null) break
 }

@@ -149,12 +149,19 @@ async function report(
   process.exitCode = verdictOf(batch) === 'valid' ? 0 : 1
 }
 
-/** One line that is written anew on a terminal; a line a minute in a file, where hours may pass. */
+/**
+ * One line that is written anew on a terminal; a line a minute in a file, where hours may pass. A seed that
+ * fails is told at once: nobody wants to wait for hours to look at it.
+ */
 function progress(startedMs: number): (result: SeedResult, batch: Batch) => void {
   const { isTTY } = process.stderr
   const everyMs = isTTY ? 200 : 60_000
   let shownMs = startedMs
-  return (_result, batch) => {
+  return ({ seed, failure }, batch) => {
+    if (failure !== null) {
+      const line = `seed ${seed} fails: ${failure.check} at ${failure.atMs.toFixed(0)} ms`
+      process.stderr.write(isTTY ? `\r${line} \x1b[K\n` : `${line}\n`)
+    }
     const nowMs = performance.now()
     if (nowMs - shownMs < everyMs) return
     shownMs = nowMs
