@@ -139,6 +139,27 @@ test('a member that was away while all the others were replaced finds them throu
   expect(cluster.node(away).status().leader).toBe(4)
 })
 
+test('a member that has not applied yet who was added elects it, when the one that told of it is dead', () => {
+  const cluster = new VirtualCluster(2)
+  cluster.startAll()
+  const leader = cluster.elect()
+  const behind = 3 - leader
+  cluster.propose(leader, itemsOf('x', 5))
+  cluster.grow(3)
+  cluster.start(3)
+  const { node, ...member } = cluster.address(3)
+  cluster.node(leader).changeMembership([{ kind: 'addVoter', node, member }], () => {})
+  cluster.until('it votes, as one of the two knows', () => votersOf(cluster, leader).includes(3))
+  expect(votersOf(cluster, behind)).toEqual([1, 2])
+  cluster.kill(behind)
+  cluster.until('it knows itself', () => votersOf(cluster, 3).includes(3))
+  cluster.kill(leader)
+  cluster.start(behind)
+  cluster.until('it leads', () => cluster.node(3).status().role === 'leader')
+  cluster.propose(3, ['y'])
+  expect(votersOf(cluster, behind)).toEqual([1, 2, 3])
+})
+
 test('a replacement whose leader dies at any step is gone on with by the next one', () => {
   for (let steps = 0; steps < 400; steps += 13) {
     const cluster = new VirtualCluster(3, {}, steps + 1)

@@ -131,6 +131,7 @@ export class RaftNode implements Replica, Reconfiguration {
       options.wasRemoved,
     )
     const { logger, raft } = this
+    this.contacts.noteLog(raft)
     this.damagedUpTo = state.damaged?.floor ?? 0
     this.awaitsSnapshot = initial.damage !== null || state.snapshot.confState.voters.length === 0
     if (this.damagedUpTo > 0)
@@ -466,6 +467,7 @@ export class RaftNode implements Replica, Reconfiguration {
     if (ready.softState !== null) this.tell(ready.softState)
     for (const message of ready.messages) this.send(message)
     if (ready.append !== null) this.take(ready.append)
+    if (this.contacts.noteLog(this.raft)) this.transport?.contactsChanged()
     for (const fetch of ready.fetches) this.slowFollowers.fetch(fetch)
     this.applier.add(ready.committed)
     this.reads.confirm(ready.readStates, this.options.stateMachine.appliedIndex)

@@ -8,7 +8,7 @@
 
 import { assert } from '../../platform/errors.js'
 import { handleFetched } from './catch-up.js'
-import type { ConfChange } from './conf-change.js'
+import { type ConfChange, decodeConfChange } from './conf-change.js'
 import type { RaftConfig, RaftState, RaftStatus } from './config.js'
 import { isDamaged, mendIfWhole } from './damage.js'
 import { openSeals } from './durable.js'
@@ -39,10 +39,12 @@ import {
   type AfterDurable,
   type AppendTask,
   type ConfState,
+  type Entry,
   type FetchedEntries,
   type HardState,
   type LogIndex,
   logIndex,
+  type MemberAddress,
   type Message,
   type NodeId,
   noNode,
@@ -251,6 +253,20 @@ export class Raft {
 
   get confState(): ConfState {
     return this.core.tracker.confState
+  }
+
+  /** The newest change of membership in the log, applied or not: another object when it is another one. */
+  get newestConfChange(): Entry | null {
+    return this.core.log.confChanges.at(-1) ?? null
+  }
+
+  /** Members that changes in the log will add, should they be applied. */
+  announcedMembers(): readonly MemberAddress[] {
+    const { log, applied } = this.core
+    return log.confChanges
+      .filter(({ index }) => index > applied)
+      .flatMap(({ data }) => decodeConfChange(data) ?? [])
+      .flatMap(({ node, member }) => (member === undefined ? [] : [{ node, ...member }]))
   }
 
   status(): RaftStatus {

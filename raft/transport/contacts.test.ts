@@ -66,3 +66,22 @@ test('what a peer that is behind tells is nothing new', () => {
   expect(contacts.hear({ index: logIndex(50), members: [peer(9)] })).toBe(false)
   expect(ids(contacts)).toEqual([1, 4])
 })
+
+test('one that the log is about to add is a contact, and no member before it is applied', () => {
+  const contacts = start(1, [1, 2], conf([1, 2]))
+  const log = (members: readonly number[]) => ({
+    newestConfChange: {},
+    announcedMembers: () =>
+      members.map(id => ({ node: nodeId(id), name: `n${id}`, address: `host${id}:1` })),
+  })
+  const adding = log([3])
+  expect(contacts.noteLog(adding)).toBe(true)
+  expect(contacts.noteLog(adding)).toBe(false)
+  expect(ids(contacts)).toEqual([2, 3])
+  expect(contacts.find(nodeId(3))).toEqual(peer(3))
+  expect(contacts.roster().members.map(({ id }) => id)).toEqual([1, 2])
+  // The change was cut off again: whoever it would have added was never a member.
+  contacts.noteLog(log([]))
+  expect(ids(contacts)).toEqual([2])
+  expect(contacts.wasRemoved(nodeId(3))).toBe(false)
+})
