@@ -39,7 +39,7 @@ export const faultKinds = [
 export type FaultKind = (typeof faultKinds)[number]
 
 /** Those that change who is a member; a seed has some of them or none. */
-const membershipKinds: ReadonlySet<FaultKind> = new Set([
+export const membershipKinds: ReadonlySet<FaultKind> = new Set([
   'grow',
   'promote',
   'replace',

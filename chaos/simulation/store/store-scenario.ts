@@ -10,7 +10,7 @@ import type { Program } from '../program.js'
 import type { Scenario, ScenarioWorld, Tally } from '../scenario.js'
 import type { SimProcess } from '../scheduler.js'
 import { between, chance, wholeBetween } from '../streams.js'
-import type { FaultKind } from '../swarm.js'
+import { type FaultKind, membershipKinds } from '../swarm.js'
 import { Asker } from './asker.js'
 import { conclude } from './conclusion.js'
 import { live } from './habits.js'
@@ -31,11 +31,7 @@ const operationsUsual = 1200
 export class StoreScenario implements Scenario {
   /** Who is a member does not change yet, and so nobody who is damaged can be replaced. */
   readonly withoutFaults: ReadonlySet<FaultKind> = new Set([
-    'grow',
-    'promote',
-    'replace',
-    'remove',
-    'swap',
+    ...membershipKinds,
     'bit-rot',
     'misdirected-write',
   ])
