@@ -72,12 +72,14 @@ export class FaultAtlas {
   look(): void {
     const { membership, machine, segmentBytes } = this.options
     const confState = membership()
+    // Who is on its way out votes until the joint membership is left.
+    const stay = confState === null ? null : [...confState.voters, ...confState.votersOutgoing]
     // A power cut may take a state back behind where its repaired log begins.
     for (const id of this.everDamaged)
       if (machine(id).node?.status().damaged === true) this.damaged.add(id)
     for (const id of this.damaged) {
       const { node, process } = machine(id)
-      const member = confState?.voters.includes(nodeId(id)) !== false
+      const member = stay?.includes(nodeId(id)) !== false
       const noticed = process !== null && process !== this.hitIn.get(id)
       const whole = noticed && node !== null && !node.status().damaged
       if (whole && durableLog(machine(id), segmentBytes) !== null) this.damaged.delete(id)

@@ -17,6 +17,8 @@ import { between, chance, pick, wholeBetween } from './streams.js'
 const membersMax = 7
 /** Below it a removal could leave a quorum that nobody alive knows of. */
 const votersMin = 3
+/** Of those that wait for a cluster, most wait in vain, and every one of them keeps time. */
+const machinesMax = 12
 const catchUpMsMax = 10_000
 
 /** The leader, mostly; now and then somebody who cannot do it. */
@@ -139,7 +141,7 @@ function severalChanges(
       voters -= 1
       size -= 1
       changes.push([{ kind: 'remove', node: victim }])
-    } else if (size < membersMax) {
+    } else if (size < membersMax && world.machines().length < machinesMax) {
       const { id, name, address } = world.addMachine()
       voters += 1
       size += 1
@@ -157,6 +159,8 @@ function askInARush(
 ): void {
   const [first, ...others] = changes
   if (first === undefined) return
+  const { voters } = node.status().confState
+  if (voters.length <= votersMin && first.some(({ kind }) => kind === 'remove')) return
   node.changeMembership(first, error => {
     answered(world, 'change in a rush')(error)
     if (!atOnce && error === null) askInARush(world, node, others, atOnce)
