@@ -45,7 +45,10 @@ export function listenOn(
     clientTracking: true,
   })
   const rpc = options.rpc === undefined ? null : rpcServer(options.rpc, remoteOf)
-  const full = () => sockets.clients.size + (rpc?.connections.size ?? 0) >= options.linksMax
+  // A crowd of clients that have nothing to say must not keep out one that has.
+  const full = () =>
+    sockets.clients.size + (rpc?.connections.size ?? 0) >= options.linksMax &&
+    rpc?.makeRoom() !== true
 
   // Before anybody else listens for connections: those of HTTP/2 are taken out of what they hear.
   if (rpc !== null) {
@@ -89,7 +92,9 @@ export function listenOn(
     const bound = server.address() as AddressInfo
     ready(null, {
       address: formatAddress(host, bound.port),
-      rpcConnections: rpc?.connections.values() ?? [],
+      get rpcConnections() {
+        return rpc?.connections.values() ?? []
+      },
       close(done) {
         for (const socket of sockets.clients) socket.terminate()
         rpc?.close()

@@ -22,11 +22,15 @@ import { RpcMessages, encodeStatusMessage, framed, timeoutMsOf } from './rpc-fra
 /** What node:http2 may hold for one connection beside what waits in the socket, in mebibytes. */
 const sessionMebibytesMax = 64
 const headerBytesMax = 16 * 1024
+/** For a connection that is sent away to say goodbye. */
+const partingMs = 1000
 
 export interface RpcServer {
   readonly connections: ReadonlyMap<Address, RpcConnection>
   /** A connection on which HTTP/2 is spoken; what it has sent so far may stand in its buffer. */
   accept(socket: Socket): void
+  /** Sends the connection away that has been without calls for longest; false when all have some. */
+  makeRoom(): boolean
   close(): void
 }
 
@@ -35,6 +39,9 @@ class Connection implements RpcConnection {
   readonly remote: Address
   readonly peerName: string | null
   bufferedBytes = 0
+  session: Http2Session | null = null
+  /** Calls under way. */
+  calls = 0
 
   constructor(socket: Socket, remote: Address) {
     this.socket = socket
@@ -46,6 +53,12 @@ class Connection implements RpcConnection {
 export function rpcServer(options: RpcOptions, remoteOf: (socket: Socket) => Address): RpcServer {
   const connections = new Map<Address, Connection>()
   const bySession = new WeakMap<Http2Session, Connection>()
+  /** Those without calls; who has been so for longest comes first. */
+  const idle = new Set<Connection>()
+  const forget = (connection: Connection) => {
+    connections.delete(connection.remote)
+    idle.delete(connection)
+  }
   /** Handed to the server and not yet seen as a session, which follows in the same call. */
   let accepting: Connection | null = null
   const server = createServer({
@@ -54,7 +67,10 @@ export function rpcServer(options: RpcOptions, remoteOf: (socket: Socket) => Add
   })
   server.on('session', session => {
     session.on('error', ignore)
-    if (accepting !== null) bySession.set(session, accepting)
+    if (accepting !== null) {
+      bySession.set(session, accepting)
+      accepting.session = session
+    }
     keepAlive(session, options)
   })
   server.on('sessionError', ignore)
@@ -62,8 +78,18 @@ export function rpcServer(options: RpcOptions, remoteOf: (socket: Socket) => Add
     const { session } = stream
     const connection = session === undefined ? undefined : bySession.get(session)
     stream.on('error', ignore)
-    if (connection === undefined) stream.close(constants.NGHTTP2_CANCEL)
-    else serve(stream, headers, connection, options)
+    if (connection === undefined) {
+      stream.close(constants.NGHTTP2_CANCEL)
+      return
+    }
+    connection.calls += 1
+    idle.delete(connection)
+    stream.once('close', () => {
+      connection.calls -= 1
+      if (connection.calls === 0 && connections.get(connection.remote) === connection)
+        idle.add(connection)
+    })
+    serve(stream, headers, connection, options)
   })
   return {
     connections,
@@ -71,10 +97,20 @@ export function rpcServer(options: RpcOptions, remoteOf: (socket: Socket) => Add
       const remote = remoteOf(socket)
       const connection = new Connection(socket, remote)
       connections.set(remote, connection)
-      socket.once('close', () => connections.delete(remote))
+      idle.add(connection)
+      socket.once('close', () => forget(connection))
       accepting = connection
       server.emit('connection', socket)
       accepting = null
+    },
+    makeRoom() {
+      const [longest] = idle
+      if (longest === undefined) return false
+      forget(longest)
+      // A call that is on its way to us meanwhile is made again by its client, over another connection.
+      longest.session?.close()
+      setTimeout(() => longest.socket.destroy(), partingMs).unref()
+      return true
     },
     close() {
       for (const { socket } of connections.values()) socket.destroy()

@@ -1,5 +1,8 @@
 // gRPC beside links and plain HTTP on one port, over real sockets, with the library's own client.
 
+import { once } from 'node:events'
+import { connect as connectHttp2 } from 'node:http2'
+import type { ClientHttp2Session } from 'node:http2'
 import { Client, credentials } from '@grpc/grpc-js'
 import type { ServiceError } from '@grpc/grpc-js'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -20,6 +23,15 @@ const echo: RpcMethod = {
     call.send(Buffer.concat([Buffer.from(`${call.connection.peerName ?? 'nobody'}:`), request]))
     call.end(rpcCode.ok, '')
     return null
+  },
+}
+
+/** Says a word, and never comes to its end. */
+const hang: RpcMethod = {
+  requests: 'one',
+  start(call, request) {
+    call.send(request)
+    return {}
   },
 }
 
@@ -104,6 +116,56 @@ describe('one port without TLS', () => {
       )
     })
     expect(frame).toBe('over a link')
+  })
+})
+
+describe('more connections than there is room for', () => {
+  const connect = async (address: string): Promise<ClientHttp2Session> => {
+    const session = connectHttp2(`http://${address}`)
+    session.on('error', () => {})
+    sessions.push(session)
+    await once(session, 'remoteSettings')
+    return session
+  }
+  const sessions: ClientHttp2Session[] = []
+  afterEach(() => {
+    for (const session of sessions.splice(0)) session.destroy()
+  })
+
+  it('are made room for by those that have been idle for longest', async () => {
+    const address = await listen({ '/test/Echo': echo, '/test/Hang': hang }, { linksMax: 3 })
+    const busy = clientOf(address)
+    const call = busy.makeServerStreamRequest('/test/Hang', same, same, Buffer.from('x'))
+    call.on('error', () => {})
+    await once(call, 'data')
+    const first = await connect(address)
+    const second = await connect(address)
+    const gone = once(first, 'close')
+    await connect(address)
+    await gone
+    expect(second.closed).toBe(false)
+    expect([...must(listener.rpcConnections, 'rpc is served')]).toHaveLength(3)
+    // As often as it is asked.
+    expect([...must(listener.rpcConnections, 'rpc is served')]).toHaveLength(3)
+    expect(call.destroyed).toBe(false)
+    call.cancel()
+  })
+
+  it('are refused while all have calls under way', async () => {
+    const address = await listen({ '/test/Hang': hang }, { linksMax: 1 })
+    const call = clientOf(address).makeServerStreamRequest(
+      '/test/Hang',
+      same,
+      same,
+      Buffer.from('x'),
+    )
+    call.on('error', () => {})
+    await once(call, 'data')
+    const refused = connectHttp2(`http://${address}`)
+    refused.on('error', () => {})
+    await once(refused, 'close')
+    expect(call.destroyed).toBe(false)
+    call.cancel()
   })
 })
 
