@@ -2,10 +2,11 @@
 // beginning of a new cluster. Options as in etcdctl and etcdutl; the file is of our own format.
 
 import type { Command } from 'commander'
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { parseMembers } from './components/store-founding.js'
 import { hex, print, show, size } from './output.js'
+import { fetchSnapshot } from './snapshot/fetch.js'
 import { readSnapshotFile } from './snapshot/file.js'
 import { restoreSnapshot } from './snapshot/restore.js'
 import { linkTo, storeFlags, type StoreFlags, targetOf } from './store-access.js'
@@ -44,15 +45,8 @@ async function save(path: string, flags: StoreFlags): Promise<void> {
     throw new UserError('A snapshot is of one member: name one in --endpoints.')
   const partial = `${path}.part`
   const file = openSync(partial, 'w', 0o600)
-  const link = linkTo(endpoint, target, flags)
-  let bytes = 0
   try {
-    const { response } = await link.ask<'snapshot'>({ kind: 'snapshot' }, part => {
-      writeAll(file, part)
-      bytes += part.length
-    })
-    if (bytes !== response.bytes) throw new UserError('The snapshot is cut short; try again.')
-    writeAll(file, response.sha256)
+    await fetchSnapshot(file, () => linkTo(endpoint, target, flags))
     fsyncSync(file)
     readSnapshotFile(partial, nothing)
     renameSync(partial, path)
@@ -62,16 +56,11 @@ async function save(path: string, flags: StoreFlags): Promise<void> {
     throw error
   } finally {
     closeSync(file)
-    link.close()
   }
   print([`Snapshot saved at ${path}`])
 }
 
 const nothing = { onMeta() {}, onLeases() {}, onRecords() {}, onRows() {} }
-
-function writeAll(file: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at)
-}
 
 function syncDirectory(path: string): void {
   const directory = openSync(path, 'r')

@@ -2,6 +2,10 @@
 // line. What is full says so, what is stopped hands over first, what is said can be read by programs.
 
 import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { statSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { must, RaftsmanError } from '../platform/errors.js'
@@ -31,9 +35,14 @@ interface Ran {
 }
 
 /** `first`: the member that is asked first, or alone where the command asks one. */
-function raftsman(first: number | readonly number[], ...args: readonly string[]): Promise<Ran> {
+function raftsman(
+  first: number | readonly (number | string)[],
+  ...args: readonly string[]
+): Promise<Ran> {
   const asked =
-    typeof first === 'number' ? processes.endpoints(first) : first.map(id => processes.endpoint(id))
+    typeof first === 'number'
+      ? processes.endpoints(first)
+      : first.map(one => (typeof one === 'number' ? processes.endpoint(one) : one))
   const { certFile, keyFile, caFile } = processes.clientIdentity
   const access = [
     '--endpoints',
@@ -118,6 +127,27 @@ describe('a full quota', () => {
   })
 })
 
+describe('raftsman snapshot save', () => {
+  it('goes on over another connection when one is cut, and has the whole', async () => {
+    const client = processes.client(processes.endpoints(1))
+    // Nothing that could be made smaller on its way.
+    const value = randomBytes(90 * 1024)
+    for (let at = 0; at < 30; at += 1) await client.put({ key: utf8(`large/${at}`), value })
+    const cuts = [700_000, 900_000, 100, 500_000]
+    const proxy = await cuttingProxy(processes.endpoint(1), cuts)
+    const file = join(processes.directory, 'cut.db')
+    const saved = await raftsman([proxy.address], 'snapshot', 'save', file)
+    await proxy.close()
+    expect([saved.out, saved.err]).toEqual([`Snapshot saved at ${file}\n`, ''])
+    // It was cut each time, and of what had come before nothing was sent again.
+    expect(cuts).toEqual([])
+    const status = await raftsman(1, 'snapshot', 'status', file)
+    expect([status.code, status.err]).toEqual([0, ''])
+    expect(proxy.bytes()).toBeLessThan(1.5 * statSync(file).size)
+    await client.deleteRange({ key: utf8('large/'), end: utf8('large0') })
+  })
+})
+
 describe('a downgrade', () => {
   it('is judged over gRPC as over the native protocol', async () => {
     const client = new EtcdClient(processes.endpoint(2), processes.clientIdentity)
@@ -194,6 +224,47 @@ describe('SIGTERM', () => {
     }
   })
 })
+
+interface CuttingProxy {
+  readonly address: string
+  /** That came from the member. */
+  readonly bytes: () => number
+  readonly close: () => Promise<void>
+}
+
+/** Passes everything on, and cuts as many connections as `cuts` says, each after so many bytes. */
+async function cuttingProxy(to: string, cuts: number[]): Promise<CuttingProxy> {
+  let bytes = 0
+  const [host = '', port = ''] = to.split(':')
+  const server = createServer(near => {
+    const cutAt = cuts.shift() ?? Number.POSITIVE_INFINITY
+    const far = connect(Number(port), host)
+    let passed = 0
+    const cut = () => {
+      // What has been passed still arrives.
+      near.unpipe(far).resume()
+      near.end()
+      far.destroy()
+    }
+    for (const end of [near, far]) end.on('error', cut).on('close', cut)
+    near.pipe(far)
+    far.on('data', (chunk: Buffer) => {
+      passed += chunk.length
+      bytes += chunk.length
+      near.write(chunk)
+      if (passed > cutAt) cut()
+    })
+  })
+  await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
+  return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    bytes: () => bytes,
+    close: () =>
+      new Promise(done => {
+        server.close(() => done())
+      }),
+  }
+}
 
 interface Line {
   readonly msg: string

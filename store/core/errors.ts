@@ -208,6 +208,10 @@ const refusals = {
     grpc: 'ResourceExhausted',
     message: 'raftsman: too many users, roles or permissions',
   },
+  'snapshot-gone': {
+    grpc: 'FailedPrecondition',
+    message: 'raftsman: this snapshot cannot go on; begin another one',
+  },
   'snapshot-corrupt': { grpc: 'DataLoss', message: 'raftsman: snapshot is damaged' },
 } satisfies Readonly<Record<string, Refusal>>
 

@@ -80,7 +80,12 @@ export function maintenanceMethods(
     [
       '/etcdserverpb.Maintenance/Snapshot',
       single(context, messages.SnapshotRequest, call => {
-        context.service.handle(new SnapshotCall(context, call), { kind: 'snapshot', id: 0 })
+        context.service.handle(new SnapshotCall(context, call), {
+          kind: 'snapshot',
+          id: 0,
+          name: 0,
+          offset: 0,
+        })
       }),
     ],
     [

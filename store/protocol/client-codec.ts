@@ -49,8 +49,9 @@ function clientFields(message: ClientMessage): readonly PackedValue[] {
     case 'ping':
     case 'leaseLeases':
     case 'status':
-    case 'snapshot':
       return [code, message.id]
+    case 'snapshot':
+      return [code, message.id, message.name, message.offset]
     case 'memberList':
       return [code, message.id, message.linearizable]
     case 'watchCreate':
@@ -139,7 +140,7 @@ const messageFields: Readonly<Record<ClientMessage['kind'], number>> = {
   memberUpdate: 6,
   memberRemove: 4,
   memberReplace: 6,
-  snapshot: 2,
+  snapshot: 4,
   hashKv: 3,
   authenticate: 4,
   useToken: 3,
@@ -170,8 +171,11 @@ function decodeClientMessage(value: unknown): ClientMessage {
     case 'ping':
     case 'leaseLeases':
     case 'status':
-    case 'snapshot':
       return { kind, id }
+    case 'snapshot': {
+      const offset = asUint(fields[3], 'snapshot offset')
+      return { kind, id, name: asUint(fields[2], 'snapshot name'), offset }
+    }
     case 'memberList':
       return { kind, id, linearizable: asFlag(fields[2], 'memberList linearizable') }
     case 'watchCreate':

@@ -163,7 +163,13 @@ export type Request =
   | { readonly kind: 'memberList'; readonly id: number; readonly linearizable: boolean }
   | (Forwardable & { readonly kind: 'moveLeader'; readonly target: number })
   | MemberChange
-  | { readonly kind: 'snapshot'; readonly id: number }
+  /** `name` is the client's, to come back to it with the bytes that it has got; 0: it will not. */
+  | {
+      readonly kind: 'snapshot'
+      readonly id: number
+      readonly name: number
+      readonly offset: number
+    }
   /** Revision 0: the newest. */
   | { readonly kind: 'hashKv'; readonly id: number; readonly revision: Revision }
   /** Answered with a token; requests do not act for the user before `useToken`. */

@@ -39,7 +39,7 @@ import { StateComparison } from './state-comparison.js'
 import { UnreadBudget } from './unread-budget.js'
 import { UpkeepDesk } from './upkeep-desk.js'
 import { VersionDesk } from './version-desk.js'
-import { feedSnapshot } from './snapshot-feed.js'
+import { SnapshotDesk } from './snapshot-feed.js'
 import { WriteBatcher, diskFull, tooManyRequests } from './write-batcher.js'
 
 /** What does not rest on what is stored. */
@@ -90,6 +90,7 @@ export class StoreService {
   #leaderLink: LeaderLink | null = null
   #pressed = false
   readonly #hashes: HashDesk
+  readonly #snapshots: SnapshotDesk
 
   constructor(parts: ServiceParts) {
     const { raft, machine, options } = parts
@@ -154,6 +155,7 @@ export class StoreService {
       logger: options.logger,
     })
     this.#hashes = new HashDesk(machine, options.clock)
+    this.#snapshots = new SnapshotDesk(machine, options.clock)
     this.guard = new Guard({
       machine,
       writes: this.writes,
@@ -201,6 +203,7 @@ export class StoreService {
 
   close(): void {
     this.ranges.close()
+    this.#snapshots.close()
     this.#leaderLink?.close('the member is stopping')
     this.#leaderLink = null
   }
@@ -288,7 +291,7 @@ export class StoreService {
         this.#leaderOnly(requester, request)
         return
       case 'snapshot':
-        this.#snapshot(requester, request.id)
+        this.#snapshot(requester, request)
         return
       case 'hashKv':
         this.#hashes.hash(request.revision, (error, response) => {
@@ -364,9 +367,10 @@ export class StoreService {
     return failure === null ? alarms : [failure.reason, ...alarms]
   }
 
-  #snapshot(requester: Requester, id: number): void {
+  #snapshot(requester: Requester, request: Extract<Request, { kind: 'snapshot' }>): void {
     const { machine } = this.#parts
-    feedSnapshot(machine, this.#clock, requester, {
+    const { id } = request
+    this.#snapshots.feed(request, requester, {
       part: bytes => requester.snapshotPart(id, bytes),
       done: (error, end) => {
         if (error !== null || end === undefined) requester.fail(id, error)

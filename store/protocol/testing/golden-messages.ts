@@ -189,7 +189,7 @@ export const clientGolden: readonly (readonly [ClientMessage, string])[] = [
     },
     '96211a03a26d3591a3703a31c2',
   ],
-  [{ kind: 'snapshot', id: 27 }, '92221b'],
+  [{ kind: 'snapshot', id: 27, name: 9, offset: 1000 }, '94221b09cd03e8'],
   [{ kind: 'hashKv', id: 28, revision: 300 }, '93231ccd012c'],
 ]
 
