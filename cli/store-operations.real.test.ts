@@ -3,7 +3,7 @@
 
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { statSync } from 'node:fs'
+import { statSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
@@ -12,6 +12,7 @@ import { must, RaftsmanError } from '../platform/errors.js'
 import { EtcdClient } from '../store/etcd/testing/etcd-client.js'
 import * as methods from '../store/etcd/testing/methods.js'
 import { utf8 } from '../store/server/testing/clients.js'
+import { staff } from '../store/server/testing/staff.js'
 import { StoreProcesses, memberIds, pause } from '../store/server/testing/store-processes.js'
 
 const program = join(resolve(import.meta.dirname, '..'), 'dist', 'cli', 'main.js')
@@ -19,7 +20,9 @@ const quotaBytes = 4 * 1024 * 1024
 let processes: StoreProcesses
 
 beforeAll(async () => {
-  processes = await StoreProcesses.start({ flags: [`--quota-backend-bytes=${quotaBytes}`] })
+  processes = await StoreProcesses.start({
+    flags: [`--quota-backend-bytes=${quotaBytes}`, '--password-cost=10'],
+  })
   await until(async () => (await statuses()).every(({ dbSizeQuota }) => dbSizeQuota === quotaBytes))
 })
 
@@ -222,6 +225,36 @@ describe('SIGTERM', () => {
       }
       expect(processes.log(id)).not.toContain('PRIVATE KEY')
     }
+  })
+})
+
+describe('a member that joins a cluster with users, under TLS', () => {
+  it('is let in by a password, serves, and ends when it is removed', async () => {
+    const client = processes.client(processes.endpoints(1))
+    await staff(client, {})
+    const stranger = await processes.join('m4', [])
+    expect(await stranger.ended).toBe(1)
+    expect(stranger.log()).toContain(
+      'the cluster does not take m4: etcdserver: user name not found',
+    )
+
+    const passwordFile = join(processes.directory, 'password')
+    writeFileSync(passwordFile, 'root\n')
+    const credentials = ['--join-user=root', `--join-password-file=${passwordFile}`]
+    const joined = await processes.join('m4', credentials)
+    const asRoot = ['--user', 'root:root']
+    await until(async () => {
+      const { out } = await raftsman(1, 'member', 'list', ...asRoot)
+      return /^\d+, started, m4, .*, false$/m.test(out)
+    })
+    expect((await raftsman([joined.endpoint], 'kv', 'put', 'b', '1', ...asRoot)).out).toBe('OK\n')
+    expect((await raftsman([joined.endpoint], 'kv', 'put', 'b', '2')).code).toBe(1)
+
+    const { out } = await raftsman(1, 'member', 'list', ...asRoot)
+    const id = /^(\d+), started, m4/m.exec(out)?.[1] ?? ''
+    expect((await raftsman(1, 'member', 'remove', id, ...asRoot)).code).toBe(0)
+    expect(await joined.ended).toBe(0)
+    expect(joined.log()).toContain('this member was removed from its cluster and ends')
   })
 })
 

@@ -11,6 +11,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { must } from '../../../platform/errors.js'
 import type { TlsFiles } from '../../../platform/network.js'
 import { testAuthority } from '../../../platform/testing/certificates.js'
+import type { TestAuthority } from '../../../platform/testing/certificates.js'
 import { freePort } from '../../../platform/testing/free-port.js'
 import type { StoreClientOptions } from '../../client/store-client.js'
 import type { StoreClient } from '../../client/store-client.js'
@@ -21,7 +22,7 @@ const above = resolve(import.meta.dirname, '../../..')
 const projectRoot = basename(above) === 'dist' ? dirname(above) : above
 const program = join(projectRoot, 'dist', 'cli', 'main.js')
 const pauseMs = 25
-const startMsMax = 20_000
+const startMsMax = 60_000
 
 export const memberIds = [1, 2, 3] as const
 
@@ -47,6 +48,13 @@ export interface ProcessOptions {
   readonly dataDirectory?: (id: number) => string
 }
 
+export interface Joiner {
+  readonly endpoint: string
+  /** Its exit code. */
+  readonly ended: Promise<number | null>
+  readonly log: () => string
+}
+
 export class StoreProcesses {
   readonly directory = mkdtempSync(join(tmpdir(), 'raftsman-processes-'))
   /** Ends of processes that nobody had asked for. */
@@ -55,7 +63,9 @@ export class StoreProcesses {
   readonly #options: ProcessOptions
   readonly #clients: StoreClient[] = []
   readonly #clientIdentity: TlsFiles
+  readonly #joiners: ChildProcess[] = []
   #certificates = ''
+  #authority: TestAuthority | null = null
 
   private constructor(
     members: readonly Omit<Member, 'identity'>[],
@@ -87,6 +97,7 @@ export class StoreProcesses {
     const client = await authority.issue('client')
     const processes = new StoreProcesses(members, identities, client, options)
     processes.#certificates = certificates
+    processes.#authority = authority
     for (const id of memberIds) processes.startMember(id)
     await Promise.all(memberIds.map(id => processes.serves(id)))
     return processes
@@ -154,6 +165,44 @@ export class StoreProcesses {
       member.process = null
       this.surprises.push(`m${id} ended by itself (${code ?? signal})`)
     })
+  }
+
+  /** One more, by `--join` and the flags. Ended with the cluster, if it has not ended by itself. */
+  async join(name: string, flags: readonly string[]): Promise<Joiner> {
+    const authority = must(this.#authority, 'processes that run have an authority')
+    const { certFile, keyFile, caFile } = await authority.issue(name)
+    const tls = ['', 'peer-'].flatMap(prefix => [
+      `--${prefix}cert-file=${certFile}`,
+      `--${prefix}key-file=${keyFile}`,
+      `--${prefix}ca-file=${caFile}`,
+    ])
+    const endpoint = `127.0.0.1:${await freePort()}`
+    const logFile = join(this.directory, `${name}.log`)
+    const log = openSync(logFile, 'a')
+    const child = spawn(
+      process.execPath,
+      [
+        program,
+        'store',
+        `--name=${name}`,
+        `--data-dir=${join(this.directory, name)}`,
+        `--listen-client=${endpoint}`,
+        `--listen-peer=127.0.0.1:${await freePort()}`,
+        `--join=${this.endpoints(1).join(',')}`,
+        '--lifeline',
+        ...tls,
+        ...this.#options.flags,
+        ...flags,
+      ],
+      { stdio: ['pipe', log, log] },
+    )
+    closeSync(log)
+    child.stdin?.on('error', () => {})
+    this.#joiners.push(child)
+    const ended = new Promise<number | null>(done => {
+      child.once('exit', code => done(code))
+    })
+    return { endpoint, ended, log: () => readFileSync(logFile, 'utf8') }
   }
 
   /** SIGKILL; answers when the process is gone. */
@@ -269,6 +318,7 @@ export class StoreProcesses {
 
   async end(): Promise<void> {
     for (const client of this.#clients) client.close()
+    for (const child of this.#joiners) child.kill('SIGKILL')
     await Promise.all(memberIds.map(id => this.kill(id)))
     rmSync(this.#certificates, { recursive: true, force: true })
     rmSync(this.directory, { recursive: true, force: true })
