@@ -80,6 +80,23 @@ export function statusOfFacts(facts: ErrorFacts): Status {
   return facts.retryable ? unavailable(message) : { code: rpcCode.unknown, message }
 }
 
+/**
+ * Why a watch is refused or ended. Who asks is refused in the words of gRPC's library in Go, as etcd does:
+ * its client compares them whole, to log in again and go on.
+ */
+export function cancelReasonOf(error: RaftsmanError): string {
+  const { message } = statusOf(error)
+  const name = authRefusals[error.code]
+  return name === undefined ? message : `rpc error: code = ${name} desc = ${message}`
+}
+
+const authRefusals: Readonly<Record<string, GrpcStatus>> = {
+  'user-empty': 'InvalidArgument',
+  'permission-denied': 'PermissionDenied',
+  'invalid-auth-token': 'Unauthenticated',
+  'auth-old-revision': 'InvalidArgument',
+}
+
 export const serverStopped: Status = {
   code: rpcCode.unavailable,
   message: 'etcdserver: server stopped',

@@ -23,7 +23,7 @@ import type { EtcdContext } from './context.js'
 import { WatchRequest } from './messages/watch.js'
 import type { WatchCreateRequest } from './messages/watch.js'
 import { principalOf } from './principal.js'
-import { statusOf } from './status.js'
+import { cancelReasonOf, statusOf } from './status.js'
 import type { Status } from './status.js'
 import { watchResponse } from './watch-response.js'
 import type { WatchHead } from './watch-response.js'
@@ -136,12 +136,12 @@ export class WatchStream implements RpcReceiver, WatchOutput {
   }
 
   ended(watchId: number, error: RaftsmanError): void {
-    if (!this.#open.delete(watchId)) this.#refuse(watchId, statusOf(error).message)
+    if (!this.#open.delete(watchId)) this.#refuse(watchId, cancelReasonOf(error))
     else if (error instanceof CompactedError) {
       const { compactRevision } = error
       this.#send({ header: this.#header(0), watchId, canceled: true, compactRevision })
     } else {
-      const cancelReason = statusOf(error).message
+      const cancelReason = cancelReasonOf(error)
       this.#send({ header: this.#header(), watchId, canceled: true, cancelReason })
     }
   }
