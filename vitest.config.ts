@@ -7,7 +7,7 @@ const suitesThatNeed: Readonly<Record<string, readonly string[]>> = {
     'orchestrator/apiserver/{kubectl,skew,kubelet-gateway}.real.test.ts',
   ],
   etcd: [
-    'store/etcd/{auth,etcdctl*,metrics,transcripts,trio}.real.test.ts',
+    'store/etcd/{auth-transcripts,etcdctl,metrics,transcripts,trio}.real.test.ts',
     'store/client/etcd-failover.real.test.ts',
     'orchestrator/apiserver/storage-conformance.real.test.ts',
     'cli/{apiserver-on-etcd,store-life}.real.test.ts',

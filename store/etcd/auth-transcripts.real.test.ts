@@ -11,11 +11,10 @@ import type { MessageType } from './message-type.js'
 import * as auth from './messages/auth.js'
 import { told } from './testing/conversation.js'
 import { CallFailed, EtcdClient } from './testing/etcd-client.js'
+import { EtcdProcess } from './testing/etcd-process.js'
 import * as kv from './testing/methods.js'
-import { startRealEtcd } from './testing/real-etcd.js'
-import type { RealEtcd } from './testing/real-etcd.js'
 
-let etcd: RealEtcd
+let etcd: EtcdProcess
 let member: LoneMember
 
 const utf8 = (text: string) => Buffer.from(text)
@@ -196,7 +195,7 @@ async function takeAway(talk: AuthTalk): Promise<void> {
 }
 
 beforeAll(async () => {
-  etcd = await startRealEtcd(['--bcrypt-cost=4'])
+  etcd = await EtcdProcess.start({ flags: ['--bcrypt-cost=4'] })
   member = await startLoneMember(cheapPasswords)
 })
 

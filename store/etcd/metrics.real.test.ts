@@ -10,17 +10,16 @@ import { metricsOf } from '../server/testing/prometheus-text.js'
 import type { PrometheusText } from '../server/testing/prometheus-text.js'
 import { EtcdClient } from './testing/etcd-client.js'
 import * as methods from './testing/methods.js'
-import { startRealEtcd } from './testing/real-etcd.js'
-import type { RealEtcd } from './testing/real-etcd.js'
+import { EtcdProcess } from './testing/etcd-process.js'
 
 let member: MemberProcess
-let etcd: RealEtcd
+let etcd: EtcdProcess
 let ours: PrometheusText
 let theirs: PrometheusText
 
 beforeAll(async () => {
   member = await MemberProcess.start()
-  etcd = await startRealEtcd(['--metrics=extensive'])
+  etcd = await EtcdProcess.start({ flags: ['--metrics=extensive'] })
   const scrape = async (address: string) => {
     const client = new EtcdClient(address)
     await client.call(methods.put, { key: Buffer.from('a'), value: Buffer.from('1') })

@@ -7,11 +7,10 @@ import { startLoneMember } from '../server/testing/lone-member.js'
 import type { LoneMember } from '../server/testing/lone-member.js'
 import { Talk, told } from './testing/conversation.js'
 import { CallFailed, EtcdClient } from './testing/etcd-client.js'
+import { EtcdProcess } from './testing/etcd-process.js'
 import * as methods from './testing/methods.js'
-import { startRealEtcd } from './testing/real-etcd.js'
-import type { RealEtcd } from './testing/real-etcd.js'
 
-let etcd: RealEtcd
+let etcd: EtcdProcess
 let member: LoneMember
 let theirs: EtcdClient
 let ours: EtcdClient
@@ -19,7 +18,7 @@ let ours: EtcdClient
 const utf8 = (text: string) => Buffer.from(text)
 
 beforeAll(async () => {
-  etcd = await startRealEtcd()
+  etcd = await EtcdProcess.start()
   member = await startLoneMember()
   theirs = new EtcdClient(etcd.address)
   ours = new EtcdClient(member.address)

@@ -5,9 +5,12 @@ import { EtcdProcess } from './etcd-process.js'
 
 export class EtcdTrio {
   readonly members: readonly EtcdProcess[]
+  /** As etcd's flag takes it. */
+  readonly initialCluster: string
 
-  private constructor(members: readonly EtcdProcess[]) {
+  private constructor(members: readonly EtcdProcess[], initialCluster: string) {
     this.members = members
+    this.initialCluster = initialCluster
   }
 
   /** `flags` of every member; `scheme` of their client ports. */
@@ -15,7 +18,7 @@ export class EtcdTrio {
     flags: readonly string[] = [],
     scheme: 'http' | 'https' = 'http',
   ): Promise<EtcdTrio> {
-    const names = ['e1', 'e2', 'e3']
+    const names = ['m1', 'm2', 'm3']
     const peerPorts = await Promise.all(names.map(() => freePort()))
     const initialCluster = names
       .map((name, at) => `${name}=http://127.0.0.1:${peerPorts[at]}`)
@@ -26,7 +29,7 @@ export class EtcdTrio {
         return EtcdProcess.start({ name, peerPort, initialCluster, flags, scheme })
       }),
     )
-    return new EtcdTrio(members)
+    return new EtcdTrio(members, initialCluster)
   }
 
   get endpoints(): readonly string[] {

@@ -20,7 +20,7 @@ import { clientOf } from './clients.js'
 
 const above = resolve(import.meta.dirname, '../../..')
 const projectRoot = basename(above) === 'dist' ? dirname(above) : above
-const program = join(projectRoot, 'dist', 'cli', 'main.js')
+export const program = join(projectRoot, 'dist', 'cli', 'main.js')
 const pauseMs = 25
 const startMsMax = 60_000
 
