@@ -1,7 +1,7 @@
 // Transactions that etcd lets through although one branch both puts and deletes a key: it does not see
 // the overlap where the deletion is open-ended, or stands in a nested transaction behind another nested
 // one with the put. Ours refuses those, so that the two would never be equal again; and a put of
-// such a key with ignore_value makes a real etcd panic, again at every start. docs/etcd.md lists it.
+// such a key with ignore_value makes a real etcd panic, again at every start. Listed in exceptions.ts.
 
 import { asText, type Message, type Value } from './operation.js'
 

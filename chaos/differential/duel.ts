@@ -3,9 +3,9 @@
 // like. Watches are compared when they have settled: everything that was written has arrived.
 
 import { must } from '../../platform/errors.js'
+import { refusalOf, settled } from './exceptions.js'
 import { isRead, type Message, type Operation, type Value } from './operation.js'
 import type { Answer, Side } from './side.js'
-import { withoutTies } from './ties.js'
 import type { WatchRecord, WatchStream } from './watch-record.js'
 
 const readsAtOnceMax = 32
@@ -93,6 +93,11 @@ export class Duel {
 
   async #both(at: number, operation: Operation): Promise<Difference | null> {
     if (operation.call === 'Settle') return null
+    const refusal = refusalOf(operation)
+    if (refusal !== null) {
+      const answer = await this.#subject.perform(operation)
+      return this.#compare(at, operation, operation.call, refusal, answer)
+    }
     const [reference, subject] = await Promise.all([
       this.#reference.perform(operation),
       this.#subject.perform(operation),
@@ -100,8 +105,8 @@ export class Duel {
     if (operation.call === 'Watch') this.#began(operation.stream, operation.request, reference)
     else if (this.#watches.size > 0) this.#unsettled = true
     this.#learnRevision(reference)
-    const [one, other] = [reference, subject].map(answer => withoutTies(operation, answer))
-    return this.#compare(at, operation, operation.call, one as Answer, other as Answer)
+    const [one, other] = [settled(operation, reference), settled(operation, subject)]
+    return this.#compare(at, operation, operation.call, one, other)
   }
 
   #learnRevision(answer: Answer): void {

@@ -2,8 +2,7 @@
 // It knows no answer; what it keeps are names of leases and watches, so that most uses have a sense.
 
 import type { Random } from '../../platform/random.js'
-import { withoutBlindSpots } from './blind-spots.js'
-import { asText, type Message, type Operation, type Value } from './operation.js'
+import type { Message, Operation, Value } from './operation.js'
 
 const keys: readonly string[] =
   'a aa ab b ba c d e/ e/1 e/2 e/3 e/4 e0 f g h k0 k1 k2 k3 k4 k5 k6 k7 k8 k9'
@@ -13,16 +12,24 @@ const ends = ['\0', '\0', 'b', 'c', 'e0', 'f', 'k5', 'l', '\u00ff', 'a', 'a\0'] 
 const values = ['', 'x', 'y', 'zz', '\0', '\u00ff\u00fe', 'a longer value'] as const
 const streams = ['s', 't'] as const
 const leases = ['a', 'b', 'c', 'd'] as const
+const strangeIds = [-5, '9007199254740991', '9223372036854775807'] as const
+/** Of an enum: a value that has no name. */
+const unknown = 9
 /** After so many watches a stream is closed, so that not every write has a crowd to wait for. */
 const watchesAStreamMax = 6
 const watchIdMax = 6
 const settleEvery = 250
+/** Nine of them fit into a request, and with what was before into no message. */
+const largeBytes = 150_000
+const sceneProbability = 0.0005
 /** Above what etcd takes in a request. */
 const tooManyBytes = 1_600_000
 
 export class Generator {
   readonly #random: Random
   readonly #watches = new Map<string, number>()
+  /** Of a scene that has begun; nothing comes between. */
+  #planned: Operation[] = []
   #sinceSettled = 0
 
   constructor(random: Random) {
@@ -30,16 +37,22 @@ export class Generator {
   }
 
   next(): Operation {
+    const planned = this.#planned.shift()
+    if (planned !== undefined) return planned
     this.#sinceSettled += 1
     if (this.#sinceSettled >= settleEvery) {
       this.#sinceSettled = 0
       return { call: 'Settle' }
     }
+    if (this.#chance(sceneProbability)) {
+      this.#planned = this.#chance(0.5) ? this.#expiry() : this.#fragments()
+      return this.next()
+    }
     return this.#weighted<Operation>([
       [340, () => ({ call: 'Range', request: this.#range() })],
       [200, () => ({ call: 'Put', request: this.#put() })],
       [60, () => ({ call: 'DeleteRange', request: this.#deleteRange() })],
-      [250, () => ({ call: 'Txn', request: withoutBlindSpots(this.#txn(0)) })],
+      [250, () => ({ call: 'Txn', request: this.#txn(0) })],
       [6, () => ({ call: 'Compact', request: this.#compaction() })],
       [20, () => this.#grant()],
       [12, () => ({ call: 'LeaseRevoke', request: { ID: this.#lease() } })],
@@ -63,8 +76,55 @@ export class Generator {
     ])
   }
 
+  /** A lease runs out, and takes its keys with it. Meanwhile nothing is written, for when is up to a server. */
+  #expiry(): Operation[] {
+    const lease = '$brief'
+    const keysOfIt = ['brief/1', 'brief/2', this.#one(keys)]
+    const puts = keysOfIt.map(key => ({ request_put: { key, value: 'x', lease } }))
+    const kept: Operation[] = this.#chance(0.3)
+      ? [{ call: 'LeaseKeepAlive', request: { ID: lease } }]
+      : []
+    return [
+      { call: 'LeaseGrant', request: { TTL: this.#random.integer(2) }, as: 'brief' },
+      { call: 'Txn', request: { success: puts } },
+      ...kept,
+      { call: 'Expiry', key: 'brief/1' },
+      { call: 'LeaseTimeToLive', request: { ID: lease, keys: true } },
+      { call: 'LeaseKeepAlive', request: { ID: lease } },
+      { call: 'LeaseRevoke', request: { ID: lease } },
+      { call: 'Put', request: { key: 'brief/1', lease } },
+      { call: 'Range', request: { key: '\0', range_end: '\0' } },
+      { call: 'Settle' },
+    ]
+  }
+
+  /** A revision whose events, with what was before, are more than one message takes, now and from history. */
+  #fragments(): Operation[] {
+    const stream = 'fragments'
+    const where = { key: 'large/', range_end: 'large0' }
+    const watch = { ...where, ...this.#some({ prev_kv: true, fragment: true }, 0.8) }
+    const write = (repeat: string): Operation => {
+      const success = Array.from({ length: 9 }, (_, at) => ({
+        request_put: { key: `large/${at}`, value: { repeat, times: largeBytes } },
+      }))
+      return { call: 'Txn', request: { success } }
+    }
+    return [
+      { call: 'Watch', stream, request: watch },
+      write('x'),
+      write('y'),
+      { call: 'Settle' },
+      { call: 'WatchProgress', stream },
+      { call: 'Watch', stream, request: { ...watch, start_revision: 'now-2' } },
+      { call: 'DeleteRange', request: { ...where, prev_kv: true } },
+      { call: 'Settle' },
+      { call: 'WatchClose', stream },
+    ]
+  }
+
   #watchOperation(): Operation {
     const stream = this.#one(streams)
+    if (this.#chance(0.08)) return { call: 'WatchProgress', stream }
     const begun = this.#watches.get(stream) ?? 0
     if (begun >= watchesAStreamMax) {
       this.#watches.delete(stream)
@@ -85,7 +145,7 @@ export class Generator {
     else {
       if (this.#chance(0.4)) watch['start_revision'] = this.#startRevision()
       if (this.#chance(0.3))
-        watch['filters'] = this.#one([['NOPUT'], ['NODELETE'], ['NOPUT', 'NOPUT']])
+        watch['filters'] = this.#one([['NOPUT'], ['NODELETE'], ['NOPUT', 'NOPUT'], [unknown]])
     }
     if (this.#chance(0.6)) watch['watch_id'] = 1 + this.#random.integer(watchIdMax)
     return watch
@@ -109,7 +169,8 @@ export class Generator {
       [1, () => '9223372036854775807'],
     ])
     if (this.#chance(0.5)) return { call: 'LeaseGrant', request: { TTL }, as: this.#one(leases) }
-    return { call: 'LeaseGrant', request: { TTL, ID: 100 + this.#random.integer(6) } }
+    const ID = this.#chance(0.05) ? this.#one(strangeIds) : 100 + this.#random.integer(6)
+    return { call: 'LeaseGrant', request: { TTL, ID } }
   }
 
   /** Mostly one that was granted. */
@@ -177,7 +238,13 @@ export class Generator {
       min_create_revision: near(),
       max_create_revision: near(),
     }
-    return { ...this.#where(), ...this.#some(some, 0.35), ...this.#some(rare, 0.12) }
+    const strange = { sort_order: unknown, sort_target: unknown }
+    return {
+      ...this.#where(),
+      ...this.#some(some, 0.35),
+      ...this.#some(rare, 0.12),
+      ...this.#some(strange, 0.002),
+    }
   }
 
   #put(): Message {
@@ -213,7 +280,7 @@ export class Generator {
   #inner(depth: number): Message {
     return this.#weighted<Message>([
       [6, () => ({ request_put: this.#put() })],
-      [4, () => ({ request_range: withoutNegativeRevision(this.#range()) })],
+      [4, () => ({ request_range: this.#range() })],
       [2, () => ({ request_delete_range: this.#deleteRange() })],
       [depth < 3 ? 2 : 0, () => ({ request_txn: this.#txn(depth + 1) })],
     ])
@@ -227,16 +294,19 @@ export class Generator {
       CREATE: () => ({ create_revision: this.#chance(0.4) ? 0 : near() }),
       MOD: () => ({ mod_revision: this.#chance(0.3) ? 0 : near() }),
       VALUE: () => ({ value: this.#one(values) }),
-      LEASE: () => ({ lease: this.#chance(0.5) ? 0 : this.#lease() }),
+      // Ids that servers pick are in no order that both have; beyond those that are known they are.
+      LEASE: (result: string) => {
+        if (this.#chance(0.3)) return { lease: 0 }
+        const ordered = result === 'LESS' || result === 'GREATER'
+        return { lease: ordered ? 100 + this.#random.integer(6) : this.#lease() }
+      },
     }
     const where = this.#chance(0.7) ? { key: this.#key() } : this.#where()
     const result = this.#one(['EQUAL', 'GREATER', 'LESS', 'NOT_EQUAL'])
+    const strange = this.#some({ result: unknown, target: unknown }, 0.002)
     // Without an operand it is compared with nothing, which is zero or empty.
-    const compared: Message = this.#chance(0.03) ? {} : operand[target]()
-    // Ids that servers pick are in no order that both have.
-    const picked = asText(compared['lease']).startsWith('$')
-    const settled = picked && (result === 'LESS' || result === 'GREATER') ? 'EQUAL' : result
-    return { result: settled, target, ...where, ...compared }
+    const compared: Message = this.#chance(0.03) ? {} : operand[target](result)
+    return { result, target, ...where, ...compared, ...strange }
   }
 
   #list<T>(max: number, make: () => T): T[] {
@@ -267,9 +337,4 @@ export class Generator {
     }
     throw new RangeError('weights must be whole numbers')
   }
-}
-
-/** In a transaction etcd takes it for compacted, but only once something has been. */
-function withoutNegativeRevision(range: Message): Message {
-  return range['revision'] === -1 ? { ...range, revision: 0 } : range
 }

@@ -49,6 +49,8 @@ export type Operation =
   | { readonly call: 'WatchProgress'; readonly stream: string }
   /** Closes the stream with all its watches. */
   | { readonly call: 'WatchClose'; readonly stream: string }
+  /** Waits until a lease has run out that the key hangs on. */
+  | { readonly call: 'Expiry'; readonly key: string }
   /** Writes to what is watched and waits until every watch has seen it. */
   | { readonly call: 'Settle' }
 

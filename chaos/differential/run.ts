@@ -5,6 +5,7 @@ import { must } from '../../platform/errors.js'
 import { seededRandom } from '../../platform/seeded-random.js'
 import { Duel } from './duel.js'
 import type { Difference } from './duel.js'
+import { avoided } from './exceptions.js'
 import { Generator } from './generator.js'
 import { type Operation, weightOf } from './operation.js'
 import { Side } from './side.js'
@@ -40,7 +41,7 @@ export async function duelOfSeed(rivals: Rivals, seed: number, atLeast: number):
   let operations = 0
   function* sequence(): Iterable<Operation> {
     while (operations < atLeast) {
-      const operation = generator.next()
+      const operation = avoided(generator.next())
       made.push(operation)
       operations += weightOf(operation)
       yield operation

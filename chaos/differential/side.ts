@@ -29,6 +29,9 @@ const unary = new Map(
 const keepAlive = methodOf('etcdserverpb.Lease/LeaseKeepAlive')
 const watch = methodOf('etcdserverpb.Watch/Watch')
 
+const expiryMsMax = 20_000
+const pauseMs = 20
+
 /** What a server made of an operation: a message, an error, or the watch it is about. */
 export type Answer = Message
 
@@ -76,14 +79,15 @@ export class Side {
         return this.#grant(operation.request, operation.as)
       case 'LeaseTimeToLive':
         return this.#timeToLive(operation.request)
-      case 'LeaseLeases':
-        return this.#leaseLeases()
+      case 'Expiry':
+        return this.#expiry(operation.key)
       case 'Range':
       case 'Put':
       case 'DeleteRange':
       case 'Txn':
       case 'Compact':
       case 'LeaseRevoke':
+      case 'LeaseLeases':
         return this.#call(operation.call, operation.request)
       default:
         return unreachable(operation)
@@ -128,29 +132,29 @@ export class Side {
   /** What is left of a lease depends on the moment: it is right or wrong, not equal. */
   async #timeToLive(request: Message): Promise<Answer> {
     const { TTL: left, ...answer } = await this.#call('LeaseTimeToLive', request)
-    const keys = answer['keys']
-    const sorted = Array.isArray(keys)
-      ? { ...answer, keys: [...(keys as string[])].toSorted() }
-      : answer
     const lease = this.#leases.get(asText(answer['ID']))
-    if (left === undefined || lease === undefined) return { ...sorted, TTL: left ?? 0 }
+    if (left === undefined || lease === undefined) return { ...answer, TTL: left ?? 0 }
     const seconds = Number(left)
     // It was revoked since.
-    if (seconds === -1) return { ...sorted, TTL: left }
+    if (seconds === -1) return { ...answer, TTL: left }
     const passed = (performance.now() - lease.sentMs) / 1000
     const right = seconds <= lease.ttlSeconds && seconds >= lease.ttlSeconds - passed - 1
     return {
-      ...sorted,
+      ...answer,
       TTL: right ? 'what must be left' : `${asText(left)} after ${passed} s of ${lease.ttlSeconds}`,
     }
   }
 
-  async #leaseLeases(): Promise<Answer> {
-    const answer = await this.#call('LeaseLeases', {})
-    const { leases } = answer
-    if (!Array.isArray(leases)) return answer
-    const ids = (leases as readonly Message[]).map(one => asText(one['ID'])).sort()
-    return { ...answer, leases: ids }
+  /** Until the key is gone, and all that hang on the same lease with it. */
+  async #expiry(key: string): Promise<Answer> {
+    const endMs = performance.now() + expiryMsMax
+    for (;;) {
+      const answer = await this.#call('Range', { key, count_only: true })
+      if (answer['count'] === undefined || performance.now() > endMs) return answer
+      await new Promise(resolve => {
+        setTimeout(resolve, pauseMs)
+      })
+    }
   }
 
   #streamOf(name: string): WatchStream {

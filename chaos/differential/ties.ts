@@ -1,5 +1,5 @@
 // Ranges sorted by something else than the key: etcd promises no order among equals, and its sort
-// gives none. So equals are compared as a set, and where a limit cuts through them, by their number.
+// gives none. So equals are compared as a set, and where a limit cuts through them, by their number. Listed in exceptions.ts.
 
 import { asText, type Message, type Operation, type Value } from './operation.js'
 import type { Answer } from './side.js'
