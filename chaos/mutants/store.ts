@@ -72,7 +72,7 @@ export const storeMutants: readonly Mutant[] = [
     scenario,
   },
   {
-    name: 'compaction-takes-a-deletion-too-many',
+    name: 'compaction-takes-a-late-deletion',
     rule: 'a watch may start at the compacted revision, and sees a deletion there',
     edits: [
       {

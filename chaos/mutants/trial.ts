@@ -1,6 +1,7 @@
 // The program that a hunt runs on a mutated build: takes a scenario and seeds, tries the seeds in that
 // order, tells of each in one line of JSON, and ends with the first that fails.
 
+import { Worker } from 'node:worker_threads'
 import { runSeed } from '../simulation/run-seed.js'
 import type { SeedFailure } from '../simulation/run-seed.js'
 import { scenarioNames } from '../simulation/scenario.js'
@@ -10,7 +11,12 @@ export type TrialReport =
   | { readonly kind: 'loaded' }
   | { readonly kind: 'tried'; readonly seed: number; readonly failure: SeedFailure | null }
 
+const watchdog = new Worker(new URL('./watchdog.js', import.meta.url))
+watchdog.unref()
+const tellWatchdog = watchdog.postMessage.bind(watchdog)
+
 function report(line: TrialReport): void {
+  tellWatchdog('alive')
   process.stdout.write(`${JSON.stringify(line)}\n`)
 }
 

@@ -5,6 +5,8 @@ import { checkNames, storeCheckNames } from './failure.js'
 import type { Shrunk } from './shrink.js'
 import { replayCommand } from './shrink.js'
 
+const failuresShown = 20
+
 export interface Reported {
   readonly batch: Batch
   readonly commit: string
@@ -76,27 +78,37 @@ export function reportJson(reported: Reported): object {
   }
 }
 
-export function reportLines(reported: Reported): readonly string[] {
+/** What each line is about, and what it says. */
+export function reportRows(reported: Reported): readonly (readonly [string, string])[] {
   const { batch, commit, scenario, elapsedMs, shrunk } = reported
   const hours = (batch.virtualMs / 3_600_000).toFixed(2)
   const perHour = Math.round((batch.seeds / Math.max(1, elapsedMs)) * 3_600_000)
   const faults = Object.entries(sorted(batch.faults)).map(([kind, times]) => `${kind} ${times}`)
-  const lines = [
-    `scenario    ${scenario}, commit ${commit}`,
-    `seeds       ${batch.seeds} (${perHour} an hour), ${hours} simulated hours, ${batch.steps} steps`,
-    `operations  ${batch.operations}, ${batch.acknowledged} writes acknowledged, ${batch.reads} reads answered`,
-    `faults      ${faults.join(', ')}`,
-    `coverage    ${batch.coverage.size} facts${batch.uncovered.length === 0 ? '' : `; never seen: ${batch.uncovered.join('; ')}`}`,
-    `trace hash  ${batch.traceHash}`,
-    `verdict     ${verdictOf(batch)}`,
+  const { failures, uncovered } = batch
+  const unseen = uncovered.length === 0 ? '' : `; never seen: ${uncovered.join('; ')}`
+  const rows: [string, string][] = [
+    ['scenario', `${scenario}, commit ${commit}`],
+    [
+      'seeds',
+      `${batch.seeds} (${perHour} an hour), ${hours} simulated hours, ${batch.steps} steps`,
+    ],
+    [
+      'operations',
+      `${batch.operations}, ${batch.acknowledged} writes acknowledged, ${batch.reads} reads answered`,
+    ],
+    ['faults', faults.join(', ')],
+    ['coverage', `${batch.coverage.size} facts${unseen}`],
+    ['trace hash', batch.traceHash],
+    ['verdict', verdictOf(batch)],
   ]
   if (shrunk !== null) {
-    const failed = batch.failures.map(({ seed }) => seed)
-    lines.push(
-      `failed      ${failed.length} seeds: ${failed.slice(0, 20).join(', ')}${failed.length > 20 ? ', …' : ''}`,
-      `first       ${shrunk.result.failure?.detail ?? ''}`,
-      `replay      ${replayCommand(shrunk.result.seed, shrunk.overrides)}`,
+    const seeds = failures.slice(0, failuresShown).map(({ seed }) => seed)
+    const more = failures.length > failuresShown ? ', …' : ''
+    rows.push(
+      ['failed', `${failures.length} of the seeds: ${seeds.join(', ')}${more}`],
+      ['first', shrunk.result.failure?.detail ?? ''],
+      ['replay', replayCommand(shrunk.result.seed, shrunk.overrides)],
     )
   }
-  return lines
+  return rows
 }

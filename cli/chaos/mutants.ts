@@ -1,7 +1,6 @@
 // `raftsman chaos mutants`: how good the simulator is. Each mutant of the shipping code is hunted through
 // seeds; one that is not found within its bound is a hole in the checks or in the faults.
 
-import Table from 'cli-table3'
 import { type Command, Option } from 'commander'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
@@ -9,7 +8,7 @@ import { mutants as all } from '../../chaos/mutants/catalogue.js'
 import type { MutantResult } from '../../chaos/mutants/hunt.js'
 import { huntAll } from '../../chaos/mutants/hunt.js'
 import { knownSeeds } from '../../chaos/mutants/known-seeds.js'
-import { plain } from '../plain-table.js'
+import { aligned } from '../aligned.js'
 import { UserError } from '../user-error.js'
 
 interface MutantsFlags {
@@ -63,21 +62,20 @@ function jsonOf({ mutant, caught, seedsTried, seconds }: MutantResult): object {
 }
 
 function render(results: readonly MutantResult[]): string {
-  const head = ['MUTANT', 'FOUND BY', 'SEED', 'TRIED', 'OF', 'SECONDS', 'RULE']
-  const table = new Table({ ...plain, head })
-  for (const result of results) {
+  const rows = results.map(result => {
     const { mutant, caught, seedsTried, seconds } = result
-    table.push([
-      mutant.name,
-      verdictOf(result),
-      caught?.seed ?? '-',
-      seedsTried,
-      mutant.seedsMax,
-      seconds.toFixed(1),
-      mutant.rule,
-    ])
-  }
-  const missed = results.filter(({ caught }) => caught === null).length
-  const summary = `${results.length - missed} of ${results.length} mutants found`
-  return `${table.toString()}\n\n${summary}`.replaceAll(/ +$/gm, '')
+    const tried = `${seedsTried}/${mutant.seedsMax}`
+    return [mutant.name, verdictOf(result), caught?.seed ?? '-', tried, seconds.toFixed(1)]
+  })
+  const head = ['MUTANT', 'FOUND BY', 'SEED', 'TRIED', 'SECONDS']
+  const table = aligned([head, ...rows.map(row => row.map(String))], new Set([2, 3])).flat()
+  const missed = results.filter(({ caught }) => caught === null).map(({ mutant }) => mutant)
+  const rules = missed.map(({ name, rule }) => [name, rule])
+  return [
+    ...table,
+    '',
+    `${results.length - missed.length} of ${results.length} mutants found`,
+    ...(missed.length === 0 ? [] : ['', 'Nothing found that these rules were taken out:']),
+    ...aligned(rules, new Set()).flat(),
+  ].join('\n')
 }

@@ -6,11 +6,13 @@ import { execFileSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import type { Batch } from '../../chaos/simulation/batch.js'
 import { runBatch } from '../../chaos/simulation/batch.js'
-import { reportJson, reportLines, verdictOf } from '../../chaos/simulation/report.js'
+import type { Reported } from '../../chaos/simulation/report.js'
+import { reportJson, reportRows, verdictOf } from '../../chaos/simulation/report.js'
 import type { SeedOverrides, SeedResult } from '../../chaos/simulation/run-seed.js'
 import { shrink } from '../../chaos/simulation/shrink.js'
 import { faultKinds, isFaultKind } from '../../chaos/simulation/swarm.js'
 import { nodeRandom } from '../../platform/node/random.js'
+import { aligned } from '../aligned.js'
 import { UserError } from '../user-error.js'
 import { buildVersion } from '../version.js'
 
@@ -145,8 +147,17 @@ async function report(
   const { scenario } = flags
   const reported = { batch, commit: commitOf(), scenario, firstSeed, elapsedMs, shrunk }
   if (flags.output === 'json') process.stdout.write(`${JSON.stringify(reportJson(reported))}\n`)
-  else process.stdout.write(`${reportLines(reported).join('\n')}\n`)
+  else process.stdout.write(`${linesOf(reported).join('\n')}\n`)
   process.exitCode = verdictOf(batch) === 'valid' ? 0 : 1
+}
+
+/** In one piece is what is to be copied. */
+function linesOf(reported: Reported): readonly string[] {
+  const rows = reportRows(reported)
+  const lines = aligned(rows, new Set())
+  return rows.flatMap(([about, text], at) =>
+    about === 'replay' ? [`${about.padEnd(12)}${text}`] : (lines[at] ?? []),
+  )
 }
 
 /**
