@@ -17,6 +17,8 @@ export interface AtlasOptions {
   readonly membership: () => ConfState | null
   readonly machine: (id: number) => Machine
   readonly committedIndex: () => number
+  /** No entry behind it has changed who votes. */
+  readonly votersSinceIndex: () => number
   readonly segmentBytes: number
 }
 
@@ -38,7 +40,7 @@ export class FaultAtlas {
   /** A machine that may lose durable bytes now, or null. */
   victim(random: Random): Machine | null {
     this.look()
-    const { membership, machine, committedIndex, segmentBytes } = this.options
+    const { membership, machine, committedIndex, votersSinceIndex, segmentBytes } = this.options
     const confState = membership()
     if (confState === null || confState.votersOutgoing.length > 0) return null
     const { voters } = confState
@@ -50,7 +52,10 @@ export class FaultAtlas {
     const whole = voters.filter(voter => {
       if (voter === id) return false
       const log = durableLog(machine(voter), segmentBytes)
-      return log !== null && log.last >= committed
+      if (log === null || log.last < committed) return false
+      // Whoever may still act by the membership of before would need the victim, as all others would.
+      const known = Math.max(log.hardState.commit, machine(voter).program.durableIndex)
+      return known >= votersSinceIndex()
     })
     // The others must be unable to form a quorum without one of those.
     const lacking = voters.length - 1 - whole.length

@@ -47,6 +47,7 @@ export class Invariants {
   /** The latest membership that some member has applied, and how far that one was. */
   private confState: ConfState | null = null
   private confStateIndex = -1
+  private votersSince = 0
 
   constructor(options: InvariantOptions) {
     this.options = options
@@ -59,6 +60,11 @@ export class Invariants {
   /** Null before somebody has started. */
   get membership(): ConfState | null {
     return this.confState
+  }
+
+  /** No entry behind it has changed who votes. */
+  get votersSinceIndex(): number {
+    return this.votersSince
   }
 
   afterStep(process: SimProcess): void {
@@ -108,8 +114,10 @@ export class Invariants {
         const before = this.confState
         this.confState = status.confState
         this.confStateIndex = applied
-        if (before !== null && !sameVoters(before, status.confState))
+        if (before !== null && !sameVoters(before, status.confState)) {
+          this.votersSince = applied
           this.options.changed(machine.id, before, status.confState)
+        }
       }
       this.last.set(machine.id, { process, term, commit, applied, vote })
       const { trace } = this.options
@@ -192,8 +200,10 @@ export class Invariants {
     if (this.options.damaged().has(machine.id)) return
     const log = durableLog(machine, this.options.segmentBytes)
     if (message.kind === 'appendResponse')
+      // One write may bring an entry and the later term that replaces it: then the acknowledgement in the
+      // earlier term says what was, and no quorum of that term can need it.
       holds(
-        log !== null && log.last >= message.index,
+        log !== null && (log.last >= message.index || log.hardState.term > message.term),
         'durable-before-sent',
         () => `m${machine.id} acknowledges ${message.index}, on its disk is ${log?.last ?? 0}`,
       )

@@ -134,6 +134,7 @@ export class Simulation {
       membership: () => this.invariants.membership,
       machine,
       committedIndex: () => this.invariants.committedIndex,
+      votersSinceIndex: () => this.invariants.votersSinceIndex,
       segmentBytes,
     })
   }
