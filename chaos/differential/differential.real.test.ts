@@ -20,8 +20,13 @@ const shrinkRunsMax = 60
 const withOurs: Rivals = {
   reference: () => EtcdProcess.start(),
   subject: () => MemberProcess.start(),
+  subjectIsOurs: true,
 }
-const withItself: Rivals = { ...withOurs, subject: () => EtcdProcess.start() }
+const withItself: Rivals = {
+  ...withOurs,
+  subject: () => EtcdProcess.start(),
+  subjectIsOurs: false,
+}
 
 /** As in "1:35000,random:30000": seeds, with how many operations of each. */
 function sharesOf(text: string): readonly { readonly seed: number; readonly operations: number }[] {

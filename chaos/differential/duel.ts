@@ -38,11 +38,13 @@ export class Duel {
   readonly #reference: Side
   readonly #subject: Side
   readonly #watches = new Map<string, WatchPlan>()
+  readonly #subjectIsOurs: boolean
   #unsettled = false
 
-  constructor(reference: Side, subject: Side) {
+  constructor(reference: Side, subject: Side, subjectIsOurs: boolean) {
     this.#reference = reference
     this.#subject = subject
+    this.#subjectIsOurs = subjectIsOurs
   }
 
   /** Null when there is no difference up to the end of the sequence. */
@@ -95,6 +97,8 @@ export class Duel {
     if (operation.call === 'Settle') return null
     const refusal = refusalOf(operation)
     if (refusal !== null) {
+      // No etcd is asked: it may not survive that.
+      if (!this.#subjectIsOurs) return null
       const answer = await this.#subject.perform(operation)
       return this.#compare(at, operation, operation.call, refusal, answer)
     }

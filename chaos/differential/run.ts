@@ -18,6 +18,8 @@ export interface Server {
 export interface Rivals {
   readonly reference: () => Promise<Server>
   readonly subject: () => Promise<Server>
+  /** And not another etcd, so that it refuses what ours refuses. */
+  readonly subjectIsOurs: boolean
   /** A subject that is spoken to in another way: one that lies, to prove that it is found out. */
   readonly subjectSide?: (address: string) => Side
 }
@@ -62,7 +64,7 @@ export async function duelOf(
   const reference = new Side(one.address)
   const subject = rivals.subjectSide?.(other.address) ?? new Side(other.address)
   try {
-    return await new Duel(reference, subject).run(operations)
+    return await new Duel(reference, subject, rivals.subjectIsOurs).run(operations)
   } finally {
     reference.close()
     subject.close()
