@@ -6,6 +6,8 @@ export {
   protocolLimits,
   protocolPath,
   protocolVersion,
+  protocolVersionMin,
+  sessionsProtocolVersion,
 } from './protocol/messages.js'
 export type {
   Answer,
@@ -19,8 +21,9 @@ export type {
   ServerMessage,
   Welcome,
   WireError,
+  Write,
 } from './protocol/messages.js'
-export { decodeClientFrame, encodeClientMessage } from './protocol/client-codec.js'
+export { decodeClientFrame, encodeClientMessage, encodeOnceHead } from './protocol/client-codec.js'
 export {
   creditOf,
   decodeServerFrame,

@@ -1,16 +1,25 @@
 // The calls of a client between the user's promise and a member's answer: bounded, in order of their
 // deadlines, sent when there is a connection, and repeated or failed when it breaks.
 
-import { RaftsmanError, must } from '../../platform/errors.js'
+import { RaftsmanError, must, unreachable } from '../../platform/errors.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Random } from '../../platform/random.js'
-import type { KeyValue } from '../core/types.js'
-import { creditOf, encodeClientMessage, protocolLimits } from '../protocol.js'
+import type { KeyValue, OpenSessionResponse } from '../core/types.js'
+import {
+  creditOf,
+  encodeClientMessage,
+  encodeOnceHead,
+  protocolLimits,
+  sessionsProtocolVersion,
+} from '../protocol.js'
 import type { Answer, WireError } from '../protocol.js'
-import { clientError, isMemberTrouble, isRepeatable, memberError } from './call.js'
+import { clientError, isMemberTrouble, isNameable, isRepeatable, memberError } from './call.js'
 import type { Call, NewRequest } from './call.js'
 import type { Connection } from './connection.js'
 import { isLoginTrouble } from './login.js'
+import { WriteNaming } from './write-naming.js'
+import type { WriteName } from './write-session.js'
+import { judgeWrite } from './write-verdict.js'
 
 const retryMs = 60
 const retryMsMax = 500
@@ -26,6 +35,8 @@ export interface CallQueueOptions {
   readonly current: () => Connection | null
   readonly lastReason: () => string
   readonly onMemberTrouble: () => void
+  /** Writes are given names, and asked again while it is not known what became of them. */
+  readonly repeatsWrites: boolean
 }
 
 /** A call is sent so many times with new tokens before its refusal is believed. */
@@ -37,6 +48,9 @@ export class CallQueue {
   readonly #calls = new Map<number, Call>()
   /** Ids of calls that wait for a connection, in order; answered ones are skipped. */
   #waiting: Call[] = []
+  /** Writes that wait for a name; they go ahead of those above. */
+  #unnamed: Call[] = []
+  readonly #naming: WriteNaming | null
   #delayed: { readonly call: Call; readonly notBeforeMs: number }[] = []
   readonly #draining = new Set<Connection>()
   #bytes = 0
@@ -45,6 +59,13 @@ export class CallQueue {
 
   constructor(options: CallQueueOptions) {
     this.#options = options
+    this.#naming = options.repeatsWrites
+      ? new WriteNaming({
+          clock: options.clock,
+          open: () => this.#openSession(),
+          onChange: () => this.dispatch(),
+        })
+      : null
   }
 
   /** Nothing waits for an answer, nor for its last one. */
@@ -62,25 +83,110 @@ export class CallQueue {
       reject(call)
       return
     }
+    this.#take(call)
+  }
+
+  #take(call: Call): void {
     this.#calls.set(call.id, call)
     this.#bytes += call.packed.length
     const connection = this.#options.current()
     if (connection === null || this.#waiting.length > 0 || !hasRoom(connection)) {
       this.#waiting.push(call)
-    } else send(call, connection)
+    } else this.#send(call, connection)
   }
 
   /** Sends what waits, as far as the connection in use takes it. */
   dispatch(): void {
     const connection = this.#options.current()
-    if (connection === null || this.#waiting.length === 0) return
+    if (connection === null) return
+    this.#dispatchUnnamed(connection)
+    if (this.#waiting.length === 0) return
     let taken = 0
     for (const call of this.#waiting) {
       if (!hasRoom(connection)) break
       taken += 1
-      if (this.#calls.has(call.id)) send(call, connection)
+      if (this.#calls.has(call.id)) this.#send(call, connection)
     }
     this.#waiting.splice(0, taken)
+  }
+
+  #dispatchUnnamed(connection: Connection): void {
+    if (this.#unnamed.length === 0) return
+    let taken = 0
+    for (const call of this.#unnamed) {
+      if (!hasRoom(connection)) break
+      if (this.#calls.has(call.id)) {
+        if (!this.#name(call, connection)) break
+        this.#hand(call, connection)
+      }
+      taken += 1
+    }
+    this.#unnamed.splice(0, taken)
+  }
+
+  #send(call: Call, connection: Connection): void {
+    const speaksSessions = (connection.welcome?.version ?? 0) >= sessionsProtocolVersion
+    if (call.kind === 'openSession' && !speaksSessions) {
+      this.#finish(call)
+      call.reject(
+        clientError('version-too-low', 'the member knows no sessions', { retryable: true }),
+      )
+      return
+    }
+    if (call.name !== null && !this.#isGood(call.name, connection)) {
+      if (!this.#unname(call)) return
+    }
+    // Writes keep their order.
+    const waits = call.nameable && call.name === null && this.#unnamed.length > 0
+    if (waits || !this.#name(call, connection)) this.#unnamed.push(call)
+    else this.#hand(call, connection)
+  }
+
+  /** False: it has to wait for one. */
+  #name(call: Call, connection: Connection): boolean {
+    if (call.name !== null || !call.nameable || this.#naming === null) return true
+    const name = this.#naming.name(must(connection.welcome, 'a usable connection has been greeted'))
+    if (name === 'wait') return false
+    call.name = name
+    return true
+  }
+
+  #isGood(name: WriteName, { welcome }: Connection): boolean {
+    return (
+      this.#naming?.isGood(name, must(welcome, 'a usable connection has been greeted')) === true
+    )
+  }
+
+  /** False: the call is over, for nobody can say any more what became of it. */
+  #unname(call: Call): boolean {
+    if (call.maybe) {
+      this.#finish(call)
+      const message = 'the members that were asked before cannot be asked what became of it'
+      const traits = { retryable: false, outcome: 'unknown' } as const
+      call.reject(clientError('session-lost', message, traits))
+      return false
+    }
+    call.name?.done()
+    call.name = null
+    return true
+  }
+
+  #hand(call: Call, connection: Connection): void {
+    call.connection = connection
+    call.attempts += 1
+    connection.inFlight += 1
+    const { packed, name } = call
+    connection.sendPacked(name === null ? [packed] : [encodeOnceHead(name.once), packed], call)
+  }
+
+  /** One call more than users may have: theirs wait for it. */
+  #openSession(): Promise<OpenSessionResponse> {
+    return new Promise((resolve, reject) => {
+      const answered = (answer: Answer): void => {
+        if (answer.kind === 'openSession') resolve(answer.response)
+      }
+      this.#take(this.#callOf({ kind: 'openSession' }, answered, reject))
+    })
   }
 
   /** No new calls go there; it is closed when the last one is answered. */
@@ -94,7 +200,8 @@ export class CallQueue {
     const again: Call[] = []
     for (const call of this.#calls.values()) {
       if (call.connection !== connection) continue
-      if (call.sent && !call.repeatable) {
+      if (call.sent && call.name !== null) call.maybe = true
+      if (call.sent && call.name === null && !call.repeatable) {
         this.#finish(call)
         const message = `the connection to ${connection.address} ended (${reason}) before the answer came`
         call.reject(
@@ -152,17 +259,10 @@ export class CallQueue {
       }
     }
     const trouble = isMemberTrouble(error.code)
-    const again = trouble && error.retryable && (call.repeatable || error.outcome === 'not-applied')
-    if (again) {
-      release(call)
-      const { clock, random } = this.#options
-      const fullMs = Math.min(retryMsMax, retryMs * 2 ** Math.min(call.attempts, 8))
-      const notBeforeMs = clock.monotonicMs() + fullMs * (0.5 + random.next() / 2)
-      this.#delayed.push({ call, notBeforeMs })
-    } else {
-      this.#finish(call)
-      call.reject(memberError(error))
-    }
+    if (call.name !== null) this.#failedNamed(call, call.name, error)
+    else if (trouble && error.retryable && (call.repeatable || error.outcome === 'not-applied')) {
+      this.#delay(call)
+    } else this.#reject(call, error)
     if (trouble) {
       connection.healthy = false
       this.#options.onMemberTrouble()
@@ -170,14 +270,59 @@ export class CallQueue {
     this.#settled(connection)
   }
 
+  #failedNamed(call: Call, name: WriteName, error: WireError): void {
+    const verdict = judgeWrite(error, call.maybe)
+    switch (verdict.kind) {
+      case 'again':
+        if (error.outcome === 'unknown') call.maybe = true
+        this.#delay(call)
+        return
+      case 'reopen':
+        name.session.lost = true
+        if (error.code === 'version-too-low') this.#naming?.forgo()
+        this.#rename(call)
+        return
+      case 'rename':
+        this.#rename(call)
+        return
+      case 'reject':
+        this.#reject(call, verdict.error)
+        return
+      default:
+        unreachable(verdict)
+    }
+  }
+
+  /** It is asked for anew: what it was asked for under the old name did nothing and never will. */
+  #rename(call: Call): void {
+    release(call)
+    call.name?.done()
+    call.name = null
+    call.maybe = false
+    this.#waiting.push(call)
+  }
+
+  #delay(call: Call): void {
+    release(call)
+    const { clock, random } = this.#options
+    const fullMs = Math.min(retryMsMax, retryMs * 2 ** Math.min(call.attempts, 8))
+    const notBeforeMs = clock.monotonicMs() + fullMs * (0.5 + random.next() / 2)
+    this.#delayed.push({ call, notBeforeMs })
+  }
+
+  #reject(call: Call, error: WireError): void {
+    this.#finish(call)
+    call.reject(memberError(error))
+  }
+
   /** No member lets this client in: whoever waits need not wait longer. */
   refused(error: WireError): void {
-    const waiting = this.#waiting
+    const waiting = [...this.#unnamed, ...this.#waiting]
+    this.#unnamed = []
     this.#waiting = []
     for (const call of waiting) {
       if (!this.#calls.has(call.id)) continue
-      this.#finish(call)
-      call.reject(memberError(error))
+      this.#reject(call, call.maybe ? { ...error, outcome: 'unknown' } : error)
     }
   }
 
@@ -201,12 +346,13 @@ export class CallQueue {
   close(): void {
     this.#closed = true
     for (const call of this.#calls.values()) {
-      const outcome = call.sent && !call.repeatable ? 'unknown' : 'not-applied'
+      const outcome = mayBeDone(call) ? 'unknown' : 'not-applied'
       call.reject(
         clientError('client-closed', 'the store client is closed', { retryable: false, outcome }),
       )
     }
     this.#calls.clear()
+    this.#unnamed = []
     this.#waiting = []
     this.#delayed = []
     for (const connection of this.#draining) connection.close('the client is closed')
@@ -218,7 +364,7 @@ export class CallQueue {
     resolve: (answer: Answer) => void,
     reject: (error: Error) => void,
   ): Call | RaftsmanError {
-    const { callsMax, callBytesMax, clock, requestTimeoutMs } = this.#options
+    const { callsMax, callBytesMax } = this.#options
     if (this.#closed) {
       return clientError('client-closed', 'the store client is closed', { retryable: false })
     }
@@ -226,27 +372,39 @@ export class CallQueue {
       const message = `${callsMax} calls are unanswered already; wait for some of them`
       return clientError('too-many-requests', message, { retryable: true })
     }
-    this.#ids += 1
-    const id = this.#ids
-    const packed = encodeClientMessage({ ...request, id })
-    if (packed.length > protocolLimits.requestBytesMax) {
-      const message = `the request has ${packed.length} bytes; ${protocolLimits.requestBytesMax} are allowed`
+    const call = this.#callOf(request, resolve, reject)
+    const { length } = call.packed
+    if (length > protocolLimits.requestBytesMax) {
+      const message = `the request has ${length} bytes; ${protocolLimits.requestBytesMax} are allowed`
       return clientError('request-too-large', message, { retryable: false })
     }
-    if (this.#bytes + packed.length > callBytesMax) {
+    if (this.#bytes + length > callBytesMax) {
       const message = `unanswered calls hold ${callBytesMax} bytes already; wait for some of them`
       return clientError('too-many-requests', message, { retryable: true })
     }
+    return call
+  }
+
+  #callOf(
+    request: NewRequest,
+    resolve: (answer: Answer) => void,
+    reject: (error: Error) => void,
+  ): Call {
+    const { clock, requestTimeoutMs } = this.#options
+    this.#ids += 1
     return {
-      id,
+      id: this.#ids,
       kind: request.kind,
       repeatable: isRepeatable(request),
-      packed,
+      nameable: isNameable(request),
+      packed: encodeClientMessage({ ...request, id: this.#ids }),
       deadlineMs: clock.monotonicMs() + requestTimeoutMs,
       resolve,
       reject,
       connection: null,
       sent: false,
+      name: null,
+      maybe: false,
       attempts: 0,
       loginRefusals: 0,
       parts: null,
@@ -256,13 +414,18 @@ export class CallQueue {
 
   #expire(call: Call): void {
     this.#finish(call)
+    if (call.connection === null && call.maybe) {
+      const message = `no member said in time what became of it (${this.#options.lastReason()})`
+      call.reject(clientError('timeout', message, { retryable: true, outcome: 'unknown' }))
+      return
+    }
     if (call.connection === null) {
       const message = `no member of the store took the request in time (${this.#options.lastReason()})`
       call.reject(clientError('unavailable', message, { retryable: true }))
       return
     }
     const message = `${call.connection.address} did not answer in time`
-    const outcome = call.sent && !call.repeatable ? 'unknown' : 'not-applied'
+    const outcome = mayBeDone(call) ? 'unknown' : 'not-applied'
     call.reject(clientError('timeout', message, { retryable: true, outcome }))
   }
 
@@ -275,13 +438,14 @@ export class CallQueue {
   #finish(call: Call): void {
     this.#calls.delete(call.id)
     this.#bytes -= call.packed.length
+    call.name?.done()
     if (call.connection !== null) call.connection.inFlight -= 1
   }
 
   #settled(connection: Connection): void {
     if (connection.inFlight === 0 && this.#draining.delete(connection)) {
       connection.close('another member is used now')
-    } else if (this.#waiting.length > 0) this.dispatch()
+    } else if (this.#waiting.length + this.#unnamed.length > 0) this.dispatch()
   }
 }
 
@@ -291,11 +455,8 @@ function hasRoom(connection: Connection): boolean {
   return connection.inFlight < inFlightMax
 }
 
-function send(call: Call, connection: Connection): void {
-  call.connection = connection
-  call.attempts += 1
-  connection.inFlight += 1
-  connection.sendPacked(call.packed, call)
+function mayBeDone({ sent, repeatable, maybe }: Call): boolean {
+  return maybe || (sent && !repeatable)
 }
 
 /** Back to waiting, as if it had never been sent. */

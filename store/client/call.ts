@@ -6,6 +6,7 @@ import type { Outcome } from '../../platform/errors.js'
 import type { Answer, Request, RequestKind, WireError } from '../protocol.js'
 import type { AuthRequest, KeyValue, TxnRequest } from '../core/types.js'
 import type { Connection } from './connection.js'
+import type { WriteName } from './write-session.js'
 
 /** What a failed call says: `code` is stable, `outcome` whether a write may have happened. */
 export class StoreClientError extends RaftsmanError {}
@@ -20,6 +21,8 @@ export interface Call {
   readonly kind: RequestKind
   /** Asking again does no harm: reads, keep-alives. Others are repeated only when not applied. */
   readonly repeatable: boolean
+  /** Under a name it may be asked again, too. */
+  readonly nameable: boolean
   readonly packed: Uint8Array
   readonly deadlineMs: number
   readonly resolve: (answer: Answer) => void
@@ -28,6 +31,10 @@ export interface Call {
   connection: Connection | null
   /** Handed to a link that was open: from then on a member may have got it. */
   sent: boolean
+  /** Null: it has none, or none yet. */
+  name: WriteName | null
+  /** An attempt that was given up may have been done. */
+  maybe: boolean
   attempts: number
   /** Times it was refused for want of a token that counts. */
   loginRefusals: number
@@ -46,6 +53,8 @@ export function isRepeatable(request: NewRequest): boolean {
     case 'status':
     case 'memberList':
     case 'hashKv':
+    // One too many is forgotten.
+    case 'openSession':
       return true
     case 'txn':
       return isReadOnly(request.request)
@@ -74,6 +83,22 @@ export function isRepeatable(request: NewRequest): boolean {
       return authReads.has(request.request.action)
     default:
       return unreachable(request)
+  }
+}
+
+/** A write of the kinds that the store does once where they have a name. */
+export function isNameable(request: NewRequest): boolean {
+  switch (request.kind) {
+    case 'put':
+    case 'deleteRange':
+    case 'compact':
+    case 'leaseGrant':
+    case 'leaseRevoke':
+      return true
+    case 'txn':
+      return !isReadOnly(request.request)
+    default:
+      return false
   }
 }
 

@@ -12,6 +12,7 @@ import {
   protocolLimits,
   protocolPath,
   protocolVersion,
+  protocolVersionMin,
 } from '../protocol.js'
 import type { ClientMessage, ServerMessage, Welcome, WireError } from '../protocol.js'
 import { LinkLogin, loginMsMax } from './login.js'
@@ -117,10 +118,13 @@ export class Connection {
     return this.#link.bufferedBytes
   }
 
-  /** Packed messages of one turn leave together; `mark` learns when an open link took it. */
-  sendPacked(packed: Uint8Array, mark?: SentMark): void {
+  /**
+   * Packed messages of one turn leave together; `mark` learns when an open link took it. The chunks are one
+   * message.
+   */
+  sendPacked(chunks: readonly Uint8Array[], mark?: SentMark): void {
     if (this.#closed) return
-    this.#writer.add(packed)
+    this.#writer.add(...chunks)
     if (mark !== undefined) this.#marks.push(mark)
     if (this.#flushing) return
     this.#flushing = true
@@ -128,7 +132,7 @@ export class Connection {
   }
 
   send(message: ClientMessage): void {
-    this.sendPacked(encodeClientMessage(message))
+    this.sendPacked([encodeClientMessage(message)])
   }
 
   /** To be called a few times a second: gives up on members that say nothing. */
@@ -172,7 +176,7 @@ export class Connection {
     this.#link.send(
       frameOf({
         kind: 'hello',
-        versionMin: protocolVersion,
+        versionMin: protocolVersionMin,
         versionMax: protocolVersion,
         client: this.#options.clientName,
         clusterId: this.#options.clusterId,
@@ -211,7 +215,7 @@ export class Connection {
   #take(message: ServerMessage): void {
     switch (message.kind) {
       case 'welcome':
-        if (this.welcome !== null || message.welcome.version !== protocolVersion) {
+        if (this.welcome !== null || !isSpoken(message.welcome.version)) {
           this.close('an unexpected greeting')
           return
         }
@@ -265,6 +269,10 @@ export class Connection {
     this.healthy = false
     this.#events.onClosed(this, reason)
   }
+}
+
+function isSpoken(version: number): boolean {
+  return version >= protocolVersionMin && version <= protocolVersion
 }
 
 function frameOf(message: ClientMessage): Uint8Array {

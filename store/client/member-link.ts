@@ -67,7 +67,7 @@ export class MemberLink {
       {
         onWelcome: connection => {
           this.#greeted = true
-          for (const packed of this.#held) connection.sendPacked(packed)
+          for (const packed of this.#held) connection.sendPacked([packed])
           this.#held = []
         },
         onLoggedIn: () => {},
@@ -94,7 +94,7 @@ export class MemberLink {
       this.#waiting.set(this.#ids, { resolve, reject, onPart, heardMs })
       const packed = encodeClientMessage({ ...(request as NewRequest), id: this.#ids })
       if (!this.#greeted) this.#held.push(packed)
-      else this.#connection.sendPacked(packed)
+      else this.#connection.sendPacked([packed])
     }) as Promise<AnswerOf<K>>
   }
 

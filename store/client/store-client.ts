@@ -1,7 +1,7 @@
 // The store over the network: promises at the edge, completions inside. All requests of one turn of
 // the event loop leave in one frame; members are changed behind the user's back, and what that
-// means for a request is decided by what is known of it: reads are asked again, writes only when a
-// member said that they were not applied or when they never left. Counterpart: etcd's clientv3.
+// means for a request is decided by what is known of it: reads are asked again, and so are writes, under a
+// name by which members know them (write-naming.ts). Counterpart: etcd's clientv3, which repeats no write.
 
 import { unreachable } from '../../platform/errors.js'
 import type { Clock, Timer } from '../../platform/clock.js'
@@ -71,6 +71,11 @@ export interface StoreClientOptions {
   readonly logger: Logger
   /** From the call to its failure, all attempts together; 10 seconds when absent. */
   readonly requestTimeoutMs?: number
+  /**
+   * A write whose answer does not come is sent again until `requestTimeoutMs`, and done once all the same;
+   * true when absent. False: its outcome is unknown.
+   */
+  readonly repeatsWrites?: boolean
   /** True when absent. */
   readonly preferFirst?: boolean
   /**
@@ -126,6 +131,7 @@ export class StoreClient implements Store, Cluster {
       current: () => this.#endpoints.current,
       lastReason: () => this.#endpoints.lastReason,
       onMemberTrouble: () => this.#endpoints.tick(),
+      repeatsWrites: options.repeatsWrites ?? true,
     })
     this.#follower =
       options.followMembersMs === undefined

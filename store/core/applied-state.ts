@@ -1,12 +1,13 @@
 // What the log amounts to, in memory: the parts that commands are applied to. All of it is made anew
 // from the backend on start and from a snapshot on restore, and replaced as a whole. Typed views of
-// system records (users, members, alarms) belong here, beside the records they are made from.
+// system records (users, members, alarms, sessions) belong here, beside the records they are made from.
 
 import { assert } from '../../platform/errors.js'
 import { Alarms } from './alarm-command.js'
 import { AuthCheck } from './auth-check.js'
 import { AuthState } from './auth-state.js'
 import { type Backend, type BackendBatch, BackendError, type StateMeta } from './backend.js'
+import { ClientSessions, clientFamily } from './client-sessions.js'
 import { ClusterVersion } from './cluster-command.js'
 import { Compactor } from './compaction.js'
 import type { Counts } from './counts.js'
@@ -15,11 +16,12 @@ import { RunningHash } from './hash.js'
 import { StoreError } from './errors.js'
 import { Kv, type OnEvent } from './kv.js'
 import { LeaseClock, type LeaseClockConfig } from './lease-clock.js'
+import type { SessionLimits } from './limits.js'
 import { MemberTable } from './member-table.js'
 import { Quota } from './quota-command.js'
 import { RowStore } from './row-store.js'
 import type { StateBuilder } from './state.js'
-import { SystemRecords } from './system-records.js'
+import { type SystemRecord, SystemRecords } from './system-records.js'
 import type { ResponseHeader, Revision } from './types.js'
 
 /** What is known of the entry a command stands in. */
@@ -28,12 +30,14 @@ export interface EntryContext {
   /** The member that proposed it. */
   readonly origin: number
   readonly term: number
-  readonly header: (revision: Revision) => ResponseHeader
+  /** `raftTerm` is the entry's unless told otherwise. */
+  readonly header: (revision: Revision, raftTerm?: number) => ResponseHeader
 }
 
 export interface AppliedState {
   readonly kv: Kv
   readonly records: SystemRecords
+  readonly sessions: ClientSessions
   readonly auth: AuthState
   readonly authCheck: AuthCheck
   readonly members: MemberTable
@@ -53,6 +57,7 @@ export interface AppliedStateParts {
   readonly cacheBytesMax: number
   /** Of the cluster, that this program knows. */
   readonly versionMax: number
+  readonly sessions: SessionLimits
   readonly leaseClock: LeaseClockConfig
   /** Goes on from one state to the next. */
   readonly counts: Counts
@@ -65,12 +70,17 @@ export function makeAppliedState(parts: AppliedStateParts): AppliedState {
   const { revision, compactRevision } = meta
   const rows = new RowStore(parts.backend, meta.lastOrdinal, parts.cacheBytesMax)
   const hash = RunningHash.resume(meta.stateHash)
-  const records = new SystemRecords(builder.records, hash)
+  const isSession = ({ name }: SystemRecord) => name.startsWith(clientFamily)
+  const records = new SystemRecords(
+    builder.records.filter(record => !isSession(record)),
+    hash,
+  )
   const auth = authOf(records)
   const kvState = { index, rows, leases, hash, content, counts, revision, compactRevision }
   return {
     kv: new Kv(kvState, parts.onEvent),
     records,
+    sessions: new ClientSessions(builder.records.filter(isSession), hash, parts.sessions),
     auth,
     authCheck: new AuthCheck(auth, leases),
     members: new MemberTable(records),
@@ -99,17 +109,19 @@ export function checkVersion({ records }: StateBuilder, versionMax: number): voi
 }
 
 /** Writes everything that is pending in one transaction; answers how many rows. */
-export function flushState({ kv, records }: AppliedState, meta: StateMeta): number {
+export function flushState({ kv, records, sessions }: AppliedState, meta: StateMeta): number {
   const leaseChanges = kv.leases.changes()
   const recordChanges = records.changes()
+  const sessionChanges = sessions.changes()
   const beside: Omit<BackendBatch, 'meta' | 'rows' | 'deletedOrdinals'> = {
     leases: leaseChanges.leases,
     deletedLeases: leaseChanges.deleted,
-    records: recordChanges.records,
-    deletedRecords: recordChanges.deleted,
+    records: [...recordChanges.records, ...sessionChanges.records],
+    deletedRecords: [...recordChanges.deleted, ...sessionChanges.deleted],
   }
   const written = kv.rows.flush(meta, beside)
   kv.leases.flushed()
   records.flushed()
+  sessions.flushed()
   return written
 }

@@ -45,6 +45,7 @@ export class AuthCheck {
         this.#txn(this.#access(command.by), command.request)
         return
       case 'leaseGrant':
+      case 'openSession':
         this.known(command.by)
         return
       case 'leaseRevoke':

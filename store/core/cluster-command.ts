@@ -5,6 +5,7 @@
 //
 //   1  puts, deletions, transactions, compactions, leases
 //   2  system records and what is kept in them
+//   3  sessions of clients, and writes that are done once
 //
 // To users a version is the release that brought it: version n is release 0.(n-1).
 
@@ -15,6 +16,7 @@ import type { AppliedState, EntryContext } from './applied-state.js'
 import { BackendError } from './backend.js'
 import { count, tuple, unknownCommand } from './command-fields.js'
 import { StoreError, UnknownCommandError } from './errors.js'
+import { sessionsVersion } from './session-command.js'
 import type { SystemRecords } from './system-records.js'
 import type { ClusterVersionResponse, ResponseHeader } from './types.js'
 
@@ -177,10 +179,12 @@ export function decodeClusterCommand(fields: unknown[]): ClusterCommand {
 
 /** Throws StoreError, and has then changed nothing; or UnknownCommandError. */
 export function applyClusterCommand(
-  { kv, version }: AppliedState,
+  { kv, version, sessions }: AppliedState,
   { change }: ClusterCommand,
   { header }: EntryContext,
 ): ClusterResult {
   version.change(change)
+  // The programs that are to come would take them for records of their own and sum them up otherwise.
+  if (version.version < sessionsVersion) sessions.clear()
   return { ok: true, kind: 'cluster', response: version.response(header(kv.revision)) }
 }

@@ -62,12 +62,23 @@ import {
   type QuotaCommand,
   type QuotaResult,
 } from './quota-command.js'
+import { decodeOnce, encodeOnce, onceCode } from './once.js'
+import {
+  applyOnce,
+  applySessionCommand,
+  decodeSessionCommand,
+  encodeSessionCommand,
+  type SessionCommand,
+  type SessionResult,
+  sessionsVersion,
+} from './session-command.js'
 import {
   commandsPerEntryMax,
   commandTextBytesMax,
   entryBytesMax,
   txnOperationsMax,
 } from './limits.js'
+import type { Once } from './types.js'
 
 export type Command = (
   | KvCommand
@@ -78,9 +89,12 @@ export type Command = (
   | MemberCommand
   | QuotaCommand
   | HashCommand
+  | SessionCommand
 ) & {
   /** Absent: nobody who is known. That is enough while authentication is off. */
   readonly by?: Identity | 'member'
+  /** Absent: it is done as often as it is asked for. */
+  readonly once?: Once
 }
 
 export type CommandResult =
@@ -92,6 +106,7 @@ export type CommandResult =
   | AlarmResult
   | QuotaResult
   | HashResult
+  | SessionResult
   | { readonly ok: false; readonly error: StoreError }
 
 const formatVersion = 1
@@ -103,16 +118,17 @@ const lastCode = {
   alarm: 10,
   quota: 11,
   hash: 13,
-  state: 15,
+  session: 15,
   auth: 31,
   member: 39,
 } as const
 
 /** Versions of the commands that this program knows (cluster-command.ts). */
-export const commandVersions = { min: 1, max: 2 } as const
+export const commandVersions = { min: 1, max: 3 } as const
 
 /** The version of the cluster from which on a command may be proposed. */
-export function commandVersion({ kind, by }: Command): number {
+export function commandVersion({ kind, by, once }: Command): number {
+  if (once !== undefined || kind === 'openSession') return sessionsVersion
   if (by !== undefined) return 2
   switch (kind) {
     case 'put':
@@ -168,11 +184,13 @@ export function decodeCommands(data: Uint8Array): Command[] {
 }
 
 function encodeCommand(command: Command): PackedValue[] {
-  const fields = encodeUnsigned(command)
-  return command.by === undefined ? fields : encodeAuthored(command.by, fields)
+  const { by, once } = command
+  const plain = encodePlain(command)
+  const named = once === undefined ? plain : encodeOnce(once, plain)
+  return by === undefined ? named : encodeAuthored(by, named)
 }
 
-function encodeUnsigned(command: Command): PackedValue[] {
+function encodePlain(command: Command): PackedValue[] {
   switch (command.kind) {
     case 'put':
     case 'deleteRange':
@@ -195,18 +213,26 @@ function encodeUnsigned(command: Command): PackedValue[] {
       return encodeQuotaCommand(command)
     case 'hash':
       return encodeHashCommand(command)
+    case 'openSession':
+      return encodeSessionCommand()
     default:
       return unreachable(command)
   }
 }
 
 function decodeCommand(value: unknown): Command {
-  if (!Array.isArray(value) || value[0] !== authorCode) return decodeUnsigned(value)
+  if (!Array.isArray(value) || value[0] !== authorCode) return decodeNamed(value)
   const [by, command] = decodeAuthored(value)
-  return { ...decodeUnsigned(command), by }
+  return { ...decodeNamed(command), by }
 }
 
-function decodeUnsigned(value: unknown): Command {
+function decodeNamed(value: unknown): Command {
+  if (!Array.isArray(value) || value[0] !== onceCode) return decodePlain(value)
+  const [once, command] = decodeOnce(value)
+  return { ...decodePlain(command), once }
+}
+
+function decodePlain(value: unknown): Command {
   if (!Array.isArray(value)) malformed('a command is no array')
   const fields = value as unknown[]
   const code = count(fields[0])
@@ -216,19 +242,27 @@ function decodeUnsigned(value: unknown): Command {
   if (code <= lastCode.alarm) return decodeAlarmCommand(fields)
   if (code <= lastCode.quota) return decodeQuotaCommand(fields)
   if (code <= lastCode.hash) return decodeHashCommand(fields)
-  if (code <= lastCode.state) return unknownCommand(code)
+  if (code === onceCode) malformed('a name of a name')
+  if (code <= lastCode.session) return decodeSessionCommand(fields)
   if (code === authorCode) malformed('an author of an author')
   if (code <= lastCode.auth) return { kind: 'auth', change: decodeAuthChange(fields) }
   if (code <= lastCode.member) return { kind: 'member', change: decodeMemberChange(fields) }
   return unknownCommand(code)
 }
 
-/** Throws StoreError, and has then changed nothing. */
+/** Throws StoreError, and has then changed no key and no lease. */
 export function applyCommand(
   state: AppliedState,
   command: Command,
   context: EntryContext,
 ): CommandResult {
+  const { once } = command
+  if (once === undefined) return decide(state, command, context)
+  // Before anything else is looked at: what was done stays done, whoever may do it today.
+  return applyOnce(state, { ...command, once }, context, () => decide(state, command, context))
+}
+
+function decide(state: AppliedState, command: Command, context: EntryContext): CommandResult {
   if (command.kind !== 'hash') state.hashMarks.noteCommand()
   state.authCheck.command(command)
   state.alarms.check(command)
@@ -255,6 +289,8 @@ export function applyCommand(
       return applyQuotaCommand(state, command, context)
     case 'hash':
       return applyHashCommand(state, command, context)
+    case 'openSession':
+      return applySessionCommand(state, command, context)
     default:
       return unreachable(command)
   }

@@ -104,7 +104,11 @@ class Chunk {
   length = 0
 }
 
-/** Sums over rows, leases and system records: what is on disk, where the state hash is what was done. */
-export function contentDigest({ kv, records }: Pick<AppliedState, 'kv' | 'records'>): string {
-  return kv.content.digest + hex(kv.leases.checksum) + hex(records.checksum)
+/** Sums over rows, leases, system records and sessions: what is on disk, where the state hash is what was done. */
+export function contentDigest({
+  kv,
+  records,
+  sessions,
+}: Pick<AppliedState, 'kv' | 'records' | 'sessions'>): string {
+  return kv.content.digest + hex(kv.leases.checksum) + hex(records.checksum + sessions.checksum)
 }

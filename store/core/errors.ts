@@ -1,7 +1,7 @@
 // What the state machine refuses, and why. Codes are ours and stable; the message and the gRPC
-// status of each are etcd's, because clients of etcd compare them. A refusal never changed state.
+// status of each are etcd's, because clients of etcd compare them. A refusal changes no key and no lease.
 
-import { RaftsmanError } from '../../platform/errors.js'
+import { type Outcome, RaftsmanError } from '../../platform/errors.js'
 import type { Revision } from './types.js'
 
 export type GrpcStatus =
@@ -19,6 +19,8 @@ interface Refusal {
   readonly grpc: GrpcStatus
   readonly message: string
   readonly retryable?: true
+  /** Absent: it had no effect. */
+  readonly outcome?: 'unknown'
 }
 
 const refusals = {
@@ -212,6 +214,28 @@ const refusals = {
     grpc: 'FailedPrecondition',
     message: 'raftsman: this snapshot cannot go on; begin another one',
   },
+  'session-not-found': {
+    grpc: 'NotFound',
+    message: 'raftsman: there is no such session, or it was forgotten',
+  },
+  'session-denied': {
+    grpc: 'PermissionDenied',
+    message: 'raftsman: the session was opened by another user',
+  },
+  'once-ahead': {
+    grpc: 'ResourceExhausted',
+    message: 'raftsman: too many answers of this session have not been seen',
+    retryable: true,
+  },
+  'once-forgotten': {
+    grpc: 'FailedPrecondition',
+    message: 'raftsman: the answer to this write was seen or given up, and is not kept any more',
+    outcome: 'unknown',
+  },
+  'once-answer-long': {
+    grpc: 'FailedPrecondition',
+    message: 'raftsman: the write was answered before, and the answer was too long to be kept',
+  },
   'snapshot-corrupt': { grpc: 'DataLoss', message: 'raftsman: snapshot is damaged' },
 } satisfies Readonly<Record<string, Refusal>>
 
@@ -234,19 +258,24 @@ export function storeErrorCodeOf(message: string): StoreErrorCode | null {
   )
 }
 
-/** A request the store refused without effect. `detail` is for people and goes behind the text. */
+/**
+ * A request the store refused, without effect unless `outcome` says that nobody knows. `detail` is for
+ * people and goes behind the text.
+ */
 export class StoreError extends RaftsmanError {
   declare readonly code: StoreErrorCode
   readonly grpc: GrpcStatus
+  readonly detail: string | undefined
 
-  constructor(code: StoreErrorCode, detail?: string) {
+  constructor(code: StoreErrorCode, detail?: string, outcome?: Outcome) {
     const refusal: Refusal = refusals[code]
     super(detail === undefined ? refusal.message : `${refusal.message}: ${detail}`, {
       code,
       retryable: refusal.retryable === true,
-      outcome: 'not-applied',
+      outcome: outcome ?? refusal.outcome ?? 'not-applied',
     })
     this.grpc = refusal.grpc
+    this.detail = detail
   }
 }
 

@@ -24,6 +24,26 @@ export const leaseCheckpointsPerCommandMax = 1_000
 export const memberTextBytesMax = 255
 /** Of one kind and one member. */
 export const memberAddressesMax = 16
+export interface SessionLimits {
+  /** Of clients; those that were used longest ago make room. */
+  readonly sessionsMax: number
+  /** What all sessions hold together, about: it stays in memory. */
+  readonly bytesMax: number
+  /** Of answers that are kept whole, in one session. */
+  readonly sessionBytesMax: number
+  /** Of one answer that is kept whole. */
+  readonly answerBytesMax: number
+  /** How far a number may be ahead of the first whose answer the client has not seen. */
+  readonly numbersMax: number
+}
+
+export const sessionLimits: SessionLimits = {
+  sessionsMax: 4_096,
+  bytesMax: 32 * 1024 * 1024,
+  sessionBytesMax: 256 * 1024,
+  answerBytesMax: 4 * 1024,
+  numbersMax: 4_096,
+}
 export const systemRecordNameBytesMax = 256
 /** Of one value; a snapshot carries it in one frame. */
 export const systemRecordBytesMax = 1024 * 1024

@@ -3,6 +3,7 @@
 
 import { commandVersions } from './command.js'
 import type { LeaseClockConfig } from './lease-clock.js'
+import type { SessionLimits } from './limits.js'
 import type { WatchLimits } from './watch.js'
 
 export interface StoreCoreConfig {
@@ -24,6 +25,8 @@ export interface StoreCoreConfig {
   readonly sortBytesMax?: number
   /** Newest version of the commands that counts as known; for tests of versions to come. */
   readonly versionMax?: number
+  /** The same on all members; for tests that would not get to the usual ones. */
+  readonly sessions?: Partial<SessionLimits>
   readonly watch?: Partial<WatchLimits>
   readonly leases?: Partial<LeaseClockConfig>
 }

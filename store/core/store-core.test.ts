@@ -370,10 +370,11 @@ test('Entries without commands only move the index; one out of order breaks an i
   expect(() => core.apply(noop)).toThrow('in order')
 })
 
-test('Every refusal has a code, a gRPC status and says that nothing was applied.', () => {
+test('Every refusal has a code, a gRPC status and says what is known of the effect: that there is none.', () => {
   for (const code of storeErrorCodes) {
     const error = new StoreError(code)
-    expect(error).toMatchObject({ code, outcome: 'not-applied' })
+    const outcome = code === 'once-forgotten' ? 'unknown' : 'not-applied'
+    expect(error).toMatchObject({ code, outcome })
     expect(error.grpc.length).toBeGreaterThan(0)
   }
 })

@@ -29,6 +29,7 @@ import { HashWalk } from './hash-kv.js'
 import { keyBytes } from './key-range.js'
 import type { Kv } from './kv.js'
 import { leaseClockDefaults } from './lease-clock.js'
+import { sessionLimits } from './limits.js'
 import { openRange } from './range-cursor.js'
 import { checkReadable } from './range-plan.js'
 import { SortMemory } from './range-sort.js'
@@ -346,7 +347,8 @@ export class StoreCore implements Replica {
   }
 
   #changedBeside(): number {
-    return this.#kv.leases.changedCount + this.#state.records.changedCount
+    const { records, sessions } = this.#state
+    return this.#kv.leases.changedCount + records.changedCount + sessions.changedCount
   }
 
   get saturated(): boolean {
@@ -413,7 +415,7 @@ export class StoreCore implements Replica {
     const head = {
       meta: this.#meta(),
       leases: leases.rows(),
-      records: state.records.entries(),
+      records: [...state.records.entries(), ...state.sessions.records()],
     }
     const writer = new SnapshotWriter(head, (from, rowsMax, bytesMax) =>
       rows.readFrom(from, rowsMax, bytesMax),
@@ -493,6 +495,7 @@ export class StoreCore implements Replica {
       counts: this.counts,
       cacheBytesMax: this.#config.cacheBytesMax,
       versionMax: this.#config.versionMax,
+      sessions: { ...sessionLimits, ...this.#config.sessions },
       leaseClock: { ...leaseClockDefaults, ...this.#config.leases },
       onEvent: (key, kv, previous) => this.#watchLog.append(key, kv, previous),
     })
@@ -564,7 +567,7 @@ export class StoreCore implements Replica {
       index: entry.index,
       origin: entry.origin,
       term,
-      header: revision => this.#headerAt(revision, term),
+      header: (revision, raftTerm = term) => this.#headerAt(revision, raftTerm),
     }
     return commands.map((command): CommandResult => {
       try {

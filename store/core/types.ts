@@ -121,6 +121,22 @@ export interface TxnResponse {
   readonly responses: readonly ResponseOp[]
 }
 
+/** The name of a write, by which the store knows it when it is sent again. */
+export interface Once {
+  readonly session: number
+  /** Of the write in its session, from 1 on; another one has another. */
+  readonly number: number
+  /** The client has seen the answers of all numbers below, or has given them up. At most `number`. */
+  readonly floor: number
+}
+
+export interface OpenSessionResponse {
+  readonly header: ResponseHeader
+  readonly session: number
+  /** A number must be below the floor and this. */
+  readonly numbersMax: number
+}
+
 export interface CompactionRequest {
   readonly revision: Revision
   /** Answer only when the space has been given back. */

@@ -16,6 +16,7 @@ import {
   txnOperationsTotalMax,
 } from './limits.js'
 import { checkMemberChange } from './member-command.js'
+import { checkOnce } from './once.js'
 import type {
   Compare,
   DeleteRangeRequest,
@@ -27,6 +28,7 @@ import type {
 
 /** Throws StoreError. */
 export function checkCommand(command: Command): void {
+  if (command.once !== undefined) checkOnce(command.kind, command.once)
   switch (command.kind) {
     case 'put':
       checkPut(command.request)
@@ -58,6 +60,7 @@ export function checkCommand(command: Command): void {
     case 'alarm':
     case 'quota':
     case 'hash':
+    case 'openSession':
       return
     default:
       unreachable(command)

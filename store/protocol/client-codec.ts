@@ -4,10 +4,10 @@
 import { unreachable } from '../../platform/errors.js'
 import type { PackedValue } from '../../platform/msgpack.js'
 import { packArray } from '../../platform/msgpack.js'
-import type { KeyRange, WatchRequest } from '../core/types.js'
+import type { KeyRange, Once, WatchRequest } from '../core/types.js'
 import { decodeAuthRequest, encodeAuthRequest } from './auth-codec.js'
-import { ProtocolError, clientCode, protocolLimits } from './messages.js'
-import type { ClientMessage, Request } from './messages.js'
+import { ProtocolError, clientCode, onceCode, protocolLimits } from './messages.js'
+import type { ClientMessage, Request, Write } from './messages.js'
 import {
   decodeDeleteRange,
   decodePut,
@@ -41,7 +41,21 @@ export function encodeClientMessage(message: ClientMessage): Uint8Array {
   return packArray(clientFields(message))
 }
 
+/** What stands before a packed write that has this name. */
+export function encodeOnceHead({ session, number, floor }: Once): Uint8Array {
+  const head = packArray([onceCode, session, number, floor])
+  // The write is the fifth of them.
+  head[0] = 0x95
+  return head
+}
+
 function clientFields(message: ClientMessage): readonly PackedValue[] {
+  if (!('once' in message) || message.once === undefined) return plainFields(message)
+  const { session, number, floor } = message.once
+  return [onceCode, session, number, floor, plainFields(message)]
+}
+
+function plainFields(message: ClientMessage): readonly PackedValue[] {
   const code = clientCode[message.kind]
   switch (message.kind) {
     case 'hello':
@@ -49,6 +63,7 @@ function clientFields(message: ClientMessage): readonly PackedValue[] {
     case 'ping':
     case 'leaseLeases':
     case 'status':
+    case 'openSession':
       return [code, message.id]
     case 'snapshot':
       return [code, message.id, message.name, message.offset]
@@ -142,6 +157,7 @@ const messageFields: Readonly<Record<ClientMessage['kind'], number>> = {
   memberReplace: 6,
   snapshot: 4,
   hashKv: 3,
+  openSession: 2,
   authenticate: 4,
   useToken: 3,
   auth: 3,
@@ -153,6 +169,7 @@ const messageFields: Readonly<Record<ClientMessage['kind'], number>> = {
 
 function decodeClientMessage(value: unknown): ClientMessage {
   if (!Array.isArray(value)) throw new ProtocolError('a message is not an array')
+  if (value[0] === onceCode) return decodeOnce(asFields(value, 5, 'once'))
   const kind = kindByCode.get(asUint(value[0], 'message code'))
   if (kind === undefined) throw new ProtocolError(`unknown message code ${String(value[0])}`)
   const fields = asFields(value, messageFields[kind], kind)
@@ -171,6 +188,7 @@ function decodeClientMessage(value: unknown): ClientMessage {
     case 'ping':
     case 'leaseLeases':
     case 'status':
+    case 'openSession':
       return { kind, id }
     case 'snapshot': {
       const offset = asUint(fields[3], 'snapshot offset')
@@ -241,12 +259,28 @@ function decodeClientMessage(value: unknown): ClientMessage {
   }
 }
 
+function decodeOnce(fields: readonly unknown[]): ClientMessage {
+  const inner = asList(fields[4], 'the write of once')
+  // Looked at before it is decoded, as below.
+  const code = asUint(inner[0], 'message code')
+  if (code < clientCode.put || code > clientCode.leaseRevoke) {
+    throw new ProtocolError('once goes with one write')
+  }
+  const once = {
+    session: asUint(fields[1], 'once session'),
+    number: asUint(fields[2], 'once number'),
+    floor: asUint(fields[3], 'once floor'),
+  }
+  return { ...(decodeClientMessage(inner) as Write), once }
+}
+
 function decodeWithToken(fields: readonly unknown[]): ClientMessage {
   const token = asText(fields[1], 'withToken token')
   const inner = asList(fields[2], 'withToken request')
   // Looked at before it is decoded: a chain of them would be followed to its end.
   const code = asUint(inner[0], 'message code')
-  if (code < clientCode.range || code === clientCode.useToken || code === clientCode.withToken) {
+  const isRequest = code === onceCode || code >= clientCode.range
+  if (!isRequest || code === clientCode.useToken || code === clientCode.withToken) {
     throw new ProtocolError('withToken goes with one request')
   }
   return { kind: 'withToken', token, request: decodeClientMessage(inner) as Request }

@@ -25,6 +25,8 @@ import type {
   LeaseTimeToLiveResponse,
   Member,
   MemberStatus,
+  Once,
+  OpenSessionResponse,
   PutRequest,
   PutResponse,
   RangeRequest,
@@ -41,8 +43,14 @@ import type {
 /** Upgrade path of the WebSocket. */
 export const protocolPath = '/v1/store'
 
-/** The only version so far; `hello` carries a range, so that the next one can be told apart. */
-export const protocolVersion = 1
+/**
+ * The newest version; `hello` carries a range, and `welcome` says which of them the link speaks. Version 2
+ * has sessions: openSession and the name of a write.
+ */
+export const protocolVersion = 2
+/** The oldest one that is still spoken. */
+export const protocolVersionMin = 1
+export const sessionsProtocolVersion = 2
 
 /** Every limit of a link. A frame or message beyond one closes the link with a sentence. */
 export const protocolLimits = {
@@ -118,6 +126,7 @@ export const clientCode = {
   memberReplace: 33,
   snapshot: 34,
   hashKv: 35,
+  openSession: 43,
   authenticate: 44,
   useToken: 45,
   auth: 46,
@@ -126,6 +135,9 @@ export const clientCode = {
   space: 41,
   clusterVersion: 42,
 } as const
+
+/** Before a write and its name: [code, session, number, floor, the message of the write]. */
+export const onceCode = 8
 
 /** Codes on the wire, server to client, beside the answers. */
 export const serverCode = {
@@ -145,12 +157,9 @@ export const answerOffset = 32
 /** `id` is chosen by the client and not reused while it is unanswered. */
 export type Request =
   | { readonly kind: 'range'; readonly id: number; readonly request: RangeRequest }
-  | { readonly kind: 'put'; readonly id: number; readonly request: PutRequest }
-  | { readonly kind: 'deleteRange'; readonly id: number; readonly request: DeleteRangeRequest }
-  | { readonly kind: 'txn'; readonly id: number; readonly request: TxnRequest }
-  | { readonly kind: 'compact'; readonly id: number; readonly request: CompactionRequest }
-  | { readonly kind: 'leaseGrant'; readonly id: number; readonly request: LeaseGrantRequest }
-  | { readonly kind: 'leaseRevoke'; readonly id: number; readonly lease: LeaseId }
+  | Write
+  /** For writes that are to be done once, however often they are sent. */
+  | { readonly kind: 'openSession'; readonly id: number }
   | (Forwardable & { readonly kind: 'leaseKeepAlive'; readonly lease: LeaseId })
   | (Forwardable & {
       readonly kind: 'leaseTimeToLive'
@@ -187,6 +196,16 @@ export type Request =
       readonly id: number
       readonly request: ClusterVersionRequest
     }
+
+/** With a name it is done once; without, as often as it is sent. */
+export type Write = { readonly id: number; readonly once?: Once } & (
+  | { readonly kind: 'put'; readonly request: PutRequest }
+  | { readonly kind: 'deleteRange'; readonly request: DeleteRangeRequest }
+  | { readonly kind: 'txn'; readonly request: TxnRequest }
+  | { readonly kind: 'compact'; readonly request: CompactionRequest }
+  | { readonly kind: 'leaseGrant'; readonly request: LeaseGrantRequest }
+  | { readonly kind: 'leaseRevoke'; readonly lease: LeaseId }
+)
 
 export type MemberChange =
   | (Forwardable & {
@@ -280,6 +299,7 @@ export type Answer =
   | { readonly kind: 'compact'; readonly id: number; readonly response: Headed }
   | { readonly kind: 'leaseGrant'; readonly id: number; readonly response: LeaseGrantResponse }
   | { readonly kind: 'leaseRevoke'; readonly id: number; readonly response: Headed }
+  | { readonly kind: 'openSession'; readonly id: number; readonly response: OpenSessionResponse }
   | {
       readonly kind: 'leaseKeepAlive'
       readonly id: number

@@ -117,6 +117,8 @@ function answerBody(answer: Answer): PackedValue {
     }
     case 'leaseLeases':
       return [answer.response.leases]
+    case 'openSession':
+      return [answer.response.session, answer.response.numbersMax]
     case 'status':
       return statusFields(answer.response)
     case 'memberList':
@@ -355,6 +357,12 @@ function decodeAnswer(
     }
     case 'leaseTimeToLive':
       return { kind, id, response: decodeTimeToLive(body, header) }
+    case 'openSession': {
+      const fields = asFields(body, 2, 'openSession answer')
+      const session = asUint(fields[0], 'openSession answer session')
+      const numbersMax = asUint(fields[1], 'openSession answer numbersMax')
+      return { kind, id, response: { header, session, numbersMax } }
+    }
     case 'leaseLeases': {
       const list = asFields(body, 1, 'leaseLeases answer')
       const leases = asList(list[0], 'leases').map(lease => asUint(lease, 'lease'))

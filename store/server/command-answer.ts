@@ -21,6 +21,7 @@ export function answerOf(result: Done, id: number): Answer {
     case 'leaseRevoke':
     case 'auth':
     case 'alarm':
+    case 'openSession':
       return { ...result, id }
     case 'cluster':
       return { ...result, kind: 'clusterVersion', id }

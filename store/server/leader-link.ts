@@ -14,6 +14,7 @@ import {
   protocolLimits,
   protocolPath,
   protocolVersion,
+  protocolVersionMin,
 } from '../protocol.js'
 import type {
   Answer,
@@ -126,7 +127,7 @@ export class LeaderLink {
     const { clusterId, clientName } = this.#options
     const frames: Uint8Array[] = []
     const writer = new FrameWriter(frame => frames.push(frame))
-    const versions = { versionMin: protocolVersion, versionMax: protocolVersion }
+    const versions = { versionMin: protocolVersionMin, versionMax: protocolVersion }
     writer.add(encodeClientMessage({ kind: 'hello', ...versions, client: clientName, clusterId }))
     writer.cut()
     for (const frame of frames) this.#link.send(frame)

@@ -110,7 +110,7 @@ describe('probes', () => {
     expect(await get(1, '/readyz/nonsense')).toBe('404 not found')
     expect(JSON.parse((await processes.http(1, '/version')).body)).toMatchObject({
       etcdserver: '3.7.0',
-      raftsmancluster: '0.1.0',
+      raftsmancluster: '0.2.0',
     })
   })
 

@@ -11,9 +11,9 @@ import type { Replica as Raft, Reconfiguration } from '../../raft/index.js'
 import { releaseOf } from '../core/cluster-command.js'
 import type { Command } from '../core/command.js'
 import type { Replica as Machine } from '../core/replica.js'
-import type { MemberStatus, RangeRequest, TxnRequest, TxnResponse } from '../core/types.js'
+import type { MemberStatus, Once, RangeRequest, TxnRequest, TxnResponse } from '../core/types.js'
 import { checkCommand, checkRange, checkTxn } from '../core/validate.js'
-import type { Answer, Request, Welcome } from '../protocol.js'
+import type { Answer, Request, Welcome, Write } from '../protocol.js'
 import { protocolLimits, protocolVersion } from '../protocol.js'
 import { StoreError } from '../core/errors.js'
 import { AuthDesk } from './auth/auth-desk.js'
@@ -122,7 +122,7 @@ export class StoreService {
       machine,
       defragmentation: parts.maintenance.defragmentation,
       afterQuorum: (requester, id, act) => this.#afterQuorum(requester, id, act),
-      write: (requester, id, command) => this.#write(requester, id, command),
+      write: (requester, id, command) => this.#write(requester, { id }, command),
     })
     this.quota = new QuotaDesk(machine, this.writes, options.quotaBackendBytes)
     this.comparison = new StateComparison({
@@ -250,14 +250,15 @@ export class StoreService {
         this.#range(requester, request.id, request.request)
         return
       case 'put':
-        this.#write(requester, request.id, { kind: 'put', request: request.request })
+        this.#write(requester, request, { kind: 'put', request: request.request })
         return
       case 'deleteRange':
-        this.#write(requester, request.id, { kind: 'deleteRange', request: request.request })
+        this.#write(requester, request, { kind: 'deleteRange', request: request.request })
         return
       case 'txn':
-        if (!machine.isReadOnly(request.request)) {
-          this.#write(requester, request.id, { kind: 'txn', request: request.request })
+        // What is to be answered the same when it comes again stands in the log.
+        if (request.once !== undefined || !machine.isReadOnly(request.request)) {
+          this.#write(requester, request, { kind: 'txn', request: request.request })
           return
         }
         checkTxn(request.request)
@@ -270,15 +271,18 @@ export class StoreService {
         return
       case 'leaseGrant': {
         const picked = this.#random.integer(Number.MAX_SAFE_INTEGER - 1) + 1
-        this.#write(requester, request.id, machine.leaseGrantCommand(request.request, picked))
+        this.#write(requester, request, machine.leaseGrantCommand(request.request, picked))
         return
       }
       case 'leaseRevoke':
-        this.#write(requester, request.id, {
+        this.#write(requester, request, {
           kind: 'leaseRevoke',
           id: request.lease,
           leaderTerm: 0,
         })
+        return
+      case 'openSession':
+        this.#write(requester, request, { kind: 'openSession' })
         return
       case 'leaseKeepAlive':
       case 'leaseTimeToLive':
@@ -437,7 +441,8 @@ export class StoreService {
     requester.answer({ kind: 'txn', id, response })
   }
 
-  #write(requester: Requester, id: number, command: Command): void {
+  #write(requester: Requester, { id, once }: Asked, plain: Command): void {
+    const command = named(plain, once)
     checkCommand(command)
     this.#checkPressure()
     this.guard.write(requester, id, command)
@@ -446,11 +451,11 @@ export class StoreService {
   #compact(requester: Requester, request: Extract<Request, { kind: 'compact' }>): void {
     const command: Command = { kind: 'compact', request: request.request }
     if (request.request.physical !== true) {
-      this.#write(requester, request.id, command)
+      this.#write(requester, request, command)
       return
     }
     checkCommand(command)
-    this.guard.write(requester, request.id, command, {
+    this.guard.write(requester, request.id, named(command, request.once), {
       written: (id, result) => {
         if (result.ok) this.#parts.maintenance.whenCompacted(() => requester.written(id, result))
         else requester.written(id, result)
@@ -554,6 +559,13 @@ export class StoreService {
     })
     return this.#leaderLink
   }
+}
+
+/** By what a request is known to who asks for it, and to the state machine. */
+type Asked = Pick<Write, 'id' | 'once'>
+
+function named(command: Command, once: Once | undefined): Command {
+  return once === undefined ? command : { ...command, once }
 }
 
 function noLeader(): RaftsmanError {

@@ -15,6 +15,7 @@ import {
   encodeServerMessage,
   protocolLimits,
   protocolVersion,
+  protocolVersionMin,
 } from '../protocol.js'
 import type { Answer, ClientMessage, Request, Welcome, WireError } from '../protocol.js'
 import { actingAs } from './requester.js'
@@ -271,6 +272,7 @@ export class Session implements Requester {
       case 'memberReplace':
       case 'snapshot':
       case 'hashKv':
+      case 'openSession':
       case 'alarm':
       case 'space':
       case 'clusterVersion':
@@ -292,10 +294,11 @@ export class Session implements Requester {
   }
 
   #greet(hello: Extract<ClientMessage, { kind: 'hello' }>): void {
-    const welcome = this.#options.welcome()
+    const version = Math.min(hello.versionMax, protocolVersion)
+    const welcome = { ...this.#options.welcome(), version }
     if (this.greeted) this.refuse('a second greeting')
-    else if (hello.versionMin > protocolVersion || hello.versionMax < protocolVersion) {
-      this.refuse(`protocol version ${protocolVersion} is spoken here`)
+    else if (version < protocolVersionMin || version < hello.versionMin) {
+      this.refuse(`protocol versions ${protocolVersionMin} to ${protocolVersion} are spoken here`)
     } else if (hello.clusterId !== 0 && hello.clusterId !== welcome.clusterId) {
       this.refuse(`this member belongs to cluster ${welcome.clusterId}`)
     } else {

@@ -139,10 +139,11 @@ export function diskFull(): RaftsmanError {
 /** About the length of its encoding; exact enough to bound memory and entries. */
 function commandBytes(command: Command): number {
   const author = command.by === undefined || command.by === 'member' ? '' : command.by.user
-  return 3 * author.length + unsignedBytes(command)
+  const named = command.once === undefined ? 0 : 28
+  return 3 * author.length + named + plainBytes(command)
 }
 
-function unsignedBytes(command: Command): number {
+function plainBytes(command: Command): number {
   switch (command.kind) {
     case 'put':
       return command.request.key.length + command.request.value.length + 32
@@ -156,6 +157,7 @@ function unsignedBytes(command: Command): number {
     case 'cluster':
     case 'alarm':
     case 'quota':
+    case 'openSession':
       return 32
     case 'hash':
       return 160

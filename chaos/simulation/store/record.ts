@@ -5,9 +5,12 @@ import type { Entry } from '../../../raft/core/types.js'
 import type { Command, CommandResult } from '../../../store/core/command.js'
 import { decodeCommands } from '../../../store/core/command.js'
 import type { KeyValue } from '../../../store/core/types.js'
+import { must } from '../../../platform/errors.js'
+import type { SessionLimits } from '../../../store/core/limits.js'
 import { holds } from '../failure.js'
 import type { Expected } from './reference.js'
 import { Reference, Refusal } from './reference.js'
+import { ReferenceSessions } from './reference-sessions.js'
 
 /** A state as a member has it, in a few words. */
 export interface StateSummary {
@@ -28,21 +31,28 @@ export interface AppliedCommand {
   readonly command: Command
   /** Null: of a kind that the reference knows nothing of, and that moves no revision. */
   readonly expected: Expected | null
+  /** It was done here; one that has a name may come again, and is then only answered. */
+  readonly isNew: boolean
+  /** The revision went up with it. */
+  readonly changed: boolean
 }
 
 export interface RecordOptions {
   /** Told of every command once, in order, when it is applied for the first time. */
   readonly onCommand: (applied: AppliedCommand) => void
+  readonly sessions: SessionLimits
 }
 
 export class AppliedRecord {
   readonly reference = new Reference()
+  readonly sessions: ReferenceSessions
   private readonly options: RecordOptions
   /** points[i] is the state behind entry i + 1. */
   private readonly points: Point[] = []
 
   constructor(options: RecordOptions) {
     this.options = options
+    this.sessions = new ReferenceSessions(options.sessions)
   }
 
   get lastIndex(): number {
@@ -109,11 +119,14 @@ export class AppliedRecord {
     )
     const { index, term } = entry
     commands.forEach((command, at) => {
-      const expected = this.expect(command, term, index)
+      const { revision } = this.reference
+      const { expected, isNew } = this.expectOnce(command, term, index)
+      const changed = this.reference.revision > revision
       const result = results[at]
       const shown = result === undefined ? 'nothing' : show(answerOf(result))
-      if (expected === null) {
-        this.options.onCommand({ index, term, command, expected })
+      const applied = { index, term, command, expected, isNew, changed }
+      if (expected === null || this.isTooLong(applied, result)) {
+        this.options.onCommand(applied)
         return
       }
       const fenced = 'leaderTerm' in command && command.leaderTerm !== 0
@@ -123,8 +136,32 @@ export class AppliedRecord {
         () =>
           `entry ${index} of term ${term}, ${show(command)}: the result is ${shown}, it should be ${show(expected)}`,
       )
-      this.options.onCommand({ index, term, command, expected })
+      this.options.onCommand(applied)
     })
+  }
+
+  private expectOnce(
+    command: Command,
+    term: number,
+    index: number,
+  ): Pick<AppliedCommand, 'expected' | 'isNew'> {
+    const { once } = command
+    const { reference } = this
+    if (once === undefined) return { expected: this.expect(command, term, index), isNew: true }
+    return this.sessions.write(
+      once,
+      index,
+      () => reference.revision,
+      () => must(this.expect(command, term, index), 'a kind of write that can have a name'),
+    )
+  }
+
+  /** An answer that was too long to be kept may come again as that, if it says the truth of its outcome. */
+  private isTooLong({ command, expected, isNew }: AppliedCommand, result?: CommandResult): boolean {
+    const { once } = command
+    if (once === undefined || isNew || expected?.ok !== true || result?.ok !== false) return false
+    if (result.error.code !== 'once-answer-long') return false
+    return (result.error.outcome === 'not-applied') === this.sessions.changedNothing(once)
   }
 
   private expect(command: Command, term: number, index: number): Expected | null {
@@ -140,6 +177,7 @@ export class AppliedRecord {
         return reference.revoke(command.id, command.leaderTerm, term, index)
       if (kind === 'leaseCheckpoint')
         return reference.checkpoint(command.checkpoints, command.leaderTerm, term)
+      if (kind === 'openSession') return this.sessions.open(reference.revision, index)
       return null
     } catch (error) {
       if (error instanceof Refusal) return { ok: false, code: error.code }

@@ -2,6 +2,7 @@
 // applied that everything anybody is told is held against.
 
 import { must } from '../../../platform/errors.js'
+import { sessionLimits } from '../../../store/core/limits.js'
 import type { StoreCore } from '../../../store/core/store-core.js'
 import type { StoreMember } from '../../../store/server/options.js'
 import { holds } from '../failure.js'
@@ -51,9 +52,16 @@ export class StoreScenario implements Scenario {
     const mark = (fact: string) => coverage.mark(fact)
     const nowMs = () => scheduler.nowMs
     const leases = new LeaseBook(nowMs, () => Math.max(...base.machines().map(m => m.skew.rate)))
+    const store = drawStoreSwarm(randomOf, swarm)
     const record: AppliedRecord = new AppliedRecord({
+      sessions: { ...sessionLimits, ...store.core.sessions },
       onCommand: applied => {
-        const { command, expected } = applied
+        const { command, expected, isNew } = applied
+        if (!isNew) {
+          witness.applied(applied)
+          return
+        }
+        if (command.kind === 'openSession') mark('session opened')
         if (command.kind === 'leaseGrant' && expected?.ok === true)
           leases.granted(must(record.reference.leases.get(command.id), 'a granted lease'))
         if (command.kind === 'leaseRevoke') this.revoked(command, expected?.ok === true)
@@ -66,7 +74,7 @@ export class StoreScenario implements Scenario {
     const witness = new Witness(record, nowMs, mark)
     this.world = {
       ...base,
-      store: drawStoreSwarm(randomOf, swarm),
+      store,
       record,
       witness,
       leases,

@@ -71,6 +71,12 @@ export function drawStoreSwarm(
         historyRowsMax: pick(of('watch'), [3, 20, 2000]),
       },
       leases: { checkpointIntervalMs: leaseCheckpointMs },
+      // Members must agree on them, so they are the same on all.
+      sessions: {
+        sessionsMax: pick(of('sessions'), [3, 5, 4096]),
+        answerBytesMax: pick(of('sessions'), [64, 200, 4096]),
+        numbersMax: pick(of('sessions'), [2, 20, 4096]),
+      },
     },
     compactionSliceKeys: pick(of('slice'), [1, 3, 1000]),
     autoCompaction: pick<AutoCompaction>(of('compaction'), [

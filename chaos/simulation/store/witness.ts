@@ -10,6 +10,7 @@ import type { ResponseHeader, TxnResponse } from '../../../store/core/types.js'
 import { holds } from '../failure.js'
 import type { AppliedCommand, AppliedRecord } from './record.js'
 import { bodyOf, show } from './record.js'
+import type { Expected } from './reference.js'
 
 /** One operation of one client. */
 export interface Operation {
@@ -100,9 +101,17 @@ export class Witness {
     const id = idOf(applied.command)
     const operation = id === null ? undefined : this.operations.get(id)
     if (operation === undefined) return
-    const { what, outcome } = operation
+    const { what, outcome, applied: before } = operation
+    const { once } = applied.command
+    if (once !== undefined) {
+      if (!applied.isNew) {
+        this.mark(`sent again: ${kindOf(applied.expected)}`)
+        return
+      }
+      if (before !== null) this.mark('sent again under another number')
+    }
     holds(
-      operation.applied === null,
+      before === null || (once !== undefined && !before.changed),
       'acknowledged-once',
       () => `${what} ${id} is applied at ${operation.applied?.index} and at ${applied.index}`,
     )
@@ -285,6 +294,11 @@ function idOf(command: Command): number | null {
   if (kind !== 'txn') return null
   const ids = command.request.compare.map(({ key }) => numberIn(nameKey, key))
   return ids.find(id => id !== null) ?? null
+}
+
+/** What a write is told that is not done. */
+function kindOf(expected: Expected | null): string {
+  return expected?.ok === false ? expected.code : 'answered as before'
 }
 
 function numberIn(pattern: RegExp, bytes: Uint8Array): number | null {

@@ -40,6 +40,7 @@ export function needOf(request: Request): Check | null {
     case 'compact':
     case 'leaseGrant':
     case 'leaseRevoke':
+    case 'openSession':
     case 'leaseLeases':
     case 'authenticate':
     case 'auth':
