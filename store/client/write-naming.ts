@@ -9,7 +9,7 @@ import type { Welcome } from '../protocol.js'
 import { type WriteName, WriteSession } from './write-session.js'
 
 /** After which it is looked again whether there are sessions. */
-const namelessMs = 5_000
+const namelessMs = 1_000
 const retryMs = 200
 
 export interface WriteNamingOptions {

@@ -376,8 +376,8 @@ describe('a stranger', () => {
 
   it('has to speak a version that is spoken here', async () => {
     const peer = await RawPeer.open(member.address)
-    peer.send({ kind: 'hello', versionMin: 2, versionMax: 3, client: 'new', clusterId: 0 })
-    expect(await peer.untilClosed()).toMatch(/version 1 is spoken here/)
+    peer.send({ kind: 'hello', versionMin: 3, versionMax: 4, client: 'new', clusterId: 0 })
+    expect(await peer.untilClosed()).toMatch(/versions 1 to 2 are spoken here/)
   })
 
   it('that looks for another cluster is told so', async () => {

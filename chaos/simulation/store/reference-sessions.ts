@@ -38,7 +38,9 @@ export class ReferenceSessions {
 
   open(revision: number, index: number): Expected {
     if (this.sessions.size === this.limits.sessionsMax) {
-      const oldest = [...this.sessions.values()].sort((a, b) => a.usedAt - b.usedAt || a.id - b.id)[0]
+      const oldest = [...this.sessions.values()].sort(
+        (a, b) => a.usedAt - b.usedAt || a.id - b.id,
+      )[0]
       this.sessions.delete(must(oldest, 'a session to forget').id)
       this.forgotten += 1
     }

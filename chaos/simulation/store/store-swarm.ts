@@ -73,7 +73,7 @@ export function drawStoreSwarm(
       leases: { checkpointIntervalMs: leaseCheckpointMs },
       // Members must agree on them, so they are the same on all.
       sessions: {
-        sessionsMax: pick(of('sessions'), [3, 5, 4096]),
+        sessionsMax: pick(of('sessions'), [4, 12, 4096, 4096]),
         answerBytesMax: pick(of('sessions'), [64, 200, 4096]),
         numbersMax: pick(of('sessions'), [2, 20, 4096]),
       },
