@@ -88,19 +88,16 @@ export function isRepeatable(request: NewRequest): boolean {
 
 /** A write of the kinds that the store does once where they have a name. */
 export function isNameable(request: NewRequest): boolean {
-  switch (request.kind) {
-    case 'put':
-    case 'deleteRange':
-    case 'compact':
-    case 'leaseGrant':
-    case 'leaseRevoke':
-      return true
-    case 'txn':
-      return !isReadOnly(request.request)
-    default:
-      return false
-  }
+  return request.kind === 'txn' ? !isReadOnly(request.request) : nameable.has(request.kind)
 }
+
+const nameable: ReadonlySet<RequestKind> = new Set([
+  'put',
+  'deleteRange',
+  'compact',
+  'leaseGrant',
+  'leaseRevoke',
+])
 
 const authReads: ReadonlySet<AuthRequest['action']> = new Set([
   'status',

@@ -85,7 +85,8 @@ describe('a client', () => {
       nobody.auth({ action: 'userList' }),
       nobody.auth({ action: 'disable' }),
     ]
-    for (const call of calls) expect(await code(call)).toBe('user-empty')
+    const codes = await Promise.all(calls.map(code))
+    expect(codes).toEqual(calls.map(() => 'user-empty'))
     const { enabled, authRevision } = await nobody.auth({ action: 'status' })
     expect({ enabled, authRevision }).toEqual({ enabled: true, authRevision: 11 })
   })

@@ -158,7 +158,7 @@ export class ClientSessions {
 
   /** As if there had never been one; their ids stay taken. */
   clear(): void {
-    for (const session of [...this.#sessions.values()]) this.#forget(session)
+    for (const session of this.#sessions.values()) this.#forget(session)
   }
 
   get changedCount(): number {
@@ -211,7 +211,7 @@ export class ClientSessions {
     if (floor - session.floor <= answers.size) {
       for (let number = session.floor; number < floor; number++) drop(number)
     } else {
-      for (const number of [...answers.keys()]) if (number < floor) drop(number)
+      for (const number of answers.keys()) if (number < floor) drop(number)
     }
     session.floor = floor
   }

@@ -2,7 +2,7 @@
 // state hash: the form never changes, a new one is a new code. An answer that is too long is not kept, only
 // where it was given and whether anything was changed.
 
-import { unreachable } from '../../platform/errors.js'
+import { InvariantViolation, unreachable } from '../../platform/errors.js'
 import type { PackedValue, UnpackRules } from '../../platform/msgpack.js'
 import { packArray, unpackArray } from '../../platform/msgpack.js'
 import { bytes, count, list, malformed, text, truth, tuple } from './command-fields.js'
@@ -69,8 +69,17 @@ function answerFields(result: CommandResult): PackedValue[] {
       return [code.leaseGrant, revision, raftTerm, result.response.id, result.response.ttlSeconds]
     case 'leaseRevoke':
       return [code.leaseRevoke, revision, raftTerm]
+    case 'leaseCheckpoint':
+    case 'auth':
+    case 'member':
+    case 'cluster':
+    case 'alarm':
+    case 'quota':
+    case 'hash':
+    case 'openSession':
+      throw new InvariantViolation(`a command of the kind ${result.kind} has no name`)
     default:
-      return malformed('it cannot be asked for once')
+      return unreachable(result)
   }
 }
 

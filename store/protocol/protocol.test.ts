@@ -10,6 +10,7 @@ import {
   decodeClientFrame,
   decodeServerFrame,
   encodeClientMessage,
+  encodeOnceHead,
   encodeServerMessage,
   encodeWatchEvent,
   protocolLimits,
@@ -79,6 +80,21 @@ describe('the bytes of a member', () => {
   })
 })
 
+describe('a name', () => {
+  const write: ClientMessage = { kind: 'leaseRevoke', id: 15, lease: 8 }
+  const once = { session: 2 ** 40, number: 2 ** 20, floor: 3 }
+
+  it('may be put before a write that was packed without', () => {
+    const packed = Buffer.concat([encodeOnceHead(once), encodeClientMessage(write)])
+    expect(packed).toEqual(Buffer.from(encodeClientMessage({ ...write, once })))
+  })
+
+  it('goes with a write that is asked for with a token', () => {
+    const message: ClientMessage = { kind: 'withToken', token: 't', request: { ...write, once } }
+    expect(decodeClientFrame(framed(encodeClientMessage(message)))).toEqual([message])
+  })
+})
+
 describe('a frame', () => {
   it('carries many messages in order', () => {
     const messages: ClientMessage[] = Array.from({ length: 1_000 }, (_, id) => ({
@@ -130,6 +146,12 @@ describe('a frame', () => {
     ['unknown flags', [[17, 1, [utf8('k'), utf8('v'), 0, 8]]]],
     ['an unknown sort order', [[16, 1, [utf8('k'), null, 0, 0, 3, 0, 0, 0, 0, 0, 0]]]],
     ['credit without measure', [[5, 1, 2 ** 40]]],
+    ['a name of a read', [[8, 1, 1, 1, [25, 1]]]],
+    ['a name of a name', [[8, 1, 1, 1, [8, 1, 1, 1, [22, 1, 8]]]]],
+    ['a name of a token', [[8, 1, 1, 1, [47, 't', [22, 1, 8]]]]],
+    ['a name of nothing', [[8, 1, 1, 1, []]]],
+    ['a name without its floor', [[8, 1, 1, [22, 1, 8]]]],
+    ['a name of a broken write', [[8, 1, 1, 1, [22, 1]]]],
     ['no array at all', 5],
   ]
   it.each(refused)('with %s is refused with a sentence', (_what, value) => {

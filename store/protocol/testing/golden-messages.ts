@@ -191,6 +191,20 @@ export const clientGolden: readonly (readonly [ClientMessage, string])[] = [
   ],
   [{ kind: 'snapshot', id: 27, name: 9, offset: 1000 }, '94221b09cd03e8'],
   [{ kind: 'hashKv', id: 28, revision: 300 }, '93231ccd012c'],
+  [{ kind: 'openSession', id: 29 }, '922b1d'],
+  [
+    { kind: 'leaseRevoke', id: 15, lease: 8, once: { session: 5, number: 300, floor: 298 } },
+    '950805cd012ccd012a93160f08',
+  ],
+  [
+    {
+      kind: 'put',
+      id: 10,
+      request: { key: utf8('a'), value: utf8('x'), ...plainPut },
+      once: { session: 5, number: 1, floor: 1 },
+    },
+    '950805010193110a94c40161c401780000',
+  ],
 ]
 
 export const kvHex = '96c40161c40378797a05cd012c02cb4270000000000000'
@@ -287,6 +301,13 @@ export const serverGolden: readonly (readonly [Plain, string])[] = [
       answer: { kind: 'leaseGrant', id: 14, response: { header, id: 8, ttlSeconds: 60 } },
     },
     '95350ecd012c0492083c',
+  ],
+  [
+    {
+      kind: 'answer',
+      answer: { kind: 'openSession', id: 29, response: { header, session: 5, numbersMax: 4096 } },
+    },
+    '954b1dcd012c049205cd1000',
   ],
   [
     { kind: 'answer', answer: { kind: 'leaseRevoke', id: 15, response: { header } } },

@@ -26,6 +26,8 @@ export class LoneReplica implements Replica {
   proposals = 0
   /** Requests are taken and never answered. */
   stuck = false
+  /** Proposals are applied, and what became of them is told as it is lost: never, or as unknown. */
+  losesAnswers: 'never' | 'silently' | 'leader-lost' = 'never'
   leads = true
   /** Nothing can be written to its log. */
   full = false
@@ -53,7 +55,8 @@ export class LoneReplica implements Replica {
         data: payload,
       })
       this.#core.applied()
-      done(null, result)
+      if (this.losesAnswers === 'never') done(null, result)
+      else if (this.losesAnswers === 'leader-lost') done(raftNodeError('leader-lost', 'unknown'))
     })
   }
 
