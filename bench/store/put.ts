@@ -1,6 +1,7 @@
 // Durable puts a second against three members as processes of this machine: one connection with many
-// requests in flight, and many connections with few. Run from dist/: node dist/bench/store/put.js
-// [seconds] [value bytes]. Prints one line of JSON a scenario.
+// requests in flight, and many connections with few; each without and with names by which a write is done
+// once. Run from dist/: node dist/bench/store/put.js [seconds] [value bytes] [rounds]. Prints one line of
+// JSON a measurement, and in the end what names cost: the median over rounds of one rate by the other.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -62,12 +63,16 @@ async function measure(
   endpoints: readonly string[],
   seconds: number,
   valueBytes: number,
+  named: boolean,
 ) {
   const value = Buffer.alloc(valueBytes, 'v')
   // Connections are spread over the members; a single one goes to the leader.
   const clients = Array.from({ length: scenario.connections }, (_, at) => {
     const from = at % endpoints.length
-    return clientOf([...endpoints.slice(from), ...endpoints.slice(0, from)], patient)
+    return clientOf([...endpoints.slice(from), ...endpoints.slice(0, from)], {
+      ...patient,
+      repeatsWrites: named,
+    })
   })
   await Promise.all(clients.map(client => client.status()))
   const latencies: number[] = []
@@ -109,6 +114,7 @@ async function measure(
     Number((latencies[Math.floor(latencies.length * part)] ?? 0).toFixed(2))
   return {
     name: scenario.name,
+    named,
     valueBytes,
     putsPerSecond: Math.round(latencies.length / elapsed),
     p50Ms: at(0.5),
@@ -129,13 +135,28 @@ async function stop(children: readonly ChildProcess[]): Promise<void> {
 
 const seconds = Number(process.argv[2] ?? 5)
 const valueBytes = Number(process.argv[3] ?? 1_024)
+const rounds = Number(process.argv[4] ?? 1)
 const directory = mkdtempSync(join(tmpdir(), 'raftsman-bench-'))
 const { members, children } = await startMembers(directory)
 try {
   const endpoints = await leaderFirst(members)
-  for (const scenario of scenarios) {
-    const result = await measure(scenario, endpoints, seconds, valueBytes)
-    process.stdout.write(`${JSON.stringify(result)}\n`)
+  const rates = new Map<string, number[]>()
+  for (let round = 0; round < rounds; round += 1) {
+    for (const scenario of scenarios) {
+      const found: number[] = []
+      // Whichever is first in one round is second in the next.
+      for (const named of round % 2 === 0 ? [false, true] : [true, false]) {
+        const result = await measure(scenario, endpoints, seconds, valueBytes, named)
+        process.stdout.write(`${JSON.stringify(result)}\n`)
+        found[Number(named)] = result.putsPerSecond
+      }
+      const ratio = (found[1] ?? 0) / (found[0] ?? 1)
+      rates.set(scenario.name, [...(rates.get(scenario.name) ?? []), ratio])
+    }
+  }
+  for (const [name, ratios] of rates) {
+    const namedByPlain = ratios.toSorted((a, b) => a - b)[Math.floor(ratios.length / 2)]
+    process.stdout.write(`${JSON.stringify({ name, rounds, namedByPlain })}\n`)
   }
 } finally {
   await stop(children)

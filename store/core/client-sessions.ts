@@ -18,6 +18,7 @@ import { BackendError } from './backend.js'
 import { bytes, count, list, text, tuple } from './command-fields.js'
 import { StoreError } from './errors.js'
 import { RunningHash } from './hash.js'
+import type { OnceAnswer } from './once-answer.js'
 import {
   commandTextBytesMax,
   type SessionLimits,
@@ -32,10 +33,10 @@ export const clientFamily = 'client/'
 const lastName = `${clientFamily}last`
 /** About what a session and an answer take beside their bytes. */
 const sessionOverheadBytes = 128
-const answerOverheadBytes = 16
+const answerOverheadBytes = 32
 
 const rules: UnpackRules = {
-  itemsMax: 4 * sessionLimits.numbersMax,
+  itemsMax: 4 * sessionLimits.numbersMax + 8,
   depthMax: 3,
   textBytesMax: commandTextBytesMax,
   numbers: 'own',
@@ -43,8 +44,7 @@ const rules: UnpackRules = {
   error: detail => new BackendError('backend-corrupt', `a session cannot be read: ${detail}`),
 }
 
-interface KeptAnswer {
-  readonly bytes: Bytes
+interface KeptAnswer extends OnceAnswer {
   readonly word: number
 }
 
@@ -147,12 +147,12 @@ export class ClientSessions {
     return Math.min(answerBytesMax, sessionBytesMax - taken)
   }
 
-  keep(session: ClientSession, number: number, answer: Bytes): void {
+  keep(session: ClientSession, number: number, { revision, raftTerm, body }: OnceAnswer): void {
     assert(!session.answers.has(number), 'a write is answered once')
-    const word = checksumOf(session.id, number, answer)
+    const word = checksumOf(session.id, number, revision, raftTerm, body)
     this.#hash.number(word)
-    session.answers.set(number, { bytes: answer, word })
-    this.#count(session, answer.length + answerOverheadBytes, word)
+    session.answers.set(number, { revision, raftTerm, body, word })
+    this.#count(session, body.length + answerOverheadBytes, word)
     this.#makeRoom(session.id)
   }
 
@@ -205,7 +205,7 @@ export class ClientSessions {
       const kept = answers.get(number)
       if (kept === undefined) return
       answers.delete(number)
-      this.#count(session, -kept.bytes.length - answerOverheadBytes, -kept.word)
+      this.#count(session, -kept.body.length - answerOverheadBytes, -kept.word)
     }
     // Whichever is less: what has been seen, or what is kept.
     if (floor - session.floor <= answers.size) {
@@ -258,31 +258,42 @@ function nameOf(id: number): string {
 }
 
 /** 32 bits. It enters the state hash: it never changes. */
-function checksumOf(session: number, number: number, answer: Bytes): number {
-  return new RunningHash().number(session).number(number).bytes(answer).word()
+function checksumOf(
+  session: number,
+  number: number,
+  revision: number,
+  raftTerm: number,
+  body: Bytes,
+): number {
+  const hash = new RunningHash().number(session).number(number).number(revision).number(raftTerm)
+  return hash.bytes(body).word()
 }
 
 function encodeSession({ id, user, usedIndex, floor, answers }: ClientSession): SystemRecord {
-  const pairs: PackedValue[] = []
-  for (const [number, answer] of answers) pairs.push(number, answer.bytes)
-  const value = packArray([user, usedIndex, floor, pairs])
+  const fields: PackedValue[] = []
+  for (const [number, { revision, raftTerm, body }] of answers) {
+    fields.push(number, revision, raftTerm, body)
+  }
+  const value = packArray([user, usedIndex, floor, fields])
   assert(value.length <= systemRecordBytesMax, 'a session fits into a record')
   return { name: nameOf(id), value }
 }
 
 function decodeSession({ name, value }: SystemRecord): ClientSession {
   try {
-    const [user, usedIndex, floor, pairs] = tuple(unpackArray(value, rules), 4)
+    const [user, usedIndex, floor, fields] = tuple(unpackArray(value, rules), 4)
     const id = count(Number(name.slice(clientFamily.length)))
     const answers = new Map<number, KeptAnswer>()
-    const items = list(pairs, 2 * sessionLimits.numbersMax)
+    const items = list(fields, 4 * sessionLimits.numbersMax)
     const owner = user === null ? null : text(user)
     let taken = userBytes(owner)
-    for (let at = 0; at < items.length; at += 2) {
+    for (let at = 0; at < items.length; at += 4) {
       const number = count(items[at])
-      const answer = bytes(items[at + 1])
-      answers.set(number, { bytes: answer, word: checksumOf(id, number, answer) })
-      taken += answer.length + answerOverheadBytes
+      const [revision, raftTerm] = [count(items[at + 1]), count(items[at + 2])]
+      const body = bytes(items[at + 3])
+      const word = checksumOf(id, number, revision, raftTerm, body)
+      answers.set(number, { revision, raftTerm, body, word })
+      taken += body.length + answerOverheadBytes
     }
     return {
       id,

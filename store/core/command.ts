@@ -229,7 +229,10 @@ function decodeCommand(value: unknown): Command {
 function decodeNamed(value: unknown): Command {
   if (!Array.isArray(value) || value[0] !== onceCode) return decodePlain(value)
   const [once, command] = decodeOnce(value)
-  return { ...decodePlain(command), once }
+  // Nobody else has it yet; a copy would cost as much as all the rest.
+  const named: Command & { once?: Once } = decodePlain(command)
+  named.once = once
+  return named
 }
 
 function decodePlain(value: unknown): Command {
@@ -259,7 +262,7 @@ export function applyCommand(
   const { once } = command
   if (once === undefined) return decide(state, command, context)
   // Before anything else is looked at: what was done stays done, whoever may do it today.
-  return applyOnce(state, { ...command, once }, context, () => decide(state, command, context))
+  return applyOnce(state, command, once, context, () => decide(state, command, context))
 }
 
 function decide(state: AppliedState, command: Command, context: EntryContext): CommandResult {

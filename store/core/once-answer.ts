@@ -39,36 +39,62 @@ const rules: UnpackRules = {
 
 export type MakeHeader = (revision: number, raftTerm: number) => ResponseHeader
 
-/** Whole where it has at most `bytesMax` bytes, or so few that leaving something out saves nothing. */
-export function encodeAnswer(result: CommandResult, changed: boolean, bytesMax: number): Bytes {
-  const whole = packArray(answerFields(result))
-  const lengthMax = Math.max(shortBytes, bytesMax)
-  if (whole.length <= lengthMax) return whole
-  if (!result.ok) return packArray([code.refused, result.error.code, null, null])
-  const { revision, raftTerm } = result.response.header
-  return packArray([code.long, revision, raftTerm, changed])
+/** Where a write was answered, and with what. */
+export interface OnceAnswer {
+  /** Of the header; 0 in a refusal. */
+  readonly revision: number
+  readonly raftTerm: number
+  /** A packed array that begins with a code. */
+  readonly body: Bytes
 }
 
-function answerFields(result: CommandResult): PackedValue[] {
+/** Whole where its body has at most `bytesMax` bytes, or so few that leaving it out saves nothing. */
+export function encodeAnswer(
+  result: CommandResult,
+  changed: boolean,
+  bytesMax: number,
+): OnceAnswer {
+  const lengthMax = Math.max(shortBytes, bytesMax)
   if (!result.ok) {
-    const { error } = result
-    const compactRevision = error instanceof CompactedError ? error.compactRevision : null
-    return [code.refused, error.code, shortened(error.detail), compactRevision]
+    const whole = packArray(refusalFields(result.error))
+    const body =
+      whole.length <= lengthMax ? whole : packArray([code.refused, result.error.code, null, null])
+    return { revision: 0, raftTerm: 0, body }
   }
   const { revision, raftTerm } = result.response.header
+  const whole = commonBody(result) ?? packArray(answerFields(result))
+  const body = whole.length <= lengthMax ? whole : packArray([code.long, changed])
+  return { revision, raftTerm, body }
+}
+
+type Done = Extract<CommandResult, { readonly ok: true }>
+
+const plainPut = packArray([code.put, null])
+/** A comparison that held, and then one put: what Kubernetes writes. */
+const plainSwap = packArray([code.txn, true, [[code.put, null]]])
+
+/** Most answers are one of these: they are packed once and for all. */
+function commonBody(result: Done): Bytes | null {
+  if (result.kind === 'put') return result.response.prevKv === null ? plainPut : null
+  if (result.kind !== 'txn') return null
+  const { succeeded, responses } = result.response
+  const [only] = responses
+  const isOnePut = succeeded && responses.length === 1 && only?.kind === 'put'
+  return isOnePut && only.response.prevKv === null ? plainSwap : null
+}
+
+function answerFields(result: Done): PackedValue[] {
   switch (result.kind) {
     case 'put':
     case 'deleteRange':
-    case 'txn': {
-      const [kind, ...body] = opFields(result)
-      return [kind as number, revision, raftTerm, ...body]
-    }
+    case 'txn':
+      return opFields(result)
     case 'compact':
-      return [code.compact, revision, raftTerm]
+      return [code.compact]
     case 'leaseGrant':
-      return [code.leaseGrant, revision, raftTerm, result.response.id, result.response.ttlSeconds]
+      return [code.leaseGrant, result.response.id, result.response.ttlSeconds]
     case 'leaseRevoke':
-      return [code.leaseRevoke, revision, raftTerm]
+      return [code.leaseRevoke]
     case 'leaseCheckpoint':
     case 'auth':
     case 'member':
@@ -81,6 +107,11 @@ function answerFields(result: CommandResult): PackedValue[] {
     default:
       return unreachable(result)
   }
+}
+
+function refusalFields(error: StoreError): PackedValue[] {
+  const compactRevision = error instanceof CompactedError ? error.compactRevision : null
+  return [code.refused, error.code, shortened(error.detail), compactRevision]
 }
 
 function shortened(detail: string | undefined): string | null {
@@ -108,33 +139,31 @@ function kvFields(kv: KeyValue): PackedValue[] {
 
 /** The answer again. Throws StoreError: `malformed` for bytes that are none. */
 export function decodeAnswer(
-  answer: Bytes,
+  { revision, raftTerm, body }: OnceAnswer,
   kind: Command['kind'],
   makeHeader: MakeHeader,
 ): CommandResult {
-  const fields = unpackArray(answer, rules) as unknown[]
+  const fields = unpackArray(body, rules) as unknown[]
   if (fields[0] === code.refused) return { ok: false, error: decodeRefusal(fields) }
-  const revision = count(fields[1])
-  const header = makeHeader(revision, count(fields[2]))
-  if (fields[0] === code.long) return { ok: false, error: tooLong(revision, truth(fields[3])) }
-  const result = decodeResult(fields, header)
-  if (result.ok && result.kind === kind) return result
+  if (fields[0] === code.long) return { ok: false, error: tooLong(revision, truth(fields[1])) }
+  const result = decodeResult(fields, makeHeader(revision, raftTerm))
+  if (result.kind === kind) return result
   return { ok: false, error: new StoreError('malformed', 'the number names another write') }
 }
 
-function decodeResult(fields: unknown[], header: ResponseHeader): CommandResult {
+function decodeResult(fields: unknown[], header: ResponseHeader): Done {
   switch (fields[0]) {
     case code.put:
     case code.deleteRange:
     case code.txn: {
-      const op = decodeOp([fields[0], ...fields.slice(3)], header)
+      const op = decodeOp(fields, header)
       if (op.kind === 'range') malformed('a range is no command')
       return { ok: true, ...op }
     }
     case code.compact:
       return { ok: true, kind: 'compact', response: { header } }
     case code.leaseGrant: {
-      const [, , , id, ttlSeconds] = tuple(fields, 5)
+      const [, id, ttlSeconds] = tuple(fields, 3)
       const response = { header, id: count(id), ttlSeconds: count(ttlSeconds) }
       return { ok: true, kind: 'leaseGrant', response }
     }

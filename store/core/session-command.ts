@@ -52,7 +52,8 @@ export function applySessionCommand(
  */
 export function applyOnce(
   state: AppliedState,
-  { once, kind, by }: Command & { readonly once: Once },
+  { kind, by }: Command,
+  once: Once,
   context: EntryContext,
   decide: () => CommandResult,
 ): CommandResult {
@@ -61,7 +62,7 @@ export function applyOnce(
   if (version.version < sessionsVersion) throw new StoreError('version-too-low')
   const session = sessions.use(once, userOf(by), context.index)
   const known = session.answers.get(once.number)
-  if (known !== undefined) return decodeAnswer(known.bytes, kind, context.header)
+  if (known !== undefined) return decodeAnswer(known, kind, context.header)
   const { revision } = kv
   const result = attempt(decide)
   const changed = kv.revision > revision

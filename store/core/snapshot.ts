@@ -22,7 +22,12 @@ import { packArray, unpackArray } from '../../platform/msgpack.js'
 import type { LeaseRow, Ordinal, Row, StateMeta } from './backend.js'
 import { StoreError } from './errors.js'
 import { RunningHash } from './hash.js'
-import { requestBytesMax, systemRecordNameBytesMax, systemRecordsMax } from './limits.js'
+import {
+  requestBytesMax,
+  sessionLimits,
+  systemRecordNameBytesMax,
+  systemRecordsMax,
+} from './limits.js'
 import { makeRow } from './row.js'
 import { isRecordName, type SystemRecord } from './system-records.js'
 
@@ -34,6 +39,8 @@ const rowsPerFrameMax = 512
 const leasesPerFrameMax = 4096
 const recordsPerFrameMax = 4096
 const frameRowsBytesMax = 256 * 1024
+/** Those of the sessions, and the one that counts them, are not among the system's. */
+const recordsMax = systemRecordsMax + sessionLimits.sessionsMax + 1
 /** A frame holds little, or one row or record of the largest size and what came before it. */
 const frameBytesMax = frameRowsBytesMax + 2 * requestBytesMax
 const rules: UnpackRules = {
@@ -260,7 +267,7 @@ export class SnapshotReader {
   #takeRecords(records: readonly SystemRecord[]): void {
     for (const { name } of records) {
       if (this.#names.has(name)) corrupt('a record comes twice')
-      if (this.#names.size >= systemRecordsMax) corrupt('too many records')
+      if (this.#names.size >= recordsMax) corrupt('too many records')
       this.#names.add(name)
     }
     this.#handlers.onRecords(records)
