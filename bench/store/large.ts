@@ -1,5 +1,5 @@
 // A store that is larger than memory would like: one member as a process, filled, started again,
-// listed, overwritten and compacted, with its resident memory and what a put takes meanwhile. Run from
+// listed, overwritten, compacted and defragmented, with its resident memory and what a put takes meanwhile. Run from
 // dist/: node dist/bench/store/large.js [GiB] [value bytes] [seconds for filling] [directory].
 // Filling stops at the size or at the time, whichever comes first. Prints one line of JSON a step.
 
@@ -162,6 +162,16 @@ async function list(store: StoreClient) {
   return { keys, mib: Math.round(bytes / mebibyte) }
 }
 
+/** Bytes that were given back, once nothing is left to give. */
+async function defragment(store: StoreClient): Promise<number> {
+  let space = await store.space(true)
+  while (space.defragmenting) {
+    await pause(200)
+    space = await store.space(false)
+  }
+  return space.givenBytes
+}
+
 const member: StoreMember = {
   id: 1,
   name: 'large',
@@ -228,6 +238,11 @@ try {
   const after = await store.status()
   const sizes = { dbMib: Math.round(after.dbSizeBytes / mebibyte), diskMib: diskMib(directory) }
   say('compact', { ...compacting, ...sizes, ...running.residentMib() })
+
+  const { result: given, ...defragmenting } = await besidePuts(store, () => defragment(store))
+  const givenMib = Math.round(given / mebibyte)
+  const left = { diskMib: diskMib(directory), ...running.residentMib() }
+  say('defragment', { givenMib, ...defragmenting, ...left })
   say('stop', { busySinceRestart: await running.stop() })
 } finally {
   store.close()
