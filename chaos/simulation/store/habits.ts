@@ -261,12 +261,15 @@ function anyWatch(asker: Asker): WatchRequest {
         ? { key: utf8(from), end: utf8(to) }
         : { key: utf8(keyOf(asker, pick(random, ['k', 'r']))) }
   const start = random.next()
+  // The compacted revision itself is the earliest that may be asked for.
   const startRevision =
     start < 0.4
       ? 0
-      : start < 0.9
-        ? wholeBetween(random, Math.max(1, compacted - 3), revision)
-        : revision + wholeBetween(random, 1, 20)
+      : start < 0.55
+        ? Math.max(1, compacted)
+        : start < 0.9
+          ? wholeBetween(random, Math.max(1, compacted - 3), revision)
+          : revision + wholeBetween(random, 1, 20)
   return {
     ...range,
     startRevision,
