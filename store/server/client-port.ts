@@ -5,6 +5,7 @@
 import { RaftsmanError } from '../../platform/errors.js'
 import type { Timer } from '../../platform/clock.js'
 import type { Link, Listener } from '../../platform/network.js'
+import type { SoftState } from '../../raft/core/types.js'
 import { etcdServices } from '../etcd/services.js'
 import type { EtcdServices } from '../etcd/services.js'
 import { releaseOf } from '../core/cluster-command.js'
@@ -116,10 +117,14 @@ export class ClientPort {
           return
         }
         this.#listener = listener
-        raft.onSoftState(softState => {
+        const leaderChanged = (softState: SoftState) => {
           service.leaderChanged(softState)
           this.#tellLeader()
-        })
+        }
+        raft.onSoftState(leaderChanged)
+        // It may have come to lead while the port was being opened.
+        const { role, leader, term } = raft.status()
+        leaderChanged({ role, leader, term })
         this.#startTimers()
         this.#showMetrics()
         ready(null)
