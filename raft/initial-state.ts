@@ -42,8 +42,14 @@ export function initialState(
     // The state machine had taken the snapshot over when a crash kept the marker from the log.
     if (termAt(recovered, restoring.index) !== restoring.term) return restored(recovered, restoring)
   }
+  const nobody = snapshot.confState.voters.length === 0
+  // A first membership that is written now would take the place of all that is in the log.
+  if (nobody && (lastIndex > 0 || recovered.damaged !== null))
+    return refused(
+      'the log does not say any more who the first members were; this member must be replaced',
+    )
   // Nothing but the first membership was ever in it: a crash before that was durable.
-  if (fresh || snapshot.confState.voters.length === 0) {
+  if (fresh || nobody) {
     if (applied > 0)
       return refused(
         `the log is empty but the state has applied entry ${applied}; one of them was lost`,

@@ -235,6 +235,12 @@ describe('a start', () => {
     ['a lost log', found({ fresh: true }), 5, 'the log is empty'],
     ['a lost state of one that is alone', found({}), 9, 'no peer that could bring it back'],
     ['a log that lost its end', found({}), 13, 'the log was lost'],
+    [
+      'a log that lost its first members',
+      found({ snapshot: { ...meta(0, 0), confState: { ...conf, voters: [] } } }),
+      0,
+      'who the first members were',
+    ],
   ])('refuses %s', (_what, recovered, applied, reason) => {
     const error = initialState(recovered, nodeId(1), members, logIndex(applied))
     expect(error).toMatchObject({ code: 'start-failed' })

@@ -8,6 +8,8 @@ import { DiskError } from '../../platform/disk.js'
 import { must } from '../../platform/errors.js'
 import { logIndex } from '../core/types.js'
 import type { Recovered } from './log.js'
+import type { LogRecord } from './record.js'
+import { readRecord, recordType } from './record.js'
 import { Bench, confState, entry, hard, meta, write } from './testing/log-bench.js'
 import { Model, steps } from './testing/log-model.js'
 import { patientDisk } from './unreadable-pages.js'
@@ -73,6 +75,12 @@ function inflict(bench: Bench, damage: Damage, lastWrite: LastWrite): void {
       bench.clock.advance(10)
       return
   }
+}
+
+function* recordsOf(segment: Buffer): Iterable<LogRecord> {
+  let record = readRecord(segment, 0, 0)
+  const salt = must(record, 'a header').payload.readUInt32LE(4)
+  for (; record !== null; record = readRecord(segment, record.end, salt)) yield record
 }
 
 const promiseOf = ({ hardState: { term, vote } }: Pick<Recovered, 'hardState'>) => [term, vote]
@@ -371,6 +379,18 @@ describe('a damaged log of one segment', () => {
     // The last write is good in itself, but nothing tells a vote behind the damage before it.
     for (const index of [19, 20]) bench.disk.flipBit(path, recordOf(index) - 64 + 30, 3)
     expect(bench.open(repairing(10)).error?.message).toContain('the last term and vote are')
+  })
+
+  test.each([0, 10])('is refused when the first members are lost, applied to %i', applied => {
+    const { bench, path } = written()
+    const content = Buffer.from(must(bench.disk.contentOf(path), 'the segment'))
+    const marker = must(
+      [...recordsOf(content)].find(({ type }) => type === recordType.snapshot),
+      '',
+    )
+    bench.disk.flipBit(path, marker.end - 20, 3)
+    const { error } = bench.open(repairing(applied))
+    expect(error?.message).toContain('the first members are among what was lost')
   })
 
   test('is refused when nothing of it is readable', () => {

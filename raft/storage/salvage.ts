@@ -217,7 +217,11 @@ export class Salvage {
     }
     for (let at = chains.length - 1; at >= 0; at -= 1) {
       const plan = this.planWith(at, hardState, applied, reason)
-      if (plan !== null) return plan
+      if (plan === null) continue
+      // The marker that named them stood where the damage is.
+      if (plan.snapshot.confState.voters.length === 0)
+        return 'the first members are among what was lost'
+      return plan
     }
     return this.emptyPlan(hardState, applied, reason)
   }

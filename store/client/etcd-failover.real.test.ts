@@ -71,7 +71,8 @@ it('leaves a member that hangs: reads are asked of another one, and watches move
 })
 
 it('says what is not known of a write whose member hangs, and that nobody took one when all are gone', async () => {
-  const hasty = etcdClientOf(trio.endpoints, { requestTimeoutMs: 1_000 })
+  // Of one member alone: it must be that one that takes the write.
+  const hasty = etcdClientOf(trio.endpoints.slice(0, 1), { requestTimeoutMs: 1_000 })
   await hasty.put({ key: utf8('a'), value: utf8('1') })
   member(0).suspend()
   await expect(hasty.put({ key: utf8('a'), value: utf8('2') })).rejects.toMatchObject({
