@@ -85,19 +85,6 @@ export const storeMutants: readonly Mutant[] = [
     scenario,
   },
   {
-    name: 'compacted-rows-in-a-snapshot',
-    rule: 'a snapshot has nothing that its compaction has deleted',
-    edits: [
-      {
-        file: 'store/core/row-store.js',
-        find: 'const kept = this.#dropped.size === 0',
-        replace: 'const kept = true',
-      },
-    ],
-    seedsMax: 100,
-    scenario,
-  },
-  {
     name: 'durable-before-it-is',
     rule: 'the log is kept until the state is durable',
     edits: [
@@ -144,6 +131,11 @@ export const storeMutants: readonly Mutant[] = [
         file: 'store/core/watch-cursor.js',
         find: 'return this.#fragments || this.mayEndBefore(revision);',
         replace: 'return true;',
+      },
+      {
+        file: 'store/core/watch-cursor.js',
+        find: 'return { revision, events: this.#events, more: true };',
+        replace: 'return { revision, events: this.#events, more: false };',
       },
     ],
     seedsMax: 50,
@@ -204,32 +196,6 @@ export const storeMutants: readonly Mutant[] = [
       },
     ],
     seedsMax: 50,
-    scenario,
-  },
-  {
-    name: 'granted-anew-with-the-old-deadline',
-    rule: 'a lease that is granted under an id of before has a time of its own',
-    edits: [
-      {
-        file: 'store/core/lease-clock.js',
-        find: 'this.#deadlines.delete(id);',
-        replace: '',
-      },
-    ],
-    seedsMax: 100,
-    scenario,
-  },
-  {
-    name: 'third-member-never-tried',
-    rule: 'a client tries every member, however many are silent',
-    edits: [
-      {
-        file: 'store/client/endpoints.js',
-        find: 'if (best === null || endpoint.failures < best.failures)',
-        replace: 'if (best === null)',
-      },
-    ],
-    seedsMax: 100,
     scenario,
   },
   {
