@@ -9,20 +9,22 @@ import { text } from './driver.js'
 /** Every string of up to two letters: enough that ranges end between keys. */
 const letters = ['\0', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'z']
 export const world: readonly string[] = letters.flatMap(a => [a, ...letters.map(b => a + b)]).sort()
+/** And a key right behind each: who may read one key may not read the range to the next of the world. */
+const keys: readonly string[] = [...new Set(world.flatMap(one => [one, `${one}\0`]))].sort()
 
 interface Ranged {
   readonly key: Uint8Array
   readonly end?: Uint8Array
 }
 
-/** The keys of the world in a range. */
+/** The keys in a range. */
 export function keysIn({ key, end }: Ranged): readonly string[] {
   const from = text(key)
   if (end === undefined || end.length === 0) return [from]
   const to = text(end)
   // One that is turned around is as good as the key it begins with.
   if (to <= from && to !== '\0') return [from]
-  return world.filter(one => one >= from && (to === '\0' || one < to))
+  return keys.filter(one => one >= from && (to === '\0' || one < to))
 }
 
 export interface ModelPermission extends Ranged {
