@@ -80,7 +80,10 @@ const subcommands: ReadonlyMap<string, Subcommand> = new Map([
       load: () => import('./move-leader.js'),
     },
   ],
-  ['chaos', { summary: 'failures on purpose: simulate, run, mutants', load: () => import('./chaos.js') }],
+  [
+    'chaos',
+    { summary: 'failures on purpose: simulate, run, mutants', load: () => import('./chaos.js') },
+  ],
   ['wal', { summary: "look into a member's log: dump, verify", load: () => import('./wal.js') }],
   ['store', { summary: 'run one store member', load: () => import('./components/store.js') }],
   ['apiserver', { summary: 'run one API server', load: () => import('./components/apiserver.js') }],
