@@ -1,5 +1,5 @@
 // The hunt for a mutant: seeds one after another, in a process of its own, until one fails. A mutant may
-// also keep a step from ever ending, or eat all memory: a process that falls silent was found as well.
+// also keep a step from ever ending, or eat all memory: a process that does not survive was found as well.
 
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'

@@ -16,6 +16,8 @@ export interface HttpStatusParts {
   readonly metricsText: (() => Promise<string>) | undefined
 }
 
+const base = 'http://member'
+
 export function answerHttp(
   exchange: HttpExchange,
   parts: HttpStatusParts,
@@ -23,7 +25,9 @@ export function answerHttp(
   if (exchange.method !== 'GET' && exchange.method !== 'HEAD') {
     return text(405, 'only GET is answered here\n')
   }
-  const { pathname, searchParams: query } = new URL(exchange.path, 'http://member')
+  // "//" and the like: a path for HTTP, and no URL.
+  if (!URL.canParse(exchange.path, base)) return notFound
+  const { pathname, searchParams: query } = new URL(exchange.path, base)
   const [, first = '', name = null, ...more] = pathname.replace(/\/$/, '').split('/')
   if (more.length > 0) return notFound
   if (first === 'livez') return probe('livez', parts.health.live, name, query)
