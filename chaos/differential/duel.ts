@@ -87,10 +87,7 @@ export class Duel {
     }
     const difference = await this.#both(at, operation)
     if (operation.call === 'WatchClose') this.#forget(operation.stream)
-    // One from the past may be ended by a compaction, and etcd keeps its number until it is cancelled.
-    const looksBack =
-      operation.call === 'Watch' && operation.request['start_revision'] !== undefined
-    return difference ?? (looksBack ? await this.#settle(at, operation) : null)
+    return difference
   }
 
   async #both(at: number, operation: Operation): Promise<Difference | null> {
@@ -194,7 +191,6 @@ export class Duel {
   }
 
   async #compareWatches(at: number, operation: Operation): Promise<Difference | null> {
-    const ended: WatchPlan[] = []
     const broken = [...this.#subject.streams.values()].flatMap(stream => stream.broken)[0]
     if (broken !== undefined) {
       return { at, operation, kind: 'watch rule', reference: 'kept', subject: broken }
@@ -211,17 +207,7 @@ export class Duel {
       )
       if (difference !== null) return difference
       plan.compared = reference?.events.length ?? 0
-      if (reference !== undefined && reference.canceled === null) continue
-      this.#watches.delete(name)
-      ended.push(plan)
-    }
-    // As every client does; what etcd says to it is not compared.
-    for (const { stream, id } of ended) {
-      await Promise.all(
-        [this.#reference, this.#subject].map(side =>
-          side.perform({ call: 'WatchCancel', stream, watch: id }),
-        ),
-      )
+      if (reference === undefined || reference.canceled !== null) this.#watches.delete(name)
     }
     return null
   }

@@ -86,12 +86,6 @@ export const exceptions: readonly Exception[] = [
         : answer,
   },
   {
-    difference: 'The number of a watch that a compaction has ended',
-    reason:
-      'etcd keeps it taken until the client cancels, and confirms that a second time; ours frees it at once',
-    // The duel cancels such watches, as every client does.
-  },
-  {
     difference: 'A watch whose start revision is below zero',
     reason: 'What etcd 3.4 does depends on the moment',
     // None is made up.

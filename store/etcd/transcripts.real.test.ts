@@ -161,6 +161,37 @@ describe('a conversation with Watch', () => {
       stream.cancel()
     }))
 
+  it('keeps the number of a watch that a compaction has ended until it is cancelled, alike', () =>
+    same(async talk => {
+      const revision = (await talk.put('n', '1'))?.header?.revision ?? 0
+      await talk.put('n', '2')
+      await talk.call(methods.compact, { revision: revision + 1 })
+      const stream = talk.client.stream(methods.watchStream)
+      const answers = (count: number) => talk.take(stream, count)
+      const lost = { key: utf8('n'), startRevision: revision }
+      for (const createRequest of [lost, { ...lost, watchId: 2 }]) {
+        stream.send({ createRequest })
+        await answers(2)
+      }
+      const wanted = { key: utf8('n'), startRevision: revision + 1, watchId: 2 }
+      for (const round of [1, 2]) {
+        stream.send({ createRequest: wanted })
+        await answers(round)
+        stream.send({ cancelRequest: { watchId: 2 } })
+        await answers(1)
+      }
+      // Whose number was refused or has come free is not picked before its turn.
+      stream.send({ createRequest: { key: utf8('n') } })
+      await answers(1)
+      stream.send({ createRequest: { key: utf8('n'), watchId: 1 } })
+      await answers(1)
+      stream.send({ cancelRequest: { watchId: 1 } })
+      await answers(1)
+      stream.send({ createRequest: { key: utf8('n') } })
+      await answers(1)
+      stream.cancel()
+    }))
+
   it('reads history, and says what has been compacted, alike', () =>
     same(async talk => {
       const first = await talk.put('h', '1')

@@ -4,6 +4,9 @@
 //         `-> created and canceled at once: refused           `- lost: canceled, with the revision
 //                                                                that is left where it was compacted
 //
+// The number of a watch that a compaction has ended stays taken until the client cancels it, which is
+// confirmed once more: a client that does not know yet must not find another watch under its number.
+//
 // A client that has said all it wants (half-closed) still listens: only the end of the call ends it.
 
 import type { RaftsmanError } from '../../platform/errors.js'
@@ -17,6 +20,7 @@ import type {
   WatchEvent,
   WatchRequest as Watch,
 } from '../core/types.js'
+import { protocolLimits } from '../protocol.js'
 import { WatchPump } from '../server/watch-pump.js'
 import type { WatchOutput } from '../server/watch-pump.js'
 import type { EtcdContext } from './context.js'
@@ -52,6 +56,10 @@ export class WatchStream implements RpcReceiver, WatchOutput {
   readonly #ended: (stream: WatchStream) => void
   /** Watches that the client has been told of. */
   readonly #open = new Set<number>()
+  /** Numbers of those that a compaction has ended, oldest first. */
+  readonly #compacted = new Set<number>()
+  /** Numbers picked here, of watches that are neither created nor refused yet. */
+  readonly #picked = new Set<number>()
   #nextId = 0
   #lookingAgain = false
 
@@ -120,6 +128,7 @@ export class WatchStream implements RpcReceiver, WatchOutput {
 
   created(watchId: number): void {
     this.#open.add(watchId)
+    this.#picked.delete(watchId)
     this.#send({ header: this.#header(), watchId, created: true })
   }
 
@@ -136,9 +145,13 @@ export class WatchStream implements RpcReceiver, WatchOutput {
   }
 
   ended(watchId: number, error: RaftsmanError): void {
-    if (!this.#open.delete(watchId)) this.#refuse(watchId, cancelReasonOf(error))
-    else if (error instanceof CompactedError) {
+    if (!this.#open.delete(watchId)) {
+      // The number that it would have had is still to be given.
+      if (this.#picked.delete(watchId) && watchId === this.#nextId - 1) this.#nextId = watchId
+      this.#refuse(cancelReasonOf(error))
+    } else if (error instanceof CompactedError) {
       const { compactRevision } = error
+      this.#keepTaken(watchId)
       this.#send({ header: this.#header(0), watchId, canceled: true, compactRevision })
     } else {
       const cancelReason = cancelReasonOf(error)
@@ -149,13 +162,13 @@ export class WatchStream implements RpcReceiver, WatchOutput {
   #create(request: WatchCreateRequest): void {
     const { watchId } = request
     if (!Number.isSafeInteger(watchId)) {
-      this.#refuse(watchId, 'raftsman: watch ids are integers below 2^53')
-    } else if (watchId !== 0 && this.#pump.has(watchId)) {
+      this.#refuse('raftsman: watch ids are integers below 2^53')
+    } else if (watchId !== 0 && this.#isTaken(watchId)) {
       // An empty range is the first thing that etcd sees.
       const reason = isEmpty(boundsOf(watchOf(request)))
         ? new StoreError('empty-watch-range').message
         : 'mvcc: duplicate watch ID provided on the WatchStream'
-      this.#refuse(watchId, reason)
+      this.#refuse(reason)
     } else {
       this.#pump.create({
         watch: watchId === 0 ? this.#freeId() : watchId,
@@ -166,22 +179,35 @@ export class WatchStream implements RpcReceiver, WatchOutput {
     }
   }
 
-  #refuse(watchId: number, cancelReason: string): void {
-    // The id that it would have had is still to be given.
-    if (watchId === this.#nextId - 1) this.#nextId = watchId
+  #refuse(cancelReason: string): void {
     const header = this.#header()
     this.#send({ header, watchId: noWatch, created: true, canceled: true, cancelReason })
   }
 
+  #isTaken(watchId: number): boolean {
+    return this.#pump.has(watchId) || this.#compacted.has(watchId)
+  }
+
+  /** The numbers of a client that never cancels come free again, the oldest first. */
+  #keepTaken(watchId: number): void {
+    for (const oldest of this.#compacted) {
+      if (this.#compacted.size < protocolLimits.watchesMax) break
+      this.#compacted.delete(oldest)
+    }
+    this.#compacted.add(watchId)
+  }
+
   #freeId(): number {
-    while (this.#pump.has(this.#nextId)) this.#nextId += 1
+    while (this.#isTaken(this.#nextId)) this.#nextId += 1
     const id = this.#nextId
     this.#nextId += 1
+    this.#picked.add(id)
     return id
   }
 
   #cancel(watchId: number): void {
-    if (!this.#pump.cancel(watchId)) return
+    if (!this.#compacted.delete(watchId) && !this.#pump.cancel(watchId)) return
+    this.#picked.delete(watchId)
     this.#open.delete(watchId)
     this.#send({ header: this.#header(), watchId, canceled: true })
   }
@@ -212,6 +238,8 @@ export class WatchStream implements RpcReceiver, WatchOutput {
   #close(): void {
     this.#pump.close()
     this.#open.clear()
+    this.#picked.clear()
+    this.#compacted.clear()
     this.#ended(this)
   }
 }
