@@ -156,7 +156,9 @@ export interface Replica extends StateMachine {
   openRange(request: RangeRequest): RangeCursor
   /** A transaction that writes nothing on either branch, nested ones included. */
   isReadOnly(txn: TxnRequest): boolean
-  /** Evaluates a read-only transaction. Throws StoreError. */
+  /** Before it is proposed. Throws `answer-too-large` (see atomic-answer.ts) and BackendError. */
+  checkAnswer(command: Command): void
+  /** Evaluates a read-only transaction. Throws StoreError, and what `checkAnswer` does. */
   readTxn(txn: TxnRequest): TxnResponse
 
   /**

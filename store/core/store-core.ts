@@ -16,6 +16,7 @@ import {
   checkVersion,
   makeAppliedState,
 } from './applied-state.js'
+import { checkAnswer } from './atomic-answer.js'
 import type { AuthCheck } from './auth-check.js'
 import type { AuthView } from './auth-state.js'
 import type { ClusterVersion } from './cluster-command.js'
@@ -276,10 +277,16 @@ export class StoreCore implements Replica {
     return isReadOnlyTxn(txn)
   }
 
+  checkAnswer(command: Command): void {
+    this.#assertSound()
+    checkAnswer(this.#kv, command, this.#config.atomicAnswerBytesMax)
+  }
+
   readTxn(txn: TxnRequest): TxnResponse {
     this.#assertSound()
     assert(isReadOnlyTxn(txn), 'only transactions that write nothing bypass the log')
     checkTxn(txn)
+    this.checkAnswer({ kind: 'txn', request: txn })
     return readTxn(this.#kv, txn, revision => this.#headerAt(revision, this.#appliedTerm))
   }
 

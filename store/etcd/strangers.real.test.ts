@@ -8,6 +8,7 @@ import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
+import { rpcCode } from '../../platform/rpc.js'
 import { startLoneMember } from '../server/testing/lone-member.js'
 import type { LoneMember } from '../server/testing/lone-member.js'
 import { CallFailed, EtcdClient } from './testing/etcd-client.js'
@@ -183,6 +184,32 @@ describe('a client that does not read', () => {
     await stillServes()
     stream.cancel()
     while (member.core.watcherCount > 0) await stillServes()
+  })
+})
+
+describe('what would be answered in one piece', () => {
+  const large = Buffer.alloc(1_400_000, 'x')
+  const all = { key: Buffer.of(0), rangeEnd: Buffer.of(0) }
+  const exhausted = { code: rpcCode.resourceExhausted }
+
+  it('and is too long for it is refused before anything is done, and nobody else notices', async () => {
+    for (let at = 0; at < 50; at++) {
+      await client.call(methods.put, { key: utf8(`large/${at}`), value: large })
+    }
+    const readAndWrite = {
+      success: [
+        { requestRange: all },
+        { requestPut: { key: utf8('never'), value: utf8('written') } },
+      ],
+    }
+    await expect(client.call(methods.txn, readAndWrite)).rejects.toMatchObject(exhausted)
+    const readOnly = { success: [{ requestRange: all }] }
+    await expect(client.call(methods.txn, readOnly)).rejects.toMatchObject(exhausted)
+    const remove = { ...all, prevKv: true }
+    await expect(client.call(methods.deleteRange, remove)).rejects.toMatchObject(exhausted)
+    expect((await client.call(methods.range, { ...all, countOnly: true })).count).toBe(50)
+    expect((await client.call(methods.deleteRange, all)).deleted).toBe(50)
+    await stillServes()
   })
 })
 

@@ -107,7 +107,10 @@ export class StoreService {
       machine,
       writes: () => this.writes,
     })
-    this.writes = new WriteBatcher(raft, options.clock, command => this.versions.admit(command))
+    this.writes = new WriteBatcher(raft, options.clock, command => {
+      machine.checkAnswer(command)
+      return this.versions.admit(command)
+    })
     this.reads = new ReadBatcher(raft, options.clock)
     this.health = new Health({
       id: options.id,
