@@ -1,12 +1,19 @@
 // Decides how far the log may be cut: behind what the state machine has made durable, keeping a
 // tail for slow followers that is limited in entries and in bytes (etcd issue 17098: a tail limited
-// in entries alone pins gigabytes).
+// in entries alone pins gigabytes). Of a large state more is kept: who lags is then told what it has
+// missed, and not the whole state again. Reading the tail back takes a start longer, so that has an end.
 
 import type { RaftState } from './core/config.js'
 import type { Entry, LogIndex } from './core/types.js'
 import { logIndex } from './core/types.js'
 
 const keptBytesMax = 128 * 1024 * 1024
+/** Whatever the number of entries, so much of what a snapshot would take is kept at least ... */
+const shareKept = 1 / 4
+/** ... and never more than this. */
+const sharedBytesMax = 512 * 1024 * 1024
+/** Beyond it by so much before it is cut back, for each cut writes a record. */
+const slack = 17 / 16
 /** About what an entry takes beside its data. */
 const entryBytes = 128
 
@@ -39,12 +46,17 @@ export class Compactor {
   }
 
   /**
-   * Entries at the start that were applied in an earlier run. Of those that are on disk alone the
-   * sizes are not known; they count for little, until the next ones push them out.
+   * Entries at the start that were applied in an earlier run. Of those that are on disk alone only the
+   * average is known.
    */
-  noteEarlier({ snapshot, entriesAfter, entries }: EarlierEntries, applied: LogIndex): void {
+  noteEarlier(
+    { snapshot, entriesAfter, entries }: EarlierEntries,
+    applied: LogIndex,
+    meanBytes: number,
+  ): void {
     const onDisk = (entriesAfter?.index ?? snapshot.index) - snapshot.index
-    for (let at = 0; at < onDisk; at += 1) this.noteSize(entryBytes)
+    const size = Math.max(entryBytes, Math.ceil(meanBytes))
+    for (let at = 0; at < onDisk; at += 1) this.noteSize(size)
     for (const entry of entries) if (entry.index <= applied) this.note(entry)
   }
 
@@ -56,14 +68,18 @@ export class Compactor {
     this.keptBytes = 0
   }
 
-  /** Where to cut now, or null. What it answers counts as cut. */
-  next(durable: LogIndex): LogIndex | null {
+  /** Where to cut now, or null. What it answers counts as cut. A snapshot would be that long, about. */
+  next(durable: LogIndex, snapshotBytes = 0): LogIndex | null {
     const applied = this.compacted + this.sizes.length - this.first
     const limit = Math.min(durable, applied)
     const target = limit - this.entriesKept
-    if (this.keptBytes <= keptBytesMax && target - this.compacted < this.step) return null
+    const bytesMin = Math.min(snapshotBytes * shareKept, sharedBytesMax)
+    const bytesMax = Math.max(keptBytesMax, bytesMin * slack)
+    const few = this.keptBytes <= bytesMin * slack || target - this.compacted < this.step
+    if (few && this.keptBytes <= bytesMax) return null
     let cut = this.compacted
-    while (cut < limit && (cut < target || this.keptBytes > keptBytesMax)) {
+    const mayGo = () => (cut < target && this.keptBytes > bytesMin) || this.keptBytes > bytesMax
+    while (cut < limit && mayGo()) {
       this.keptBytes -= this.sizes[this.first] ?? 0
       this.first += 1
       cut += 1

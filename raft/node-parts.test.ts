@@ -164,7 +164,8 @@ describe('the book of reads', () => {
 describe('the compactor', () => {
   const fed = (entriesKept: number, count: number, bytes = 0) => {
     const compactor = new Compactor(entriesKept, logIndex(0))
-    for (let index = 1; index <= count; index += 1) compactor.note(entry(index, 1, bytes))
+    const data = new Uint8Array(bytes)
+    for (let index = 1; index <= count; index += 1) compactor.note({ ...entry(index, 1), data })
     return compactor
   }
 
@@ -182,6 +183,33 @@ describe('the compactor', () => {
     expect(compactor.next(logIndex(150))).toBe(150)
     // 127 entries and what they take beside their data are just below 128 MiB.
     expect(compactor.next(logIndex(300))).toBe(300 - 127)
+  })
+
+  const mib = 1024 * 1024
+
+  test('keeps more where a snapshot would be long', () => {
+    const compactor = fed(100, 3000, mib)
+    // A quarter, and behind it nothing is cut until a sixteenth more has come.
+    expect(compactor.next(logIndex(3000), 1024 * mib)).toBe(3000 - 255)
+    for (let index = 3001; index <= 3016; index += 1) compactor.note(entry(index, 1, mib))
+    expect(compactor.next(logIndex(3016), 1024 * mib)).toBeNull()
+    compactor.note(entry(3017, 1, mib))
+    expect(compactor.next(logIndex(3017), 1024 * mib)).toBe(3017 - 255)
+  })
+
+  test('of the longest snapshot there is still half a gibibyte, and the entries that are always kept', () => {
+    expect(fed(100, 3000, mib).next(logIndex(3000), 1e15)).toBe(3000 - 511)
+    expect(fed(100, 1000).next(logIndex(1000), mib)).toBeNull()
+    expect(fed(100, 1000).next(logIndex(1000), 1024)).toBe(900)
+  })
+
+  test('takes what is on disk alone for as long as entries are there on average', () => {
+    const compactor = new Compactor(10, logIndex(0))
+    const entriesAfter = { index: logIndex(1000), term: term(1) }
+    const confState = { voters: [nodeId(1)], votersOutgoing: [], learners: [], learnersNext: [] }
+    const snapshot: SnapshotMeta = { index: logIndex(0), term: term(0), confState }
+    compactor.noteEarlier({ snapshot, entriesAfter, entries: [] }, logIndex(1000), mib)
+    expect(compactor.next(logIndex(1000), 1024 * mib)).toBe(1000 - 256)
   })
 
   test('begins anew behind a snapshot', () => {

@@ -116,7 +116,7 @@ export class RaftNode implements Replica, Reconfiguration {
       this.proposals.resolve(sequence, result),
     )
     this.compactor = new Compactor(options.entriesKept, state.snapshot.index)
-    this.compactor.noteEarlier(state, stateMachine.appliedIndex)
+    this.compactor.noteEarlier(state, stateMachine.appliedIndex, log.meanEntryBytes)
     const self = { id, name: options.name, address: options.listen }
     this.raft = new Raft(
       { id, electionTicks, random, ...limitsOfCore, ...options.limits },
@@ -505,7 +505,8 @@ export class RaftNode implements Replica, Reconfiguration {
 
   private compact(): void {
     if (this.restore.active) return
-    const target = this.compactor.next(this.options.stateMachine.durableIndex)
+    const { durableIndex, snapshotBytes } = this.options.stateMachine
+    const target = this.compactor.next(durableIndex, snapshotBytes)
     if (target === null) return
     this.log.compact(this.raft.snapshotAt(target))
     this.raft.compact(target)

@@ -29,6 +29,8 @@ export interface StateMachine {
   readonly appliedIndex: LogIndex
   /** Everything up to here survives a power cut without the log, so the log may be cut there. */
   readonly durableIndex: LogIndex
+  /** What a picture of the state would take, about; small when absent. More log is kept for a long one. */
+  readonly snapshotBytes?: number
   /**
    * Applies the next entry: `entry.index === appliedIndex + 1`. The result goes to the proposer
    * if it is this node. Never throws for what a client sent: such errors are results. `noop` and

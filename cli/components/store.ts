@@ -98,7 +98,7 @@ export function define(command: Command): void {
     .option('--max-learners <n>', 'members without a vote at a time', count, 1)
     .option('--heartbeat-interval <ms>', 'between heartbeats of the leader', milliseconds, 100)
     .option('--election-timeout <ms>', 'without a heartbeat, until an election', milliseconds, 1000)
-    .option('--entries-kept <n>', 'of the log, for members that lag', count, 5000)
+    .option('--entries-kept <n>', 'of the log at least, for members that lag', count, 5000)
     .option('--segment-mib <n>', 'size of a file of the log, in MiB', count, 64)
     .option('--auth-token-ttl <seconds>', 'how long a login lasts', count, 300)
     .option('--password-cost <log2>', 'of hashing a password; 15 is 32 MiB', passwordCost, 15)

@@ -100,6 +100,20 @@ export class EntryIndex {
     return { ...this.at(low - 1), last: next === undefined ? this.last : next.index - 1 }
   }
 
+  /** What an entry takes on disk, on average; 0 where there are too few to say. */
+  get meanBytes(): number {
+    let bytes = 0
+    let entries = 0
+    for (let position = this.dead + 1; position < this.points.length; position += 1) {
+      const point = this.at(position - 1)
+      const next = this.at(position)
+      if (next.sequence !== point.sequence) continue
+      bytes += next.offset - point.offset
+      entries += next.index - point.index
+    }
+    return entries === 0 ? 0 : bytes / entries
+  }
+
   /** Points that are kept, for tests of their number. */
   get size(): number {
     return this.points.length - this.dead

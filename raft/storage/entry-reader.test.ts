@@ -222,8 +222,20 @@ describe('the table of where entries stand', () => {
       index.append({ index: at, sequence: 1, offset: at * 400, crc: at }, at)
     expect(index.size).toBeLessThan((records * 400) / (64 * 1024) + 2)
     expect(index.find(records)).toMatchObject({ sequence: 1, last: records })
+    expect(index.meanBytes).toBe(400)
     index.forget(records / 2)
     expect(index.size).toBeLessThan((records * 200) / (64 * 1024) + 3)
     expect(index.find(records / 2 + 1)?.index).toBeLessThanOrEqual(records / 2 + 1)
+  })
+
+  test('knows what an entry takes on average, within segments', () => {
+    const index = new EntryIndex()
+    expect(index.meanBytes).toBe(0)
+    for (let at = 0; at < 10; at += 1) {
+      const offset = 100 + (at % 5) * 100_000
+      const first = 1 + at * 50
+      index.append({ index: first, sequence: at < 5 ? 1 : 2, offset, crc: at }, first + 49)
+    }
+    expect(index.meanBytes).toBe(2000)
   })
 })

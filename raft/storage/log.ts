@@ -249,6 +249,11 @@ export class RaftLog {
     this.enqueue({ ...nothing, ...write, done })
   }
 
+  /** On disk, on average; 0 where it is too short to say. */
+  get meanEntryBytes(): number {
+    return this.tip.index.meanBytes
+  }
+
   /**
    * Entries from `from` on, below `bytesMax` together but at least one if there is any; null when
    * `from` is compacted. What was given to `append` and is not written yet is not in it. Errors:

@@ -121,6 +121,10 @@ export class StoreCore implements Replica {
     return logIndex(this.#backend.durableIndex)
   }
 
+  get snapshotBytes(): number {
+    return this.usedBytes
+  }
+
   get revision(): Revision {
     return this.#kv.revision
   }
