@@ -63,7 +63,7 @@ export const storeMutants: readonly Mutant[] = [
     rule: 'a compaction keeps the version that its own revision sees',
     edits: [
       {
-        file: 'store/core/key-entry.js',
+        file: 'store/core/keys/key-entry.js',
         find: 'const keeps = version > 0 || modRevision === revision;',
         replace: 'const keeps = modRevision === revision;',
       },
@@ -76,7 +76,7 @@ export const storeMutants: readonly Mutant[] = [
     rule: 'a watch may start at the compacted revision, and sees a deletion there',
     edits: [
       {
-        file: 'store/core/key-entry.js',
+        file: 'store/core/keys/key-entry.js',
         find: 'if (this.version > 0 || this.modRevision === revision) return false;',
         replace: 'if (this.version > 0) return false;',
       },
@@ -102,7 +102,7 @@ export const storeMutants: readonly Mutant[] = [
     rule: 'a watcher that falls behind goes on with the first event that it was not sent',
     edits: [
       {
-        file: 'store/core/watch-cursor.js',
+        file: 'store/core/watch/watch-cursor.js',
         find: 'this.#place = this.#due[0] ?? this.#ground.log.endOrdinal;',
         replace: 'this.#place = this.#ground.log.endOrdinal;',
       },
@@ -115,7 +115,7 @@ export const storeMutants: readonly Mutant[] = [
     rule: 'progress at a revision is told when all events up to it have been sent',
     edits: [
       {
-        file: 'store/core/watch-cursor.js',
+        file: 'store/core/watch/watch-cursor.js',
         find: 'if (!this.#following || this.#due.length > 0) return this.#from;',
         replace: '',
       },
@@ -128,12 +128,12 @@ export const storeMutants: readonly Mutant[] = [
     rule: 'all events of one revision come in one batch',
     edits: [
       {
-        file: 'store/core/watch-cursor.js',
+        file: 'store/core/watch/watch-cursor.js',
         find: 'return this.#fragments || this.mayEndBefore(revision);',
         replace: 'return true;',
       },
       {
-        file: 'store/core/watch-cursor.js',
+        file: 'store/core/watch/watch-cursor.js',
         find: 'return { revision, events: this.#events, more: true };',
         replace: 'return { revision, events: this.#events, more: false };',
       },
@@ -146,12 +146,12 @@ export const storeMutants: readonly Mutant[] = [
     rule: 'who watches from a compacted revision is told so',
     edits: [
       {
-        file: 'store/core/watch-cursor.js',
+        file: 'store/core/watch/watch-cursor.js',
         find: 'this.#startedBehind = start > 0 && start < compactRevision;',
         replace: 'this.#startedBehind = false;',
       },
       {
-        file: 'store/core/watch-cursor.js',
+        file: 'store/core/watch/watch-cursor.js',
         find: 'if (this.#from < compactRevision) throw new CompactedError(compactRevision);',
         replace: '',
       },
@@ -164,7 +164,7 @@ export const storeMutants: readonly Mutant[] = [
     rule: 'a lease ends by the clock of the leader of this term alone',
     edits: [
       {
-        file: 'store/core/lease-command.js',
+        file: 'store/core/leases/lease-command.js',
         find: 'if (leaderTerm !== 0 && leaderTerm !== entryTerm)',
         replace: 'if (false)',
       },
@@ -177,7 +177,7 @@ export const storeMutants: readonly Mutant[] = [
     rule: 'a renewal takes back what was written down of the time left',
     edits: [
       {
-        file: 'store/core/lease-clock.js',
+        file: 'store/core/leases/lease-clock.js',
         find: 'if (lease.remainingSeconds === 0 && !this.#underWay.has(lease.id)) return null;',
         replace: 'return null;',
       },
@@ -190,7 +190,7 @@ export const storeMutants: readonly Mutant[] = [
     rule: 'a new leader goes on with the time left of every lease',
     edits: [
       {
-        file: 'store/core/lease-clock.js',
+        file: 'store/core/leases/lease-clock.js',
         find: 'for (const lease of this.#table.all()) this.#start(lease, nowMs);',
         replace: '',
       },

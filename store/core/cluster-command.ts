@@ -16,7 +16,7 @@ import type { AppliedState, EntryContext } from './applied-state.js'
 import { BackendError } from './backend.js'
 import { count, tuple, unknownCommand } from './command-fields.js'
 import { StoreError, UnknownCommandError } from './errors.js'
-import { sessionsVersion } from './session-command.js'
+import { sessionsVersion } from './sessions/session-command.js'
 import type { SystemRecords } from './system-records.js'
 import type { ClusterVersionResponse, ResponseHeader } from './types.js'
 

@@ -14,9 +14,9 @@ import {
   encodeAlarmCommand,
 } from './alarm-command.js'
 import type { AppliedState, EntryContext } from './applied-state.js'
-import { decodeAuthChange, encodeAuthChange } from './auth-change.js'
-import { applyAuthCommand, type AuthCommand, type AuthResult } from './auth-command.js'
-import { authorCode, decodeAuthored, encodeAuthored, type Identity } from './author.js'
+import { decodeAuthChange, encodeAuthChange } from './auth/auth-change.js'
+import { applyAuthCommand, type AuthCommand, type AuthResult } from './auth/auth-command.js'
+import { authorCode, decodeAuthored, encodeAuthored, type Identity } from './auth/author.js'
 import {
   applyClusterCommand,
   type ClusterCommand,
@@ -46,7 +46,7 @@ import {
   encodeLeaseCommand,
   type LeaseCommand,
   type LeaseResult,
-} from './lease-command.js'
+} from './leases/lease-command.js'
 import {
   applyMemberCommand,
   decodeMemberChange,
@@ -62,7 +62,7 @@ import {
   type QuotaCommand,
   type QuotaResult,
 } from './quota-command.js'
-import { decodeOnce, encodeOnce, onceCode } from './once.js'
+import { decodeOnce, encodeOnce, onceCode } from './sessions/once.js'
 import {
   applyOnce,
   applySessionCommand,
@@ -71,7 +71,7 @@ import {
   type SessionCommand,
   type SessionResult,
   sessionsVersion,
-} from './session-command.js'
+} from './sessions/session-command.js'
 import {
   commandsPerEntryMax,
   commandTextBytesMax,

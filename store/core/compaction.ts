@@ -2,7 +2,7 @@
 // scheduleCompaction. Progress is not stored: after a restart the walk starts over and finds less.
 
 import type { Ordinal } from './backend.js'
-import type { KeyIndex } from './key-index.js'
+import type { KeyIndex } from './keys/key-index.js'
 import type { RowStore } from './row-store.js'
 import type { Revision } from './types.js'
 

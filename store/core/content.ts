@@ -8,7 +8,7 @@
 
 import type { AppliedState } from './applied-state.js'
 import { hex } from './hash.js'
-import type { NewVersion } from './key-leaf.js'
+import type { NewVersion } from './keys/key-leaf.js'
 import type { Revision } from './types.js'
 
 /** What a row takes beside key and value, about as in the backend. */

@@ -2,11 +2,11 @@
 // etcd's HashKV. Rows that a compaction has hidden do not count, whether they are deleted or not.
 
 import { RunningHash } from './hash.js'
-import type { KeyEntry } from './key-entry.js'
-import type { KeyVersion } from './key-leaf.js'
+import type { KeyEntry } from './keys/key-entry.js'
+import type { KeyVersion } from './keys/key-leaf.js'
 import { keyBytes } from './key-range.js'
 import type { Kv } from './kv.js'
-import { checkReadable } from './range-plan.js'
+import { checkReadable } from './range/range-plan.js'
 import type { HashJob } from './replica.js'
 import type { HashKvResponse, ResponseHeader, Revision } from './types.js'
 

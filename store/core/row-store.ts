@@ -6,7 +6,7 @@
 import { assert, must } from '../../platform/errors.js'
 import { type Backend, type BackendBatch, BackendError } from './backend.js'
 import type { Ordinal, Row, StateMeta } from './backend.js'
-import type { KeyIndex } from './key-index.js'
+import type { KeyIndex } from './keys/key-index.js'
 import { keyString } from './key-range.js'
 import { makeRow } from './row.js'
 import type { KeyValue } from './types.js'

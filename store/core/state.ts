@@ -3,9 +3,9 @@
 import type { LeaseRow, RowHead, StateMeta } from './backend.js'
 import { Content } from './content.js'
 import { RunningHash } from './hash.js'
-import { KeyIndex } from './key-index.js'
+import { KeyIndex } from './keys/key-index.js'
 import { keyString } from './key-range.js'
-import { LeaseTable } from './lease.js'
+import { LeaseTable } from './leases/lease.js'
 import type { SystemRecord } from './system-records.js'
 
 /** A new store: revision 1, never compacted, as etcd has it. */

@@ -2,9 +2,9 @@
 // agree on stands in limits.ts.
 
 import { commandVersions } from './command.js'
-import type { LeaseClockConfig } from './lease-clock.js'
+import type { LeaseClockConfig } from './leases/lease-clock.js'
 import type { SessionLimits } from './limits.js'
-import type { WatchLimits } from './watch.js'
+import type { WatchLimits } from './watch/watch.js'
 
 export interface StoreCoreConfig {
   readonly clusterId: number

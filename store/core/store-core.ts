@@ -17,8 +17,8 @@ import {
   makeAppliedState,
 } from './applied-state.js'
 import { checkAnswer } from './atomic-answer.js'
-import type { AuthCheck } from './auth-check.js'
-import type { AuthView } from './auth-state.js'
+import type { AuthCheck } from './auth/auth-check.js'
+import type { AuthView } from './auth/auth-state.js'
 import type { ClusterVersion } from './cluster-command.js'
 import { type Backend, BackendError, type Ordinal, type StateMeta } from './backend.js'
 import { applyCommand, type Command, type CommandResult, decodeCommands } from './command.js'
@@ -29,12 +29,12 @@ import type { HashMarks } from './hash-command.js'
 import { HashWalk } from './hash-kv.js'
 import { keyBytes } from './key-range.js'
 import type { Kv } from './kv.js'
-import { leaseClockDefaults } from './lease-clock.js'
+import { leaseClockDefaults } from './leases/lease-clock.js'
 import { sessionLimits } from './limits.js'
-import { openRange } from './range-cursor.js'
-import { checkReadable } from './range-plan.js'
-import { SortMemory } from './range-sort.js'
-import { readRange } from './range.js'
+import { openRange } from './range/range-cursor.js'
+import { checkReadable } from './range/range-plan.js'
+import { SortMemory } from './range/range-sort.js'
+import { readRange } from './range/range.js'
 import type {
   FlushResult,
   HashJob,
@@ -68,7 +68,7 @@ import {
   storeCoreDefaults,
 } from './store-core-config.js'
 import { checkCommand, checkRange, checkTxn } from './validate.js'
-import { WatchLog, watchLimitDefaults } from './watch.js'
+import { WatchLog, watchLimitDefaults } from './watch/watch.js'
 
 export class StoreCore implements Replica {
   readonly #backend: Backend

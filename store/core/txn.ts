@@ -4,11 +4,11 @@
 
 import { must, unreachable } from '../../platform/errors.js'
 import { StoreError } from './errors.js'
-import type { KeyVersion } from './key-leaf.js'
+import type { KeyVersion } from './keys/key-leaf.js'
 import { boundsOf, compareBytes, keyString } from './key-range.js'
 import type { Kv } from './kv.js'
-import { checkReadable } from './range-plan.js'
-import { readRange } from './range.js'
+import { checkReadable } from './range/range-plan.js'
+import { readRange } from './range/range.js'
 import type {
   Compare,
   CompareResult,

@@ -4,7 +4,7 @@
 // deletion of one key in two nested transactions of one branch are refused in either order.
 
 import { unreachable } from '../../platform/errors.js'
-import { checkAuthChange } from './auth-change.js'
+import { checkAuthChange } from './auth/auth-change.js'
 import type { Command } from './command.js'
 import { StoreError } from './errors.js'
 import { type Bounds, boundsOf, contains, keyString } from './key-range.js'
@@ -16,7 +16,7 @@ import {
   txnOperationsTotalMax,
 } from './limits.js'
 import { checkMemberChange } from './member-command.js'
-import { checkOnce } from './once.js'
+import { checkOnce } from './sessions/once.js'
 import type {
   Compare,
   DeleteRangeRequest,

@@ -4,7 +4,7 @@
 import { RaftsmanError, assert, unreachable } from '../../platform/errors.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Replica as Raft } from '../../raft/index.js'
-import type { AuthChange } from '../core/auth-change.js'
+import type { AuthChange } from '../core/auth/auth-change.js'
 import { encodeCommands } from '../core/command.js'
 import type { Command, CommandResult } from '../core/command.js'
 

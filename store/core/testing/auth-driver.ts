@@ -1,7 +1,7 @@
 // Users and roles for tests of the state machine: changes as root makes them, and the same request
 // made by one user or another.
 
-import type { AuthChange } from '../auth-change.js'
+import type { AuthChange } from '../auth/auth-change.js'
 import type { Command } from '../command.js'
 import type { Access, Permission } from '../types.js'
 import { Driver, bytes, text } from './driver.js'

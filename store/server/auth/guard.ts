@@ -6,8 +6,8 @@
 
 import { RaftsmanError } from '../../../platform/errors.js'
 import type { Clock } from '../../../platform/clock.js'
-import type { AuthCheck } from '../../core/auth-check.js'
-import type { Identity } from '../../core/author.js'
+import type { AuthCheck } from '../../core/auth/auth-check.js'
+import type { Identity } from '../../core/auth/author.js'
 import type { Command, CommandResult } from '../../core/command.js'
 import { StoreError } from '../../core/errors.js'
 import type { Replica as Machine, Watcher } from '../../core/replica.js'

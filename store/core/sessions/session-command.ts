@@ -1,0 +1,88 @@
+// Opening a session, and doing a write once in it. A client that does not know what became of a write sends
+// it again under the same number; whichever of the two comes first in the log is done, and the other one is
+// given its answer. Counterpart: none in etcd; ClientRequest and RegisterClient of Ongaro's thesis (6.3).
+
+import type { PackedValue } from '../../../platform/msgpack.js'
+import type { AppliedState, EntryContext } from '../applied-state.js'
+import type { Author } from '../auth/author.js'
+import { malformed, tuple } from '../command-fields.js'
+import type { Command, CommandResult } from '../command.js'
+import { StoreError } from '../errors.js'
+import { decodeAnswer, encodeAnswer } from './once-answer.js'
+import type { OpenSessionResponse, Once } from '../types.js'
+
+export interface SessionCommand {
+  readonly kind: 'openSession'
+}
+
+export interface SessionResult {
+  readonly ok: true
+  readonly kind: 'openSession'
+  readonly response: OpenSessionResponse
+}
+
+const code = 15
+/** Of the cluster, from which on there are sessions. */
+export const sessionsVersion = 3
+
+export function encodeSessionCommand(): PackedValue[] {
+  return [code]
+}
+
+export function decodeSessionCommand(fields: unknown[]): SessionCommand {
+  tuple(fields, 1)
+  return { kind: 'openSession' }
+}
+
+/** Throws StoreError, and has then changed nothing. */
+export function applySessionCommand(
+  { kv, sessions, version }: AppliedState,
+  { by }: { readonly by?: Author },
+  { index, header }: EntryContext,
+): SessionResult {
+  if (version.version < sessionsVersion) throw new StoreError('version-too-low')
+  const session = sessions.open(userOf(by), index)
+  const response = { header: header(kv.revision), session, numbersMax: sessions.limits.numbersMax }
+  return { ok: true, kind: 'openSession', response }
+}
+
+/**
+ * The answer of the first time, or what `decide` makes of it now, which is kept: results and refusals alike,
+ * for the client may have been told of either. Throws StoreError; what it throws is not kept.
+ */
+export function applyOnce(
+  state: AppliedState,
+  { kind, by }: Command,
+  once: Once,
+  context: EntryContext,
+  decide: () => CommandResult,
+): CommandResult {
+  const { sessions, version, kv } = state
+  // The log was handed on to programs that know no sessions.
+  if (version.version < sessionsVersion) throw new StoreError('version-too-low')
+  const session = sessions.use(once, userOf(by), context.index)
+  const known = session.answers.get(once.number)
+  if (known !== undefined) return decodeAnswer(known, kind, context.header)
+  const { revision } = kv
+  const result = attempt(decide)
+  const changed = kv.revision > revision
+  sessions.keep(session, once.number, encodeAnswer(result, changed, sessions.roomOf(session)))
+  return result
+}
+
+function attempt(decide: () => CommandResult): CommandResult {
+  try {
+    return decide()
+  } catch (error) {
+    // Who asks is looked at anew and then the same is asked once more, under the same number.
+    if (!(error instanceof StoreError) || repeated.has(error.code)) throw error
+    return { ok: false, error }
+  }
+}
+
+const repeated: ReadonlySet<string> = new Set(['auth-old-revision', 'user-empty'])
+
+function userOf(by: Author): string | null {
+  if (by === 'member') malformed('a member has no session')
+  return by?.user ?? null
+}
