@@ -9,14 +9,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { must } from '../../platform/errors.js'
 import type { TlsFiles } from '../../platform/network.js'
 import { testAuthority } from '../../platform/testing/certificates.js'
-import { Trio } from '../server/testing/trio.js'
+import { Fleet } from '../server/testing/fleet.js'
 import { EtcdClient } from './testing/etcd-client.js'
 import * as methods from './testing/methods.js'
 import { run } from './testing/program.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'raftsman-etcd-tls-'))
 const utf8 = (text: string) => Buffer.from(text)
-let trio: Trio
+let trio: Fleet
 let files: TlsFiles
 let strange: TlsFiles
 
@@ -26,7 +26,7 @@ beforeAll(async () => {
   strange = await (await testAuthority(folder, 'strange')).issue('client')
   const own = new Map<string, TlsFiles>()
   for (const name of ['m1', 'm2', 'm3']) own.set(name, await authority.issue(name))
-  trio = await Trio.start(({ name }) => {
+  trio = await Fleet.found(3, ({ name }) => {
     const tls = must(own.get(name), 'a member has a certificate')
     return { tickMs: 50, clientTls: tls, peerTls: tls }
   })
@@ -34,7 +34,7 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  await trio.stop()
+  await trio.end()
   rmSync(folder, { recursive: true, force: true })
 })
 

@@ -10,9 +10,9 @@ import { RaftsmanError } from '../../platform/errors.js'
 import type { StoreClient } from '../client/store-client.js'
 import type { PutRequest } from '../core/types.js'
 import { Seen, clientOf, everyKey, text, utf8 } from './testing/clients.js'
-import { Trio } from './testing/trio.js'
+import { Fleet, until } from './testing/fleet.js'
 
-let trio: Trio
+let trio: Fleet
 const clients: StoreClient[] = []
 
 function connect(first = 1, options: Parameters<typeof clientOf>[1] = {}): StoreClient {
@@ -53,7 +53,7 @@ class Writer {
   }
 
   async until(count: number): Promise<void> {
-    await trio.until(() => this.acknowledged.length >= count)
+    await until(() => this.acknowledged.length >= count)
   }
 
   stop(): Promise<void> {
@@ -69,7 +69,7 @@ const prefixed = (prefix: string) => {
 }
 
 beforeAll(async () => {
-  trio = await Trio.start(() => ({ tickMs: 50 }))
+  trio = await Fleet.found(3, () => ({ tickMs: 50 }))
   await trio.leader()
 })
 
@@ -78,7 +78,7 @@ afterEach(() => {
 })
 
 afterAll(async () => {
-  await trio.stop()
+  await trio.end()
   expect(trio.fatal).toEqual([])
 })
 
@@ -124,7 +124,7 @@ describe('a cluster of three', () => {
     await store.put(put('compacted', '1'))
     const { header } = await store.put(put('compacted', '2'))
     await store.compact({ revision: header.revision, physical: true })
-    await trio.until(() =>
+    await until(() =>
       [1, 2, 3].every(id => trio.server(id).status().compactRevision === header.revision),
     )
   })
@@ -135,7 +135,7 @@ describe('a cluster of three', () => {
     const store = clientOf([trio.endpoint((to % 3) + 1)])
     clients.push(store)
     await store.moveLeader(to)
-    await trio.until(() => trio.server(to).status().role === 'leader')
+    await until(() => trio.server(to).status().role === 'leader')
     expect((await store.put(put('moved', '1'))).header.revision).toBeGreaterThan(1)
     await expect(store.moveLeader(9)).rejects.toMatchObject({ code: 'bad-transferee' })
   })
@@ -149,9 +149,9 @@ describe('when the leader crashes', () => {
     // One client sits on the leader, the others do not.
     const writers = [1, 2, 3].map(id => new Writer().start(connect(id), `crash/${id}/`))
     await Promise.all(writers.map(writer => writer.until(30)))
-    await trio.haltMember(leader)
+    await trio.halt(leader)
     await Promise.all(writers.map(writer => writer.until(writer.acknowledged.length + 30)))
-    await trio.startMember(leader)
+    await trio.start(leader)
     await Promise.all(writers.map(writer => writer.until(writer.acknowledged.length + 30)))
     await Promise.all(writers.map(writer => writer.stop()))
 
@@ -177,7 +177,7 @@ describe('when the leader crashes', () => {
     const memberOf = async (at: number) =>
       (await store.put(put('home', String(at)))).header.memberId
     while ((await memberOf(0)) !== own) await store.status()
-    await trio.haltMember(own)
+    await trio.halt(own)
     const away = new Set<number>()
     for (let at = 0; at < 20; at++) {
       const answered = await memberOf(at).catch((error: RaftsmanError) => {
@@ -188,7 +188,7 @@ describe('when the leader crashes', () => {
     }
     expect(away.size).toBe(1)
     expect(away.has(own)).toBe(false)
-    await trio.startMember(own)
+    await trio.start(own)
     while ((await memberOf(1)) !== own) await store.status()
   })
 
@@ -203,12 +203,12 @@ describe('when the leader crashes', () => {
     const lost: Error[] = []
     store.keepAlive(kept.id, error => lost.push(error))
     const leader = await trio.leader()
-    await trio.haltMember(leader)
+    await trio.halt(leader)
     await seen.until(() => seen.events.length > 0)
-    await trio.startMember(leader)
+    await trio.start(leader)
     // Two more lifetimes of the lease that is kept.
     const endMs = Date.now() + 6_000
-    await trio.until(() => Date.now() > endMs)
+    await until(() => Date.now() > endMs)
     expect(seen.values).toEqual(['leased/left='])
     expect(lost).toEqual([])
     expect((await store.leaseLeases()).leases).toEqual([kept.id])
@@ -221,7 +221,7 @@ describe('without a quorum', () => {
     const leader = await trio.leader()
     const others = [1, 2, 3].filter(id => id !== leader)
     await connect(leader).put(put('quorum', '1'))
-    for (const id of others) await trio.haltMember(id)
+    for (const id of others) await trio.halt(id)
     const store = clientOf([trio.endpoint(leader)], { requestTimeoutMs: 2_000 })
     clients.push(store)
     const [read, write] = await Promise.allSettled([
@@ -236,7 +236,7 @@ describe('without a quorum', () => {
     expect(traits(write)[0]).toBe(true)
     const stale = await store.range({ key: utf8('quorum'), serializable: true })
     expect(text(stale.kvs[0]?.value ?? utf8(''))).toBe('1')
-    for (const id of others) await trio.startMember(id)
+    for (const id of others) await trio.start(id)
     await connect(leader).put(put('quorum', '3'))
     expect(text((await store.range({ key: utf8('quorum') })).kvs[0]?.value ?? utf8(''))).toBe('3')
   })
@@ -248,7 +248,7 @@ describe('a member', () => {
     const writer = new Writer().start(connect(leader), 'graceful/')
     await writer.until(20)
     const termBefore = trio.server(leader).status().raftTerm
-    await trio.stopMember(leader)
+    await trio.stop(leader)
     // When it is gone another one campaigns already. Without a handover the others would not have
     // missed it yet.
     const others = [1, 2, 3].filter(id => id !== leader)
@@ -256,9 +256,9 @@ describe('a member', () => {
     expect(Math.max(...terms)).toBeGreaterThan(termBefore)
     await writer.until(writer.acknowledged.length + 20)
     await writer.stop()
-    const restarted = await trio.startMember(leader)
+    const restarted = await trio.start(leader)
     const { header } = await connect(leader).range(everyKey)
-    await trio.until(() => restarted.status().header.revision >= header.revision)
+    await until(() => restarted.status().header.revision >= header.revision)
   })
 
   it.each([
@@ -267,14 +267,14 @@ describe('a member', () => {
     ['removed', (path: string) => rmSync(path)],
   ])('whose state was %s builds it again from the log', async (_how, damage) => {
     const follower = ((await trio.leader()) % 3) + 1
-    await trio.stopMember(follower)
+    await trio.stop(follower)
     const path = join(trio.dataDirectory(follower), 'state.db')
     rmSync(`${path}-wal`, { force: true })
     rmSync(`${path}-shm`, { force: true })
     damage(path)
-    const server = await trio.startMember(follower)
+    const server = await trio.start(follower)
     const whole = await connect(((follower + 1) % 3) + 1).range({ ...everyKey })
-    await trio.until(() => server.status().header.revision >= whole.header.revision)
+    await until(() => server.status().header.revision >= whole.header.revision)
     const own = clientOf([trio.endpoint(follower)])
     clients.push(own)
     const local = await own.range({

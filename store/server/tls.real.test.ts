@@ -11,10 +11,10 @@ import { must } from '../../platform/errors.js'
 import type { RaftsmanError } from '../../platform/errors.js'
 import type { TlsFiles } from '../../platform/network.js'
 import { clientOf, utf8 } from './testing/clients.js'
-import { Trio } from './testing/trio.js'
+import { Fleet } from './testing/fleet.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'raftsman-tls-'))
-let trio: Trio
+let trio: Fleet
 let files: TlsFiles
 let strange: TlsFiles
 
@@ -34,7 +34,7 @@ beforeAll(async () => {
   strange = await filesOf('strange-ca', 'client')
   const own = new Map<string, TlsFiles>()
   for (const name of ['m1', 'm2', 'm3']) own.set(name, await filesOf('store-ca', name))
-  trio = await Trio.start(({ name }) => {
+  trio = await Fleet.found(3, ({ name }) => {
     const tls = must(own.get(name), 'a member has a certificate')
     return { tickMs: 50, clientTls: tls, peerTls: tls }
   })
@@ -42,7 +42,7 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  await trio.stop()
+  await trio.end()
   rmSync(folder, { recursive: true, force: true })
 })
 

@@ -4,9 +4,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 
 import { clientOf, utf8 } from './testing/clients.js'
-import { Trio } from './testing/trio.js'
+import { Fleet, until } from './testing/fleet.js'
 
-let trio: Trio
+let trio: Fleet
 const known = new Map([
   [1, 2],
   [2, 2],
@@ -14,13 +14,13 @@ const known = new Map([
 ])
 
 beforeAll(async () => {
-  trio = await Trio.start(({ id }) => ({
+  trio = await Fleet.found(3, ({ id }) => ({
     tickMs: 50,
     tuning: { core: { versionMax: known.get(id) ?? 2 } },
   }))
 })
 
-afterAll(() => trio.stop())
+afterAll(() => trio.end())
 
 const versions = () => [1, 2, 3].map(id => trio.server(id).inspect().core.clusterVersion.version)
 
@@ -30,24 +30,24 @@ it('stays at the version that the oldest member knows, and serves what that vers
   await client.put({ key: utf8('a'), value: utf8('2') })
   client.close()
   // Both newer members have heard from all by now, or else could not know better.
-  await trio.until(() => trio.server(1).inspect().raft.peerVersions().size === 2)
+  await until(() => trio.server(1).inspect().raft.peerVersions().size === 2)
   expect(versions()).toEqual([1, 1, 1])
 })
 
 it('goes up by itself when the last member has been upgraded', async () => {
-  await trio.stopMember(3)
+  await trio.stop(3)
   known.set(3, 2)
-  await trio.startMember(3)
-  await trio.until(() => versions().every(version => version === 2))
+  await trio.start(3)
+  await until(() => versions().every(version => version === 2))
 })
 
 it('is not joined by an older program, which says what it lacks', async () => {
-  await trio.stopMember(3)
+  await trio.stop(3)
   known.set(3, 1)
   // Its state may not have come as far as the change of version, and then its log has it.
-  const told = await trio.startMember(3).then(
+  const told = await trio.start(3).then(
     async () => {
-      await trio.until(() => trio.fatal.length > 0)
+      await until(() => trio.fatal.length > 0)
       return trio.fatal.splice(0)[0]?.message
     },
     (error: unknown) => String(error),

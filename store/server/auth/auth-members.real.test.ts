@@ -14,12 +14,12 @@ import { testAuthority } from '../../../platform/testing/certificates.js'
 import type { StoreClient, StoreClientOptions } from '../../client/store-client.js'
 import { Seen, clientOf, utf8 } from '../testing/clients.js'
 import { as, cheapPasswords, permission, staff } from '../testing/staff.js'
-import { Trio } from '../testing/trio.js'
+import { Fleet, until } from '../testing/fleet.js'
 import { Tokens } from './tokens.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'raftsman-auth-'))
 const identities = new Map<string, TlsFiles>()
-let trio: Trio
+let trio: Fleet
 let root: StoreClient
 const clients: StoreClient[] = []
 
@@ -54,7 +54,7 @@ beforeAll(async () => {
   for (const name of ['m1', 'm2', 'm3', 'stranger', 'anna', 'carla']) {
     identities.set(name, await authority.issue(name))
   }
-  trio = await Trio.start(({ name }) => ({
+  trio = await Fleet.found(3, ({ name }) => ({
     ...cheapPasswords,
     tickMs: 50,
     clientTls: tlsOf(name),
@@ -72,7 +72,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   for (const client of clients) client.close()
-  await trio.stop()
+  await trio.end()
   rmSync(folder, { recursive: true, force: true })
 })
 
@@ -80,12 +80,12 @@ it('a token that one member gave is good with all, also after another one leads'
   const token = await through(1, {}).authenticate('anna', 'anna')
   for (const member of [1, 2, 3]) await put(through(member, { credentials: { token } }), 'a')
   const before = await trio.leader()
-  await trio.stopMember(before)
+  await trio.stop(before)
   await trio.leader()
   for (const member of [1, 2, 3].filter(id => id !== before)) {
     await put(through(member, { credentials: { token } }), 'a')
   }
-  await trio.startMember(before)
+  await trio.start(before)
   await put(through(before, { credentials: { token } }), 'a')
 })
 
@@ -123,7 +123,7 @@ it('writes under way while users change are done or refused, and alike on all me
     expect(['ok', 'permission-denied', 'auth-old-revision']).toContain(outcome)
   }
   const applied = () => new Set([1, 2, 3].map(id => trio.server(id).status().appliedIndex))
-  await trio.until(() => applied().size === 1)
+  await until(() => applied().size === 1)
   const revisions = [1, 2, 3].map(id => trio.server(id).status().header.revision)
   expect(new Set(revisions).size).toBe(1)
 })
@@ -184,7 +184,7 @@ it('what only root may, root may through any member and nobody else through any'
     )
   }
   await through(at, as('root')).moveLeader(at)
-  await trio.until(() => trio.server(at).status().role === 'leader')
+  await until(() => trio.server(at).status().role === 'leader')
 })
 
 it('a token of another secret is believed by nobody', async () => {

@@ -1,5 +1,6 @@
-// Store members of one cluster that come and go, in one process: real disks, sockets and elections.
-// The first ones found the cluster, further ones join it.
+// Store members of one cluster that come and go, in one process: real disks, sockets and elections. The
+// first ones found the cluster, further ones join it. A member can be stopped, halted as by a crash, and
+// started again on its directory.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -24,6 +25,8 @@ export async function until(holds: () => boolean | Promise<boolean>): Promise<vo
   while (!(await holds())) await pause()
 }
 
+type Overrides = (member: StoreMember) => Partial<StoreServerOptions>
+
 export class Fleet {
   readonly directory = mkdtempSync(join(tmpdir(), 'raftsman-fleet-'))
   readonly members = new Map<number, StoreMember>()
@@ -32,15 +35,15 @@ export class Fleet {
   readonly removed: number[] = []
   readonly #running = new Map<number, StoreServer>()
   readonly #founders: readonly StoreMember[]
-  readonly #overrides: Partial<StoreServerOptions>
+  readonly #overrides: Overrides
 
-  private constructor(founders: readonly StoreMember[], overrides: Partial<StoreServerOptions>) {
+  private constructor(founders: readonly StoreMember[], overrides: Overrides) {
     this.#founders = founders
     this.#overrides = overrides
     for (const member of founders) this.members.set(member.id, member)
   }
 
-  static async found(size: number, overrides: Partial<StoreServerOptions> = {}): Promise<Fleet> {
+  static async found(size: number, overrides: Overrides = () => ({})): Promise<Fleet> {
     const founders: StoreMember[] = []
     for (let id = 1; id <= size; id += 1) founders.push(await planned(id))
     const fleet = new Fleet(founders, overrides)
@@ -63,14 +66,27 @@ export class Fleet {
     return must(this.#running.get(id), `m${id} runs`)
   }
 
-  /** Client addresses of those that run, that of the given member first. */
-  endpoints(first: number): readonly string[] {
-    const ids = [...this.#running.keys()].sort((a, b) => Number(b === first) - Number(a === first))
-    return ids.map(id => must(this.members.get(id), 'a known member').clientAddress)
+  member(id: number): StoreMember {
+    return must(this.members.get(id), 'a known member')
   }
 
-  async start(id: number, overrides: Partial<StoreServerOptions> = {}): Promise<void> {
-    const self = must(this.members.get(id), 'a known member')
+  dataDirectory(id: number): string {
+    return join(this.directory, `m${id}`)
+  }
+
+  /** Client address of a member. */
+  endpoint(id: number): string {
+    return this.member(id).clientAddress
+  }
+
+  /** Client addresses of those that run, that of the given member first. */
+  endpoints(first = 1): readonly string[] {
+    const ids = [...this.#running.keys()].sort((a, b) => Number(b === first) - Number(a === first))
+    return ids.map(id => this.endpoint(id))
+  }
+
+  async start(id: number, overrides: Partial<StoreServerOptions> = {}): Promise<StoreServer> {
+    const self = this.member(id)
     const joins = !this.#founders.some(founder => founder.id === id)
     const server = await new Promise<StoreServer>((resolve, reject) => {
       startStoreServer(
@@ -80,7 +96,7 @@ export class Fleet {
           members: joins ? [self, ...this.#founders] : this.#founders,
           join: joins,
           clusterId: this.clusterId,
-          dataDirectory: join(this.directory, `m${id}`),
+          dataDirectory: this.dataDirectory(id),
           listenClient: self.clientAddress,
           listenPeer: self.peerAddress,
           clientTls: null,
@@ -90,7 +106,7 @@ export class Fleet {
           ...quietPlatform(),
           onRemoved: () => this.removed.push(id),
           onFatal: error => this.fatal.push(error),
-          ...this.#overrides,
+          ...this.#overrides(self),
           ...overrides,
         },
         (error, started) => {
@@ -100,6 +116,7 @@ export class Fleet {
       )
     })
     this.#running.set(id, server)
+    return server
   }
 
   halt(id: number): Promise<void> {
