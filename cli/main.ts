@@ -81,6 +81,13 @@ const subcommands: ReadonlyMap<string, Subcommand> = new Map([
     },
   ],
   [
+    'bench',
+    {
+      summary: 'what the store does in a second, side by side with etcd',
+      load: () => import('./bench.js'),
+    },
+  ],
+  [
     'chaos',
     { summary: 'failures on purpose: simulate, run, mutants', load: () => import('./chaos.js') },
   ],

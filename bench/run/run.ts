@@ -1,0 +1,95 @@
+// Scenarios one after the other, each on both sides in turn, A B A B, every time on a cluster of its own
+// that is new and alone on the machine: what one run left behind is no part of the next.
+
+import type { Clock } from '../../platform/clock.js'
+import { RaftsmanError } from '../../platform/errors.js'
+import type { Stop } from '../harness/load.js'
+import { commitOf, machineOf } from '../harness/machine.js'
+import type { Outcome, Scenario, Settings } from '../scenarios/scenario.js'
+import { Cluster } from '../sides/cluster.js'
+import type { Side, SideName } from '../sides/side.js'
+import { ratioOf, resultOf } from './report.js'
+import type { BenchReport, ScenarioReport } from './report.js'
+
+export interface BenchPlan {
+  readonly scenarios: readonly Scenario[]
+  /** Ours first. */
+  readonly sides: readonly Side[]
+  readonly members: number
+  readonly repetitions: number
+  readonly settings: Settings
+  /** Below which members keep their data. */
+  readonly parent: string
+  readonly clock: Clock
+  readonly stop: Stop
+  /** For members, beside that of this process. */
+  readonly environment?: Readonly<Record<string, string>>
+  /** Told what is being done, and how far that is. */
+  readonly say: (line: string) => void
+  readonly onScenario?: (report: ScenarioReport) => void
+}
+
+/** What stands in the way of a start, as a missing etcd, is thrown; what happens later is in the report. */
+export async function runBench(plan: BenchPlan): Promise<BenchReport> {
+  const { clock, settings, members, repetitions } = plan
+  const versions = Object.fromEntries(plan.sides.map(side => [side.name, side.version()]))
+  const startedAt = new Date(clock.wallMs()).toISOString()
+  const machine = machineOf(plan.parent)
+  const scenarios: ScenarioReport[] = []
+  for (const [at, scenario] of plan.scenarios.entries()) {
+    if (plan.stop.stopped) break
+    const report = await play(plan, scenario, `${at + 1}/${plan.scenarios.length}`)
+    if (report.raftsman === null && report.etcd === null && plan.stop.stopped) break
+    scenarios.push(report)
+    plan.onScenario?.(report)
+  }
+  const { seconds, warmUpSeconds, clients, valueBytes, rate, quick } = settings
+  return {
+    machine,
+    commit: commitOf(),
+    startedAt,
+    versions,
+    members,
+    settings: { seconds, warmUpSeconds, repetitions, clients, valueBytes, rate, quick },
+    interrupted: plan.stop.stopped,
+    scenarios,
+  }
+}
+
+async function play(plan: BenchPlan, scenario: Scenario, place: string): Promise<ScenarioReport> {
+  const outcomes: Record<SideName, Outcome[]> = { raftsman: [], etcd: [] }
+  const failures: { side: SideName; why: string }[] = []
+  for (let round = 1; round <= plan.repetitions; round += 1) {
+    for (const side of plan.sides) {
+      if (plan.stop.stopped) break
+      plan.say(`${place} ${scenario.name}: ${side.name}, round ${round} of ${plan.repetitions}`)
+      try {
+        const outcome = await once(plan, scenario, side)
+        // One that was cut short is no repetition like the others.
+        if (outcome !== null) outcomes[side.name].push(outcome)
+      } catch (error) {
+        if (!(error instanceof RaftsmanError) && !(error instanceof Error)) throw error
+        if (!plan.stop.stopped) failures.push({ side: side.name, why: error.message })
+      }
+    }
+  }
+  const raftsman = resultOf(outcomes.raftsman)
+  const etcd = resultOf(outcomes.etcd)
+  const { name, unit, better, summary, protocol } = scenario
+  const ratio = ratioOf(raftsman, etcd)
+  return { name, unit, better, summary, protocol, raftsman, etcd, ratio, failures }
+}
+
+/** Null when it was ended before it was done. */
+async function once(plan: BenchPlan, scenario: Scenario, side: Side): Promise<Outcome | null> {
+  const { members, parent, environment = {}, settings, clock, stop } = plan
+  const cluster = await Cluster.start(side, { members, parent, environment })
+  try {
+    const outcome = await scenario.run({ cluster, settings, clock, stop })
+    if (stop.stopped) return null
+    const notes = [...outcome.notes, ...cluster.surprises]
+    return { ...outcome, notes }
+  } finally {
+    await cluster.stop()
+  }
+}

@@ -1,0 +1,59 @@
+// What a scenario is: a piece of work that is the same on both sides, and one figure that it comes to.
+
+import type { Clock } from '../../platform/clock.js'
+import type { Recorded } from '../harness/recorder.js'
+import type { Metered } from '../harness/processes.js'
+import type { Stop } from '../harness/load.js'
+import type { Cluster } from '../sides/cluster.js'
+import type { Protocol } from '../sides/side.js'
+
+export type Better = 'higher' | 'lower'
+
+/** What a user may set. Null: as the scenario has it. */
+export interface Settings {
+  readonly clients: number | null
+  readonly valueBytes: number | null
+  /** Of a closed loop, or of an open one where a scenario is one of itself. */
+  readonly rate: number | null
+  /** Of the window that is measured. */
+  readonly seconds: number
+  readonly warmUpSeconds: number
+  /** Less data and fewer rounds. */
+  readonly quick: boolean
+}
+
+export type Setting = 'clients' | 'valueBytes' | 'rate'
+
+export interface Context {
+  readonly cluster: Cluster
+  readonly settings: Settings
+  readonly clock: Clock
+  readonly stop: Stop
+}
+
+export interface Outcome {
+  /** In the scenario's unit. */
+  readonly value: number
+  /** What it was measured from; null where there are no requests to speak of. */
+  readonly recorded: Recorded | null
+  readonly metered: Metered
+  /** By all members within the window; null when they do not tell. */
+  readonly walSyncs: number | null
+  /** What a reader should know of this run. */
+  readonly notes: readonly string[]
+}
+
+export interface Scenario {
+  readonly name: string
+  /** Names several at once on the command line. */
+  readonly group: string
+  readonly unit: string
+  readonly better: Better
+  /** One line. */
+  readonly summary: string
+  /** How ours is driven. */
+  readonly protocol: Protocol
+  /** Which settings mean something here: others are refused. */
+  readonly takes: ReadonlySet<Setting>
+  run(context: Context): Promise<Outcome>
+}

@@ -1,0 +1,44 @@
+// The other side: a real etcd with plain ports and its own durable defaults. ETCD_BIN names another build
+// than the one that the shell finds.
+
+import { spawnSync } from 'node:child_process'
+
+import { must, RaftsmanError } from '../../platform/errors.js'
+import { GrpcDriver } from '../clients/grpc-driver.js'
+import type { Side } from './side.js'
+
+const binary = (): string => process.env['ETCD_BIN'] ?? 'etcd'
+
+export class NoEtcd extends RaftsmanError {
+  constructor(program: string, cause: unknown) {
+    super(
+      `etcd is not here: "${program}" cannot be run. Install it (Debian: apt-get install etcd-server), ` +
+        'or name its binary in the environment as ETCD_BIN.',
+      { code: 'no-etcd', retryable: false, outcome: 'not-applied', cause },
+    )
+  }
+}
+
+export const etcdSide: Side = {
+  name: 'etcd',
+  version() {
+    const { stdout, error, status } = spawnSync(binary(), ['--version'], { encoding: 'utf8' })
+    if (error !== undefined || status !== 0) throw new NoEtcd(binary(), error)
+    return `etcd ${/etcd Version: (\S+)/.exec(stdout)?.[1] ?? 'unknown'}`
+  },
+  launch: (member, all) => ({
+    program: binary(),
+    args: [
+      `--name=${member.name}`,
+      `--data-dir=${member.dataDirectory}`,
+      `--listen-client-urls=http://${member.clientAddress}`,
+      `--advertise-client-urls=http://${member.clientAddress}`,
+      `--listen-peer-urls=http://${member.peerAddress}`,
+      `--initial-advertise-peer-urls=http://${member.peerAddress}`,
+      `--initial-cluster=${all.map(({ name, peerAddress }) => `${name}=http://${peerAddress}`).join(',')}`,
+      '--logger=zap',
+      '--log-level=error',
+    ],
+  }),
+  connect: (_protocol, endpoints) => new GrpcDriver(must(endpoints[0], 'an endpoint')),
+}

@@ -1,0 +1,162 @@
+// `raftsman bench SCENARIO…`: plays scenarios on clusters of its own and prints a table, or JSON. Ctrl-C
+// ends what runs and prints what there is. Exit code 0 only when every scenario came to a figure.
+
+import { type Command, Option } from 'commander'
+import { mkdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { fileSystemOf, isInMemory } from '../../bench/harness/machine.js'
+import { StopSwitch } from '../../bench/harness/stop.js'
+import type { BenchReport } from '../../bench/run/report.js'
+import { runBench } from '../../bench/run/run.js'
+import { scenariosOf } from '../../bench/scenarios/registry.js'
+import type { Scenario, Setting } from '../../bench/scenarios/scenario.js'
+import { etcdSide } from '../../bench/sides/etcd.js'
+import { raftsmanSide } from '../../bench/sides/raftsman.js'
+import { nodeClock } from '../../platform/node/clock.js'
+import { UserError } from '../user-error.js'
+import { tableOf } from './table.js'
+
+interface RunFlags {
+  readonly against?: 'etcd'
+  readonly members: number
+  readonly clients?: number
+  readonly valueBytes?: number
+  readonly seconds?: number
+  readonly repetitions?: number
+  readonly rate?: number
+  readonly quick?: boolean
+  readonly dataDir?: string
+  readonly output: 'text' | 'json'
+}
+
+const usual = { seconds: 10, warmUpSeconds: 2, repetitions: 3 }
+const quick = { seconds: 1, warmUpSeconds: 0.5, repetitions: 1 }
+
+const valueBytesMax = 1024 * 1024
+const clientsMax = 10_000
+
+const number =
+  (flag: string, min: number, max: number) =>
+  (text: string): number => {
+    const value = Number(text)
+    if (!Number.isSafeInteger(value) || value < min || value > max)
+      throw new UserError(`${flag} takes a whole number from ${min} to ${max}, not "${text}".`)
+    return value
+  }
+
+export function defineRun(command: Command): void {
+  command
+    .argument('[scenario...]', 'by name or group, all when absent; `raftsman bench list` has them')
+    .addOption(
+      new Option(
+        '--against <store>',
+        'the same on a real etcd (ETCD_BIN names its binary)',
+      ).choices(['etcd']),
+    )
+    .option('--members <count>', 'of every cluster', number('--members', 1, 9), 3)
+    .option('--clients <count>', 'connections', number('--clients', 1, clientsMax))
+    .option('--value-bytes <bytes>', 'length of values', number('--value-bytes', 1, valueBytesMax))
+    .option(
+      '--seconds <seconds>',
+      `length of what is measured (${usual.seconds})`,
+      number('--seconds', 1, 3_600),
+    )
+    .option(
+      '--repetitions <count>',
+      `how often (${usual.repetitions})`,
+      number('--repetitions', 1, 100),
+    )
+    .option(
+      '--rate <rate>',
+      'operations a second, whatever the server does: latency then counts from when each was due',
+      number('--rate', 1, 10_000_000),
+    )
+    .option('--quick', 'a first impression: one second each, once, with less data')
+    .option(
+      '--data-dir <folder>',
+      'members keep their data below it (a folder for temporary files)',
+    )
+    .addOption(
+      new Option('-o, --output <format>', 'text or json').choices(['text', 'json']).default('text'),
+    )
+    .action(benchRun)
+}
+
+async function benchRun(words: readonly string[], flags: RunFlags): Promise<void> {
+  const scenarios = named(words)
+  for (const setting of ['clients', 'valueBytes', 'rate'] as const) {
+    if (flags[setting] !== undefined) refuseStrangers(scenarios, setting)
+  }
+  const parent = dataFolder(flags.dataDir)
+  const text = flags.output === 'text'
+  const stop = new StopSwitch()
+  const interrupt = () => {
+    // A second one ends at once; members end with this process.
+    if (stop.stopped) process.exit(130)
+    process.stderr.write('\nending; once more to end at once\n')
+    stop.stop()
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, interrupt)
+  const how = flags.quick === true ? quick : usual
+  const report = await runBench({
+    scenarios,
+    sides: flags.against === undefined ? [raftsmanSide] : [raftsmanSide, etcdSide],
+    members: flags.members,
+    repetitions: flags.repetitions ?? how.repetitions,
+    settings: {
+      clients: flags.clients ?? null,
+      valueBytes: flags.valueBytes ?? null,
+      rate: flags.rate ?? null,
+      seconds: flags.seconds ?? how.seconds,
+      warmUpSeconds: how.warmUpSeconds,
+      quick: flags.quick === true,
+    },
+    parent,
+    clock: nodeClock(),
+    stop,
+    say: line => {
+      if (text) process.stderr.write(process.stderr.isTTY ? `\r${line} \x1b[K` : `${line}\n`)
+    },
+  })
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt)
+  if (text && process.stderr.isTTY) process.stderr.write('\r\x1b[K')
+  process.stdout.write(text ? `${tableOf(report).join('\n')}\n` : `${JSON.stringify(report)}\n`)
+  process.exitCode = isWhole(report) ? 0 : 1
+}
+
+function named(words: readonly string[]): readonly Scenario[] {
+  const found = scenariosOf(words)
+  if (typeof found !== 'string') return found
+  throw new UserError(
+    `There is no scenario and no group "${found}"; "raftsman bench list" has those that there are.`,
+  )
+}
+
+const flagOf: Readonly<Record<Setting, string>> = {
+  clients: '--clients',
+  valueBytes: '--value-bytes',
+  rate: '--rate',
+}
+
+function refuseStrangers(scenarios: readonly Scenario[], setting: Setting): void {
+  const strangers = scenarios.filter(({ takes }) => !takes.has(setting)).map(({ name }) => name)
+  if (strangers.length === 0) return
+  throw new UserError(
+    `${flagOf[setting]} means nothing to ${strangers.join(', ')}; name scenarios that take it.`,
+  )
+}
+
+function dataFolder(folder: string | undefined): string {
+  const parent = folder ?? tmpdir()
+  mkdirSync(parent, { recursive: true })
+  if (isInMemory(fileSystemOf(parent))) {
+    throw new UserError(
+      `${parent} lies in memory, where syncing a log costs nothing: name a folder on a disk with --data-dir.`,
+    )
+  }
+  return parent
+}
+
+function isWhole({ interrupted, scenarios }: BenchReport): boolean {
+  return !interrupted && scenarios.every(({ failures }) => failures.length === 0)
+}
