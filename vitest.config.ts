@@ -7,6 +7,7 @@ const suitesThatNeed: Readonly<Record<string, readonly string[]>> = {
     'orchestrator/apiserver/{kubectl,skew,kubelet-gateway}.real.test.ts',
   ],
   etcd: [
+    'bench/run/sides.real.test.ts',
     'store/etcd/{auth-transcripts,etcdctl,metrics,transcripts,trio}.real.test.ts',
     'store/client/etcd-failover.real.test.ts',
     'orchestrator/apiserver/storage-conformance.real.test.ts',

@@ -153,6 +153,8 @@ class Load {
     const { clock, rate, drainMsMax } = this.#plan
     const nowMs = clock.monotonicMs()
     this.#recorder.cut(nowMs)
+    // Due since the last look.
+    if (rate !== undefined) this.#take(rate)
     this.#asking = false
     this.#forgetStop()
     this.#plan.onClose?.()

@@ -1,0 +1,98 @@
+// The bench told the truth about: what is made slow in a server shows in the percentiles, a server that
+// stands still shows in everything that was due meanwhile, and writes do wait for the disk.
+
+import { tmpdir } from 'node:os'
+import { expect, test } from 'vitest'
+import { nodeClock } from '../../platform/node/clock.js'
+import { runLoad } from '../harness/load.js'
+import { StopSwitch } from '../harness/stop.js'
+import { scenarios } from '../scenarios/registry.js'
+import { connections, keyOf, valueOf } from '../scenarios/workload.js'
+import { Cluster } from '../sides/cluster.js'
+import { raftsmanSide } from '../sides/raftsman.js'
+import { must } from '../../platform/errors.js'
+import { runBench } from './run.js'
+
+const settings = {
+  clients: null,
+  valueBytes: null,
+  rate: null,
+  seconds: 1,
+  warmUpSeconds: 0.2,
+  quick: true,
+}
+
+/** Put into every member before it starts: a sync of a file takes so much longer. */
+const slowSyncs = (ms: number) => {
+  const program = `
+    import fs from 'node:fs'
+    import { syncBuiltinESMExports } from 'node:module'
+    const { fdatasync } = fs
+    fs.fdatasync = (fd, done) => setTimeout(() => fdatasync(fd, done), ${ms})
+    syncBuiltinESMExports()`
+  const url = `data:text/javascript,${encodeURIComponent(program)}`
+  return { NODE_OPTIONS: `--import "${url}"` }
+}
+
+test('A sleep put into the syncs of a server is in every latency of a put.', async () => {
+  const sleepMs = 60
+  const { scenarios: reports } = await runBench({
+    scenarios: scenarios.filter(({ name }) => name === 'put-1x1'),
+    sides: [raftsmanSide],
+    members: 1,
+    repetitions: 1,
+    settings,
+    parent: tmpdir(),
+    clock: nodeClock(),
+    stop: new StopSwitch(),
+    environment: slowSyncs(sleepMs),
+    say: () => {},
+  })
+  const { raftsman, failures } = must(reports[0], 'one was asked for')
+  expect(failures).toEqual([])
+  const result = must(raftsman, 'it came to a result')
+  expect(result.failed).toBe(0)
+  expect(must(result.latencies, 'puts were answered').minMicros).toBeGreaterThan(sleepMs * 900)
+  expect(result.p50Ms).toBeGreaterThan(sleepMs * 0.9)
+  // One in flight: every put has waited for a sync of its own. The count is asked for a little late.
+  expect(result.walSyncs).toBeGreaterThan(result.answered / 2)
+})
+
+test('A server that stands still for a while is in the latency of all that was due meanwhile.', async () => {
+  const clock = nodeClock()
+  const stop = new StopSwitch()
+  const cluster = await Cluster.start(raftsmanSide, { members: 1, parent: tmpdir() })
+  try {
+    const [driver] = await connections({ cluster, settings, clock, stop }, 'grpc', 1)
+    const put = must(driver, 'a connection').put({ key: keyOf('k', 1), value: valueOf(16) })
+    let resumedMs = Number.POSITIVE_INFINITY
+    const stillMs = 500
+    const startMs = clock.monotonicMs()
+    // In the middle of the window, from when the member is known to stand.
+    clock.setTimer(400, () => {
+      cluster.suspend(0)
+      clock.setTimer(stillMs, () => {
+        resumedMs = clock.monotonicMs()
+        cluster.resume(0)
+      })
+    })
+    const { latencies, failed } = await runLoad({
+      clock,
+      slots: 1_000,
+      rate: 200,
+      warmUpMs: 0,
+      windowMs: 1_500,
+      drainMsMax: 30_000,
+      ask: (_slot, done) => put(done),
+    })
+    expect(failed).toBe(0)
+    expect(resumedMs - startMs).toBeLessThan(60_000)
+    // Every one of them is there: none was left out, or asked later and counted from then.
+    expect(latencies.count).toBe(300)
+    expect(latencies.maxMicros).toBeGreaterThan(stillMs * 900)
+    // Of 300 a hundred were due while it stood still; fifty of them wait for half of that or longer.
+    expect(latencies.percentileMicros(0.9)).toBeGreaterThan(stillMs * 400)
+  } finally {
+    await cluster.stop()
+  }
+})
