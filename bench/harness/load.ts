@@ -11,8 +11,8 @@ import { Recorder } from './recorder.js'
 /** Once for every call, never within it; null is well, else what was said. */
 export type Done = (failure: string | null) => void
 
-/** Asks for one operation on behalf of a slot. A slot has one under way at a time. */
-export type Ask = (slot: number, done: Done) => void
+/** Asks for one operation on behalf of a slot, which has one under way at a time; latency runs from `dueMs`. */
+export type Ask = (slot: number, done: Done, dueMs: number) => void
 
 export interface LoadPlan {
   readonly clock: Clock
@@ -102,7 +102,7 @@ class Load {
   #ask(slot: Slot, dueMs: number): void {
     slot.dueMs = dueMs
     this.#underWay.add(slot)
-    this.#plan.ask(slot.number, slot.done)
+    this.#plan.ask(slot.number, slot.done, dueMs)
   }
 
   #done(slot: Slot, failure: string | null): void {

@@ -67,7 +67,8 @@ export class Meter {
   /** Of every pid ever seen: its processor time when it was first and last looked at. */
   readonly #seen = new Map<number, { readonly first: number; last: number }>()
   #sampler: Timer | null = null
-  #startMs = 0
+  /** Null before the start. */
+  #startMs: number | null = null
   #startOwn = 0
   #maxRss = 0
 
@@ -84,7 +85,12 @@ export class Meter {
     this.#sampler = this.#options.clock.setTicker(sampleMs, () => this.#sample(false))
   }
 
+  /** Zeros when it was never started. */
   stop(): Metered {
+    const startMs = this.#startMs
+    if (startMs === null) {
+      return { cpuSeconds: 0, maxRssBytes: 0, generatorCpuSeconds: 0, elapsedMs: 0 }
+    }
     this.#sampler?.cancel()
     this.#sample(false)
     let cpuSeconds = 0
@@ -93,7 +99,7 @@ export class Meter {
       cpuSeconds,
       maxRssBytes: this.#maxRss,
       generatorCpuSeconds: this.#own() - this.#startOwn,
-      elapsedMs: this.#options.clock.monotonicMs() - this.#startMs,
+      elapsedMs: this.#options.clock.monotonicMs() - startMs,
     }
   }
 

@@ -65,8 +65,9 @@ async function play(plan: BenchPlan, scenario: Scenario, place: string): Promise
       plan.say(`${place} ${scenario.name}: ${side.name}, round ${round} of ${plan.repetitions}`)
       try {
         const outcome = await once(plan, scenario, side)
-        // One that was cut short is no repetition like the others.
-        if (outcome !== null) outcomes[side.name].push(outcome)
+        // One that was cut short is no repetition like the others, but better than none.
+        const counts = !plan.stop.stopped || outcomes[side.name].length === 0
+        if (outcome !== null && counts) outcomes[side.name].push(outcome)
       } catch (error) {
         if (!(error instanceof RaftsmanError) && !(error instanceof Error)) throw error
         if (!plan.stop.stopped) failures.push({ side: side.name, why: error.message })
@@ -80,15 +81,21 @@ async function play(plan: BenchPlan, scenario: Scenario, place: string): Promise
   return { name, unit, better, summary, protocol, raftsman, etcd, ratio, failures }
 }
 
-/** Null when it was ended before it was done. */
+/** What was measured before the end is worth showing from this on. */
+const cutMsMin = 1_000
+
+/** Null when it was ended before there was anything to tell. */
 async function once(plan: BenchPlan, scenario: Scenario, side: Side): Promise<Outcome | null> {
   const { members, parent, environment = {}, settings, clock, stop } = plan
-  const cluster = await Cluster.start(side, { members, parent, environment })
+  const cluster = await Cluster.start(side, { members, parent, environment, stop })
   try {
     const outcome = await scenario.run({ cluster, settings, clock, stop })
-    if (stop.stopped) return null
     const notes = [...outcome.notes, ...cluster.surprises]
-    return { ...outcome, notes }
+    if (!stop.stopped) return { ...outcome, notes }
+    const { recorded } = outcome
+    if (recorded === null || recorded.answered === 0 || recorded.elapsedMs < cutMsMin) return null
+    const seconds = (recorded.elapsedMs / 1_000).toFixed(1)
+    return { ...outcome, notes: [...notes, `cut short after ${seconds} s`] }
   } finally {
     await cluster.stop()
   }

@@ -14,6 +14,7 @@ interface Shape {
   readonly connections: number
   readonly inFlight: number
   readonly valueBytes?: number
+  readonly slow?: boolean
   readonly takes: readonly Setting[]
 }
 
@@ -35,6 +36,7 @@ const shapes: readonly Shape[] = [
     summary: `${count} connection${count === 1 ? '' : 's'}, one in flight each`,
     connections: count,
     inFlight: 1,
+    slow: count === 10,
     takes: ['valueBytes', 'rate'] as const,
   })),
   {
@@ -57,6 +59,7 @@ const shapes: readonly Shape[] = [
     connections: 100,
     inFlight: 1,
     valueBytes,
+    slow: true,
     takes: ['clients', 'rate'] as const,
   })),
   {
@@ -104,6 +107,7 @@ export const puts: readonly Scenario[] = shapes.map(shape => ({
   unit: 'puts/s',
   better: 'higher',
   summary: shape.summary,
+  slow: shape.slow ?? false,
   protocol: shape.protocol,
   takes: new Set(shape.takes),
   run: context => run(shape, context),

@@ -1,13 +1,33 @@
 // All scenarios there are, in the order in which they are run and listed.
 
+import { idles } from './idle.js'
+import { leases } from './lease.js'
 import { puts } from './put.js'
+import { ranges } from './range.js'
+import { recoveries } from './recovery.js'
 import type { Scenario } from './scenario.js'
+import { txns } from './txn.js'
+import { watches } from './watch.js'
 
-export const scenarios: readonly Scenario[] = [...puts]
+export const scenarios: readonly Scenario[] = [
+  ...puts,
+  ...ranges,
+  ...txns,
+  ...watches,
+  ...leases,
+  ...recoveries,
+  ...idles,
+]
 
-/** Those that words name, by name or by group, each once and in our order; an unknown word as it is. */
-export function scenariosOf(words: readonly string[]): readonly Scenario[] | string {
-  if (words.length === 0) return scenarios
+/**
+ * Those that words name, by name or by group, each once and in our order; an unknown word as it is. Without
+ * words all of them, of a quick run those that say most.
+ */
+export function scenariosOf(
+  words: readonly string[],
+  quick: boolean,
+): readonly Scenario[] | string {
+  if (words.length === 0) return scenarios.filter(({ slow }) => !quick || slow !== true)
   const named = new Set<Scenario>()
   for (const word of words) {
     const found = scenarios.filter(({ name, group }) => name === word || group === word)

@@ -55,5 +55,7 @@ export interface Scenario {
   readonly protocol: Protocol
   /** Which settings mean something here: others are refused. */
   readonly takes: ReadonlySet<Setting>
+  /** Left out of a quick run unless it is named: others say nearly the same. */
+  readonly slow?: boolean
   run(context: Context): Promise<Outcome>
 }

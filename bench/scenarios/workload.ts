@@ -70,6 +70,10 @@ export function closeAll(drivers: readonly Driver[]): void {
   for (const driver of drivers) driver.close()
 }
 
+/** So many under way in all, over these connections. */
+export const shared = (inFlight: number, drivers: readonly Driver[]): number =>
+  Math.max(1, Math.round(inFlight / drivers.length))
+
 export interface Load {
   readonly drivers: readonly Driver[]
   /** Under way on every connection; an open loop has its own. */

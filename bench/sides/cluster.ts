@@ -9,6 +9,7 @@ import { freePort } from '../../platform/testing/free-port.js'
 import { StatusRequest, StatusResponse } from '../../store/etcd/messages/maintenance.js'
 import type { Driver } from '../clients/driver.js'
 import { GrpcConnection } from '../clients/grpc.js'
+import type { Stop } from '../harness/load.js'
 import { Member } from './member.js'
 import type { MemberPlace, Protocol, Side } from './side.js'
 
@@ -22,6 +23,8 @@ export interface ClusterOptions {
   readonly parent: string
   /** Beside that of this process. */
   readonly environment?: Readonly<Record<string, string>>
+  /** Whoever waits for members then waits no longer. */
+  readonly stop?: Stop
 }
 
 const pause = (ms: number): Promise<void> =>
@@ -34,18 +37,20 @@ export class Cluster {
   /** Ends of members that nobody had asked for. */
   readonly surprises: string[] = []
   readonly #directory: string
+  readonly #stop: Stop | null
   readonly #members: Member[] = []
   readonly #drivers: Driver[] = []
 
-  private constructor(side: Side, directory: string) {
+  private constructor(side: Side, directory: string, stop: Stop | null) {
     this.side = side
     this.#directory = directory
+    this.#stop = stop
   }
 
   /** Answers when every member serves and knows the leader. */
   static async start(side: Side, options: ClusterOptions): Promise<Cluster> {
     const directory = mkdtempSync(join(options.parent, `raftsman-bench-${side.name}-`))
-    const cluster = new Cluster(side, directory)
+    const cluster = new Cluster(side, directory, options.stop ?? null)
     try {
       await cluster.#found(options)
     } catch (error) {
@@ -171,6 +176,7 @@ export class Cluster {
     for (;;) {
       const found = await look()
       if (found !== null) return found
+      if (this.#stop?.stopped === true) throw new SideFailed('ended before it was done')
       const [surprise] = this.surprises
       if (surprise !== undefined) throw new SideFailed(`${this.side.name}: ${surprise}`)
       if (performance.now() > endMs) {

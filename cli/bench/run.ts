@@ -2,10 +2,11 @@
 // ends what runs and prints what there is. Exit code 0 only when every scenario came to a figure.
 
 import { type Command, Option } from 'commander'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { fileSystemOf, isInMemory } from '../../bench/harness/machine.js'
 import { StopSwitch } from '../../bench/harness/stop.js'
+import { htmlOf } from '../../bench/run/html.js'
 import type { BenchReport } from '../../bench/run/report.js'
 import { runBench } from '../../bench/run/run.js'
 import { scenariosOf } from '../../bench/scenarios/registry.js'
@@ -26,6 +27,7 @@ interface RunFlags {
   readonly rate?: number
   readonly quick?: boolean
   readonly dataDir?: string
+  readonly report?: string
   readonly output: 'text' | 'json'
 }
 
@@ -76,6 +78,7 @@ export function defineRun(command: Command): void {
       '--data-dir <folder>',
       'members keep their data below it (a folder for temporary files)',
     )
+    .option('--report <file>', 'write a page with curves there, HTML that needs nothing else')
     .addOption(
       new Option('-o, --output <format>', 'text or json').choices(['text', 'json']).default('text'),
     )
@@ -83,11 +86,13 @@ export function defineRun(command: Command): void {
 }
 
 async function benchRun(words: readonly string[], flags: RunFlags): Promise<void> {
-  const scenarios = named(words)
+  const scenarios = named(words, flags.quick === true)
   for (const setting of ['clients', 'valueBytes', 'rate'] as const) {
     if (flags[setting] !== undefined) refuseStrangers(scenarios, setting)
   }
   const parent = dataFolder(flags.dataDir)
+  // Before an hour has passed, not after it.
+  if (flags.report !== undefined) writePage(flags.report, '')
   const text = flags.output === 'text'
   const stop = new StopSwitch()
   const interrupt = () => {
@@ -119,13 +124,14 @@ async function benchRun(words: readonly string[], flags: RunFlags): Promise<void
     },
   })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt)
+  if (flags.report !== undefined) writePage(flags.report, htmlOf(report))
   if (text && process.stderr.isTTY) process.stderr.write('\r\x1b[K')
   process.stdout.write(text ? `${tableOf(report).join('\n')}\n` : `${JSON.stringify(report)}\n`)
   process.exitCode = isWhole(report) ? 0 : 1
 }
 
-function named(words: readonly string[]): readonly Scenario[] {
-  const found = scenariosOf(words)
+function named(words: readonly string[], isQuick: boolean): readonly Scenario[] {
+  const found = scenariosOf(words, isQuick)
   if (typeof found !== 'string') return found
   throw new UserError(
     `There is no scenario and no group "${found}"; "raftsman bench list" has those that there are.`,
@@ -155,6 +161,15 @@ function dataFolder(folder: string | undefined): string {
     )
   }
   return parent
+}
+
+function writePage(file: string, page: string): void {
+  try {
+    writeFileSync(file, page)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new UserError(`The report cannot be written to ${file}: ${why}.`)
+  }
 }
 
 function isWhole({ interrupted, scenarios }: BenchReport): boolean {

@@ -13,10 +13,10 @@ interface Column {
 }
 
 const layout: readonly Column[] = [
-  { head: 'SCENARIO', width: 19, left: true },
+  { head: 'SCENARIO', width: 18, left: true },
   { head: 'SIDE', width: 8, left: true },
   { head: 'VALUE', width: 8 },
-  { head: 'UNIT', width: 8, left: true },
+  { head: 'UNIT', width: 10, left: true },
   { head: '+-%', width: 3 },
   { head: 'P50MS', width: 6 },
   { head: 'P99MS', width: 6 },

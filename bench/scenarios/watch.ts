@@ -1,0 +1,194 @@
+// Watches, as `benchmark watch` and `watch-latency` of etcd's own tool: one writer, and many that are told.
+// Latency runs from when a put was due to when its event is with a watcher, for every watcher.
+
+import type { Driver } from '../clients/driver.js'
+import { runLoad } from '../harness/load.js'
+import type { Done } from '../harness/load.js'
+import { Recorder } from '../harness/recorder.js'
+import type { Recorded } from '../harness/recorder.js'
+import type { Context, Outcome, Scenario } from './scenario.js'
+import { bytesOf, closeAll, connections, measured, prefixEnd, ScenarioFailed } from './workload.js'
+
+const prefix = 'watch/'
+const key = bytesOf(`${prefix}key`)
+const first = bytesOf(prefix)
+const end = prefixEnd(prefix)
+const valueBytesUsual = 256
+/** Number of the put, at the begin of its value. */
+const numberBytes = 8
+const drainMsMax = 30_000
+const openLoopSlots = 10_000
+
+interface Shape {
+  readonly watchers: number
+  readonly connectionsMax: number
+  /** Puts that some watcher has not been told of yet; of an open loop there may be more. */
+  readonly undelivered: number
+  readonly rate: number | null
+}
+
+interface Event {
+  readonly dueMs: number
+  readonly done: Done
+  left: number
+}
+
+/** Hands numbered puts out and takes their events in. */
+class Deliveries {
+  readonly #watchers: number
+  readonly #now: () => number
+  /** From when puts begin. */
+  recorder: Recorder | null = null
+  readonly #underWay = new Map<number, Event>()
+  #puts = 0
+  /** Why a watch ended: none should. */
+  ended: string | null = null
+
+  constructor(watchers: number, now: () => number) {
+    this.#watchers = watchers
+    this.#now = now
+  }
+
+  /** The number that the put carries. */
+  put(dueMs: number, done: Done): number {
+    this.#puts += 1
+    this.#underWay.set(this.#puts, { dueMs, done, left: this.#watchers })
+    return this.#puts
+  }
+
+  failed(number: number, failure: string): void {
+    const event = this.#underWay.get(number)
+    this.#underWay.delete(number)
+    event?.done(failure)
+  }
+
+  told(values: readonly Uint8Array[]): void {
+    const nowMs = this.#now()
+    for (const value of values) {
+      const number = numberIn(value)
+      const event = this.#underWay.get(number)
+      if (event === undefined) continue
+      this.recorder?.answered(event.dueMs, nowMs)
+      event.left -= 1
+      if (event.left > 0) continue
+      this.#underWay.delete(number)
+      event.done(null)
+    }
+  }
+}
+
+function numberIn(value: Uint8Array): number {
+  return value.length < numberBytes
+    ? 0
+    : Number(new DataView(value.buffer, value.byteOffset).getBigUint64(0))
+}
+
+async function run(shape: Shape, context: Context): Promise<Outcome> {
+  const { settings, clock, stop } = context
+  const watchers = settings.clients ?? shape.watchers
+  const drivers = await connections(context, 'native', Math.min(watchers, shape.connectionsMax))
+  const [writer] = await connections(context, 'native', 1)
+  if (writer === undefined) throw new ScenarioFailed('no writer')
+  const deliveries = new Deliveries(watchers, () => clock.monotonicMs())
+  const rate = settings.rate ?? shape.rate
+  try {
+    await watching(drivers, watchers, deliveries)
+    const fromMs = clock.monotonicMs() + settings.warmUpSeconds * 1_000
+    const recorder = new Recorder({ fromMs, untilMs: fromMs + settings.seconds * 1_000 })
+    deliveries.recorder = recorder
+    const outcome = await measured(context, hooks =>
+      runLoad({
+        clock,
+        slots: rate === null ? shape.undelivered : openLoopSlots,
+        ...(rate === null ? {} : { rate }),
+        warmUpMs: settings.warmUpSeconds * 1_000,
+        windowMs: settings.seconds * 1_000,
+        drainMsMax,
+        stop,
+        onOpen: hooks.onOpen,
+        onClose: () => {
+          recorder.cut(clock.monotonicMs())
+          hooks.onClose()
+        },
+        ask: (_slot, done, dueMs) => {
+          const number = deliveries.put(dueMs, done)
+          const value = valueWith(number, settings.valueBytes ?? valueBytesUsual)
+          writer.put({ key, value })(failure => {
+            if (failure !== null) deliveries.failed(number, failure)
+          })
+        },
+      }).then(load => deliveredOf(recorder.recorded(), load)),
+    )
+    if (deliveries.ended !== null) throw new ScenarioFailed(`a watch ended: ${deliveries.ended}`)
+    return outcome
+  } finally {
+    closeAll([...drivers, writer])
+  }
+}
+
+/** Deliveries, with what became of the puts: one that not all were told of is a failure. */
+const deliveredOf = (deliveries: Recorded, { failures, failed }: Recorded): Recorded => ({
+  ...deliveries,
+  failures,
+  failed,
+})
+
+function watching(
+  drivers: readonly Driver[],
+  watchers: number,
+  deliveries: Deliveries,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let ready = 0
+    for (let number = 0; number < watchers; number += 1) {
+      drivers[number % drivers.length]?.watch(first, end, {
+        onEvents: values => deliveries.told(values),
+        onReady: () => {
+          ready += 1
+          if (ready === watchers) resolve()
+        },
+        onEnd: reason => {
+          deliveries.ended = reason
+          reject(new ScenarioFailed(`a watch ended: ${reason}`))
+        },
+      })
+    }
+  })
+}
+
+function valueWith(number: number, bytes: number): Uint8Array {
+  const value = Buffer.alloc(Math.max(numberBytes, bytes), 'v')
+  value.writeBigUInt64BE(BigInt(number))
+  return value
+}
+
+const common = {
+  group: 'watches',
+  protocol: 'native',
+  takes: new Set(['clients', 'valueBytes', 'rate'] as const),
+} as const
+
+export const watches: readonly Scenario[] = [
+  {
+    ...common,
+    name: 'watch',
+    unit: 'events/s',
+    better: 'higher',
+    summary: '1 writer, 1,000 watchers over 10 connections, 10 events under way',
+    run: context =>
+      run({ watchers: 1_000, connectionsMax: 10, undelivered: 10, rate: null }, context),
+  },
+  {
+    ...common,
+    name: 'watch-latency',
+    unit: 'ms',
+    better: 'lower',
+    summary: 'from a put to its event, median; 10 watchers, 100 puts a second',
+    async run(context) {
+      const shape = { watchers: 10, connectionsMax: 10, undelivered: 1, rate: 100 }
+      const outcome = await run(shape, context)
+      const { recorded } = outcome
+      return { ...outcome, value: (recorded?.latencies.percentileMicros(0.5) ?? 0) / 1_000 }
+    },
+  },
+]
