@@ -12,7 +12,8 @@ import type { Address, Network, TlsFiles } from '../platform/network.js'
 import type { Processes } from '../platform/processes.js'
 import type { Random } from '../platform/random.js'
 import type { ConfChange } from './core/conf-change.js'
-import type { RaftConfig } from './core/config.js'
+import type { RaftConfig, RaftStatus } from './core/config.js'
+import type { ConfStateAt } from './core/state.js'
 import type {
   ConfState,
   LogIndex,
@@ -229,4 +230,11 @@ export function raftNodeError(
     retryable: !permanent.has(code),
     outcome,
   })
+}
+
+/** What the simulator looks at after every step. */
+export interface NodeInspection {
+  readonly status: RaftStatus
+  readonly membership: ConfStateAt
+  termAt(index: LogIndex): Term | null
 }

@@ -14,7 +14,6 @@ import type { Timer } from '../platform/clock.js'
 import { Applier } from './applier.js'
 import { Compactor } from './compactor.js'
 import type { ConfChange } from './core/conf-change.js'
-import type { RaftStatus } from './core/config.js'
 import { Raft } from './core/raft.js'
 import type {
   AppendTask,
@@ -25,7 +24,6 @@ import type {
   NodeId,
   Ready,
   SoftState,
-  Term,
 } from './core/types.js'
 import { logIndex, noNode } from './core/types.js'
 import { Handovers } from './handovers.js'
@@ -33,6 +31,7 @@ import { Membership } from './membership.js'
 import type { Goal } from './membership-plan.js'
 import type {
   MembershipDone,
+  NodeInspection,
   ProposalDone,
   RaftNodeErrorCode,
   RaftNodeOptions,
@@ -315,9 +314,10 @@ export class RaftNode implements Replica, Reconfiguration {
     return this.transport?.versions ?? new Map()
   }
 
-  /** What the simulator checks after every step. */
-  inspect(): { readonly status: RaftStatus; termAt(index: LogIndex): Term | null } {
-    return { status: this.raft.status(), termAt: index => this.raft.termAt(index) }
+  inspect(): NodeInspection {
+    const { raft } = this
+    const { membership } = raft
+    return { status: raft.status(), membership, termAt: index => raft.termAt(index) }
   }
 
   stop(done: () => void): void {

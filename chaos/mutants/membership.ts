@@ -63,7 +63,7 @@ export const membershipMutants: readonly Mutant[] = [
         replace: '',
       },
     ],
-    seedsMax: 200,
+    seedsMax: 100,
   },
   {
     name: 'snapshot-labelled-as-asked-for',
@@ -81,6 +81,6 @@ export const membershipMutants: readonly Mutant[] = [
     name: 'snapshot-with-a-later-membership',
     rule: 'a snapshot carries the membership of its own index (7)',
     edits: [{ file: 'raft/core/feeding.js', find: 'if (at.index <= index)', replace: '' }],
-    seedsMax: 200,
+    seedsMax: 500,
   },
 ]

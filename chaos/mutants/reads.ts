@@ -53,7 +53,7 @@ export const clientMutants: readonly Mutant[] = [
         replace: 'return 1;',
       },
     ],
-    seedsMax: 50,
+    seedsMax: 150,
   },
   {
     name: 'proposed-again-to-the-next-leader',

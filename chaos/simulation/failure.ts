@@ -4,6 +4,8 @@
 export const checkNames = [
   'election-safety',
   'one-vote',
+  'one-membership',
+  'campaign-by-an-old-membership',
   'log-matching',
   'leader-completeness',
   'state-machine-safety',

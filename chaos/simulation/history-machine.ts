@@ -46,6 +46,8 @@ export interface HistoryMachineOptions {
 }
 
 const headBytes = 24
+/** Opening a snapshot takes up to so many syncs, one less, by its index. */
+const openingSyncsMax = 32
 
 export class HistoryMachine implements StateMachine {
   appliedIndex: LogIndex
@@ -103,8 +105,9 @@ export class HistoryMachine implements StateMachine {
 
   openSnapshot(done: (error: RaftsmanError | null, source?: SnapshotSource) => void): void {
     const { later, paddingBytes } = this.options
-    later('read', () => {
-      const image = this.image
+    // What is applied while it is opened is not in it, and that may be much.
+    const { image } = this
+    slowly(image.index % openingSyncsMax, later, () => {
       const bytes = pack(image, paddingBytes)
       let at = 0
       let closed = false
@@ -162,6 +165,11 @@ export class HistoryMachine implements StateMachine {
     }
     later('write', () => done(null, sink))
   }
+}
+
+function slowly(syncs: number, later: HistoryMachineOptions['later'], run: () => void): void {
+  if (syncs === 0) later('read', run)
+  else later('sync', () => slowly(syncs - 1, later, run))
 }
 
 function pack(image: StateImage, paddingBytes: number): Uint8Array {

@@ -7,6 +7,7 @@ import type { Coverage } from './coverage.js'
 import { durableLog } from './durable-log.js'
 import { holds } from './failure.js'
 import type { Machine } from './machine.js'
+import { MembershipHistory } from './membership-history.js'
 import type { SimProcess } from './scheduler.js'
 import type { Trace } from './trace.js'
 
@@ -16,6 +17,7 @@ interface LastSeen {
   readonly commit: number
   readonly applied: number
   readonly vote: number
+  readonly campaigning: boolean
 }
 
 export interface InvariantOptions {
@@ -41,6 +43,7 @@ export class Invariants {
   /** In which term that was: of the leader whose commit index came there first. Never decreases. */
   private readonly committedIn: number[] = []
   private readonly last = new Map<number, LastSeen>()
+  private readonly memberships = new MembershipHistory()
   /** Up to here every committed entry was found on a quorum of disks. */
   private checkedIndex = 0
   private promises = 0
@@ -87,9 +90,21 @@ export class Invariants {
       )
     }
     const seen = before?.process === process ? before : null
+    const campaigning = role === 'candidate' || role === 'preCandidate'
     const moved =
-      seen === null || seen.term !== term || seen.commit !== commit || seen.applied !== applied
+      seen === null ||
+      seen.term !== term ||
+      seen.commit !== commit ||
+      seen.applied !== applied ||
+      seen.campaigning !== campaigning
     if (!moved && role !== 'leader') return
+    if (moved && !status.damaged) {
+      const { index, confState } = inspected.membership
+      this.memberships.acts(machine.id, index, confState)
+      // A vote may tell a candidate what is committed, in the middle of its campaign.
+      if (campaigning && seen?.campaigning !== true)
+        this.memberships.campaigns(machine.id, index, commit)
+    }
     // What is left of a lost state stays until a snapshot takes its place; the log counts from nothing.
     const stateLost = status.damaged && lastIndex === 0
     holds(
@@ -119,7 +134,7 @@ export class Invariants {
           this.options.changed(machine.id, before, status.confState)
         }
       }
-      this.last.set(machine.id, { process, term, commit, applied, vote })
+      this.last.set(machine.id, { process, term, commit, applied, vote, campaigning })
       const { trace } = this.options
       trace.note(machine.id * 2 ** 40 + term * 2 ** 20 + commit)
       trace.note(applied * 4 + (role === 'leader' ? 1 : 0))
@@ -195,11 +210,22 @@ export class Invariants {
     this.promises += 1
     // Looking into a disk costs as much as a hundred steps; acknowledgements are sampled.
     const isVote = message.kind === 'voteResponse' || message.kind === 'voteRequest'
-    if (this.promises % (isVote ? 4 : 64) !== 0) return
     const machine = this.options.machine(message.from)
+    // Those of snapshots are few.
+    const isSnapshot =
+      message.kind === 'appendResponse' &&
+      message.index + 1 === machine.node?.inspect().status.firstIndex
+    if (!isSnapshot && this.promises % (isVote ? 4 : 64) !== 0) return
     if (this.options.damaged().has(machine.id)) return
     const log = durableLog(machine, this.options.segmentBytes)
-    if (message.kind === 'appendResponse')
+    if (message.kind === 'appendResponse') {
+      const { durableIndex } = machine.program
+      holds(
+        log === null || log.start <= durableIndex,
+        'durable-before-sent',
+        () =>
+          `m${machine.id} acknowledges ${message.index}: its log begins behind ${log?.start ?? 0}, its state is durable to ${durableIndex}`,
+      )
       // One write may bring an entry and the later term that replaces it: then the acknowledgement in the
       // earlier term says what was, and no quorum of that term can need it.
       holds(
@@ -207,7 +233,7 @@ export class Invariants {
         'durable-before-sent',
         () => `m${machine.id} acknowledges ${message.index}, on its disk is ${log?.last ?? 0}`,
       )
-    else if (isVote) {
+    } else if (isVote) {
       const candidate = message.kind === 'voteRequest' ? message.from : message.to
       const held = log?.hardState
       holds(

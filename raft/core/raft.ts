@@ -6,7 +6,7 @@
 //                                   ^                  ├─> append: write, then appended(id) ──> send
 //                                   └──────────────────┴─> committed: apply, then applied(index)
 
-import { assert } from '../../platform/errors.js'
+import { assert, must } from '../../platform/errors.js'
 import { handleFetched } from './catch-up.js'
 import { type ConfChange, decodeConfChange } from './conf-change.js'
 import type { RaftConfig, RaftState, RaftStatus } from './config.js'
@@ -34,7 +34,7 @@ import { expireForwardedReads, readIndex } from './read-index.js'
 import { recoverCore } from './recovered-state.js'
 import { countSelf, handleSnapshotDone, handleUnreachable } from './replication.js'
 import { step } from './routing.js'
-import type { CoreState } from './state.js'
+import type { ConfStateAt, CoreState } from './state.js'
 import {
   type AfterDurable,
   type AppendTask,
@@ -253,6 +253,11 @@ export class Raft {
 
   get confState(): ConfState {
     return this.core.tracker.confState
+  }
+
+  /** In force, and since which entry. */
+  get membership(): ConfStateAt {
+    return must(this.core.confStates.at(-1), 'the membership is known')
   }
 
   /** The newest change of membership in the log, applied or not: another object when it is another one. */
