@@ -8,13 +8,13 @@ import type { Entry, LogIndex } from './core/types.js'
 import { logIndex, nodeId, term } from './core/types.js'
 import type { StateMachine } from './state-machine.js'
 
-const entry = (index: number): Entry => ({
+const entry = (index: number, bytes = 0): Entry => ({
   term: term(1),
   index: logIndex(index),
   kind: 'normal',
   origin: nodeId(1),
   sequence: index,
-  data: new Uint8Array(0),
+  data: new Uint8Array(bytes),
 })
 
 class Machine implements StateMachine {
@@ -22,8 +22,10 @@ class Machine implements StateMachine {
   readonly durableIndex = logIndex(0)
   refusal: Error | null = null
   published = 0
+  beforeApply = () => {}
   apply(next: Entry): unknown {
     if (this.refusal !== null && next.index > 2) throw this.refusal
+    this.beforeApply()
     this.appliedIndex = next.index
     return `result ${next.index}`
   }
@@ -51,6 +53,28 @@ function setUp() {
   applier.add([entry(1), entry(2), entry(3), entry(4)])
   return { time, machine, results, applier }
 }
+
+describe('a run of entries', () => {
+  const run = (bytes: number) => {
+    const { time, machine, applier } = setUp()
+    machine.beforeApply = () => {
+      time.nowMs += 3
+    }
+    applier.slice(() => {})
+    applier.add(Array.from({ length: 200 }, (_, at) => entry(at + 5, bytes)))
+    const before = machine.appliedIndex
+    applier.slice(() => {})
+    return machine.appliedIndex - before
+  }
+
+  test('is left after some milliseconds, for others to have their turn', () => {
+    expect(run(0)).toBe(64)
+  })
+
+  test('is left at once where entries are so long that each takes its time', () => {
+    expect(run(20_000)).toBe(2)
+  })
+})
 
 describe('a machine that has no room', () => {
   const full = (retryable: boolean) =>

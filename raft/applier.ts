@@ -7,8 +7,9 @@ import type { Entry, LogIndex, NodeId } from './core/types.js'
 import type { StateMachine } from './state-machine.js'
 
 const sliceMsMax = 5
-/** Between two looks at the clock. */
+/** Between two looks at the clock; what a long entry asks for takes its time. */
 const entriesPerLook = 64
+const bytesPerLook = 16 * 1024
 /** How long a machine that has no room is left alone. */
 const refusedRetryMs = 1000
 
@@ -71,7 +72,7 @@ export class Applier {
   slice(onApplied: (entry: Entry) => void): boolean {
     if (!this.hasWork) return false
     const endMs = this.clock.monotonicMs() + sliceMsMax
-    let untilLook = entriesPerLook
+    let [entriesLeft, bytesLeft] = [entriesPerLook, bytesPerLook]
     let applied = false
     while (this.queue.length > 0) {
       const entries = must(this.queue[0], 'a list of the queue')
@@ -96,10 +97,11 @@ export class Applier {
         this.queue.shift()
         this.at = 0
       }
-      untilLook -= 1
-      if (untilLook > 0) continue
+      entriesLeft -= 1
+      bytesLeft -= entry.data.length
+      if (entriesLeft > 0 && bytesLeft > 0) continue
       if (this.clock.monotonicMs() >= endMs) break
-      untilLook = entriesPerLook
+      ;[entriesLeft, bytesLeft] = [entriesPerLook, bytesPerLook]
     }
     if (applied) this.machine.applied()
     return applied

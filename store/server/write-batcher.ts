@@ -9,6 +9,8 @@ import { encodeCommands } from '../core/command.js'
 import type { Command, CommandResult } from '../core/command.js'
 
 const entryCommandsMax = 1_024
+/** Puts, deletions and so on, those in transactions included: an entry is applied in one go. */
+const entryOperationsMax = 2_048
 const entryBytesMax = 1024 * 1024
 
 export const pendingCommandsMax = 131_072
@@ -24,6 +26,7 @@ export interface WriteOrigin {
 interface Pending {
   readonly command: Command
   readonly bytes: number
+  readonly operations: number
   readonly origin: WriteOrigin
   readonly token: number
 }
@@ -68,7 +71,8 @@ export class WriteBatcher {
     const admitted = this.#admit(command)
     this.#commands += 1
     this.#bytes += bytes
-    this.#turn.push({ command: admitted, bytes, origin, token })
+    const operations = command.kind === 'txn' ? operationsOf(command.request) : 1
+    this.#turn.push({ command: admitted, bytes, operations, origin, token })
     if (this.#scheduled) return
     this.#scheduled = true
     this.#clock.defer(() => this.#cut())
@@ -80,14 +84,20 @@ export class WriteBatcher {
     this.#turn = []
     let from = 0
     let bytes = 0
-    for (let at = 0; at < turn.length; at++) {
-      const next = turn[at]?.bytes ?? 0
-      if (at > from && (bytes + next > entryBytesMax || at - from === entryCommandsMax)) {
+    let operations = 0
+    for (const [at, next] of turn.entries()) {
+      const tooMuch =
+        bytes + next.bytes > entryBytesMax ||
+        operations + next.operations > entryOperationsMax ||
+        at - from === entryCommandsMax
+      if (at > from && tooMuch) {
         this.#propose(turn.slice(from, at))
         from = at
         bytes = 0
+        operations = 0
       }
-      bytes += next
+      bytes += next.bytes
+      operations += next.operations
     }
     this.#propose(from === 0 ? turn : turn.slice(from))
   }
@@ -199,4 +209,11 @@ function txnBytes(txn: Txn): number {
     }
   }
   return bytes
+}
+
+/** On the longer branch. */
+function operationsOf({ success, failure }: Txn): number {
+  const sum = (ops: Txn['success']) =>
+    ops.reduce((total, op) => total + (op.kind === 'txn' ? operationsOf(op.request) : 1), 1)
+  return Math.max(sum(success), sum(failure))
 }
