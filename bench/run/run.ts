@@ -5,7 +5,7 @@ import type { Clock } from '../../platform/clock.js'
 import { RaftsmanError } from '../../platform/errors.js'
 import type { Stop } from '../harness/load.js'
 import { commitOf, machineOf } from '../harness/machine.js'
-import type { Outcome, Scenario, Settings } from '../scenarios/scenario.js'
+import type { Outcome, Row, Scenario, Settings } from '../scenarios/scenario.js'
 import { Cluster } from '../sides/cluster.js'
 import type { Side, SideName } from '../sides/side.js'
 import { ratioOf, resultOf } from './report.js'
@@ -26,7 +26,6 @@ export interface BenchPlan {
   readonly environment?: Readonly<Record<string, string>>
   /** Told what is being done, and how far that is. */
   readonly say: (line: string) => void
-  readonly onScenario?: (report: ScenarioReport) => void
 }
 
 /** What stands in the way of a start, as a missing etcd, is thrown; what happens later is in the report. */
@@ -38,10 +37,10 @@ export async function runBench(plan: BenchPlan): Promise<BenchReport> {
   const scenarios: ScenarioReport[] = []
   for (const [at, scenario] of plan.scenarios.entries()) {
     if (plan.stop.stopped) break
-    const report = await play(plan, scenario, `${at + 1}/${plan.scenarios.length}`)
-    if (report.raftsman === null && report.etcd === null && plan.stop.stopped) break
-    scenarios.push(report)
-    plan.onScenario?.(report)
+    const reports = await play(plan, scenario, `${at + 1}/${plan.scenarios.length}`)
+    const told = reports.some(({ raftsman, etcd }) => raftsman !== null || etcd !== null)
+    if (!told && plan.stop.stopped) break
+    scenarios.push(...reports)
   }
   const { seconds, warmUpSeconds, clients, valueBytes, rate, quick } = settings
   return {
@@ -56,13 +55,19 @@ export async function runBench(plan: BenchPlan): Promise<BenchReport> {
   }
 }
 
-async function play(plan: BenchPlan, scenario: Scenario, place: string): Promise<ScenarioReport> {
+/** The scenario's own row first. */
+async function play(
+  plan: BenchPlan,
+  scenario: Scenario,
+  place: string,
+): Promise<readonly ScenarioReport[]> {
   const outcomes: Record<SideName, Outcome[]> = { raftsman: [], etcd: [] }
   const failures: { side: SideName; why: string }[] = []
-  for (let round = 1; round <= plan.repetitions; round += 1) {
+  const rounds = Math.min(plan.repetitions, scenario.repetitionsMax ?? plan.repetitions)
+  for (let round = 1; round <= rounds; round += 1) {
     for (const side of plan.sides) {
       if (plan.stop.stopped) break
-      plan.say(`${place} ${scenario.name}: ${side.name}, round ${round} of ${plan.repetitions}`)
+      plan.say(`${place} ${scenario.name}: ${side.name}, round ${round} of ${rounds}`)
       try {
         const outcome = await once(plan, scenario, side)
         // One that was cut short is no repetition like the others, but better than none.
@@ -74,11 +79,22 @@ async function play(plan: BenchPlan, scenario: Scenario, place: string): Promise
       }
     }
   }
-  const raftsman = resultOf(outcomes.raftsman)
-  const etcd = resultOf(outcomes.etcd)
-  const { name, unit, better, summary, protocol } = scenario
-  const ratio = ratioOf(raftsman, etcd)
-  return { name, unit, better, summary, protocol, raftsman, etcd, ratio, failures }
+  const { protocol } = scenario
+  return [scenario, ...(scenario.also ?? [])].map(row => {
+    const raftsman = resultOf(outcomes.raftsman.map(outcome => seenAs(row, scenario, outcome)))
+    const etcd = resultOf(outcomes.etcd.map(outcome => seenAs(row, scenario, outcome)))
+    const { name, unit, better, summary } = row
+    const ratio = ratioOf(raftsman, etcd)
+    // Told once.
+    const told = row === scenario ? failures : []
+    return { name, unit, better, summary, protocol, raftsman, etcd, ratio, failures: told }
+  })
+}
+
+/** The outcome of a scenario as that of one of its rows. */
+function seenAs(row: Row, scenario: Scenario, outcome: Outcome): Outcome {
+  if (row.name === scenario.name) return outcome
+  return { ...outcome, value: outcome.also?.[row.name] ?? 0, notes: [] }
 }
 
 /** What was measured before the end is worth showing from this on. */

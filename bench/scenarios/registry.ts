@@ -1,12 +1,15 @@
 // All scenarios there are, in the order in which they are run and listed.
 
+import { checkPerfs } from './check-perf.js'
 import { idles } from './idle.js'
+import { keyScenarios } from './keys.js'
 import { leases } from './lease.js'
 import { puts } from './put.js'
 import { ranges } from './range.js'
 import { recoveries } from './recovery.js'
 import type { Scenario } from './scenario.js'
 import { txns } from './txn.js'
+import { upkeeps } from './upkeep.js'
 import { watches } from './watch.js'
 
 export const scenarios: readonly Scenario[] = [
@@ -16,7 +19,10 @@ export const scenarios: readonly Scenario[] = [
   ...watches,
   ...leases,
   ...recoveries,
+  ...upkeeps,
+  ...keyScenarios,
   ...idles,
+  ...checkPerfs,
 ]
 
 /**
@@ -30,7 +36,10 @@ export function scenariosOf(
   if (words.length === 0) return scenarios.filter(({ slow }) => !quick || slow !== true)
   const named = new Set<Scenario>()
   for (const word of words) {
-    const found = scenarios.filter(({ name, group }) => name === word || group === word)
+    const found = scenarios.filter(
+      ({ name, group, also = [] }) =>
+        name === word || group === word || also.some(row => row.name === word),
+    )
     if (found.length === 0) return word
     for (const scenario of found) named.add(scenario)
   }

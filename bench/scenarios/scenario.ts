@@ -34,6 +34,8 @@ export interface Context {
 export interface Outcome {
   /** In the scenario's unit. */
   readonly value: number
+  /** Of the rows that the scenario has beside its own, by their names. */
+  readonly also?: Readonly<Record<string, number>>
   /** What it was measured from; null where there are no requests to speak of. */
   readonly recorded: Recorded | null
   readonly metered: Metered
@@ -43,19 +45,26 @@ export interface Outcome {
   readonly notes: readonly string[]
 }
 
-export interface Scenario {
+export interface Row {
   readonly name: string
-  /** Names several at once on the command line. */
-  readonly group: string
   readonly unit: string
   readonly better: Better
   /** One line. */
   readonly summary: string
+}
+
+export interface Scenario extends Row {
+  /** Names several at once on the command line. */
+  readonly group: string
   /** How ours is driven. */
   readonly protocol: Protocol
   /** Which settings mean something here: others are refused. */
   readonly takes: ReadonlySet<Setting>
   /** Left out of a quick run unless it is named: others say nearly the same. */
   readonly slow?: boolean
+  /** Of what takes minutes. */
+  readonly repetitionsMax?: number
+  /** Further figures that come of the same run. */
+  readonly also?: readonly Row[]
   run(context: Context): Promise<Outcome>
 }

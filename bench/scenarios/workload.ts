@@ -31,6 +31,11 @@ export class ScenarioFailed extends RaftsmanError {
 export const bytesOf = (text: string): Uint8Array => Buffer.from(text)
 export const valueOf = (bytes: number): Uint8Array => Buffer.alloc(bytes, 'v')
 
+export const pause = (ms: number): Promise<void> =>
+  new Promise(resolve => {
+    setTimeout(resolve, ms)
+  })
+
 /** The key behind all that begin with the prefix. */
 export function prefixEnd(prefix: string): Uint8Array {
   const end = Buffer.from(prefix)

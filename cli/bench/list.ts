@@ -15,7 +15,7 @@ export function defineList(command: Command): void {
 }
 
 const listJson = () =>
-  scenarios.map(({ name, group, unit, better, summary, protocol, takes }) => ({
+  scenarios.map(({ name, group, unit, better, summary, protocol, takes, also }) => ({
     name,
     group,
     unit,
@@ -23,15 +23,18 @@ const listJson = () =>
     summary,
     protocol,
     takes: [...takes],
+    also: also ?? [],
   }))
 
 function listText(): string {
-  const rows = scenarios.map(({ name, group, unit, better, summary }) => [
-    name,
-    group,
-    unit,
-    `${summary} (${better} is better)`,
-  ])
+  const rows = scenarios.flatMap(scenario =>
+    [scenario, ...(scenario.also ?? [])].map(({ name, unit, better, summary }) => [
+      name,
+      scenario.group,
+      unit,
+      better === 'lower' ? `${summary} (less is better)` : summary,
+    ]),
+  )
   const lines = aligned([['SCENARIO', 'GROUP', 'UNIT', 'WHAT'], ...rows], new Set())
   return `${lines.flat().join('\n')}\n`
 }
