@@ -8,6 +8,7 @@ import { commitOf, machineOf } from '../harness/machine.js'
 import type { Outcome, Row, Scenario, Settings } from '../scenarios/scenario.js'
 import { Cluster } from '../sides/cluster.js'
 import type { Side, SideName } from '../sides/side.js'
+import { OwnProfile } from './own-profile.js'
 import { ratioOf, resultOf } from './report.js'
 import type { BenchReport, ScenarioReport } from './report.js'
 
@@ -24,6 +25,8 @@ export interface BenchPlan {
   readonly stop: Stop
   /** For members, beside that of this process. */
   readonly environment?: Readonly<Record<string, string>>
+  /** Every process leaves profiles there, this one too. */
+  readonly profileFolder?: string
   /** Told what is being done, and how far that is. */
   readonly say: (line: string) => void
 }
@@ -69,7 +72,7 @@ async function play(
       if (plan.stop.stopped) break
       plan.say(`${place} ${scenario.name}: ${side.name}, round ${round} of ${rounds}`)
       try {
-        const outcome = await once(plan, scenario, side)
+        const outcome = await once(plan, scenario, side, round)
         // One that was cut short is no repetition like the others, but better than none.
         const counts = !plan.stop.stopped || outcomes[side.name].length === 0
         if (outcome !== null && counts) outcomes[side.name].push(outcome)
@@ -101,9 +104,25 @@ function seenAs(row: Row, scenario: Scenario, outcome: Outcome): Outcome {
 const cutMsMin = 1_000
 
 /** Null when it was ended before there was anything to tell. */
-async function once(plan: BenchPlan, scenario: Scenario, side: Side): Promise<Outcome | null> {
-  const { members, parent, environment = {}, settings, clock, stop } = plan
-  const cluster = await Cluster.start(side, { members, parent, environment, stop })
+async function once(
+  plan: BenchPlan,
+  scenario: Scenario,
+  side: Side,
+  round: number,
+): Promise<Outcome | null> {
+  const { members, parent, environment = {}, settings, clock, stop, profileFolder } = plan
+  const profiling =
+    profileFolder === undefined
+      ? undefined
+      : { folder: profileFolder, label: `${scenario.name}-${side.name}-${round}` }
+  const cluster = await Cluster.start(side, {
+    members,
+    parent,
+    environment,
+    stop,
+    ...(profiling === undefined ? {} : { profiling }),
+  })
+  const own = profiling === undefined ? null : await OwnProfile.start(profiling)
   try {
     const outcome = await scenario.run({ cluster, settings, clock, stop })
     const notes = [...outcome.notes, ...cluster.surprises]
@@ -114,5 +133,6 @@ async function once(plan: BenchPlan, scenario: Scenario, side: Side): Promise<Ou
     return { ...outcome, notes: [...notes, `cut short after ${seconds} s`] }
   } finally {
     await cluster.stop()
+    await own?.stop()
   }
 }

@@ -126,7 +126,7 @@ export interface MeterHooks {
 
 /** Meters from `onOpen` to `onClose`; the value is what was answered a second. */
 export async function measured(
-  { cluster, clock }: Context,
+  { cluster, clock, settings }: Context,
   work: (hooks: MeterHooks) => Promise<Recorded>,
 ): Promise<Outcome> {
   const meter = new Meter({ clock, pids: () => cluster.pids() })
@@ -136,6 +136,7 @@ export async function measured(
   const recorded = await work({
     onOpen: () => {
       meter.start()
+      cluster.profile(settings.seconds)
       syncsBefore = cluster.walSyncs()
     },
     onClose: () => {

@@ -11,9 +11,11 @@ import type { Driver } from '../clients/driver.js'
 import { GrpcConnection } from '../clients/grpc.js'
 import type { Stop } from '../harness/load.js'
 import { Member } from './member.js'
-import type { MemberPlace, Protocol, Side } from './side.js'
+import type { MemberPlace, Profiling, Protocol, Side } from './side.js'
 
 const startMsMax = 60_000
+const stopMsMax = 30_000
+const startAttemptsMax = 3
 const pollMs = 25
 const answerMsMax = 2_000
 
@@ -23,6 +25,8 @@ export interface ClusterOptions {
   readonly parent: string
   /** Beside that of this process. */
   readonly environment?: Readonly<Record<string, string>>
+  /** Members leave profiles there. */
+  readonly profiling?: Profiling
   /** Whoever waits for members then waits no longer. */
   readonly stop?: Stop
 }
@@ -38,39 +42,46 @@ export class Cluster {
   readonly surprises: string[] = []
   readonly #directory: string
   readonly #stop: Stop | null
+  readonly #profiling: Profiling | null
+  readonly #profiles: Promise<void>[] = []
   readonly #members: Member[] = []
   readonly #drivers: Driver[] = []
 
-  private constructor(side: Side, directory: string, stop: Stop | null) {
+  private constructor(side: Side, directory: string, { stop, profiling }: ClusterOptions) {
     this.side = side
     this.#directory = directory
-    this.#stop = stop
+    this.#stop = stop ?? null
+    this.#profiling = profiling ?? null
   }
 
   /** Answers when every member serves and knows the leader. */
   static async start(side: Side, options: ClusterOptions): Promise<Cluster> {
-    const directory = mkdtempSync(join(options.parent, `raftsman-bench-${side.name}-`))
-    const cluster = new Cluster(side, directory, options.stop ?? null)
-    try {
-      await cluster.#found(options)
-    } catch (error) {
-      await cluster.stop()
-      throw error
+    for (let attempt = 1; ; attempt += 1) {
+      const directory = mkdtempSync(join(options.parent, `raftsman-bench-${side.name}-`))
+      const cluster = new Cluster(side, directory, options)
+      try {
+        await cluster.#found(options)
+        return cluster
+      } catch (error) {
+        await cluster.stop()
+        // A port was free when it was looked at, and is not ours to keep until a member listens.
+        const unlucky = cluster.surprises.some(said => said.includes('address already in use'))
+        if (!unlucky || attempt === startAttemptsMax) throw error
+      }
     }
-    return cluster
   }
 
   async #found({ members, environment = {} }: ClusterOptions): Promise<void> {
-    const places: MemberPlace[] = []
-    for (let number = 1; number <= members; number += 1) {
-      const name = `m${number}`
-      const peerAddress = `127.0.0.1:${await freePort()}`
-      const clientAddress = `127.0.0.1:${await freePort()}`
+    const ports = await freePorts(2 * members)
+    const address = (at: number) => `127.0.0.1:${must(ports[at], 'a port for every listener')}`
+    const places = Array.from({ length: members }, (_, at): MemberPlace => {
+      const name = `m${at + 1}`
       const dataDirectory = join(this.#directory, name)
-      places.push({ name, peerAddress, clientAddress, dataDirectory })
-    }
+      const [peerAddress, clientAddress] = [address(2 * at), address(2 * at + 1)]
+      return { name, peerAddress, clientAddress, dataDirectory }
+    })
     for (const place of places) {
-      const launch = this.side.launch(place, places)
+      const launch = this.side.launch(place, places, this.#profiling)
       this.#members.push(
         new Member(place, launch, this.#directory, environment, sentence =>
           this.surprises.push(sentence),
@@ -164,9 +175,25 @@ export class Cluster {
     )
   }
 
-  /** At once: what they hold is not wanted any more. */
+  /** The window of so many seconds opens now: where profiles are wanted, they begin. */
+  profile(seconds: number): void {
+    const profiling = this.#profiling
+    if (profiling === null || this.side.profile === undefined) return
+    for (const { place } of this.#members) {
+      const taken = this.side.profile(place, profiling, seconds).catch((error: unknown) => {
+        this.surprises.push(`no profile of ${place.name}: ${String(error)}`)
+      })
+      this.#profiles.push(taken)
+    }
+  }
+
+  /** At once, for what they hold is not wanted any more; in good order where profiles are. */
   async stop(): Promise<void> {
     for (const driver of this.#drivers) driver.close()
+    await Promise.all(this.#profiles)
+    if (this.#profiling !== null) {
+      await Promise.all(this.#members.map(member => member.stop(stopMsMax)))
+    }
     await Promise.all(this.#members.map(member => member.kill()))
     rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
   }
@@ -196,6 +223,13 @@ export class SideFailed extends RaftsmanError {
   constructor(message: string) {
     super(message, { code: 'side-failed', retryable: true, outcome: 'not-applied' })
   }
+}
+
+/** All different. */
+async function freePorts(count: number): Promise<readonly number[]> {
+  const ports = new Set<number>()
+  while (ports.size < count) ports.add(await freePort())
+  return [...ports]
 }
 
 function sizeOf(file: string): number {

@@ -2,6 +2,8 @@
 // than the one that the shell finds.
 
 import { spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 
 import { must, RaftsmanError } from '../../platform/errors.js'
 import { GrpcDriver } from '../clients/grpc-driver.js'
@@ -26,7 +28,7 @@ export const etcdSide: Side = {
     if (error !== undefined || status !== 0) throw new NoEtcd(binary(), error)
     return `etcd ${/etcd Version: (\S+)/.exec(stdout)?.[1] ?? 'unknown'}`
   },
-  launch: (member, all) => ({
+  launch: (member, all, profiling) => ({
     program: binary(),
     args: [
       `--name=${member.name}`,
@@ -36,9 +38,19 @@ export const etcdSide: Side = {
       `--listen-peer-urls=http://${member.peerAddress}`,
       `--initial-advertise-peer-urls=http://${member.peerAddress}`,
       `--initial-cluster=${all.map(({ name, peerAddress }) => `${name}=http://${peerAddress}`).join(',')}`,
+      ...(profiling === null ? [] : ['--enable-pprof']),
       '--logger=zap',
       '--log-level=error',
     ],
   }),
+  async profile({ name, clientAddress }, { folder, label }, seconds) {
+    const kept = async (what: string, path: string) => {
+      const answer = await fetch(`http://${clientAddress}/debug/pprof/${path}`)
+      const bytes = Buffer.from(await answer.arrayBuffer())
+      writeFileSync(join(folder, `${label}-${name}.${what}.pb.gz`), bytes)
+    }
+    await kept('cpu', `profile?seconds=${Math.max(1, Math.round(seconds))}`)
+    await kept('heap', 'heap')
+  },
   connect: (_protocol, endpoints) => new GrpcDriver(must(endpoints[0], 'an endpoint')),
 }

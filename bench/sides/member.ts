@@ -100,6 +100,26 @@ export class Member {
     if (shell.exitCode === null && shell.signalCode === null) await gone
   }
 
+  /** SIGTERM, and SIGKILL when that takes too long: profiles are written at an end in good order. */
+  async stop(patienceMs: number): Promise<void> {
+    const shell = this.#shell
+    if (shell === null || this.#pid === null) return
+    const pid = this.#pid
+    this.#shell = null
+    const gone = new Promise<void>(resolve => {
+      shell.once('exit', () => resolve())
+    })
+    process.kill(pid, 'SIGTERM')
+    let patience: NodeJS.Timeout | undefined
+    const late = new Promise<void>(resolve => {
+      patience = setTimeout(resolve, patienceMs)
+    })
+    await Promise.race([gone, late])
+    clearTimeout(patience)
+    this.#shell = shell
+    await this.kill()
+  }
+
   suspend(): void {
     if (this.#pid !== null) process.kill(this.#pid, 'SIGSTOP')
   }

@@ -6,18 +6,29 @@ import { version } from '../../cli/version.js'
 import { must } from '../../platform/errors.js'
 import { GrpcDriver } from '../clients/grpc-driver.js'
 import { NativeDriver } from '../clients/native-driver.js'
-import type { Side } from './side.js'
+import type { MemberPlace, Profiling, Side } from './side.js'
 
 const above = resolve(import.meta.dirname, '../..')
 const projectRoot = basename(above) === 'dist' ? dirname(above) : above
 const program = join(projectRoot, 'dist', 'cli', 'main.js')
 
+/** From the start of the process to its end, which has to be in good order. */
+const profilesOf = ({ name }: MemberPlace, { folder, label }: Profiling): readonly string[] => [
+  '--cpu-prof',
+  `--cpu-prof-dir=${folder}`,
+  `--cpu-prof-name=${label}-${name}.cpuprofile`,
+  '--heap-prof',
+  `--heap-prof-dir=${folder}`,
+  `--heap-prof-name=${label}-${name}.heapprofile`,
+]
+
 export const raftsmanSide: Side = {
   name: 'raftsman',
   version: () => `raftsman ${version}`,
-  launch: (member, all) => ({
+  launch: (member, all, profiling) => ({
     program: process.execPath,
     args: [
+      ...(profiling === null ? [] : profilesOf(member, profiling)),
       program,
       'store',
       `--name=${member.name}`,

@@ -16,6 +16,12 @@ export interface MemberPlace {
   readonly dataDirectory: string
 }
 
+/** Where profiles go, and what their names begin with. */
+export interface Profiling {
+  readonly folder: string
+  readonly label: string
+}
+
 export interface Launch {
   readonly program: string
   readonly args: readonly string[]
@@ -25,7 +31,9 @@ export interface Side {
   readonly name: SideName
   /** As the program says it, as in "etcd 3.4.23". Throws where it cannot be run. */
   version(): string
-  launch(member: MemberPlace, all: readonly MemberPlace[]): Launch
+  launch(member: MemberPlace, all: readonly MemberPlace[], profiling: Profiling | null): Launch
+  /** While the window is open: for a side whose members do not write profiles by themselves. */
+  profile?(member: MemberPlace, profiling: Profiling, seconds: number): Promise<void>
   /** The first endpoint is preferred, or the only one where the protocol has no notion of several. */
   connect(protocol: Protocol, endpoints: readonly string[]): Driver
 }

@@ -4,6 +4,7 @@
 import { type Command, Option } from 'commander'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { resolve } from 'node:path'
 import { fileSystemOf, isInMemory } from '../../bench/harness/machine.js'
 import { StopSwitch } from '../../bench/harness/stop.js'
 import { htmlOf } from '../../bench/run/html.js'
@@ -28,11 +29,12 @@ interface RunFlags {
   readonly quick?: boolean
   readonly dataDir?: string
   readonly report?: string
+  readonly profile?: string
   readonly output: 'text' | 'json'
 }
 
 const usual = { seconds: 10, warmUpSeconds: 2, repetitions: 3 }
-const quick = { seconds: 1, warmUpSeconds: 0.5, repetitions: 1 }
+const quick = { seconds: 1, warmUpSeconds: 1, repetitions: 1 }
 
 const valueBytesMax = 1024 * 1024
 const clientsMax = 10_000
@@ -78,6 +80,10 @@ export function defineRun(command: Command): void {
       '--data-dir <folder>',
       'members keep their data below it (a folder for temporary files)',
     )
+    .option(
+      '--profile <folder>',
+      'every process leaves CPU and heap profiles there; figures are then not for comparing',
+    )
     .option('--report <file>', 'write a page with curves there, HTML that needs nothing else')
     .addOption(
       new Option('-o, --output <format>', 'text or json').choices(['text', 'json']).default('text'),
@@ -117,6 +123,7 @@ async function benchRun(words: readonly string[], flags: RunFlags): Promise<void
       quick: flags.quick === true,
     },
     parent,
+    ...(flags.profile === undefined ? {} : { profileFolder: madeFolder(flags.profile) }),
     clock: nodeClock(),
     stop,
     say: line => {
@@ -153,14 +160,23 @@ function refuseStrangers(scenarios: readonly Scenario[], setting: Setting): void
 }
 
 function dataFolder(folder: string | undefined): string {
-  const parent = folder ?? tmpdir()
-  mkdirSync(parent, { recursive: true })
+  const parent = madeFolder(folder ?? tmpdir())
   if (isInMemory(fileSystemOf(parent))) {
     throw new UserError(
       `${parent} lies in memory, where syncing a log costs nothing: name a folder on a disk with --data-dir.`,
     )
   }
   return parent
+}
+
+function madeFolder(folder: string): string {
+  try {
+    mkdirSync(folder, { recursive: true })
+    return resolve(folder)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new UserError(`The folder ${folder} cannot be made: ${why}.`)
+  }
 }
 
 function writePage(file: string, page: string): void {
