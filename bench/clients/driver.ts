@@ -43,6 +43,11 @@ export interface Driver {
   txnPut(puts: readonly Put[]): Call
   /** A range in a transaction. */
   txnRange(asked: RangeAsked): Call
+  /**
+   * Reads the key and puts it if it is still as it was read, over and over until it was: what etcd's
+   * client calls software transactional memory.
+   */
+  readModify(put: Put): Call
   /** Every key from `key` to `end` at one revision, in one go. */
   list(key: Uint8Array, end: Uint8Array): Promise<Listed>
   /** The same in pages of so many keys, each asked for behind the one before it. */

@@ -20,7 +20,7 @@ import {
   grpcUnimplemented,
   nameOf,
 } from './grpc.js'
-import { rangeResponseIn, scanRangeResponse, scanWatchResponse } from './scan.js'
+import { rangeResponseIn, scanRangeResponse, scanTxnSucceeded, scanWatchResponse } from './scan.js'
 
 const paths = {
   put: '/etcdserverpb.KV/Put',
@@ -33,6 +33,9 @@ const paths = {
   keepAlive: '/etcdserverpb.Lease/LeaseKeepAlive',
   defragment: '/etcdserverpb.Maintenance/Defragment',
 } as const
+
+/** Of etcd's CompareTarget; the result "equal" is the default. */
+const compareMod = 2
 
 export class GrpcDriver implements Driver {
   readonly #connection: GrpcConnection
@@ -61,6 +64,28 @@ export class GrpcDriver implements Driver {
   txnRange(asked: RangeAsked): Call {
     const success = [{ requestRange: requestOf(asked) }]
     return this.#unary(paths.txn, TxnRequest.encode({ success }))
+  }
+
+  readModify({ key, value }: Put): Call {
+    const read = RangeRequest.encode({ key })
+    const success = [{ requestPut: { key, value } }]
+    const turn = async () => {
+      const seen = scanRangeResponse(await this.#connection.call(paths.range, read))
+      const compare = [{ target: compareMod, key, modRevision: seen.lastModRevision }]
+      const request = TxnRequest.encode({ compare, success })
+      return scanTxnSucceeded(await this.#connection.call(paths.txn, request))
+    }
+    const untilDone = async () => {
+      while (!(await turn())) {
+        // Somebody else was faster: read anew.
+      }
+    }
+    return done => {
+      untilDone().then(
+        () => done(null),
+        (error: unknown) => done(error instanceof Error ? error.message : String(error)),
+      )
+    }
   }
 
   /** By RangeStream where the server has it: etcd since 3.7. */

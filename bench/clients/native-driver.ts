@@ -62,6 +62,21 @@ export class NativeDriver implements Driver {
     return calling(() => this.#client.txn(request))
   }
 
+  readModify({ key, value }: Put): Call {
+    return calling(async () => {
+      for (;;) {
+        const { kvs } = await this.#client.range({ key })
+        const modRevision = kvs[0]?.modRevision ?? 0
+        const { succeeded } = await this.#client.txn({
+          compare: [{ target: 'mod', result: 'equal', key, modRevision }],
+          success: [{ kind: 'put', request: { key, value } }],
+          failure: [],
+        })
+        if (succeeded) return
+      }
+    })
+  }
+
   async list(key: Uint8Array, end: Uint8Array): Promise<Listed> {
     const { kvs } = await this.#client.range({ key, end })
     return { keys: kvs.length, how: 'one range, its answer in parts' }

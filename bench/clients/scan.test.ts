@@ -2,9 +2,9 @@
 
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { RangeResponse, RangeStreamResponse } from '../../store/etcd/messages/kv.js'
+import { RangeResponse, RangeStreamResponse, TxnResponse } from '../../store/etcd/messages/kv.js'
 import { WatchResponse } from '../../store/etcd/messages/watch.js'
-import { rangeResponseIn, scanRangeResponse, scanWatchResponse } from './scan.js'
+import { rangeResponseIn, scanRangeResponse, scanTxnSucceeded, scanWatchResponse } from './scan.js'
 
 const bytes = fc.uint8Array({ maxLength: 40 })
 const number = fc.integer({ min: 0, max: 2 ** 53 - 1 })
@@ -48,6 +48,7 @@ test('Of a range: how many keys, the last of them, whether there is more, and of
       expect({ ...scanned, lastKey: plain(scanned.lastKey) }).toEqual({
         keys: message.kvs.length,
         lastKey: plain(message.kvs.at(-1)?.key),
+        lastModRevision: message.kvs.at(-1)?.modRevision ?? 0,
         more: message.more,
         count: message.count,
         revision: message.header.revision,
@@ -75,6 +76,15 @@ test('Of a watch: which one, what became of it, and the values of its events in 
         canceled: message.canceled,
         values: message.events.map(event => plain(event.kv.value)),
       })
+    }),
+  )
+})
+
+test('Of a transaction: whether it succeeded.', () => {
+  fc.assert(
+    fc.property(header, fc.boolean(), range, (of, succeeded, responseRange) => {
+      const message = { header: of, succeeded, responses: [{ responseRange }] }
+      expect(scanTxnSucceeded(TxnResponse.encode(message))).toBe(succeeded)
     }),
   )
 })

@@ -67,14 +67,23 @@ export function scanWatchResponse(bytes: Uint8Array): ScannedWatch {
 export interface ScannedRange {
   keys: number
   lastKey: Uint8Array | null
+  /** Of the last key; 0 when there is none. */
+  lastModRevision: number
   more: boolean
   count: number
   revision: number
 }
 
-/** A RangeResponse; the part from `from` to `end` when it stands in another message. */
+/** A RangeResponse. */
 export function scanRangeResponse(bytes: Uint8Array): ScannedRange {
-  const scanned: ScannedRange = { keys: 0, lastKey: null, more: false, count: 0, revision: 0 }
+  const scanned: ScannedRange = {
+    keys: 0,
+    lastKey: null,
+    lastModRevision: 0,
+    more: false,
+    count: 0,
+    revision: 0,
+  }
   const reader = protobuf.Reader.create(bytes)
   let last: readonly [number, number] | null = null
   eachPart(
@@ -93,7 +102,7 @@ export function scanRangeResponse(bytes: Uint8Array): ScannedRange {
       return true
     },
   )
-  if (last !== null) scanned.lastKey = keyIn(bytes, ...(last as readonly [number, number]))
+  if (last !== null) readLast(scanned, bytes.subarray(...(last as readonly [number, number])))
   return scanned
 }
 
@@ -122,12 +131,36 @@ function revisionIn(reader: Reader, end: number): number {
   return revision
 }
 
-function keyIn(bytes: Uint8Array, from: number, end: number): Uint8Array {
-  const kv = bytes.subarray(from, end)
+function readLast(scanned: ScannedRange, kv: Uint8Array): void {
   const reader = protobuf.Reader.create(kv)
-  let key: Uint8Array = new Uint8Array(0)
-  eachPart(reader, kv.length, (field, partEnd) => {
-    if (field === 1) key = kv.subarray(reader.pos, partEnd)
-  })
-  return key
+  scanned.lastKey = new Uint8Array(0)
+  eachPart(
+    reader,
+    kv.length,
+    (field, end) => {
+      if (field === 1) scanned.lastKey = kv.subarray(reader.pos, end)
+    },
+    field => {
+      if (field !== 3) return false
+      scanned.lastModRevision = Number(reader.int64())
+      return true
+    },
+  )
+}
+
+/** Whether the comparisons of a TxnResponse held. */
+export function scanTxnSucceeded(bytes: Uint8Array): boolean {
+  let succeeded = false
+  const reader = protobuf.Reader.create(bytes)
+  eachPart(
+    reader,
+    bytes.length,
+    () => {},
+    field => {
+      if (field !== 2) return false
+      succeeded = reader.bool()
+      return true
+    },
+  )
+  return succeeded
 }

@@ -16,7 +16,7 @@ test('Every row has a name of its own, and none is the name of a group of severa
 
 test('Words name scenarios, groups and further rows, each once and in the order of the list.', () => {
   expect(named(['put-1x1', 'put', 'put-1x1'])).toEqual(['put', 'put-1x1'])
-  expect(named(['txns'])).toEqual(['txn-put', 'txn-mixed'])
+  expect(named(['txns'])).toEqual(['txn-put', 'txn-mixed', 'stm'])
   expect(named(['keys-start'])).toEqual(['keys-memory'])
   expect(named(['put', 'nonsense'])).toBe('nonsense')
 })

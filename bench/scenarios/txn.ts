@@ -1,4 +1,4 @@
-// Transactions, as `benchmark txn-put` and `txn-mixed` of etcd's own tool.
+// Transactions, as `benchmark txn-put`, `txn-mixed` and `stm` of etcd's own tool.
 
 import type { Call, Driver } from '../clients/driver.js'
 import type { Context, Outcome, Scenario } from './scenario.js'
@@ -19,6 +19,7 @@ const prefix = 'txn/'
 const end = prefixEnd(prefix)
 const connectionsUsual = 10
 const inFlight = 1_000
+const stmInFlight = 100
 const valueBytesUsual = 1_024
 /** Of the reads among the mixed ones. */
 const limit = 10
@@ -26,6 +27,7 @@ const limit = 10
 async function run(
   context: Context,
   call: (driver: Driver, number: number, value: Uint8Array) => Call,
+  underWay = inFlight,
 ): Promise<Outcome> {
   const { settings } = context
   const valueBytes = settings.valueBytes ?? valueBytesUsual
@@ -37,7 +39,7 @@ async function run(
   try {
     return await measureLoad(context, {
       drivers,
-      inFlight: shared(inFlight, drivers),
+      inFlight: shared(underWay, drivers),
       calls: (driver, at) =>
         Array.from({ length: each }, (_, number) =>
           call(driver, (at * each + number) % keys, value),
@@ -78,6 +80,18 @@ export const txns: readonly Scenario[] = [
         isRead(number)
           ? driver.txnRange({ key: bytesOf(prefix), end, limit })
           : driver.txnPut([{ key: keyOf(prefix, number), value }]),
+      ),
+  },
+  {
+    ...common,
+    name: 'stm',
+    summary: 'one key read and put if it is as it was, 10 connections, 100 in flight',
+    slow: true,
+    run: context =>
+      run(
+        context,
+        (driver, number, value) => driver.readModify({ key: keyOf(prefix, number), value }),
+        stmInFlight,
       ),
   },
 ]

@@ -1,13 +1,24 @@
-// Watches, as `benchmark watch` and `watch-latency` of etcd's own tool: one writer, and many that are told.
-// Latency runs from when a put was due to when its event is with a watcher, for every watcher.
+// Watches, as `benchmark watch`, `watch-latency` and `watch-get` of etcd's own tool: one writer, and many
+// that are told. Latency runs from when a put was due to when its event is with a watcher, for every watcher.
 
 import type { Driver } from '../clients/driver.js'
+import { promised } from '../clients/driver.js'
 import { runLoad } from '../harness/load.js'
 import type { Done } from '../harness/load.js'
 import { Recorder } from '../harness/recorder.js'
 import type { Recorded } from '../harness/recorder.js'
+import { StopSwitch } from '../harness/stop.js'
 import type { Context, Outcome, Scenario } from './scenario.js'
-import { bytesOf, closeAll, connections, measured, prefixEnd, ScenarioFailed } from './workload.js'
+import {
+  bytesOf,
+  closeAll,
+  connections,
+  measured,
+  measureLoad,
+  prefixEnd,
+  ScenarioFailed,
+  shared,
+} from './workload.js'
 
 const prefix = 'watch/'
 const key = bytesOf(`${prefix}key`)
@@ -18,6 +29,9 @@ const valueBytesUsual = 256
 const numberBytes = 8
 const drainMsMax = 30_000
 const openLoopSlots = 10_000
+const watchersOfGets = 1_000
+const putsBesideGets = 50
+const getsInFlight = 100
 
 interface Shape {
   readonly watchers: number
@@ -162,6 +176,50 @@ function valueWith(number: number, bytes: number): Uint8Array {
   return value
 }
 
+/** Reads while watchers are told of puts: what a read suffers from them. */
+async function runGets(context: Context): Promise<Outcome> {
+  const { settings, clock, stop } = context
+  const watchers = await connections(context, 'native', 10)
+  const drivers = await connections(context, 'native', settings.clients ?? 10)
+  const [writer] = await connections(context, 'native', 1)
+  if (writer === undefined) throw new ScenarioFailed('no writer')
+  const deliveries = new Deliveries(watchersOfGets, () => clock.monotonicMs())
+  const over = new StopSwitch()
+  const forget = stop.onStop(() => over.stop())
+  const secondsInAll = settings.warmUpSeconds + settings.seconds
+  try {
+    await watching(watchers, watchersOfGets, deliveries)
+    const value = valueWith(0, settings.valueBytes ?? valueBytesUsual)
+    const put = writer.put({ key, value })
+    await promised(put)
+    const writing = runLoad({
+      clock,
+      slots: openLoopSlots,
+      rate: putsBesideGets,
+      warmUpMs: 0,
+      // Until the reads are over.
+      windowMs: 2 * secondsInAll * 1_000 + drainMsMax,
+      drainMsMax,
+      stop: over,
+      ask: (_slot, done) => put(done),
+    })
+    const outcome = await measureLoad(context, {
+      drivers,
+      inFlight: shared(getsInFlight, drivers),
+      calls: driver => [driver.range({ key })],
+    })
+    over.stop()
+    const { answered, failed } = await writing
+    if (deliveries.ended !== null) throw new ScenarioFailed(`a watch ended: ${deliveries.ended}`)
+    const note = `${answered} puts beside, ${failed} failed`
+    return { ...outcome, notes: [...outcome.notes, note] }
+  } finally {
+    over.stop()
+    forget()
+    closeAll([...watchers, ...drivers, writer])
+  }
+}
+
 const common = {
   group: 'watches',
   protocol: 'native',
@@ -190,5 +248,14 @@ export const watches: readonly Scenario[] = [
       const { recorded } = outcome
       return { ...outcome, value: (recorded?.latencies.percentileMicros(0.5) ?? 0) / 1_000 }
     },
+  },
+  {
+    ...common,
+    name: 'watch-get',
+    unit: 'reads/s',
+    better: 'higher',
+    summary: 'one key read, 100 in flight, while 1,000 watchers are told of 50 puts a second',
+    slow: true,
+    run: runGets,
   },
 ]
