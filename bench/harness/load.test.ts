@@ -37,6 +37,29 @@ test('A closed loop asks again when it was answered.', async () => {
   expect(latencies.maxMicros).toBe(10_000)
 })
 
+test.each([undefined, 1_000])(
+  'Nothing is asked within an answer, so that all that has come is taken first (rate %s).',
+  async rate => {
+    const clock = new VirtualClock()
+    let within = false
+    let asked = 0
+    await run(clock, {
+      slots: 3,
+      ...(rate === undefined ? {} : { rate }),
+      ask: (_slot, done) => {
+        expect(within).toBe(false)
+        asked += 1
+        clock.setTimer(10, () => {
+          within = true
+          done(null)
+          within = false
+        })
+      },
+    })
+    expect(asked).toBeGreaterThan(250)
+  },
+)
+
 test('More slots keep more under way, each one at a time.', async () => {
   const clock = new VirtualClock()
   let under = 0

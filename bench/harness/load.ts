@@ -4,8 +4,8 @@
 // was due, also where it could only be sent later ("coordinated omission" is what others call leaving that
 // out). Requests are due at even distances, not at random ones.
 
-import type { Clock } from '../../platform/clock.js'
-import type { Recorded, Window } from './recorder.js'
+import type { Clock, Timer } from '../../platform/clock.js'
+import type { Recorded } from './recorder.js'
 import { Recorder } from './recorder.js'
 
 /** Once for every call, never within it; null is well, else what was said. */
@@ -57,7 +57,7 @@ export function runLoad(plan: LoadPlan): Promise<Recorded> {
 class Load {
   readonly #plan: LoadPlan
   readonly #resolve: (recorded: Recorded) => void
-  readonly #recorder: Recorder
+  readonly #recorder = new Recorder()
   readonly #slots: Slot[]
   /** Of an open loop: slots without work, the one first that has been so for longest. */
   readonly #free: Ring<Slot>
@@ -67,31 +67,35 @@ class Load {
   #asking = true
   #over = false
   #forgetStop: () => void = () => {}
+  /** To the begin or the end of the window. */
+  #timer: Timer | null = null
+  /** Of a closed loop: slots that were answered in this turn of the event loop. */
+  #answered: Slot[] = []
+  #turning = false
 
   constructor(plan: LoadPlan, resolve: (recorded: Recorded) => void) {
     this.#plan = plan
     this.#resolve = resolve
     this.#startMs = plan.clock.monotonicMs()
-    const fromMs = this.#startMs + plan.warmUpMs
-    this.#recorder = new Recorder({ fromMs, untilMs: fromMs + plan.windowMs })
     this.#slots = Array.from({ length: plan.slots }, (_, number) => this.#slot(number))
     this.#free = new Ring(this.#slots)
   }
 
   start(): void {
-    const { clock, rate, warmUpMs, windowMs, stop } = this.#plan
-    clock.setTimer(warmUpMs, () => {
-      if (this.#asking) this.#plan.onOpen?.()
-    })
-    const end = clock.setTimer(warmUpMs + windowMs, () => this.#close())
-    this.#forgetStop =
-      stop?.onStop(() => {
-        end.cancel()
-        this.#close()
-      }) ?? this.#forgetStop
+    const { clock, rate, warmUpMs, stop } = this.#plan
+    this.#timer = clock.setTimer(warmUpMs, () => this.#open())
+    this.#forgetStop = stop?.onStop(() => this.#close()) ?? this.#forgetStop
     if (!this.#asking) return
-    if (rate === undefined) for (const slot of this.#slots) this.#again(slot)
+    if (rate === undefined) for (const slot of this.#slots) this.#ask(slot, this.#startMs)
     else this.#askWhatIsDue(rate)
+  }
+
+  /** Timers are late at times: the window is as long as it should be, and meters see the same one. */
+  #open(): void {
+    const { clock, windowMs } = this.#plan
+    this.#recorder.open(clock.monotonicMs())
+    this.#timer = clock.setTimer(windowMs, () => this.#close())
+    this.#plan.onOpen?.()
   }
 
   #slot(number: number): Slot {
@@ -112,18 +116,35 @@ class Load {
     else this.#recorder.failed(slot.dueMs, failure)
     if (!this.#asking) {
       if (this.#underWay.size === 0) this.#end()
-    } else if (rate === undefined) {
-      if (failure === null) this.#again(slot)
-      else clock.setTimer(failurePauseMs, () => this.#again(slot))
-    } else {
+    } else if (rate !== undefined) {
       this.#free.push(slot)
       // What was due already has waited for this slot.
-      if (this.#free.size === 1) this.#take(rate)
-    }
+      if (this.#free.size === 1) this.#turn()
+    } else if (failure === null) this.#again(slot)
+    else clock.setTimer(failurePauseMs, () => this.#again(slot))
   }
 
   #again(slot: Slot): void {
-    if (this.#asking) this.#ask(slot, this.#plan.clock.monotonicMs())
+    this.#answered.push(slot)
+    this.#turn()
+  }
+
+  /**
+   * Asks again once everything that has come is taken. Whoever asks within an answer is answered while the
+   * same socket is still being read, and so on: then no timer runs for seconds.
+   */
+  #turn(): void {
+    if (this.#turning) return
+    this.#turning = true
+    this.#plan.clock.defer(() => {
+      this.#turning = false
+      if (!this.#asking) return
+      const { clock, rate } = this.#plan
+      if (rate !== undefined) this.#take(rate)
+      const slots = this.#answered
+      this.#answered = []
+      for (const slot of slots) this.#ask(slot, clock.monotonicMs())
+    })
   }
 
   #askWhatIsDue(rate: number): void {
@@ -151,20 +172,21 @@ class Load {
   #close(): void {
     if (!this.#asking) return
     const { clock, rate, drainMsMax } = this.#plan
+    this.#timer?.cancel()
     const nowMs = clock.monotonicMs()
-    this.#recorder.cut(nowMs)
+    this.#recorder.close(nowMs)
     // Due since the last look.
     if (rate !== undefined) this.#take(rate)
     this.#asking = false
     this.#forgetStop()
     this.#plan.onClose?.()
     // What was due and found no slot until now has no answer, and must not be left out.
-    if (rate !== undefined) this.#giveUpWaiting(rate, this.#recorder.window)
+    if (rate !== undefined) this.#giveUpWaiting(rate, nowMs)
     if (this.#underWay.size === 0) this.#end()
     else clock.setTimer(drainMsMax, () => this.#end())
   }
 
-  #giveUpWaiting(rate: number, { untilMs }: Window): void {
+  #giveUpWaiting(rate: number, untilMs: number): void {
     for (let dueMs = this.#dueMs(rate); dueMs < untilMs; dueMs = this.#dueMs(rate)) {
       this.#requests += 1
       this.#recorder.failed(dueMs, 'not sent before the end: too many were under way')

@@ -76,6 +76,7 @@ const shapes: readonly Shape[] = [
     summary: 'over gRPC on both sides, one connection, 1,000 in flight',
     connections: 1,
     inFlight: 1_000,
+    slow: true,
     takes: ['valueBytes', 'rate'],
   },
 ]

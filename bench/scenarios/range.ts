@@ -67,6 +67,7 @@ const kinds: readonly Kind[] = [
     inFlight: 100,
     asked: () => ({ key: first, end, countOnly: true }),
     keys: 0,
+    slow: true,
   },
   {
     name: 'range-limit',

@@ -49,16 +49,16 @@ interface Event {
 
 /** Hands numbered puts out and takes their events in. */
 class Deliveries {
+  readonly #recorder: Recorder
   readonly #watchers: number
   readonly #now: () => number
-  /** From when puts begin. */
-  recorder: Recorder | null = null
   readonly #underWay = new Map<number, Event>()
   #puts = 0
   /** Why a watch ended: none should. */
   ended: string | null = null
 
-  constructor(watchers: number, now: () => number) {
+  constructor(recorder: Recorder, watchers: number, now: () => number) {
+    this.#recorder = recorder
     this.#watchers = watchers
     this.#now = now
   }
@@ -82,7 +82,7 @@ class Deliveries {
       const number = numberIn(value)
       const event = this.#underWay.get(number)
       if (event === undefined) continue
-      this.recorder?.answered(event.dueMs, nowMs)
+      this.#recorder.answered(event.dueMs, nowMs)
       event.left -= 1
       if (event.left > 0) continue
       this.#underWay.delete(number)
@@ -103,13 +103,11 @@ async function run(shape: Shape, context: Context): Promise<Outcome> {
   const drivers = await connections(context, 'native', Math.min(watchers, shape.connectionsMax))
   const [writer] = await connections(context, 'native', 1)
   if (writer === undefined) throw new ScenarioFailed('no writer')
-  const deliveries = new Deliveries(watchers, () => clock.monotonicMs())
+  const recorder = new Recorder()
+  const deliveries = new Deliveries(recorder, watchers, () => clock.monotonicMs())
   const rate = settings.rate ?? shape.rate
   try {
     await watching(drivers, watchers, deliveries)
-    const fromMs = clock.monotonicMs() + settings.warmUpSeconds * 1_000
-    const recorder = new Recorder({ fromMs, untilMs: fromMs + settings.seconds * 1_000 })
-    deliveries.recorder = recorder
     const outcome = await measured(context, hooks =>
       runLoad({
         clock,
@@ -119,9 +117,12 @@ async function run(shape: Shape, context: Context): Promise<Outcome> {
         windowMs: settings.seconds * 1_000,
         drainMsMax,
         stop,
-        onOpen: hooks.onOpen,
+        onOpen: () => {
+          recorder.open(clock.monotonicMs())
+          hooks.onOpen()
+        },
         onClose: () => {
-          recorder.cut(clock.monotonicMs())
+          recorder.close(clock.monotonicMs())
           hooks.onClose()
         },
         ask: (_slot, done, dueMs) => {
@@ -183,7 +184,8 @@ async function runGets(context: Context): Promise<Outcome> {
   const drivers = await connections(context, 'native', settings.clients ?? 10)
   const [writer] = await connections(context, 'native', 1)
   if (writer === undefined) throw new ScenarioFailed('no writer')
-  const deliveries = new Deliveries(watchersOfGets, () => clock.monotonicMs())
+  // Nobody asks how fast they are told.
+  const deliveries = new Deliveries(new Recorder(), watchersOfGets, () => clock.monotonicMs())
   const over = new StopSwitch()
   const forget = stop.onStop(() => over.stop())
   const secondsInAll = settings.warmUpSeconds + settings.seconds

@@ -12,7 +12,7 @@ import type { Context, Outcome } from './scenario.js'
 
 const drainMsMax = 30_000
 /** Of an open loop: beyond these, requests that are due wait. */
-const openLoopSlots = 20_000
+const openLoopSlots = 10_000
 /** Prepared requests hold their bytes: so many at most. */
 const preparedBytesMax = 16 * 1024 * 1024
 const keysMax = 10_000
