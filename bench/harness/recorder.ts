@@ -17,6 +17,9 @@ export interface Recorded {
   readonly elapsedMs: number
 }
 
+/** A timer may fire so much too early. */
+const timerMs = 10
+
 /** Different failures that are told apart; the others are counted together. */
 const reasonsMax = 20
 
@@ -67,7 +70,7 @@ export class Recorder {
   recorded(): Recorded {
     const elapsedMs = this.#fromMs < this.#untilMs ? this.#untilMs - this.#fromMs : 0
     assert(Number.isFinite(elapsedMs), 'the window has been closed')
-    const seconds = Math.floor(elapsedMs / 1_000)
+    const seconds = Math.floor((elapsedMs + timerMs) / 1_000)
     while (this.#perSecond.length < seconds) this.#perSecond.push(0)
     return {
       latencies: this.#latencies,
