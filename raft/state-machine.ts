@@ -41,7 +41,7 @@ export interface StateMachine {
   apply(entry: Entry): unknown
   /** Called once after a run of `apply` calls of one turn: publish to watchers, schedule a flush. */
   applied(): void
-  /** The picture is of `appliedIndex` at the time of the call. */
+  /** The picture is of an index that was the applied one between the call and the answer. */
   openSnapshot(done: (error: RaftsmanError | null, source?: SnapshotSource) => void): void
   beginRestore(
     index: LogIndex,

@@ -36,7 +36,7 @@ export const replicationMutants: readonly Mutant[] = [
         replace: '',
       },
     ],
-    seedsMax: 200,
+    seedsMax: 500,
   },
   {
     name: 'commit-beyond-the-last-new-entry',

@@ -81,7 +81,7 @@ export const storeMutants: readonly Mutant[] = [
         replace: 'if (this.version > 0) return false;',
       },
     ],
-    seedsMax: 100,
+    seedsMax: 300,
     scenario,
   },
   {

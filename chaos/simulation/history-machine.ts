@@ -30,12 +30,14 @@ export class StateStore {
   }
 }
 
+type Later = (kind: DiskOperation, run: () => void) => void
+
 export interface HistoryMachineOptions {
   readonly member: number
   readonly history: History
   readonly store: StateStore
   /** Runs later in the life of the process, as if a disk of that kind had answered. */
-  readonly later: (kind: DiskOperation, run: () => void) => void
+  readonly later: Later
   readonly flushMs: number
   readonly flush: (delayMs: number, run: () => void) => void
   /** Bytes of a snapshot beside the state itself. */
@@ -105,25 +107,13 @@ export class HistoryMachine implements StateMachine {
 
   openSnapshot(done: (error: RaftsmanError | null, source?: SnapshotSource) => void): void {
     const { later, paddingBytes } = this.options
-    // What is applied while it is opened is not in it, and that may be much.
-    const { image } = this
-    slowly(image.index % openingSyncsMax, later, () => {
-      const bytes = pack(image, paddingBytes)
-      let at = 0
-      let closed = false
-      done(null, {
-        index: logIndex(image.index),
-        read(bytesMax, answer) {
-          later('read', () => {
-            if (closed) return
-            const chunk = at === bytes.length ? null : bytes.subarray(at, at + bytesMax)
-            at += chunk?.length ?? 0
-            answer(null, chunk)
-          })
-        },
-        close() {
-          closed = true
-        },
+    // Applying goes on before the picture is taken, and behind it.
+    const syncs = this.appliedIndex % openingSyncsMax
+    const before = syncs >> 1
+    slowly(before, later, () => {
+      const { image } = this
+      slowly(syncs - before, later, () => {
+        done(null, sourceOf(image, pack(image, paddingBytes), later))
       })
     })
   }
@@ -167,7 +157,26 @@ export class HistoryMachine implements StateMachine {
   }
 }
 
-function slowly(syncs: number, later: HistoryMachineOptions['later'], run: () => void): void {
+function sourceOf(image: StateImage, bytes: Uint8Array, later: Later): SnapshotSource {
+  let at = 0
+  let closed = false
+  return {
+    index: logIndex(image.index),
+    read(bytesMax, answer) {
+      later('read', () => {
+        if (closed) return
+        const chunk = at === bytes.length ? null : bytes.subarray(at, at + bytesMax)
+        at += chunk?.length ?? 0
+        answer(null, chunk)
+      })
+    },
+    close() {
+      closed = true
+    },
+  }
+}
+
+function slowly(syncs: number, later: Later, run: () => void): void {
   if (syncs === 0) later('read', run)
   else later('sync', () => slowly(syncs - 1, later, run))
 }
