@@ -6,7 +6,7 @@ import { RaftsmanError } from '../../platform/errors.js'
 import type { Stop } from '../harness/load.js'
 import { commitOf, machineOf } from '../harness/machine.js'
 import type { Outcome, Row, Scenario, Settings } from '../scenarios/scenario.js'
-import { Cluster } from '../sides/cluster.js'
+import { Cluster, SideFailed } from '../sides/cluster.js'
 import type { Side, SideName } from '../sides/side.js'
 import { OwnProfile } from './own-profile.js'
 import { ratioOf, resultOf } from './report.js'
@@ -125,7 +125,10 @@ async function once(
   const own = profiling === undefined ? null : await OwnProfile.start(profiling)
   try {
     const outcome = await scenario.run({ cluster, settings, clock, stop })
-    const notes = [...outcome.notes, ...cluster.surprises]
+    // A figure that a member did not live through is none.
+    const [surprise] = cluster.surprises
+    if (surprise !== undefined) throw new SideFailed(`${side.name}: ${surprise}`)
+    const notes = [...outcome.notes, ...cluster.notes]
     if (!stop.stopped) return { ...outcome, notes }
     const { recorded } = outcome
     if (recorded === null || recorded.answered === 0 || recorded.elapsedMs < cutMsMin) return null

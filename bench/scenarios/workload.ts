@@ -126,7 +126,7 @@ export interface MeterHooks {
 
 /** Meters from `onOpen` to `onClose`; the value is what was answered a second. */
 export async function measured(
-  { cluster, clock, settings }: Context,
+  { cluster, clock, settings, stop }: Context,
   work: (hooks: MeterHooks) => Promise<Recorded>,
 ): Promise<Outcome> {
   const meter = new Meter({ clock, pids: () => cluster.pids() })
@@ -145,6 +145,10 @@ export async function measured(
     },
   })
   if (metered === null) throw new ScenarioFailed('the window never closed')
+  if (recorded.answered === 0 && !stop.stopped) {
+    const why = failuresOf(recorded) || 'what was asked is under way still'
+    throw new ScenarioFailed(`nothing was answered within the window: ${why}`)
+  }
   const [before, after] = [await syncsBefore, await syncsAfter]
   const value = recorded.elapsedMs === 0 ? 0 : recorded.answered / (recorded.elapsedMs / 1_000)
   return {
@@ -165,11 +169,15 @@ export function notesOf(recorded: Recorded | null, metered: Metered): readonly s
     )
   }
   if (recorded !== null && recorded.failed > 0) {
-    const all = Object.entries(recorded.failures).map(([why, count]) => `${why} (${count})`)
-    notes.push(`${recorded.failed} failed: ${all.join(', ')}`)
+    notes.push(`${recorded.failed} failed: ${failuresOf(recorded)}`)
   }
   return notes
 }
+
+const failuresOf = ({ failures }: Recorded): string =>
+  Object.entries(failures)
+    .map(([why, count]) => `${why} (${count})`)
+    .join(', ')
 
 /** Puts keys `prefix` 0 to `count`, in transactions. */
 export async function fill(

@@ -40,6 +40,8 @@ export class Cluster {
   readonly side: Side
   /** Ends of members that nobody had asked for. */
   readonly surprises: string[] = []
+  /** What a reader of the figures should know. */
+  readonly notes: string[] = []
   readonly #directory: string
   readonly #stop: Stop | null
   readonly #profiling: Profiling | null
@@ -181,7 +183,7 @@ export class Cluster {
     if (profiling === null || this.side.profile === undefined) return
     for (const { place } of this.#members) {
       const taken = this.side.profile(place, profiling, seconds).catch((error: unknown) => {
-        this.surprises.push(`no profile of ${place.name}: ${String(error)}`)
+        this.notes.push(`no profile of ${place.name}: ${String(error)}`)
       })
       this.#profiles.push(taken)
     }

@@ -70,6 +70,20 @@ test('Ctrl-C ends members, prints what there is and fails; a page is written all
   }
 })
 
+test('Members end with a bench that was killed.', async () => {
+  const parent = mkdtempSync(join(tmpdir(), 'raftsman-bench-test-'))
+  const words = ['put-1x1', '--members', '1', '--seconds', '600', '--data-dir', parent]
+  const child = spawn(process.execPath, [program, 'bench', ...words], { stdio: 'ignore' })
+  try {
+    while (membersBelow(parent).length === 0) await new Promise(done => setTimeout(done, 20))
+    child.kill('SIGKILL')
+    while (membersBelow(parent).length > 0) await new Promise(done => setTimeout(done, 20))
+  } finally {
+    child.kill('SIGKILL')
+    rmSync(parent, { recursive: true, force: true })
+  }
+})
+
 /** Pids of store members that keep their data below the folder. */
 function membersBelow(folder: string): readonly string[] {
   return readdirSync('/proc')
