@@ -31,6 +31,8 @@ export interface StoreFlags {
   readonly output: 'simple' | 'json' | 'table'
 }
 
+const outputs = ['simple', 'json', 'table']
+
 function seconds(text: string): number {
   const value = Number(text.replace(/s$/, ''))
   if (!(value > 0)) throw new UserError(`--command-timeout takes seconds, as in 5s, not "${text}".`)
@@ -48,10 +50,15 @@ export function storeFlags(command: Command): Command {
     .option('--password <password>', 'of the user')
     .option('--command-timeout <seconds>', 'give up after', seconds, 10)
     .addOption(
-      new Option('-o, --output <format>', 'how to print')
-        .choices(['simple', 'json', 'table'])
-        .default('simple'),
+      new Option('-o, --output <format>', 'how to print').choices(outputs).default('simple'),
     )
+    .addOption(
+      new Option('-w, --write-out <format>', 'the same, as etcdctl calls it').choices(outputs),
+    )
+    .hook('preAction', (_above, command) => {
+      const { writeOut } = command.opts<{ readonly writeOut?: string }>()
+      if (writeOut !== undefined) command.setOptionValue('output', writeOut)
+    })
 }
 
 function open(

@@ -94,7 +94,7 @@ describe('raftsman endpoint status', () => {
       expect(status.dbSize).toBeGreaterThan(0)
       expect(status.dbSizeInUse).toBeGreaterThan(0)
     }
-    const { out } = await raftsman(1, 'endpoint', 'status', '-o', 'table')
+    const { out } = await raftsman(1, 'endpoint', 'status', '-w', 'table')
     for (const head of ['CLUSTER VERSION', 'IN USE', 'USED', 'QUOTA']) expect(out).toContain(head)
     expect(out).toContain('4.2 MB')
   })

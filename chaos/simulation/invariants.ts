@@ -220,8 +220,9 @@ export class Invariants {
     const log = durableLog(machine, this.options.segmentBytes)
     if (message.kind === 'appendResponse') {
       const { durableIndex } = machine.program
+      const { everDamaged } = this.options
       holds(
-        log === null || log.start <= durableIndex,
+        log === null || log.start <= durableIndex || everDamaged().has(machine.id),
         'durable-before-sent',
         () =>
           `m${machine.id} acknowledges ${message.index}: its log begins behind ${log?.start ?? 0}, its state is durable to ${durableIndex}`,
