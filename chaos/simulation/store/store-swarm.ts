@@ -21,6 +21,10 @@ export const habits = [
 /** Something that clients do. */
 export type Habit = (typeof habits)[number]
 
+/** The few clients of a seed have no more than this under way, about. */
+const askedBytesMax = 6_000
+const patienceMsMax = 10_000
+
 export interface StoreSwarm {
   readonly core: Partial<StoreCoreConfig>
   readonly compactionSliceKeys: number
@@ -55,6 +59,7 @@ export function drawStoreSwarm(
 ): StoreSwarm {
   const of = (name: string) => randomOf(`options/store/${name}`)
   const electionMs = swarm.tickMs * swarm.electionTicks
+  const patienceMsMin = patienceOf(swarm)
   const leaseCheckpointMs = pick(of('checkpoint'), [500, 1000, 3000, 60_000])
   const retain = wholeBetween(of('compaction'), 0, 200)
   const everyMs = between(of('compaction'), 500, 5000)
@@ -86,13 +91,27 @@ export function drawStoreSwarm(
       { mode: 'periodic', retainMs },
     ]),
     watchProgressMs: between(of('progress'), 100, 5000),
-    requestTimeoutMs: between(of('timeout'), 2 * electionMs, 5000 + 2 * electionMs),
+    requestTimeoutMs: Math.max(
+      between(of('timeout'), 2 * electionMs, 5000 + 2 * electionMs),
+      patienceMsMin,
+    ),
     leaseCheckpointMs,
-    clientTimeoutMs: between(of('timeout'), 200, 10_000),
+    clientTimeoutMs: Math.max(between(of('timeout'), 200, 10_000), patienceMsMin),
     watchCreditBytes: pick(of('credit'), [200, 2000, 4 * 1024 * 1024]),
     keys: wholeBetween(of('keys'), 2, 12),
     valueBytesMax: pick(of('value'), [16, 100, 1000]),
     ttlSecondsMax: pick(of('ttl'), [1, 3, 8]),
     habits: new Set(habits.filter(habit => chance(of(`habit/${habit}`), habitShare[habit]))),
   }
+}
+
+/**
+ * Who is less patient than a request takes is never told of anything, and asks again and again: on the way
+ * there and back, and behind all that may wait in the leader's log, a message of it at a time.
+ */
+function patienceOf(swarm: SwarmOptions): number {
+  const roundTripMs = 2 * swarm.pace.delayMsMax + 2 * swarm.syncMsMax
+  const messageBytes = swarm.entriesBytesMaxPerMessage * swarm.inflightMessagesMax
+  const roundTrips = 4 + Math.min(swarm.uncommittedBytesMax, askedBytesMax) / messageBytes
+  return Math.min(roundTripMs * roundTrips, patienceMsMax)
 }
