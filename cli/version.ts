@@ -1,5 +1,6 @@
 // What we call ourselves, in one place: the version from package.json, and what the build noted.
 
+import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -38,3 +39,17 @@ export const buildVersion = {
   runtime: process.version,
   platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
 } as const
+
+/** What was built, or what is checked out. */
+export function commitOf(): string {
+  if (buildVersion.gitCommit !== 'unknown') return buildVersion.gitCommit
+  try {
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
+      cwd: here,
+      encoding: 'utf8',
+      stdio: 'pipe',
+    }).trim()
+  } catch {
+    return 'unknown'
+  }
+}

@@ -8,10 +8,8 @@ import type { Entry, LogIndex } from './core/types.js'
 import { logIndex } from './core/types.js'
 
 const keptBytesMax = 128 * 1024 * 1024
-/** Whatever the number of entries, so much of what a snapshot would take is kept at least ... */
+/** Whatever the number of entries, so much of what a snapshot would take is kept, within that limit. */
 const shareKept = 1 / 4
-/** ... and never more than this. */
-const sharedBytesMax = 512 * 1024 * 1024
 /** Beyond it by so much before it is cut back, for each cut writes a record. */
 const slack = 17 / 16
 /** About what an entry takes beside its data. */
@@ -73,7 +71,7 @@ export class Compactor {
     const applied = this.compacted + this.sizes.length - this.first
     const limit = Math.min(durable, applied)
     const target = limit - this.entriesKept
-    const bytesMin = Math.min(snapshotBytes * shareKept, sharedBytesMax)
+    const bytesMin = Math.min(snapshotBytes * shareKept, keptBytesMax)
     const bytesMax = Math.max(keptBytesMax, bytesMin * slack)
     const few = this.keptBytes <= bytesMin * slack || target - this.compacted < this.step
     if (few && this.keptBytes <= bytesMax) return null

@@ -188,17 +188,17 @@ describe('the compactor', () => {
   const mib = 1024 * 1024
 
   test('keeps more where a snapshot would be long', () => {
-    const compactor = fed(100, 3000, mib)
+    const compactor = fed(5, 3000, mib)
     // A quarter, and behind it nothing is cut until a sixteenth more has come.
-    expect(compactor.next(logIndex(3000), 1024 * mib)).toBe(3000 - 255)
-    for (let index = 3001; index <= 3016; index += 1) compactor.note(entry(index, 1, mib))
-    expect(compactor.next(logIndex(3016), 1024 * mib)).toBeNull()
-    compactor.note(entry(3017, 1, mib))
-    expect(compactor.next(logIndex(3017), 1024 * mib)).toBe(3017 - 255)
+    expect(compactor.next(logIndex(3000), 256 * mib)).toBe(3000 - 63)
+    for (let index = 3001; index <= 3004; index += 1) compactor.note(entry(index, 1, mib))
+    expect(compactor.next(logIndex(3004), 256 * mib)).toBeNull()
+    compactor.note(entry(3005, 1, mib))
+    expect(compactor.next(logIndex(3005), 256 * mib)).toBe(3005 - 63)
   })
 
-  test('of the longest snapshot there is still half a gibibyte, and the entries that are always kept', () => {
-    expect(fed(100, 3000, mib).next(logIndex(3000), 1e15)).toBe(3000 - 511)
+  test('of the longest snapshot no more than of any, and the entries that are always kept', () => {
+    expect(fed(100, 3000, mib).next(logIndex(3000), 1e15)).toBe(3000 - 127)
     expect(fed(100, 1000).next(logIndex(1000), mib)).toBeNull()
     expect(fed(100, 1000).next(logIndex(1000), 1024)).toBe(900)
   })
@@ -209,7 +209,7 @@ describe('the compactor', () => {
     const confState = { voters: [nodeId(1)], votersOutgoing: [], learners: [], learnersNext: [] }
     const snapshot: SnapshotMeta = { index: logIndex(0), term: term(0), confState }
     compactor.noteEarlier({ snapshot, entriesAfter, entries: [] }, logIndex(1000), mib)
-    expect(compactor.next(logIndex(1000), 1024 * mib)).toBe(1000 - 256)
+    expect(compactor.next(logIndex(1000), 256 * mib)).toBe(1000 - 64)
   })
 
   test('begins anew behind a snapshot', () => {

@@ -1,10 +1,7 @@
 // On what a run was made: without it a figure says nothing.
 
-import { execFileSync } from 'node:child_process'
 import { readFileSync, statfsSync } from 'node:fs'
 import { availableParallelism, cpus, release, totalmem } from 'node:os'
-
-import { buildVersion } from '../../cli/version.js'
 
 export interface Machine {
   readonly cpu: string
@@ -60,16 +57,5 @@ function loadNow(): number {
     return Number(readFileSync('/proc/loadavg', 'latin1').split(' ')[0])
   } catch {
     return 0
-  }
-}
-
-/** What was built, or what is checked out. */
-export function commitOf(): string {
-  if (buildVersion.gitCommit !== 'unknown') return buildVersion.gitCommit
-  try {
-    const options = { cwd: import.meta.dirname, encoding: 'utf8', stdio: 'pipe' } as const
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], options).trim()
-  } catch {
-    return 'unknown'
   }
 }

@@ -2,7 +2,6 @@
 // smallest run that still fails and the line that replays it. Exit code 0 only for a valid run.
 
 import { type Command, Option } from 'commander'
-import { execFileSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import type { Batch } from '../../chaos/simulation/batch.js'
 import { runBatch } from '../../chaos/simulation/batch.js'
@@ -14,7 +13,7 @@ import { faultKinds, isFaultKind } from '../../chaos/simulation/swarm.js'
 import { nodeRandom } from '../../platform/node/random.js'
 import { aligned } from '../aligned.js'
 import { UserError } from '../user-error.js'
-import { buildVersion } from '../version.js'
+import { commitOf } from '../version.js'
 
 interface SimulateFlags {
   readonly seeds?: number
@@ -181,16 +180,5 @@ function progress(startedMs: number): (result: SeedResult, batch: Batch) => void
       `${batch.seeds} seeds, ${(batch.virtualMs / 3_600_000).toFixed(2)} simulated hours, ` +
       `${perHour} seeds an hour, ${batch.failures.length} failed`
     process.stderr.write(isTTY ? `\r${line} \x1b[K` : `${line}\n`)
-  }
-}
-
-/** What was built, or what is checked out. */
-function commitOf(): string {
-  if (buildVersion.gitCommit !== 'unknown') return buildVersion.gitCommit
-  try {
-    const options = { cwd: import.meta.dirname, encoding: 'utf8', stdio: 'pipe' } as const
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], options).trim()
-  } catch {
-    return 'unknown'
   }
 }

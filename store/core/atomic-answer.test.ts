@@ -43,6 +43,15 @@ describe('an answer that is made in one piece', () => {
     ['a range sorted by values', txn([range({ sortOrder: 'ascend', sortTarget: 'value' })])],
     ['a range of an earlier revision', txn([range({ revision: 12 })])],
     ['a range with a filter', txn([range({ minModRevision: 1 })])],
+    [
+      'what puts replace',
+      txn(
+        Array.from({ length: 12 }, (_, at) => ({
+          kind: 'put',
+          request: { key: bytes(`k${at}`), value: bytes('1'), prevKv: true },
+        })),
+      ),
+    ],
     ['what a deletion deletes', { kind: 'deleteRange', request: { ...all, prevKv: true } }],
     [
       'what a deletion in a transaction deletes',
@@ -69,6 +78,15 @@ describe('an answer that is made in one piece', () => {
       txn([range({ sortTarget: 'mod', sortOrder: 'descend', limit: 3 })]),
     ],
     ['a filter that lets little through', txn([range({ minModRevision: 12 })])],
+    [
+      'puts that ask for short previous values, however many',
+      txn(
+        Array.from({ length: 128 }, (_, at) => ({
+          kind: 'put',
+          request: { key: bytes(`new${at}`), value: bytes(value), prevKv: true },
+        })),
+      ),
+    ],
     ['a deletion that says how many', { kind: 'deleteRange', request: all }],
     ['a revision to come, which is refused in its own words', txn([range({ revision: 99 })])],
   ]

@@ -45,7 +45,6 @@ export function checkAnswer(source: RangeSource, command: Command, bytesMax: num
 function keysOf(source: RangeSource, op: RequestOp): number {
   switch (op.kind) {
     case 'put':
-      return op.request.prevKv === true ? 1 : 0
     case 'range':
     case 'deleteRange': {
       const read = readBy(op)
@@ -72,7 +71,6 @@ function keysOf(source: RangeSource, op: RequestOp): number {
 
 /** Exact up to `bytesMax`, more than that beyond. */
 function bytesOf(source: RangeSource, op: RequestOp, bytesMax: number): number {
-  if (op.kind === 'put') return op.request.prevKv === true ? requestBytesMax : 0
   if (op.kind !== 'txn') return bytesRead(source, readBy(op), bytesMax)
   const sum = (ops: readonly RequestOp[]) => {
     let bytes = 0
@@ -86,9 +84,10 @@ function bytesOf(source: RangeSource, op: RequestOp, bytesMax: number): number {
 }
 
 /** What is read for an answer; null: nothing. */
-function readBy(op: Extract<RequestOp, { kind: 'range' | 'deleteRange' }>): RangeRequest | null {
+function readBy(op: Exclude<RequestOp, { kind: 'txn' }>): RangeRequest | null {
   if (op.kind === 'range') return op.request.countOnly === true ? null : op.request
-  return op.request.prevKv === true ? op.request : null
+  if (op.request.prevKv !== true) return null
+  return op.kind === 'put' ? { key: op.request.key } : op.request
 }
 
 function bytesRead(source: RangeSource, request: RangeRequest | null, bytesMax: number): number {
