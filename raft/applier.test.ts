@@ -32,6 +32,7 @@ class Machine implements StateMachine {
   applied(): void {
     this.published += 1
   }
+  makeDurable(): void {}
   openSnapshot(): void {}
   beginRestore(): void {}
 }

@@ -31,6 +31,8 @@ export function openLog(
     segmentBytes: options.segmentBytes ?? segmentBytesUsual,
     cachedBytesMax: options.limits?.cachedBytesMax ?? cachedBytesUsual,
     appliedIndex: options.stateMachine.appliedIndex,
+    settleState: (settled: (error: RaftsmanError | null) => void) =>
+      options.stateMachine.makeDurable(settled),
     // A member alone has nobody to bring back what it lost: it says so instead.
     repair: options.peers.some(({ id }) => id !== options.id),
     onFatal,

@@ -56,6 +56,7 @@ function durableFrom(machine: StateMachine, from: () => boolean): StateMachine {
     },
     apply: entry => machine.apply(entry),
     applied: () => machine.applied(),
+    makeDurable: done => machine.makeDurable(done),
     openSnapshot: done => machine.openSnapshot(done),
     beginRestore: (index, done) => machine.beginRestore(index, done),
   }

@@ -29,6 +29,11 @@ export interface StateMachine {
   readonly appliedIndex: LogIndex
   /** Everything up to here survives a power cut without the log, so the log may be cut there. */
   readonly durableIndex: LogIndex
+  /**
+   * Answers once all that is applied survives a power cut. Asked for at a start, before a damaged log is
+   * made to begin where the state ends. Errors: the state cannot be written; the node does not start.
+   */
+  makeDurable(done: (error: RaftsmanError | null) => void): void
   /** What a picture of the state would take, about; small when absent. More log is kept for a long one. */
   readonly snapshotBytes?: number
   /**

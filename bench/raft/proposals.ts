@@ -41,6 +41,10 @@ class CountingMachine implements StateMachine {
 
   applied(): void {}
 
+  makeDurable(done: (error: null) => void): void {
+    done(null)
+  }
+
   openSnapshot(done: Parameters<StateMachine['openSnapshot']>[0]): void {
     done(null, {
       index: this.appliedIndex,

@@ -25,7 +25,7 @@ export interface AtlasOptions {
 export class FaultAtlas {
   /** Machines whose durable bytes were damaged and that are not whole again. */
   readonly damaged = new Set<number>()
-  /** Machines that were ever damaged: what a repair leaves of their logs begins where it must. */
+  /** Machines that were ever damaged. */
   readonly everDamaged = new Set<number>()
   /** Left the cluster with damage that they had not noticed. */
   private readonly discarded = new Set<number>()

@@ -70,6 +70,15 @@ export class HistoryMachine implements StateMachine {
     return logIndex(this.options.store.durable.index)
   }
 
+  /** Only at a start, when all that is applied is what the cache held. */
+  makeDurable(done: (error: RaftsmanError | null) => void): void {
+    const { image } = this
+    this.options.later('sync', () => {
+      this.options.store.durable = image
+      done(null)
+    })
+  }
+
   /** The result is the index: where the proposer finds its proposal. */
   apply(entry: Entry): unknown {
     if (this.options.full())

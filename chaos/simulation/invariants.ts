@@ -30,8 +30,6 @@ export interface InvariantOptions {
   readonly changed: (id: number, before: ConfState, after: ConfState) => void
   /** Members whose disks were damaged on purpose and not mended since. */
   readonly damaged: () => ReadonlySet<number>
-  /** And those that were mended: a repaired log begins with the state it was repaired for. */
-  readonly everDamaged: () => ReadonlySet<number>
   readonly segmentBytes: number
 }
 
@@ -115,9 +113,7 @@ export class Invariants {
     const purged = firstIndex - 1
     // While a snapshot is taken in, the log begins behind what the state still is.
     holds(
-      purged > program.appliedIndex ||
-        purged <= program.durableIndex ||
-        this.options.everDamaged().has(machine.id),
+      purged > program.appliedIndex || purged <= program.durableIndex,
       'order-of-indexes',
       () =>
         `m${machine.id} has cut its log at ${purged}, its state is durable to ${program.durableIndex}`,
@@ -220,9 +216,8 @@ export class Invariants {
     const log = durableLog(machine, this.options.segmentBytes)
     if (message.kind === 'appendResponse') {
       const { durableIndex } = machine.program
-      const { everDamaged } = this.options
       holds(
-        log === null || log.start <= durableIndex || everDamaged().has(machine.id),
+        log === null || log.start <= durableIndex,
         'durable-before-sent',
         () =>
           `m${machine.id} acknowledges ${message.index}: its log begins behind ${log?.start ?? 0}, its state is durable to ${durableIndex}`,

@@ -85,7 +85,6 @@ export class Simulation {
         for (const tell of this.changeListeners) tell(machine(id), before, after)
       },
       damaged: () => this.atlas.damaged,
-      everDamaged: () => this.atlas.everDamaged,
       segmentBytes,
     })
     this.scheduler = new Scheduler(trace, process => {

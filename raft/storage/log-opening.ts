@@ -17,6 +17,7 @@ export interface OpeningOptions extends TailOptions {
   readonly clock: Clock
   readonly cachedBytesMax?: number
   readonly appliedIndex?: number
+  readonly settleState?: (done: (error: RaftsmanError | null) => void) => void
   readonly repair?: boolean
 }
 
@@ -32,14 +33,22 @@ export function openLog(
   const load = (mayRepair: boolean): void => {
     loadSegments(disk, directory, owner, (error, loaded) => {
       if (error === null) settle(must(loaded, 'a load without error'))
-      else if (mayRepair && isDamage(error))
-        repairLog({ ...options, appliedIndex }, error, repairError => {
-          if (repairError === null) load(false)
-          else done(repairError)
-        })
+      else if (mayRepair && isDamage(error)) repair(error)
       else done(error)
     })
   }
+  const settleState = options.settleState ?? (settled => settled(null))
+  const repair = (damage: LogCorrupt | DiskError): void =>
+    settleState(stateError => {
+      if (stateError !== null) {
+        done(stateError)
+        return
+      }
+      repairLog({ ...options, appliedIndex }, damage, repairError => {
+        if (repairError === null) load(false)
+        else done(repairError)
+      })
+    })
   const settle = (loaded: LoadedLog): void => {
     const { leftBehind, segments } = loaded
     if (leftBehind.length === 0) {

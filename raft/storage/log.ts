@@ -63,6 +63,8 @@ export interface LogOptions {
   readonly cachedBytesMax?: number
   /** What the state machine's own durable state amounts to. */
   readonly appliedIndex?: LogIndex
+  /** A log is repaired to begin where that state ends, which must then be durable: asked before. */
+  readonly settleState?: (done: (error: RaftsmanError | null) => void) => void
   /**
    * Whether a damaged log is repaired as far as peers can bring back what is missing. Off: it is
    * LogCorrupt. A cluster of one has nobody to bring anything back.

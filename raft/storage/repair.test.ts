@@ -217,6 +217,31 @@ describe('a damaged log of one segment', () => {
     expect(recovered.hardState).toEqual(hard(2, 17))
   })
 
+  test('changes nothing before the state that it is to begin with is durable, nor when that cannot be', () => {
+    const { bench, path, recordOf } = written()
+    bench.disk.flipBit(path, recordOf(5) + 80, 3)
+    const before = bench.disk.paths()
+    const failure = new DiskError('full', '/state', 'no space')
+    const refused = bench.open({ ...repairing(10), settleState: settled => settled(failure) })
+    expect(refused.error).toBe(failure)
+    expect(bench.disk.paths()).toEqual(before)
+    let settle: (error: null) => void = () => {}
+    let opened = false
+    const settleState = (settled: (error: null) => void) => {
+      settle = settled
+    }
+    bench.begin({ ...repairing(10), settleState }, () => {
+      opened = true
+    })
+    bench.clock.advance(1000)
+    expect(opened).toBe(false)
+    const lock = bench.disk.paths().filter(name => !before.includes(name))
+    expect(lock.filter(name => name.endsWith('.wal'))).toEqual([])
+    settle(null)
+    bench.clock.advance(1000)
+    expect(opened).toBe(true)
+  })
+
   test('knows its new segment to be durable: more damage there is not taken for a torn write', () => {
     const bench = new Bench(1, 64 * 1024 * 1024)
     const { log } = bench.opened()

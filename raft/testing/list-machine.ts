@@ -52,6 +52,11 @@ export class ListMachine implements StateMachine {
     this.disk.appliedIndex = this.appliedIndex
   }
 
+  makeDurable(done: (error: null) => void): void {
+    this.flush()
+    done(null)
+  }
+
   openSnapshot(done: (error: null, source?: SnapshotSource) => void): void {
     const bytes = Buffer.from(JSON.stringify(this.items))
     let at = 0

@@ -137,6 +137,24 @@ test('The durable index follows checkpoints, not flushes.', () => {
   expect(driver.core.durableIndex).toBe(1)
 })
 
+test('All that is applied can be made durable at once, flushed or not; what it cannot write it says.', () => {
+  const driver = new Driver(config, open(newPath(), 400_000))
+  const answers: unknown[] = []
+  const ask = () => driver.core.makeDurable(error => answers.push(error?.code ?? 'fine'))
+  driver.put('a', '1')
+  ask()
+  expect(driver.core.durableIndex).toBe(1)
+  driver.put('a', '2')
+  driver.core.flush()
+  driver.put('a', '3')
+  ask()
+  expect(driver.core.durableIndex).toBe(3)
+  for (let number = 0; number < 50; number += 1) driver.put(`key${number}`, 'x'.repeat(10_000))
+  ask()
+  expect(driver.core.durableIndex).toBe(3)
+  expect(answers).toEqual(['fine', 'fine', 'backend-full'])
+})
+
 test('It asks for a checkpoint when much was flushed since the last one.', () => {
   const driver = new Driver({ ...config, checkpointBytes: 1000 }, open(newPath()))
   driver.put('a', 'x'.repeat(1000))

@@ -302,3 +302,9 @@ export class CompactedError extends StoreError {
     this.compactRevision = compactRevision
   }
 }
+
+/** What a caller can be told; anything else is a mistake of ours, and is thrown on. */
+export function asRaftsmanError(error: unknown): RaftsmanError {
+  if (error instanceof RaftsmanError) return error
+  throw error
+}

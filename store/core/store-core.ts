@@ -23,7 +23,7 @@ import type { ClusterVersion } from './cluster-command.js'
 import { type Backend, BackendError, type Ordinal, type StateMeta } from './backend.js'
 import { applyCommand, type Command, type CommandResult, decodeCommands } from './command.js'
 import { contentDigest } from './content.js'
-import { StoreError } from './errors.js'
+import { asRaftsmanError, StoreError } from './errors.js'
 import { Counts } from './counts.js'
 import type { HashMarks } from './hash-command.js'
 import { HashWalk } from './hash-kv.js'
@@ -47,6 +47,7 @@ import type {
 import { usedBytes } from './quota-command.js'
 import { RestoreSink } from './restore.js'
 import { SnapshotWriter } from './snapshot.js'
+import { snapshotSource } from './snapshot-source.js'
 import { emptyMeta, StateBuilder } from './state.js'
 import { isReadOnlyTxn, readTxn } from './txn.js'
 import type {
@@ -388,6 +389,19 @@ export class StoreCore implements Replica {
     this.#bytesSinceCheckpoint = 0
   }
 
+  makeDurable(done: (error: RaftsmanError | null) => void): void {
+    try {
+      this.flush()
+      this.checkpoint()
+    } catch (error) {
+      done(asRaftsmanError(error))
+      return
+    }
+    // A picture that is being read keeps a checkpoint from its end; at a start nobody reads.
+    assert(this.durableIndex === this.#appliedIndex, 'a checkpoint makes all of it durable')
+    done(null)
+  }
+
   get compacting(): boolean {
     return this.#state.compactor.pending
   }
@@ -431,30 +445,15 @@ export class StoreCore implements Replica {
     const writer = new SnapshotWriter(head, (from, rowsMax, bytesMax) =>
       rows.readFrom(from, rowsMax, bytesMax),
     )
-    let open = true
-    done(null, {
-      index: this.appliedIndex,
-      read: (bytesMax, answer) => {
-        let chunk: Uint8Array | null
-        try {
-          if (!open || this.#state !== state) {
-            throw new BackendError(
-              'backend-closed',
-              'the snapshot was closed, or its state replaced',
-            )
-          }
-          chunk = writer.read(bytesMax)
-        } catch (error) {
-          answer(asRaftsmanError(error))
-          return
-        }
-        answer(null, chunk)
-      },
-      close: () => {
-        if (open) this.#openSnapshots--
-        open = false
-      },
-    })
+    done(
+      null,
+      snapshotSource(this.appliedIndex, writer, {
+        stands: () => this.#state === state,
+        closed: () => {
+          this.#openSnapshots--
+        },
+      }),
+    )
   }
 
   beginRestore(
@@ -590,9 +589,4 @@ export class StoreCore implements Replica {
       }
     })
   }
-}
-
-function asRaftsmanError(error: unknown): RaftsmanError {
-  if (error instanceof StoreError || error instanceof BackendError) return error
-  throw error
 }
