@@ -6,6 +6,7 @@ import type { ChildProcess } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 
+import { must } from '../../../platform/errors.js'
 import { testAuthority } from '../../../platform/testing/certificates.js'
 import { freePort } from '../../../platform/testing/free-port.js'
 import { fastDirectory } from '../../etcd/testing/etcd-process.js'
@@ -67,6 +68,10 @@ export class MemberProcess {
       })
     }
     return member
+  }
+
+  get pid(): number {
+    return must(this.#child.pid, 'it was started')
   }
 
   get running(): boolean {
