@@ -21,6 +21,12 @@ const components = [
     debian: ['etcd-server', 'etcd-client'],
     elsewhere: 'install etcd and etcdctl 3.4 or newer from your package manager',
   },
+  {
+    name: 'strace',
+    present: () => onPath('strace'),
+    debian: ['strace'],
+    elsewhere: 'install strace from your package manager',
+  },
 ]
 
 const isDebian = () =>
