@@ -60,10 +60,9 @@ test('A sleep put into the syncs of a server is in every latency of a put.', asy
 
 test('A server that stands still for a while is in the latency of all that was due meanwhile.', async () => {
   const clock = nodeClock()
-  const stop = new StopSwitch()
   const cluster = await Cluster.start(raftsmanSide, { members: 1, parent: tmpdir() })
   try {
-    const [driver] = await connections({ cluster, settings, clock, stop }, 'grpc', 1)
+    const [driver] = await connections({ cluster }, 'grpc', 1)
     const put = must(driver, 'a connection').put({ key: keyOf('k', 1), value: valueOf(16) })
     let resumedMs = Number.POSITIVE_INFINITY
     const stillMs = 500
@@ -76,10 +75,11 @@ test('A server that stands still for a while is in the latency of all that was d
         cluster.resume(0)
       })
     })
-    const { latencies, failed } = await runLoad({
+    const rate = 200
+    const { latencies, failed, elapsedMs } = await runLoad({
       clock,
       slots: 1_000,
-      rate: 200,
+      rate,
       warmUpMs: 0,
       windowMs: 1_500,
       drainMsMax: 30_000,
@@ -87,11 +87,13 @@ test('A server that stands still for a while is in the latency of all that was d
     })
     expect(failed).toBe(0)
     expect(resumedMs - startMs).toBeLessThan(60_000)
-    // Every one of them is there: none was left out, or asked later and counted from then.
-    expect(latencies.count).toBe(300)
+    // Every one of them is there, in a window that may close late: none was left out, or asked later and
+    // counted from then.
+    expect(Math.abs(latencies.count - (elapsedMs / 1_000) * rate)).toBeLessThanOrEqual(1)
     expect(latencies.maxMicros).toBeGreaterThan(stillMs * 900)
-    // Of 300 a hundred were due while it stood still; fifty of them wait for half of that or longer.
-    expect(latencies.percentileMicros(0.9)).toBeGreaterThan(stillMs * 400)
+    // A hundred were due while it stood still; fifty of them waited for half of that or longer.
+    const waited = latencies.percentileMicros(1 - 45 / latencies.count)
+    expect(waited).toBeGreaterThan(stillMs * 400)
   } finally {
     await cluster.stop()
   }

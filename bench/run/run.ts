@@ -67,9 +67,10 @@ async function play(
 ): Promise<readonly ScenarioReport[]> {
   const outcomes: Record<SideName, Outcome[]> = { raftsman: [], etcd: [] }
   const failures: { side: SideName; why: string }[] = []
+  const sides = plan.sides.filter(({ name }) => scenario.on !== 'state' || name === 'raftsman')
   const rounds = Math.min(plan.repetitions, scenario.repetitionsMax ?? plan.repetitions)
   for (let round = 1; round <= rounds; round += 1) {
-    for (const side of plan.sides) {
+    for (const side of sides) {
       if (plan.stop.stopped) break
       plan.say(`${place} ${scenario.name}: ${side.name}, round ${round} of ${rounds}`)
       try {
@@ -112,10 +113,19 @@ async function once(
   round: number,
 ): Promise<Outcome | null> {
   const { members, parent, environment = {}, settings, clock, stop, profileFolder } = plan
+  const bare = { settings, clock, stop, parent }
   const profiling =
     profileFolder === undefined
       ? undefined
       : { folder: profileFolder, label: `${scenario.name}-${side.name}-${round}` }
+  if (scenario.on === 'state') {
+    const profile = profiling === undefined ? null : await OwnProfile.start(profiling)
+    try {
+      return told(await scenario.run(bare), stop)
+    } finally {
+      await profile?.stop()
+    }
+  }
   const cluster = await Cluster.start(side, {
     members,
     parent,
@@ -125,18 +135,22 @@ async function once(
   })
   const own = profiling === undefined ? null : await OwnProfile.start(profiling)
   try {
-    const outcome = await scenario.run({ cluster, settings, clock, stop })
+    const outcome = await scenario.run({ ...bare, cluster })
     // A figure that a member did not live through is none.
     const [surprise] = cluster.surprises
     if (surprise !== undefined) throw new SideFailed(`${side.name}: ${surprise}`)
-    const notes = [...outcome.notes, ...cluster.notes]
-    if (!stop.stopped) return { ...outcome, notes }
-    const { recorded } = outcome
-    if (recorded === null || recorded.answered === 0 || recorded.elapsedMs < cutMsMin) return null
-    const seconds = (recorded.elapsedMs / 1_000).toFixed(1)
-    return { ...outcome, notes: [...notes, `cut short after ${seconds} s`] }
+    return told({ ...outcome, notes: [...outcome.notes, ...cluster.notes] }, stop)
   } finally {
     await cluster.stop()
     await own?.stop()
   }
+}
+
+/** Null of what was ended before there was anything to tell. */
+function told(outcome: Outcome, stop: Stop): Outcome | null {
+  if (!stop.stopped) return outcome
+  const { recorded, notes } = outcome
+  if (recorded === null || recorded.answered === 0 || recorded.elapsedMs < cutMsMin) return null
+  const seconds = (recorded.elapsedMs / 1_000).toFixed(1)
+  return { ...outcome, notes: [...notes, `cut short after ${seconds} s`] }
 }

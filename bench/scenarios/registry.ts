@@ -7,6 +7,7 @@ import { leases } from './lease.js'
 import { puts } from './put.js'
 import { ranges } from './range.js'
 import { recoveries } from './recovery.js'
+import { mvccs } from './mvcc.js'
 import type { Scenario } from './scenario.js'
 import { txns } from './txn.js'
 import { upkeeps } from './upkeep.js'
@@ -22,6 +23,7 @@ export const scenarios: readonly Scenario[] = [
   ...upkeeps,
   ...keyScenarios,
   ...idles,
+  ...mvccs,
   ...checkPerfs,
 ]
 

@@ -24,11 +24,16 @@ export interface Settings {
 
 export type Setting = 'clients' | 'valueBytes' | 'rate'
 
-export interface Context {
-  readonly cluster: Cluster
+export interface Bare {
   readonly settings: Settings
   readonly clock: Clock
   readonly stop: Stop
+  /** Below which data is kept. */
+  readonly parent: string
+}
+
+export interface Context extends Bare {
+  readonly cluster: Cluster
 }
 
 export interface Outcome {
@@ -53,7 +58,14 @@ export interface Row {
   readonly summary: string
 }
 
-export interface Scenario extends Row {
+/** Most are played on a cluster of either side; one of our state alone needs none, and has no other side. */
+export type Scenario = Described &
+  (
+    | { readonly on?: 'cluster'; run(context: Context): Promise<Outcome> }
+    | { readonly on: 'state'; run(bare: Bare): Promise<Outcome> }
+  )
+
+interface Described extends Row {
   /** Names several at once on the command line. */
   readonly group: string
   /** How ours is driven. */
@@ -66,5 +78,4 @@ export interface Scenario extends Row {
   readonly repetitionsMax?: number
   /** Further figures that come of the same run. */
   readonly also?: readonly Row[]
-  run(context: Context): Promise<Outcome>
 }

@@ -58,7 +58,7 @@ export function keysFor(valueBytes: number): number {
  * making of connections is not what is measured.
  */
 export async function connections(
-  { cluster }: Context,
+  { cluster }: Pick<Context, 'cluster'>,
   protocol: Protocol,
   count: number,
 ): Promise<readonly Driver[]> {
