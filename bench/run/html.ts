@@ -11,11 +11,12 @@ import { latencyChart, throughputChart } from './svg.js'
 const style = `
 :root { color-scheme: light dark; --ours: #0b6e99; --theirs: #c2571a; --line: #8886; --ink: #888; }
 @media (prefers-color-scheme: dark) { :root { --ours: #5bc0eb; --theirs: #f4a259; } }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin: 2.5rem 0 0.25rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; }
 .wide { overflow-x: auto; }
 th, td { padding: 0.2rem 0.6rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th { vertical-align: bottom; white-space: normal; } td[rowspan] { vertical-align: top; } tr:not(.last) td:not([rowspan]) { border-bottom: 0; }
 th.text, td.text { text-align: left; }
 .raftsman { color: var(--ours); } .etcd { color: var(--theirs); }
 .charts { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; flex: 1 1 26rem; }
@@ -36,6 +37,7 @@ export function htmlOf(report: BenchReport): string {
 <h1>raftsman bench</h1>
 ${factsOf(report)}
 <div class="wide">${tableOf(scenarios)}</div>
+<p class="aside">Ratio: ours by etcd's. &lt;: less is better, and a ratio below 1 is in our favour.</p>
 ${scenarios.map(sectionOf).join('\n')}
 </html>
 `
@@ -58,6 +60,7 @@ function factsOf(report: BenchReport): string {
 
 const heads: readonly (readonly [string, boolean])[] = [
   ['scenario', true],
+  ['ratio', false],
   ['side', true],
   ['value', false],
   ['unit', true],
@@ -70,7 +73,6 @@ const heads: readonly (readonly [string, boolean])[] = [
   ['generator CPU s', false],
   ['servers MiB', false],
   ['log syncs', false],
-  ['ratio', false],
 ]
 
 function tableOf(scenarios: readonly ScenarioReport[]): string {
@@ -80,14 +82,21 @@ function tableOf(scenarios: readonly ScenarioReport[]): string {
   return `<table><thead><tr>${head}</tr></thead><tbody>${scenarios.map(rowsOf).join('')}</tbody></table>`
 }
 
+/** A row a side; the name and the ratio are of both. */
 function rowsOf(scenario: ScenarioReport): string {
   const { name, unit, better, ratio } = scenario
-  return sideNames
-    .flatMap(side => {
-      const result = scenario[side]
-      if (result === null) return []
+  const present = sideNames.flatMap(side => {
+    const result = scenario[side]
+    return result === null ? [] : [{ side, result }]
+  })
+  const told = ratio === null ? '' : `${number(ratio)}x${better === 'lower' ? ' <' : ''}`
+  const both = [name, told].map((text, at) => {
+    const kind = at === 0 ? ' class="text"' : ''
+    return `<td${kind} rowspan="${present.length}">${escaped(text)}</td>`
+  })
+  return present
+    .map(({ side, result }, row) => {
       const cells = [
-        name,
         side,
         number(result.value),
         unit,
@@ -97,15 +106,12 @@ function rowsOf(scenario: ScenarioReport): string {
         number(result.generatorCpuSeconds),
         number(result.maxRssBytes / 2 ** 20),
         number(result.walSyncs),
-        ratio === null || side === 'etcd'
-          ? ''
-          : `${number(ratio)}x${better === 'lower' ? ' (less is better)' : ''}`,
-      ]
-      const row = cells.map((cell, at) => {
-        const left = heads[at]?.[1] === true
+      ].map((cell, at) => {
+        const left = heads[both.length + at]?.[1] === true
         return `<td class="${left ? 'text ' : ''}${side}">${escaped(cell)}</td>`
       })
-      return [`<tr>${row.join('')}</tr>`]
+      const last = row === present.length - 1 ? ' class="last"' : ''
+      return `<tr${last}>${row === 0 ? both.join('') : ''}${cells.join('')}</tr>`
     })
     .join('')
 }

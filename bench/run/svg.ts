@@ -7,7 +7,7 @@ import { escaped } from './escape.js'
 
 const width = 460
 const height = 240
-const margin = { left: 58, right: 12, top: 12, bottom: 30 }
+const margin = { left: 58, right: 24, top: 12, bottom: 30 }
 const plotWidth = width - margin.left - margin.right
 const plotHeight = height - margin.top - margin.bottom
 
@@ -79,12 +79,15 @@ export function throughputChart(title: string, tracks: readonly Track[]): string
   const lines = drawn.map(({ side, perSecond }) => ({
     side,
     points: perSecond.map((count, at) => ({
-      x: seconds === 1 ? 0 : at / (seconds - 1),
+      x: at / (seconds - 1),
       y: count / most,
     })),
   }))
   const up = [0, 0.25, 0.5, 0.75, 1].map(at => ({ at, label: shortly(most * at) }))
-  const across = [0, 0.5, 1].map(at => ({ at, label: `${Math.round(1 + at * (seconds - 1))} s` }))
+  const step = Math.max(1, Math.ceil((seconds - 1) / 5))
+  const across: Tick[] = []
+  for (let second = 0; second < seconds; second += step)
+    across.push({ at: second / (seconds - 1), label: `${second + 1} s` })
   return chart(title, across, up, lines)
 }
 
