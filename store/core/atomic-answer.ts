@@ -8,60 +8,84 @@
 import { RaftsmanError, unreachable } from '../../platform/errors.js'
 import type { Command } from './command.js'
 import { StoreError } from './errors.js'
-import { boundsOf } from './key-range.js'
-import { requestBytesMax } from './limits.js'
+import { boundsOf, keyString } from './key-range.js'
 import { walkRange } from './range/range-cursor.js'
 import type { RangeSource } from './range/range-plan.js'
 import { SortMemory } from './range/range-sort.js'
-import { rowBytes } from './row-store.js'
-import type { RangeRequest, RequestOp } from './types.js'
+import { rowBytes, rowOverheadBytes } from './row-store.js'
+import type { PutRequest, RangeRequest, RequestOp } from './types.js'
 
 /** Looked at in one go. */
 const sliceBytes = 1024 * 1024
 
+export interface AnswerSource extends RangeSource {
+  readonly content: { readonly longestBytes: number }
+}
+
+/** What a command itself puts. Its ranges may read it again; no other put or deletion may touch the key. */
+interface Puts {
+  readonly all: readonly PutRequest[]
+  readonly longestBytes: number
+  readonly bytes: number
+}
+
 /**
- * Of transactions whichever branch is longer counts; a few keys count as of the largest size there is,
- * so that no value is read for them. Throws `answer-too-large` and BackendError.
+ * Of transactions whichever branch is longer counts. Where it could not be too long if all that is read were
+ * of the greatest length that there is, no value is read. Throws `answer-too-large` and BackendError.
  */
-export function checkAnswer(source: RangeSource, command: Command, bytesMax: number): void {
-  const { kind, once } = command
+export function checkAnswer(source: AnswerSource, command: Command, bytesMax: number): void {
+  const { kind } = command
   if (kind !== 'txn' && kind !== 'deleteRange') return
   const op: RequestOp =
     kind === 'txn' ? { kind, request: command.request } : { kind, request: command.request }
-  if (keysOf(source, op) * requestBytesMax <= bytesMax) return
-  if (bytesOf(source, op, bytesMax) <= bytesMax) return
+  const puts = putsOf(op)
+  if (boundOf(source, op, puts) <= bytesMax) return
+  if (bytesOf(source, op, bytesMax, puts) <= bytesMax) return
   throw new RaftsmanError(
     `what it would answer in one piece is longer than ${bytesMax} bytes; ask for less`,
-    {
-      code: 'answer-too-large',
-      retryable: false,
-      // One with a name may have been applied before, when there was less.
-      outcome: once === undefined ? 'not-applied' : 'unknown',
-    },
+    // Of this sending: one of before under the same name may have been applied, when there was less.
+    { code: 'answer-too-large', retryable: false, outcome: 'not-applied' },
   )
 }
 
-/** The most that there can be; infinite where only a walk could tell. Of what will be refused none. */
-function keysOf(source: RangeSource, op: RequestOp): number {
+function putsOf(op: RequestOp): Puts {
+  const all = [...eachPut(op)]
+  const lengths = all.map(({ key, value }) => key.length + value.length + rowOverheadBytes)
+  return {
+    all,
+    longestBytes: lengths.reduce((most, length) => Math.max(most, length), 0),
+    bytes: lengths.reduce((sum, length) => sum + length, 0),
+  }
+}
+
+function* eachPut(op: RequestOp): Iterable<PutRequest> {
+  if (op.kind === 'put') yield op.request
+  else if (op.kind === 'txn')
+    for (const one of [...op.request.success, ...op.request.failure]) yield* eachPut(one)
+}
+
+/** No less than it can be; infinite where only a walk could tell. Of what will be refused nothing. */
+function boundOf(source: AnswerSource, op: RequestOp, puts: Puts): number {
   switch (op.kind) {
     case 'put':
     case 'range':
     case 'deleteRange': {
       const read = readBy(op)
       if (read === null) return 0
+      const longest = source.content.longestBytes + rowOverheadBytes
       const { start, end, single } = boundsOf(read)
-      if (single) return 1
+      if (single) return Math.max(longest, puts.longestBytes)
       const { limit: wanted = 0 } = read
       const limit = wanted > 0 ? wanted : Number.POSITIVE_INFINITY
       const asked = read.revision ?? 0
       if (asked > source.readRevision || (asked > 0 && asked < source.compactRevision)) return 0
       const revision = asked > 0 ? asked : source.readRevision
       const count = source.index.countLiveAt(revision, start, end)
-      return Math.min(limit, count ?? Number.POSITIVE_INFINITY)
+      return Math.min(limit, count ?? Number.POSITIVE_INFINITY) * longest + puts.bytes
     }
     case 'txn': {
       const sum = (ops: readonly RequestOp[]) =>
-        ops.reduce((keys, one) => keys + keysOf(source, one), 0)
+        ops.reduce((bytes, one) => bytes + boundOf(source, one, puts), 0)
       return Math.max(sum(op.request.success), sum(op.request.failure))
     }
     default:
@@ -69,18 +93,30 @@ function keysOf(source: RangeSource, op: RequestOp): number {
   }
 }
 
-/** Exact up to `bytesMax`, more than that beyond. */
-function bytesOf(source: RangeSource, op: RequestOp, bytesMax: number): number {
-  if (op.kind !== 'txn') return bytesRead(source, readBy(op), bytesMax)
+/** Up to `bytesMax`, more than that beyond; what is put counts wherever it could be read again. */
+function bytesOf(source: RangeSource, op: RequestOp, bytesMax: number, puts: Puts): number {
+  if (op.kind !== 'txn') {
+    const again = op.kind === 'range' ? bytesPut(op.request, puts) : 0
+    return bytesRead(source, readBy(op), bytesMax) + again
+  }
   const sum = (ops: readonly RequestOp[]) => {
     let bytes = 0
     for (const one of ops) {
-      bytes += bytesOf(source, one, bytesMax - bytes)
+      bytes += bytesOf(source, one, bytesMax - bytes, puts)
       if (bytes > bytesMax) break
     }
     return bytes
   }
   return Math.max(sum(op.request.success), sum(op.request.failure))
+}
+
+function bytesPut(request: RangeRequest, { all, longestBytes }: Puts): number {
+  if (all.length === 0 || request.countOnly === true || (request.revision ?? 0) > 0) return 0
+  const { start, end } = boundsOf(request)
+  const within = (key: string) => key >= start && (end === null || key < end)
+  const count = all.filter(({ key }) => within(keyString(key))).length
+  const { limit = 0, keysOnly = false } = request
+  return keysOnly ? 0 : Math.min(count, limit > 0 ? limit : count) * longestBytes
 }
 
 /** What is read for an answer; null: nothing. */

@@ -24,12 +24,18 @@ export class Content {
   /** Deletions of keys: a compaction at the revision itself still keeps them. */
   readonly #deletions = new HiddenRows()
   #bytes = 0
+  #longest = 0
   #sum = 0
   #mixed = 0
 
   /** Of all rows that count. */
   get bytes(): number {
     return this.#bytes
+  }
+
+  /** No row has ever been longer, of those that were here since this process began. */
+  get longestBytes(): number {
+    return this.#longest
   }
 
   /** Sixteen hexadecimal digits. */
@@ -40,7 +46,8 @@ export class Content {
   /** `before` is the newest version of the key until now, be it a deletion. */
   made(version: NewVersion, before: NewVersion | undefined): void {
     this.#count(version, 1)
-    const { modRevision } = version
+    const { modRevision, bytes } = version
+    if (bytes > this.#longest) this.#longest = bytes
     if (version.version === 0) this.#deletions.push(modRevision + 1, version)
     // A deletion is hidden by what comes behind it anyway.
     if (before !== undefined && before.version > 0) this.#replaced.push(modRevision, before)

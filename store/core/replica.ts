@@ -156,10 +156,13 @@ export interface Replica extends StateMachine {
   openRange(request: RangeRequest): RangeCursor
   /** A transaction that writes nothing on either branch, nested ones included. */
   isReadOnly(txn: TxnRequest): boolean
-  /** Before it is proposed. Throws `answer-too-large` (see atomic-answer.ts) and BackendError. */
-  checkAnswer(command: Command): void
+  /**
+   * Before it is proposed, for somebody who takes an answer of so many bytes. Throws `answer-too-large` (see
+   * atomic-answer.ts) and BackendError.
+   */
+  checkAnswer(command: Command, bytesMax?: number): void
   /** Evaluates a read-only transaction. Throws StoreError, and what `checkAnswer` does. */
-  readTxn(txn: TxnRequest): TxnResponse
+  readTxn(txn: TxnRequest, bytesMax?: number): TxnResponse
 
   /**
    * Call next() until it gives null: from then on `onReadable` says, once, that there is something

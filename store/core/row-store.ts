@@ -12,7 +12,7 @@ import { makeRow } from './row.js'
 import type { KeyValue } from './types.js'
 
 /** What an object costs beside its bytes; an estimate on the high side. */
-const rowOverheadBytes = 160
+export const rowOverheadBytes = 160
 
 export function rowBytes(kv: KeyValue): number {
   return kv.key.length + kv.value.length + rowOverheadBytes

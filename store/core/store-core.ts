@@ -282,16 +282,16 @@ export class StoreCore implements Replica {
     return isReadOnlyTxn(txn)
   }
 
-  checkAnswer(command: Command): void {
+  checkAnswer(command: Command, bytesMax = Number.POSITIVE_INFINITY): void {
     this.#assertSound()
-    checkAnswer(this.#kv, command, this.#config.atomicAnswerBytesMax)
+    checkAnswer(this.#kv, command, Math.min(bytesMax, this.#config.atomicAnswerBytesMax))
   }
 
-  readTxn(txn: TxnRequest): TxnResponse {
+  readTxn(txn: TxnRequest, bytesMax?: number): TxnResponse {
     this.#assertSound()
     assert(isReadOnlyTxn(txn), 'only transactions that write nothing bypass the log')
     checkTxn(txn)
-    this.checkAnswer({ kind: 'txn', request: txn })
+    this.checkAnswer({ kind: 'txn', request: txn }, bytesMax)
     return readTxn(this.#kv, txn, revision => this.#headerAt(revision, this.#appliedTerm))
   }
 

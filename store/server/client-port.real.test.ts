@@ -144,6 +144,25 @@ describe('a client', () => {
     await Promise.all(two)
   })
 
+  it('is refused what would answer more than an answer holds, and nothing is done', async () => {
+    const store = connect()
+    const value = Buffer.alloc(1024 * 1024)
+    for (let at = 0; at < 9; at += 1) await store.put({ key: utf8(`k${at}`), value })
+    const read = { kind: 'range', request: everyKey } as const
+    const wrote = { kind: 'put', request: put('k0', 'new') } as const
+    const asked = [
+      store.deleteRange({ ...everyKey, prevKv: true }),
+      store.txn({ compare: [], success: [read, wrote], failure: [] }),
+      store.txn({ compare: [], success: [read], failure: [] }),
+    ]
+    for (const { code, retryable, outcome } of await Promise.all(asked.map(failure)))
+      expect([code, retryable, outcome]).toEqual(['answer-too-large', false, 'not-applied'])
+    const { kvs, header } = await store.range(everyKey)
+    expect([kvs.length, header.revision]).toEqual([9, 10])
+    const { deleted } = await store.deleteRange(everyKey)
+    expect(deleted).toBe(9)
+  })
+
   it('is told that a write is unknown and a read is not applied when no answer comes', async () => {
     const store = connect({ requestTimeoutMs: 300 })
     await store.put(put('a', '0'))

@@ -45,6 +45,9 @@ export function actingAs(requester: Requester, principal: Principal): Requester 
     get bufferedBytes() {
       return requester.bufferedBytes
     },
+    get answerBytesMax() {
+      return requester.answerBytesMax
+    },
     answer: answer => requester.answer(answer),
     fail: (id, error) => requester.fail(id, error),
     failWith: (id, error) => requester.failWith(id, error),

@@ -107,8 +107,8 @@ export class StoreService {
       machine,
       writes: () => this.writes,
     })
-    this.writes = new WriteBatcher(raft, options.clock, command => {
-      machine.checkAnswer(command)
+    this.writes = new WriteBatcher(raft, options.clock, (command, origin) => {
+      machine.checkAnswer(command, origin.answerBytesMax)
       return this.versions.admit(command)
     })
     this.reads = new ReadBatcher(raft, options.clock)
@@ -435,7 +435,7 @@ export class StoreService {
     let response: TxnResponse
     try {
       this.guard.check(requester.principal, (check, by) => check.readTxn(by, txn))
-      response = this.#parts.machine.readTxn(txn)
+      response = this.#parts.machine.readTxn(txn, requester.answerBytesMax)
     } catch (error) {
       if (!(error instanceof RaftsmanError)) throw error
       requester.fail(id, error)

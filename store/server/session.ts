@@ -33,6 +33,8 @@ import { tooManyRequests } from './write-batcher.js'
 const unreadBytesMax = 16 * 1024 * 1024
 const unreadBytesCut = 64 * 1024 * 1024
 const pacedRetryMs = 5
+/** Of an answer beside the key-values in it. */
+const answerFramingBytes = 64 * 1024
 
 export interface SessionOptions {
   readonly link: Link
@@ -56,6 +58,7 @@ export class Session implements Requester {
    * stays whose it was when it came, however long it waits.
    */
   acting: Requester = this
+  readonly answerBytesMax = protocolLimits.answerBytesMax - answerFramingBytes
   readonly openedMs: number
   greeted = false
   readonly #options: SessionOptions

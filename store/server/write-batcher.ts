@@ -18,6 +18,8 @@ export const pendingBytesMax = 256 * 1024 * 1024
 
 /** Whom to tell; `token` is its own name for the command. */
 export interface WriteOrigin {
+  /** The longest answer that can reach it in one piece; absent where there is no such end. */
+  readonly answerBytesMax?: number | undefined
   written(token: number, result: CommandResult): void
   /** Also when it is not known whether the command took effect: see the error's outcome. */
   notWritten(token: number, error: RaftsmanError): void
@@ -34,7 +36,7 @@ interface Pending {
 export class WriteBatcher {
   readonly #raft: Raft
   readonly #clock: Clock
-  readonly #admit: (command: Command) => Command
+  readonly #admit: (command: Command, origin: WriteOrigin) => Command
   #turn: Pending[] = []
   #scheduled = false
   /** Proposals that came to nothing, or of which nobody knows; a batch counts once. */
@@ -43,7 +45,7 @@ export class WriteBatcher {
   #bytes = 0
 
   /** `admit` answers the form in which a command may stand in the log, and throws where it may not yet. */
-  constructor(raft: Raft, clock: Clock, admit: (command: Command) => Command) {
+  constructor(raft: Raft, clock: Clock, admit: (command: Command, origin: WriteOrigin) => Command) {
     this.#raft = raft
     this.#clock = clock
     this.#admit = admit
@@ -68,7 +70,7 @@ export class WriteBatcher {
     if (this.#commands >= pendingCommandsMax || this.#bytes + bytes > pendingBytesMax) {
       throw tooManyRequests()
     }
-    const admitted = this.#admit(command)
+    const admitted = this.#admit(command, origin)
     this.#commands += 1
     this.#bytes += bytes
     const operations = command.kind === 'txn' ? operationsOf(command.request) : 1

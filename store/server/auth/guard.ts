@@ -156,6 +156,7 @@ export class Guard {
     }
     this.permit(requester, id, check, () => {
       const retrying: WriteOrigin = {
+        answerBytesMax: origin.answerBytesMax,
         written: (_id, result) => {
           if (isStale(result) && attempts < writeAttemptsMax) {
             attempt(requester, id, () => this.#write({ ...write, attempts: attempts + 1 }))
