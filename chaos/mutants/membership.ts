@@ -63,7 +63,7 @@ export const membershipMutants: readonly Mutant[] = [
         replace: '',
       },
     ],
-    seedsMax: 100,
+    seedsMax: 400,
   },
   {
     name: 'snapshot-labelled-as-asked-for',
