@@ -9,6 +9,7 @@ import { etcdClientOf } from '../etcd/testing/etcd-clients.js'
 import { EtcdProcess } from '../etcd/testing/etcd-process.js'
 import { EtcdTrio } from '../etcd/testing/etcd-trio.js'
 import { Seen, everyKey, utf8 } from '../server/testing/clients.js'
+import { until } from '../server/testing/fleet.js'
 import type { EtcdStore } from './etcd-store.js'
 
 let trio: EtcdTrio
@@ -73,7 +74,14 @@ it('leaves a member that hangs: reads are asked of another one, and watches move
 it('says what is not known of a write whose member hangs, and that nobody took one when all are gone', async () => {
   // Of one member alone: it must be that one that takes the write.
   const hasty = etcdClientOf(trio.endpoints.slice(0, 1), { requestTimeoutMs: 1_000 })
-  await hasty.put({ key: utf8('a'), value: utf8('1') })
+  // Its connection may take longer than its patience to come about.
+  const put = () => hasty.put({ key: utf8('a'), value: utf8('1') })
+  await until(() =>
+    put().then(
+      () => true,
+      () => false,
+    ),
+  )
   member(0).suspend()
   await expect(hasty.put({ key: utf8('a'), value: utf8('2') })).rejects.toMatchObject({
     code: 'timeout',
