@@ -161,6 +161,23 @@ describe('a conversation with Watch', () => {
       stream.cancel()
     }))
 
+  it('passes over no number for a watch that it refuses, alike', () =>
+    same(async talk => {
+      const stream = talk.client.stream(methods.watchStream)
+      const answers = () => talk.take(stream, 1)
+      stream.send({ createRequest: { key: utf8('w'), watchId: 1 } })
+      await answers()
+      stream.send({ createRequest: { key: utf8('w') } })
+      await answers()
+      stream.send({ createRequest: { key: utf8('x'), rangeEnd: utf8('w') } })
+      await answers()
+      stream.send({ cancelRequest: { watchId: 1 } })
+      await answers()
+      stream.send({ createRequest: { key: utf8('w') } })
+      await answers()
+      stream.cancel()
+    }))
+
   it('keeps the number of a watch that a compaction has ended until it is cancelled, alike', () =>
     same(async talk => {
       const revision = (await talk.put('n', '1'))?.header?.revision ?? 0

@@ -58,8 +58,8 @@ export class WatchStream implements RpcReceiver, WatchOutput {
   readonly #open = new Set<number>()
   /** Numbers of those that a compaction has ended, oldest first. */
   readonly #compacted = new Set<number>()
-  /** Numbers picked here, of watches that are neither created nor refused yet. */
-  readonly #picked = new Set<number>()
+  /** Numbers picked here, of watches that are neither created nor refused yet, and whose turn it was before. */
+  readonly #picked = new Map<number, number>()
   #nextId = 0
   #lookingAgain = false
 
@@ -146,8 +146,10 @@ export class WatchStream implements RpcReceiver, WatchOutput {
 
   ended(watchId: number, error: RaftsmanError): void {
     if (!this.#open.delete(watchId)) {
-      // The number that it would have had is still to be given.
-      if (this.#picked.delete(watchId) && watchId === this.#nextId - 1) this.#nextId = watchId
+      // No number was given: those that were passed over for it may have come free by the next time.
+      const turn = this.#picked.get(watchId)
+      this.#picked.delete(watchId)
+      if (turn !== undefined && watchId === this.#nextId - 1) this.#nextId = turn
       this.#refuse(cancelReasonOf(error))
     } else if (error instanceof CompactedError) {
       const { compactRevision } = error
@@ -198,10 +200,11 @@ export class WatchStream implements RpcReceiver, WatchOutput {
   }
 
   #freeId(): number {
+    const turn = this.#nextId
     while (this.#isTaken(this.#nextId)) this.#nextId += 1
     const id = this.#nextId
     this.#nextId += 1
-    this.#picked.add(id)
+    this.#picked.set(id, turn)
     return id
   }
 
