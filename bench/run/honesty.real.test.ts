@@ -5,22 +5,11 @@ import { tmpdir } from 'node:os'
 import { expect, test } from 'vitest'
 import { nodeClock } from '../../platform/node/clock.js'
 import { runLoad } from '../harness/load.js'
-import { StopSwitch } from '../harness/stop.js'
-import { scenarios } from '../scenarios/registry.js'
 import { connections, keyOf, valueOf } from '../scenarios/workload.js'
 import { Cluster } from '../sides/cluster.js'
 import { raftsmanSide } from '../sides/raftsman.js'
 import { must } from '../../platform/errors.js'
-import { runBench } from './run.js'
-
-const settings = {
-  clients: null,
-  valueBytes: null,
-  rate: null,
-  seconds: 1,
-  warmUpSeconds: 0.2,
-  quick: true,
-}
+import { before, putsOneByOne } from './testing/puts-one-by-one.js'
 
 /** Put into every member before it starts: a sync of a file takes so much longer. */
 const slowSyncs = (ms: number) => {
@@ -30,27 +19,12 @@ const slowSyncs = (ms: number) => {
     const { fdatasync } = fs
     fs.fdatasync = (fd, done) => setTimeout(() => fdatasync(fd, done), ${ms})
     syncBuiltinESMExports()`
-  const url = `data:text/javascript,${encodeURIComponent(program)}`
-  return { NODE_OPTIONS: `--import "${url}"` }
+  return before(program)
 }
 
 test('A sleep put into the syncs of a server is in every latency of a put.', async () => {
   const sleepMs = 60
-  const { scenarios: reports } = await runBench({
-    scenarios: scenarios.filter(({ name }) => name === 'put-1x1'),
-    sides: [raftsmanSide],
-    members: 1,
-    repetitions: 1,
-    settings,
-    parent: tmpdir(),
-    clock: nodeClock(),
-    stop: new StopSwitch(),
-    environment: slowSyncs(sleepMs),
-    say: () => {},
-  })
-  const { raftsman, failures } = must(reports[0], 'one was asked for')
-  expect(failures).toEqual([])
-  const result = must(raftsman, 'it came to a result')
+  const result = await putsOneByOne(raftsmanSide, slowSyncs(sleepMs))
   expect(result.failed).toBe(0)
   expect(must(result.latencies, 'puts were answered').minMicros).toBeGreaterThan(sleepMs * 900)
   expect(result.p50Ms).toBeGreaterThan(sleepMs * 0.9)

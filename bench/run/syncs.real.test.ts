@@ -6,14 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 
-import { nodeClock } from '../../platform/node/clock.js'
-import { must } from '../../platform/errors.js'
-import { StopSwitch } from '../harness/stop.js'
-import { scenarios } from '../scenarios/registry.js'
 import { etcdSide } from '../sides/etcd.js'
 import { raftsmanSide } from '../sides/raftsman.js'
 import type { Side } from '../sides/side.js'
-import { runBench } from './run.js'
+import { before, putsOneByOne } from './testing/puts-one-by-one.js'
 
 let folder = ''
 
@@ -42,33 +38,8 @@ function syncsSeen(): number {
   return lines.filter(line => /\b(?:fsync|fdatasync)\b.* = 0$/.test(line)).length
 }
 
-async function putsOneByOne(side: Side, environment: Readonly<Record<string, string>> = {}) {
-  const { scenarios: reports } = await runBench({
-    scenarios: scenarios.filter(({ name }) => name === 'put-1x1'),
-    sides: [watched(side)],
-    members: 1,
-    repetitions: 1,
-    settings: {
-      clients: null,
-      valueBytes: null,
-      rate: null,
-      seconds: 1,
-      warmUpSeconds: 0.2,
-      quick: true,
-    },
-    parent: tmpdir(),
-    clock: nodeClock(),
-    stop: new StopSwitch(),
-    environment,
-    say: () => {},
-  })
-  const report = must(reports[0], 'one was asked for')
-  expect(report.failures).toEqual([])
-  return must(report[side.name], 'it came to a result')
-}
-
 test.each([raftsmanSide, etcdSide])('Every put of $name has waited for a sync', async side => {
-  const { answered, failed } = await putsOneByOne(side)
+  const { answered, failed } = await putsOneByOne(watched(side))
   expect(failed).toBe(0)
   expect(answered).toBeGreaterThan(10)
   expect(syncsSeen()).toBeGreaterThanOrEqual(answered)
@@ -80,10 +51,7 @@ test('A member that only says that it has synced is found out', async () => {
     import { syncBuiltinESMExports } from 'node:module'
     fs.fdatasync = (fd, done) => setImmediate(() => done(null))
     syncBuiltinESMExports()`
-  const url = `data:text/javascript,${encodeURIComponent(program)}`
-  const { answered, walSyncs } = await putsOneByOne(raftsmanSide, {
-    NODE_OPTIONS: `--import "${url}"`,
-  })
+  const { answered, walSyncs } = await putsOneByOne(watched(raftsmanSide), before(program))
   expect(walSyncs).toBeGreaterThan(answered / 2)
   expect(syncsSeen()).toBeLessThan(answered / 2)
 })

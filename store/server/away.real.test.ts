@@ -40,10 +40,8 @@ it.each([
   async ({ stateMiB, snapshots }) => {
     const fleet = await Fleet.found(3, () => ({ entriesKept }))
     trio = fleet
-    const { core, raft } = {
-      core: (id: number) => fleet.server(id).inspect().core,
-      raft: (id: number) => fleet.server(id).inspect().raft.inspect().status,
-    }
+    const core = (id: number) => fleet.server(id).inspect().core
+    const raft = (id: number) => fleet.server(id).inspect().raft.inspect().status
     const client = clientOf(others.map(id => fleet.endpoint(id)))
     const value = new Uint8Array(1024 * 1024)
     for (let number = 0; number < stateMiB; number += 1)
