@@ -165,6 +165,23 @@ test('It asks for a checkpoint when much was flushed since the last one.', () =>
   expect(driver.core.needsCheckpoint).toBe(false)
 })
 
+test('Deletions and moved pages count as changes too when it asks for a checkpoint.', () => {
+  const driver = new Driver({ ...config, checkpointBytes: 100_000 }, open(newPath()))
+  const asked = (work: () => void): boolean => {
+    driver.core.checkpoint()
+    work()
+    return driver.core.needsCheckpoint
+  }
+  for (let number = 0; number < 200; number += 1) driver.put(`key${number}`, 'x'.repeat(2_000))
+  driver.core.flush()
+  driver.delete('key', 'kez')
+  driver.compact(driver.core.revision)
+  while (!driver.core.compactSlice(1_000));
+  expect(asked(() => driver.core.flush())).toBe(true)
+  expect(asked(() => driver.core.reclaimSlice(50_000))).toBe(false)
+  expect(asked(() => driver.core.reclaimSlice(100_000))).toBe(true)
+})
+
 test('A full disk is a typed, retryable error; nothing is lost, and apply stops in time.', () => {
   const path = newPath()
   const sizeBytesMax = 400_000

@@ -205,8 +205,8 @@ export interface Replica extends StateMachine {
   /** Makes flushed state durable (raises `durableIndex`). May take as long as a disk sync. */
   checkpoint(): void
   /**
-   * True when so much was flushed since the last checkpoint that a longer wait would make it a
-   * long one: checkpoint behind this flush. Else every few seconds.
+   * True when so much was flushed, deleted or moved since the last checkpoint that a longer wait would
+   * make it a long one: checkpoint behind this flush or slice. Else every few seconds.
    */
   readonly needsCheckpoint: boolean
 

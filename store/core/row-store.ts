@@ -14,6 +14,9 @@ import type { KeyValue } from './types.js'
 /** What an object costs beside its bytes; an estimate on the high side. */
 export const rowOverheadBytes = 160
 
+/** Of pages that the deletion of a row changes: its own and its index's, shared with its neighbours. */
+const deletionBytes = 4_096
+
 export function rowBytes(kv: KeyValue): number {
   return kv.key.length + kv.value.length + rowOverheadBytes
 }
@@ -45,6 +48,11 @@ export class RowStore {
 
   get pendingBytes(): number {
     return this.#pendingBytes
+  }
+
+  /** What the next flush leaves to a checkpoint, about. */
+  get flushBytes(): number {
+    return this.#pendingBytes + this.#dropped.size * deletionBytes
   }
 
   /** The first row that came back from the backend as another than was written; null: none yet. */

@@ -16,7 +16,7 @@ export interface StoreCoreConfig {
   /** From either on, `needsFlush` says so. */
   readonly flushRows?: number
   readonly flushBytes?: number
-  /** Flushed bytes from which on `needsCheckpoint` says so. */
+  /** Changed bytes of the file from which on `needsCheckpoint` says so. */
   readonly checkpointBytes?: number
   /** Unflushed bytes above which apply refuses to go on (only after flushes have failed). */
   readonly pendingBytesMax?: number
@@ -38,7 +38,7 @@ export const storeCoreDefaults = {
   cacheBytesMax: 128 * 1024 * 1024,
   flushRows: 5_000,
   flushBytes: 8 * 1024 * 1024,
-  checkpointBytes: 16 * 1024 * 1024,
+  checkpointBytes: 4 * 1024 * 1024,
   pendingBytesMax: 256 * 1024 * 1024,
   snapshotsMax: 4,
   sortBytesMax: 64 * 1024 * 1024,

@@ -144,7 +144,9 @@ export class StoreCore implements Replica {
 
   reclaimSlice(bytesMax: number): boolean {
     this.#assertSound()
-    return this.#restoring === null && this.#backend.reclaim(bytesMax)
+    if (this.#restoring !== null) return false
+    this.#bytesSinceCheckpoint += bytesMax
+    return this.#backend.reclaim(bytesMax)
   }
 
   /** Bytes that the log amounts to, the same on all members; what the quota is compared with. */
@@ -373,7 +375,7 @@ export class StoreCore implements Replica {
     if (this.#appliedIndex === this.#flushedIndex && rows.pendingRows === 0) {
       return { rows: 0, appliedIndex: this.#flushedIndex }
     }
-    const bytes = rows.pendingBytes
+    const bytes = rows.flushBytes
     const written = flushState(this.#state, this.#meta())
     this.#bytesSinceCheckpoint += bytes
     this.#flushedIndex = this.#appliedIndex

@@ -14,6 +14,8 @@ export interface DefragmentationOptions {
   readonly machine: Machine
   readonly clock: Clock
   readonly logger: Logger
+  /** Called behind each slice, which has left pages to be made durable. */
+  readonly sliced: () => void
 }
 
 export class Defragmentation {
@@ -56,11 +58,12 @@ export class Defragmentation {
   }
 
   #slice(): boolean {
-    const { machine, logger } = this.#options
+    const { machine, logger, sliced } = this.#options
     const before = machine.dbFileBytes
     try {
       const more = machine.reclaimSlice(sliceBytes)
       this.#givenBytes += Math.max(0, before - machine.dbFileBytes)
+      sliced()
       return more
     } catch (error) {
       if (!(error instanceof RaftsmanError)) throw error

@@ -53,7 +53,7 @@ class Hand {
 function setUp() {
   const hand = new Hand()
   const backend = new MemoryBackend()
-  const disk = { full: false, commits: 0, checkpoints: 0 }
+  const disk = { full: false, commits: 0, checkpoints: 0, freeSlices: 0 }
   const commit = backend.commit.bind(backend)
   backend.commit = batch => {
     disk.commits += 1
@@ -65,6 +65,10 @@ function setUp() {
     disk.checkpoints += 1
     if (disk.full) throw new BackendError('backend-full', 'no room, for a test')
     checkpoint()
+  }
+  backend.reclaim = () => {
+    if (disk.freeSlices > 0) disk.freeSlices -= 1
+    return disk.freeSlices > 0
   }
   const core = new StoreCore(backend, { clusterId: 1, memberId: 1 })
   const maintenance = new Maintenance({
@@ -112,6 +116,23 @@ test('what is written under load is made durable in portions, not all of two sec
     hand.pass(25)
   }
   expect(disk.checkpoints).toBeLessThanOrEqual(checkpoints + 2)
+  maintenance.stop()
+})
+
+test('what a defragmentation moves is made durable in portions, unless the disk is full', () => {
+  const { hand, maintenance, disk } = setUp()
+  disk.freeSlices = 60
+  maintenance.defragmentation.start()
+  hand.pass(1_000)
+  expect(maintenance.defragmentation.running).toBe(false)
+  expect(disk.checkpoints).toBeGreaterThanOrEqual(10)
+  disk.full = true
+  hand.pass(2_000)
+  const { checkpoints } = disk
+  disk.freeSlices = 60
+  maintenance.defragmentation.start()
+  hand.pass(1_000)
+  expect(disk.checkpoints).toBeLessThanOrEqual(checkpoints + 1)
   maintenance.stop()
 })
 

@@ -59,7 +59,10 @@ export class Maintenance {
 
   constructor(options: MaintenanceOptions) {
     this.#options = options
-    this.defragmentation = new Defragmentation(options)
+    this.defragmentation = new Defragmentation({
+      ...options,
+      sliced: () => this.#checkpointIfMuch(),
+    })
     const { metrics } = options
     this.#commits = metrics.histogram(
       'etcd_disk_backend_commit_duration_seconds',
@@ -135,10 +138,14 @@ export class Maintenance {
     if (sinceMs < (failed ? flushRetryMs : flushMs) && (failed || !machine.needsFlush)) return
     this.#flushedMs = nowMs
     this.#flush()
-    // A checkpoint keeps everything waiting for as long as it is large: better several small ones.
-    const durableFailed = (this.#failures.get('made durable') ?? null) !== null
-    if (machine.needsCheckpoint && !durableFailed) this.#checkpoint()
+    this.#checkpointIfMuch()
     this.#slice()
+  }
+
+  /** A checkpoint keeps everything waiting for as long as it is large: better several small ones. */
+  #checkpointIfMuch(): void {
+    const failed = (this.#failures.get('made durable') ?? null) !== null
+    if (this.#options.machine.needsCheckpoint && !failed) this.#checkpoint()
   }
 
   #flush(): void {
