@@ -51,6 +51,7 @@ function report(text: string, ours: SideResult, theirs: SideResult | null): Benc
     settings: {
       seconds: 1,
       warmUpSeconds: 1,
+      serverWarmUpSeconds: 0,
       repetitions: 1,
       clients: null,
       valueBytes: null,

@@ -51,7 +51,8 @@ function factsOf(report: BenchReport): string {
     `${machine.cores} x ${machine.cpu}, ${gibibytes} GiB, Linux ${machine.kernel}, Node ${machine.node}; ` +
       `data on ${machine.fileSystem}; load before the run ${machine.loadBefore}.`,
     `Clusters of ${members} members on loopback, each new and alone on the machine; ${settings.repetitions} ` +
-      `repetitions of ${settings.seconds} s after ${settings.warmUpSeconds} s of warming up, sides in turn.`,
+      `repetitions of ${settings.seconds} s, sides in turn, after ${settings.serverWarmUpSeconds} s of mixed load ` +
+      `and ${settings.warmUpSeconds} s of the scenario's own.`,
     `Durability: ${machine.fsync}.`,
     ...(interrupted ? ['The run was ended before it was done.'] : []),
   ]

@@ -68,6 +68,7 @@ export interface BenchReport {
   readonly settings: {
     readonly seconds: number
     readonly warmUpSeconds: number
+    readonly serverWarmUpSeconds: number
     readonly repetitions: number
     readonly clients: number | null
     readonly valueBytes: number | null

@@ -9,6 +9,7 @@ import { machineOf } from '../harness/machine.js'
 import type { Outcome, Row, Scenario, Settings } from '../scenarios/scenario.js'
 import { Cluster, SideFailed } from '../sides/cluster.js'
 import type { Side, SideName } from '../sides/side.js'
+import { warmUp } from '../scenarios/warm-up.js'
 import { OwnProfile } from './own-profile.js'
 import { ratioOf, resultOf } from './report.js'
 import type { BenchReport, ScenarioReport } from './report.js'
@@ -46,14 +47,23 @@ export async function runBench(plan: BenchPlan): Promise<BenchReport> {
     if (!told && plan.stop.stopped) break
     scenarios.push(...reports)
   }
-  const { seconds, warmUpSeconds, clients, valueBytes, rate, quick } = settings
+  const { seconds, warmUpSeconds, serverWarmUpSeconds, clients, valueBytes, rate, quick } = settings
   return {
     machine,
     commit: commitOf(),
     startedAt,
     versions,
     members,
-    settings: { seconds, warmUpSeconds, repetitions, clients, valueBytes, rate, quick },
+    settings: {
+      seconds,
+      warmUpSeconds,
+      serverWarmUpSeconds,
+      repetitions,
+      clients,
+      valueBytes,
+      rate,
+      quick,
+    },
     interrupted: plan.stop.stopped,
     scenarios,
   }
@@ -135,6 +145,7 @@ async function once(
   })
   const own = profiling === undefined ? null : await OwnProfile.start(profiling)
   try {
+    await warmUp({ ...bare, cluster }, settings.serverWarmUpSeconds)
     const outcome = await scenario.run({ ...bare, cluster })
     // A figure that a member did not live through is none.
     const [surprise] = cluster.surprises

@@ -30,6 +30,7 @@ test('Both sides do the same work in turn, and the report has both and their rat
         rate: null,
         seconds: 1,
         warmUpSeconds: 0.2,
+        serverWarmUpSeconds: 0,
         quick: true,
       },
       parent,

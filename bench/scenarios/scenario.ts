@@ -17,7 +17,10 @@ export interface Settings {
   readonly rate: number | null
   /** Of the window that is measured. */
   readonly seconds: number
+  /** Of the scenario's own work, before its window. */
   readonly warmUpSeconds: number
+  /** Of work that is the same for every scenario, before that; see warm-up.ts. */
+  readonly serverWarmUpSeconds: number
   /** Less data and fewer rounds. */
   readonly quick: boolean
 }

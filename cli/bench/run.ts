@@ -33,8 +33,13 @@ interface RunFlags {
   readonly output: 'text' | 'json'
 }
 
-const usual = { seconds: 10, warmUpSeconds: 2, repetitions: 3 }
-const quick = { seconds: 1, warmUpSeconds: 1, repetitions: 1 }
+const usual = {
+  seconds: 10,
+  warmUpSeconds: 2,
+  serverWarmUpSeconds: 5,
+  repetitions: 3,
+}
+const quick = { seconds: 1, warmUpSeconds: 1, serverWarmUpSeconds: 0, repetitions: 1 }
 
 const valueBytesMax = 1024 * 1024
 const clientsMax = 10_000
@@ -120,6 +125,7 @@ async function benchRun(words: readonly string[], flags: RunFlags): Promise<void
       rate: flags.rate ?? null,
       seconds: flags.seconds ?? how.seconds,
       warmUpSeconds: how.warmUpSeconds,
+      serverWarmUpSeconds: how.serverWarmUpSeconds,
       quick: flags.quick === true,
     },
     parent,

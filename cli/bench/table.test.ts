@@ -62,6 +62,7 @@ const report = (scenarios: readonly ScenarioReport[]): BenchReport => ({
   settings: {
     seconds: 10,
     warmUpSeconds: 2,
+    serverWarmUpSeconds: 5,
     repetitions: 3,
     clients: null,
     valueBytes: null,

@@ -27,6 +27,7 @@ export async function putsOneByOne(
       rate: null,
       seconds: 1,
       warmUpSeconds: 0.2,
+      serverWarmUpSeconds: 0,
       quick: true,
     },
     parent: tmpdir(),
