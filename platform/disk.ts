@@ -1,6 +1,7 @@
 // Files as an argument, completion-based: every call answers through its callback, never twice,
 // and never before the call returned. Paths are those of the machine. There is deliberately no
-// fsync of metadata per file: `datasync` for content, `syncDirectory` after create and rename.
+// fsync of metadata per file: `datasync` or `writeSynced` for content, `syncDirectory` after create and
+// rename.
 
 import { RaftsmanError } from './errors.js'
 
@@ -30,6 +31,12 @@ export interface DiskFile {
   readonly path: string
   /** Writes all buffers one behind another from `position` (bytes), as one vectored write. */
   write(buffers: readonly Uint8Array[], position: number, done: Completion): void
+  /**
+   * The same, and what this call has written is on disk when it answers, with the size that reading it
+   * needs. What was written by others may not be. One call to the machine instead of two where the
+   * file was opened for it. An error other than `full` is that of a failed sync: not to be retried.
+   */
+  writeSynced(buffers: readonly Uint8Array[], position: number, done: Completion): void
   /** Reads up to `length` bytes; a shorter answer means the end of the file. */
   read(position: number, length: number, done: Result<Uint8Array>): void
   /** Content and size are on disk when it answers. */
@@ -46,6 +53,8 @@ export interface OpenOptions {
   readonly write: boolean
   /** Fail with `exists` if the file is there. */
   readonly exclusive?: boolean
+  /** `writeSynced` will be called often. */
+  readonly synced?: boolean
 }
 
 export interface Disk {

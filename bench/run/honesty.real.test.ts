@@ -11,20 +11,20 @@ import { raftsmanSide } from '../sides/raftsman.js'
 import { must } from '../../platform/errors.js'
 import { before, putsOneByOne } from './testing/puts-one-by-one.js'
 
-/** Put into every member before it starts: a sync of a file takes so much longer. */
-const slowSyncs = (ms: number) => {
+/** Put into every member before it starts: to write a file, its log above all, takes so much longer. */
+const slowWrites = (ms: number) => {
   const program = `
     import fs from 'node:fs'
     import { syncBuiltinESMExports } from 'node:module'
-    const { fdatasync } = fs
-    fs.fdatasync = (fd, done) => setTimeout(() => fdatasync(fd, done), ${ms})
+    const { writev } = fs
+    fs.writev = (...call) => setTimeout(() => writev(...call), ${ms})
     syncBuiltinESMExports()`
   return before(program)
 }
 
-test('A sleep put into the syncs of a server is in every latency of a put.', async () => {
+test('A sleep put into the writes of a server is in every latency of a put.', async () => {
   const sleepMs = 60
-  const result = await putsOneByOne(raftsmanSide, slowSyncs(sleepMs))
+  const result = await putsOneByOne(raftsmanSide, slowWrites(sleepMs))
   expect(result.failed).toBe(0)
   expect(must(result.latencies, 'puts were answered').minMicros).toBeGreaterThan(sleepMs * 900)
   expect(result.p50Ms).toBeGreaterThan(sleepMs * 0.9)

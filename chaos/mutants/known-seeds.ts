@@ -15,6 +15,7 @@ export const knownSeeds: Readonly<Record<string, number>> = {
   'refused-and-taken': 4,
   'lost-leader-means-not-applied': 11,
   'answered-without-a-sync': 1,
+  'synced-write-for-what-is-before-it': 2,
   'old-segment-left-unsynced': 2,
   'name-of-a-segment-not-synced': 1,
   'compacted-beyond-the-durable-state': 3,

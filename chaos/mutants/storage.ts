@@ -17,24 +17,36 @@ export const storageMutants: readonly Mutant[] = [
   },
   {
     name: 'answered-without-a-sync',
-    rule: 'a write is answered when its datasync has returned (docs/wal.md, Writing)',
+    rule: 'a write is answered when it has been synced (docs/wal.md, Writing)',
     edits: [
       {
         file: 'raft/storage/log.js',
-        find: 'this.sync(() => this.written(true));',
-        replace: 'this.written(true);',
+        find: 'this.file.writeSynced(content, this.position,',
+        replace: 'this.file.write(content, this.position,',
       },
     ],
     seedsMax: 10,
   },
   {
-    name: 'failed-sync-tried-again',
-    rule: 'a failed datasync ends the process: a second one may succeed and write nothing',
+    name: 'synced-write-for-what-is-before-it',
+    rule: 'a synced write makes nothing durable but itself (docs/wal.md, Writing)',
     edits: [
       {
         file: 'raft/storage/log.js',
-        find: 'this.failed(asFatal(error)); return;',
-        replace: 'this.sync(done); return;',
+        find: 'if (mustSync && this.durable === this.position)',
+        replace: 'if (mustSync)',
+      },
+    ],
+    seedsMax: 20,
+  },
+  {
+    name: 'failed-sync-tried-again',
+    rule: 'a failed sync ends the process: a second one may succeed and write nothing',
+    edits: [
+      {
+        file: 'raft/storage/log.js',
+        find: 'this.failed(error); return; } this.observeSync(',
+        replace: 'this.sync(done); return; } this.observeSync(',
       },
     ],
     seedsMax: 20,

@@ -4,7 +4,7 @@
 
 import * as fs from 'node:fs'
 import { dirname } from 'node:path'
-import type { Completion, Disk, DiskErrorCode, DiskFile, Result } from '../disk.js'
+import type { Completion, Disk, DiskErrorCode, DiskFile, OpenOptions, Result } from '../disk.js'
 import { DiskError } from '../disk.js'
 import { must } from '../errors.js'
 
@@ -49,27 +49,37 @@ export function nodeDisk(): Disk {
   }
 }
 
-function open(
-  path: string,
-  options: { create: boolean; write: boolean; exclusive?: boolean },
-  done: Result<DiskFile>,
-): void {
-  const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL } = fs.constants
+function open(path: string, options: OpenOptions, done: Result<DiskFile>): void {
+  const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_WRONLY, O_DSYNC } = fs.constants
   const flags =
     (options.write ? O_RDWR : O_RDONLY) |
     (options.create ? O_CREAT : 0) |
     (options.exclusive === true ? O_EXCL : 0)
   fs.open(path, flags, fileMode, (error, fd) => {
     if (error) done(diskError(path, error))
-    else done(null, openFile(path, fd))
+    else if (options.synced !== true) done(null, openFile(path, fd, null))
+    // A second one: not every write is to wait for the disk, and the flag cannot be changed later.
+    else
+      fs.open(path, O_WRONLY | O_DSYNC, (syncedError, syncedFd) => {
+        if (syncedError) fs.close(fd, () => done(diskError(path, syncedError)))
+        else done(null, openFile(path, fd, syncedFd))
+      })
   })
 }
 
-function openFile(path: string, fd: number): DiskFile {
+function openFile(path: string, fd: number, syncedFd: number | null): DiskFile {
   return {
     path,
     write(buffers, position, done) {
       writeAll(path, fd, buffers, position, done)
+    },
+    writeSynced(buffers, position, done) {
+      if (syncedFd !== null) writeAll(path, syncedFd, buffers, position, done)
+      else
+        writeAll(path, fd, buffers, position, error => {
+          if (error !== null) done(error)
+          else this.datasync(done)
+        })
     },
     read(position, length, done) {
       readUpTo(path, fd, position, Buffer.allocUnsafe(length), 0, done)
@@ -93,7 +103,8 @@ function openFile(path: string, fd: number): DiskFile {
       })
     },
     close(done) {
-      fs.close(fd, completing(path, done))
+      if (syncedFd === null) fs.close(fd, completing(path, done))
+      else fs.close(syncedFd, () => fs.close(fd, completing(path, done)))
     },
   }
 }

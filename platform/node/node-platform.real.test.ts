@@ -50,6 +50,21 @@ describe('nodeDisk', () => {
     await call(done => file.close(done))
   })
 
+  test.each([true, false])('writes and syncs in one (opened for it: %s)', async synced => {
+    const [path, renamed] = [join(directory, 'temporary'), join(directory, 'named')]
+    const file = await call<DiskFile>(done =>
+      disk.open(path, { create: true, write: true, synced }, done),
+    )
+    await call(done => file.write([Buffer.from('abcdef')], 0, done))
+    await call(done => disk.rename(path, renamed, done))
+    await call(done => file.writeSynced([Buffer.from('12'), Buffer.from('3')], 2, done))
+    expect(readFileSync(renamed, 'utf8')).toBe('ab123f')
+    await call(done => file.close(done))
+    await expect(
+      call(done => file.writeSynced([Buffer.from('x')], 0, done)),
+    ).rejects.toBeInstanceOf(DiskError)
+  })
+
   test('writes more buffers than one system call takes', async () => {
     const file = await open('many')
     const buffers = Array.from({ length: 3000 }, (_, at) => Buffer.from([at & 0xff]))
@@ -114,12 +129,12 @@ describe('nodeDisk', () => {
 
   test('reports a full disk as retryable', async () => {
     const full = await call<DiskFile>(done =>
-      disk.open('/dev/full', { create: false, write: true }, done),
+      disk.open('/dev/full', { create: false, write: true, synced: true }, done),
     )
-    await expect(call(done => full.write([Buffer.from('x')], 0, done))).rejects.toMatchObject({
-      kind: 'full',
-      retryable: true,
-    })
+    const refused = { kind: 'full', retryable: true }
+    const content = [Buffer.from('x')]
+    await expect(call(done => full.write(content, 0, done))).rejects.toMatchObject(refused)
+    await expect(call(done => full.writeSynced(content, 0, done))).rejects.toMatchObject(refused)
     await call(done => full.close(done))
   })
 })

@@ -208,6 +208,13 @@ export class MemoryDisk implements Disk {
       path,
       write: (buffers, position, done) =>
         living(() => this.writeInode(path, inode, buffers, position, done)),
+      writeSynced: (buffers, position, done) =>
+        living(() =>
+          this.writeInode(path, inode, buffers, position, error => {
+            if (error !== null) done(error)
+            else this.syncRange(path, inode, position, position + lengthOf(buffers), done)
+          }),
+        ),
       read: (position, length, done) =>
         living(() => {
           const end = Math.min(position + length, inode.size)
@@ -255,9 +262,7 @@ export class MemoryDisk implements Disk {
     position: number,
     done: Completion,
   ): void {
-    let length = 0
-    for (const buffer of buffers) length += buffer.length
-    const end = position + length
+    const end = position + lengthOf(buffers)
     if (this.strikes('writesUntilFailure')) {
       this.refuse(done, 'io', path)
       return
@@ -278,9 +283,31 @@ export class MemoryDisk implements Disk {
   }
 
   private syncInode(path: string, inode: Inode, done: Completion): void {
+    this.sync(path, inode, [...inode.dirty], inode.size, done)
+  }
+
+  /** Nothing but this: what else was written stays as durable as it was. */
+  private syncRange(path: string, inode: Inode, from: number, to: number, done: Completion): void {
+    const sectors: number[] = []
+    for (let at = Math.floor(from / this.sectorBytes); at * this.sectorBytes < to; at += 1)
+      if (inode.dirty.has(at)) sectors.push(at)
+    this.sync(path, inode, sectors, Math.max(inode.syncedSize, Math.min(to, inode.size)), done)
+  }
+
+  private sync(
+    path: string,
+    inode: Inode,
+    sectors: readonly number[],
+    size: number,
+    done: Completion,
+  ): void {
+    // What is written while the sync is under way is not part of it.
+    const clean = () => {
+      for (const sector of sectors) inode.dirty.delete(sector)
+    }
     if (this.strikes('syncsUntilFailure')) {
       // As Linux does: the pages count as clean from now on, although nothing was written.
-      inode.dirty.clear()
+      clean()
       this.refuse(done, 'io', path)
       return
     }
@@ -288,11 +315,8 @@ export class MemoryDisk implements Disk {
       this.answer('sync', () => done(null))
       return
     }
-    // What is written while the sync is under way is not part of it.
-    const sectors = [...inode.dirty]
-    inode.dirty.clear()
+    clean()
     inode.syncing.add(sectors)
-    const size = inode.size
     this.answer('sync', () => {
       inode.syncing.delete(sectors)
       for (const sector of sectors) this.copySector(inode, sector)
@@ -395,6 +419,12 @@ export class MemoryDisk implements Disk {
   freeBytes(_path: string, done: Result<number>): void {
     this.answer('name', () => done(null, Math.max(0, this.faults.capacityBytes - this.usedBytes())))
   }
+}
+
+function lengthOf(buffers: readonly Uint8Array[]): number {
+  let length = 0
+  for (const buffer of buffers) length += buffer.length
+  return length
 }
 
 function setName(names: Map<string, Inode>, path: string, inode: Inode | null): void {

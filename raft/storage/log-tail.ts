@@ -108,7 +108,7 @@ export function openTail(
     return
   }
   const path = `${options.directory}/${last.name}`
-  options.disk.open(path, { create: false, write: true }, (openError, opened) => {
+  options.disk.open(path, { create: false, write: true, synced: true }, (openError, opened) => {
     if (openError !== null) {
       done(openError)
       return

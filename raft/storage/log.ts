@@ -1,14 +1,14 @@
 // The write-ahead log: one writer, group commit, recovery. Counterpart: wal.WAL of etcd. While one
-// write and its datasync are under way everything that comes in is collected, and goes out as the
+// write is on its way to the disk everything that comes in is collected, and goes out as the
 // next single write. Tasks answer in order, and only when they are durable (or need not be).
 //
-//   append ──> queue ──> one write ──> one datasync ──> done, done, done
+//   append ──> queue ──> one synced write ──> done, done, done
 //                └─ collects while a write is under way
 //
 // Reading entries back while running is entry-reader.ts; what the records amount to is log-tip.ts.
 
 import type { Clock } from '../../platform/clock.js'
-import type { Disk, DiskError, DiskFile } from '../../platform/disk.js'
+import type { Completion, Disk, DiskError, DiskFile } from '../../platform/disk.js'
 import { assert, must } from '../../platform/errors.js'
 import type { RaftsmanError } from '../../platform/errors.js'
 import type { Logger } from '../../platform/logger.js'
@@ -164,7 +164,7 @@ export class RaftLog {
     this.lastCrc = tail.lastCrc
     const syncs = options.metrics.histogram(
       'etcd_disk_wal_fsync_duration_seconds',
-      'Time of one datasync of the write-ahead log.',
+      'Time of one synced write of the write-ahead log.',
       syncSeconds,
     )
     let writtenBytes = 0
@@ -387,24 +387,39 @@ export class RaftLog {
       return
     }
     this.batch.buffer.seal(this.durable, this.lastCrc, this.salt)
-    this.file.write([this.batch.buffer.content()], this.position, error => {
-      if (error !== null) this.failed(error)
-      else if (this.batch.operations.some(({ mustSync }) => mustSync))
-        this.sync(() => this.written(true))
-      else this.written(false)
-    })
+    const content = [this.batch.buffer.content()]
+    const mustSync = this.batch.operations.some(operation => operation.mustSync)
+    // A synced write makes nothing durable but itself: behind others it takes a sync for all of them.
+    if (mustSync && this.durable === this.position)
+      this.file.writeSynced(
+        content,
+        this.position,
+        this.synced(() => this.written(true)),
+      )
+    else
+      this.file.write(content, this.position, error => {
+        if (error !== null) this.failed(error)
+        else if (mustSync) this.sync(() => this.written(true))
+        else this.written(false)
+      })
   }
 
   private sync(done: () => void): void {
+    const synced = this.synced(done)
+    this.file.datasync(error => synced(error === null ? null : asFatal(error)))
+  }
+
+  /** Of what makes the log durable, timed from now on. */
+  private synced(done: () => void): Completion {
     const started = this.options.clock.monotonicMs()
-    this.file.datasync(error => {
+    return error => {
       if (error !== null) {
-        this.failed(asFatal(error))
+        this.failed(error)
         return
       }
       this.observeSync((this.options.clock.monotonicMs() - started) / 1000)
       done()
-    })
+    }
   }
 
   private written(synced: boolean): void {

@@ -445,6 +445,7 @@ function failingSector(disk: Disk, path: string, position: number): Disk {
           done(null, {
             path: file.path,
             write: (buffers, at, end) => file.write(buffers, at, end),
+            writeSynced: (buffers, at, end) => file.writeSynced(buffers, at, end),
             datasync: end => file.datasync(end),
             truncate: (size, end) => file.truncate(size, end),
             preallocate: (size, end) => file.preallocate(size, end),

@@ -28,7 +28,7 @@ export function prepareSegment(
   done: (error: DiskError | null, file?: DiskFile) => void,
 ): void {
   const path = `${directory}/${temporaryName}`
-  disk.open(path, { create: true, write: true }, (openError, opened) => {
+  disk.open(path, { create: true, write: true, synced: true }, (openError, opened) => {
     if (openError !== null) {
       done(openError)
       return

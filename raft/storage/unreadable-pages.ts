@@ -27,6 +27,7 @@ function patientFile(file: DiskFile): DiskFile {
   return {
     path: file.path,
     write: (buffers, position, done) => file.write(buffers, position, done),
+    writeSynced: (buffers, position, done) => file.writeSynced(buffers, position, done),
     datasync: done => file.datasync(done),
     truncate: (size, done) => file.truncate(size, done),
     preallocate: (size, done) => file.preallocate(size, done),

@@ -48,6 +48,12 @@ export class UnrulyDisk {
         setImmediate(done, new DiskError('full', file.path, 'no room, for a test'))
       else run()
     }
+    const ifAwake = (done: Completion, run: () => void) => {
+      if (this.mood === 'stalled') this.held.push(run)
+      else if (this.mood === 'broken')
+        setImmediate(done, new DiskError('io', file.path, 'failed, for a test'))
+      else run()
+    }
     return {
       path: file.path,
       read: (position, length, done) => file.read(position, length, done),
@@ -56,12 +62,9 @@ export class UnrulyDisk {
       close: done => file.close(done),
       write: (buffers, position, done) => ifRoom(done, () => file.write(buffers, position, done)),
       preallocate: (size, done) => ifRoom(done, () => file.preallocate(size, done)),
-      datasync: done => {
-        if (this.mood === 'stalled') this.held.push(() => file.datasync(done))
-        else if (this.mood === 'broken')
-          setImmediate(done, new DiskError('io', file.path, 'failed, for a test'))
-        else file.datasync(done)
-      },
+      writeSynced: (buffers, position, done) =>
+        ifRoom(done, () => ifAwake(done, () => file.writeSynced(buffers, position, done))),
+      datasync: done => ifAwake(done, () => file.datasync(done)),
     }
   }
 }
