@@ -57,27 +57,31 @@ async function restart({ cluster, clock, stop }: Context): Promise<number> {
   const startMs = clock.monotonicMs()
   await Promise.all(all.map(at => cluster.start(at)))
   let answeredMs: number | null = null
+  let refusal = 'nobody answered'
   const asking = all.map(async at => {
     while (answeredMs === null && !stop.stopped) {
       if (clock.monotonicMs() - startMs > startMsMax) return
       const driver = cluster.connect('grpc', at)
-      if (await answers(driver)) answeredMs ??= clock.monotonicMs()
+      const refused = await refusalOf(driver)
+      if (refused === null) answeredMs ??= clock.monotonicMs()
+      else refusal = refused
       driver.close()
       await pause(askEveryMs)
     }
   })
   await Promise.all(asking)
   if (answeredMs !== null) return answeredMs - startMs
-  throw new ScenarioFailed(`no write was acknowledged within ${startMsMax} ms of the start`)
+  const what = `no write was acknowledged within ${startMsMax} ms of the start`
+  throw new ScenarioFailed(`${what}; the last one: ${refusal}`)
 }
 
-/** False when it refuses, or hangs. */
-async function answers(driver: Driver): Promise<boolean> {
+/** Null when a put is acknowledged. */
+async function refusalOf(driver: Driver): Promise<string | null> {
   const asked = promised(driver.put(put)).then(
-    () => true,
-    () => false,
+    () => null,
+    (error: unknown) => String(error),
   )
-  return Promise.race([asked, pause(answerMsMax).then(() => false)])
+  return Promise.race([asked, pause(answerMsMax).then(() => `no answer in ${answerMsMax} ms`)])
 }
 
 export const keyScenarios: readonly Scenario[] = [

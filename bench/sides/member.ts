@@ -81,9 +81,9 @@ export class Member {
     })
   }
 
-  /** SIGKILL; answers when it is gone. */
+  /** SIGKILL; answers when it is gone, and its ports are free. */
   async kill(): Promise<void> {
-    const shell = this.#shell
+    const [shell, pid] = [this.#shell, this.#pid]
     if (shell === null) return
     this.#shell = null
     this.#pid = null
@@ -91,13 +91,12 @@ export class Member {
       shell.once('exit', () => resolve())
     })
     const group = must(shell.pid, 'a shell that runs has a pid')
-    try {
-      process.kill(-group, 'SIGKILL')
-    } catch (error) {
-      // All of it is gone already.
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    // A server with much memory takes a while to go. The shell waits for it, so it is not killed before.
+    if (shell.exitCode === null && shell.signalCode === null) {
+      killed(pid ?? -group)
+      await gone
     }
-    if (shell.exitCode === null && shell.signalCode === null) await gone
+    killed(-group)
   }
 
   /** SIGTERM, and SIGKILL when that takes too long: profiles are written at an end in good order. */
@@ -126,5 +125,14 @@ export class Member {
 
   resume(): void {
     if (this.#pid !== null) process.kill(this.#pid, 'SIGCONT')
+  }
+}
+
+/** Or gone already. */
+function killed(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }
