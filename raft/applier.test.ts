@@ -6,7 +6,7 @@ import { RaftsmanError } from '../platform/errors.js'
 import { Applier } from './applier.js'
 import type { Entry, LogIndex } from './core/types.js'
 import { logIndex, nodeId, term } from './core/types.js'
-import type { StateMachine } from './state-machine.js'
+import { type StateMachine, unfinished } from './state-machine.js'
 
 const entry = (index: number, bytes = 0): Entry => ({
   term: term(1),
@@ -22,10 +22,16 @@ class Machine implements StateMachine {
   readonly durableIndex = logIndex(0)
   refusal: Error | null = null
   published = 0
+  /** Turns that entry 2 still takes. */
+  turns = 0
   beforeApply = () => {}
   apply(next: Entry): unknown {
     if (this.refusal !== null && next.index > 2) throw this.refusal
     this.beforeApply()
+    if (next.index === 2 && this.turns > 0) {
+      this.turns -= 1
+      return unfinished
+    }
     this.appliedIndex = next.index
     return `result ${next.index}`
   }
@@ -75,6 +81,20 @@ describe('a run of entries', () => {
   test('is left at once where entries are so long that each takes its time', () => {
     expect(run(20_000)).toBe(2)
   })
+})
+
+test('an entry that takes several turns is applied once it is finished, and holds nobody meanwhile', () => {
+  const { machine, results, applier } = setUp()
+  machine.turns = 2
+  const applied: number[] = []
+  const turn = () => applier.slice(({ index }) => applied.push(index))
+  expect(turn()).toBe(true)
+  expect(applied).toEqual([1])
+  expect(turn()).toBe(false)
+  expect([applier.hasWork, applier.backlog]).toEqual([true, 3])
+  expect(turn()).toBe(true)
+  expect(applied).toEqual([1, 2, 3, 4])
+  expect(results).toEqual(['result 1', 'result 2', 'result 3', 'result 4'])
 })
 
 describe('a machine that has no room', () => {

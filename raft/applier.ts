@@ -4,7 +4,7 @@
 import type { Clock } from '../platform/clock.js'
 import { assert, must, RaftsmanError } from '../platform/errors.js'
 import type { Entry, LogIndex, NodeId } from './core/types.js'
-import type { StateMachine } from './state-machine.js'
+import { type StateMachine, unfinished } from './state-machine.js'
 
 const sliceMsMax = 5
 /** Between two looks at the clock; what a long entry asks for takes its time. */
@@ -86,6 +86,8 @@ export class Applier {
         this.notBeforeMs = this.clock.monotonicMs() + refusedRetryMs
         break
       }
+      // What is finished of it took as long as a slice may.
+      if (result === unfinished) break
       applied = true
       assert(this.machine.appliedIndex === entry.index, 'an applied entry moves the index')
       this.waiting -= 1

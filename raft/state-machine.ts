@@ -24,6 +24,9 @@ export interface SnapshotSink {
   abort(): void
 }
 
+/** Of an entry that is not applied yet: it takes another turn. */
+export const unfinished = Symbol('unfinished')
+
 export interface StateMachine {
   /** The last index applied. After a start: the one found with the durable state. */
   readonly appliedIndex: LogIndex
@@ -41,7 +44,8 @@ export interface StateMachine {
    * if it is this node. Never throws for what a client sent: such errors are results. `noop` and
    * `confChange` entries only move the index. A retryable RaftsmanError with the outcome
    * `not-applied` says that there is no room for it now: nothing has changed, and the same entry
-   * comes again later.
+   * comes again later. It comes again in another turn as well after `unfinished`, which keeps one
+   * entry from holding the node; until it is finished the applied index stays.
    */
   apply(entry: Entry): unknown
   /** Called once after a run of `apply` calls of one turn: publish to watchers, schedule a flush. */

@@ -8,7 +8,8 @@ import { MemoryBackend } from './backend/memory.js'
 import type { Store, Watch, WatchHandlers } from './client/types.js'
 import type { Command, CommandResult } from './core/command.js'
 import { CompactedError } from './core/errors.js'
-import { localEntry } from './core/local-entry.js'
+import { applyWhole, localEntry } from './core/local-entry.js'
+import { atOnce } from './core/sliced.js'
 import type { Watcher } from './core/replica.js'
 import { StoreCore } from './core/store-core.js'
 import type { StoreCoreConfig } from './core/store-core-config.js'
@@ -78,7 +79,7 @@ export class LocalStore implements Store {
 
   async txn(request: TxnRequest): Promise<TxnResponse> {
     this.#assertOpen()
-    if (this.#core.isReadOnly(request)) return this.#core.readTxn(request)
+    if (this.#core.isReadOnly(request)) return atOnce(this.#core.readTxn(request))
     return this.#propose({ kind: 'txn', request }, 'txn').response
   }
 
@@ -189,7 +190,8 @@ export class LocalStore implements Store {
   }
 
   #apply(command: Command): CommandResult {
-    const [result] = this.#core.apply(localEntry(this.#core.appliedIndex + 1, localTerm, [command]))
+    const entry = localEntry(this.#core.appliedIndex + 1, localTerm, [command])
+    const [result] = applyWhole(this.#core, entry)
     this.#core.applied()
     if (this.#core.needsFlush) this.#core.flush()
     if (result === undefined) throw new TypeError('a command was not answered')

@@ -25,7 +25,7 @@ export const storeMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'store/core/kv.js',
-        find: 'if (previousLease !== 0) this.leases.detach(previousLease, key);',
+        find: 'if (previousLease !== 0) this.#moves.push({ key, from: previousLease });',
         replace: '',
       },
     ],

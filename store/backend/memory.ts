@@ -89,16 +89,22 @@ class MemoryState {
     for (const { name, value } of records) this.records.set(name, value)
   }
 
-  copy(): MemoryState {
+  copy(rowsTo = Number.POSITIVE_INFINITY): MemoryState {
     const copy = new MemoryState()
     copy.meta = this.meta
     this.rows.ascend(0, row => {
+      if (row.ordinal > rowsTo) return false
       copy.rows.add(row)
       return true
     })
     for (const lease of this.leases.values()) copy.leases.set(lease.id, lease)
     for (const [name, value] of this.records) copy.records.set(name, value)
     return copy
+  }
+
+  /** As another process would find it: without rows that were staged and never counted. */
+  found(): MemoryState {
+    return this.copy(this.meta?.lastOrdinal ?? 0)
   }
 }
 
@@ -116,13 +122,27 @@ export interface MemoryBackendOptions {
   readonly faults?: MemoryFaults
 }
 
+/** What was committed, rows ahead of that, or a whole state that took the place of all before. */
+type Step =
+  | { readonly kind: 'batch'; readonly batch: BackendBatch }
+  | { readonly kind: 'rows'; readonly rows: readonly Row[] }
+  | { readonly kind: 'state'; readonly state: MemoryState }
+
+/** Answers the state behind the step. */
+function taken(state: MemoryState, step: Step): MemoryState {
+  if (step.kind === 'state') return step.state.copy()
+  if (step.kind === 'rows') state.write(step)
+  else state.apply(step.batch)
+  return state
+}
+
 export class MemoryBackend implements Backend {
   readonly #options: MemoryBackendOptions
   readonly #tracksPowerCuts: boolean
   #state: MemoryState
   #durable: MemoryState
-  /** In order: what was committed, or a whole state that took the place of all before. */
-  #sinceCheckpoint: (BackendBatch | MemoryState)[] = []
+  /** In order. */
+  #sinceCheckpoint: Step[] = []
   #closed = false
 
   constructor(options: MemoryBackendOptions = {}, state = new MemoryState()) {
@@ -143,13 +163,12 @@ export class MemoryBackend implements Backend {
    */
   survivor(crash: 'process' | 'power', kept = 0): MemoryBackend {
     assert(crash === 'process' || this.#tracksPowerCuts, 'power cuts are tracked')
-    if (crash === 'process') return new MemoryBackend(this.#options, this.#state.copy())
+    if (crash === 'process') return new MemoryBackend(this.#options, this.#state.found())
     let state = this.#durable.copy()
     for (const step of this.#sinceCheckpoint.slice(0, kept)) {
-      if (step instanceof MemoryState) state = step.copy()
-      else state.apply(step)
+      state = taken(state, step)
     }
-    return new MemoryBackend(this.#options, state)
+    return new MemoryBackend(this.#options, state.found())
   }
 
   get meta(): StateMeta | null {
@@ -176,7 +195,13 @@ export class MemoryBackend implements Backend {
   commit(batch: BackendBatch): void {
     this.#write()
     this.#state.apply(batch)
-    if (this.#tracksPowerCuts) this.#sinceCheckpoint.push(batch)
+    if (this.#tracksPowerCuts) this.#sinceCheckpoint.push({ kind: 'batch', batch })
+  }
+
+  stage(rows: readonly Row[]): void {
+    this.#write()
+    this.#state.write({ rows })
+    if (this.#tracksPowerCuts) this.#sinceCheckpoint.push({ kind: 'rows', rows })
   }
 
   readRow(ordinal: Ordinal): KeyValue | null {
@@ -216,8 +241,7 @@ export class MemoryBackend implements Backend {
     if (this.#sinceCheckpoint.length === 0) this.#open()
     else this.#write()
     for (const step of this.#sinceCheckpoint) {
-      if (step instanceof MemoryState) this.#durable = step.copy()
-      else this.#durable.apply(step)
+      this.#durable = taken(this.#durable, step)
     }
     this.#sinceCheckpoint = []
   }
@@ -234,7 +258,7 @@ export class MemoryBackend implements Backend {
         this.#write()
         next.meta = meta
         this.#state = next
-        if (this.#tracksPowerCuts) this.#sinceCheckpoint.push(next.copy())
+        if (this.#tracksPowerCuts) this.#sinceCheckpoint.push({ kind: 'state', state: next.copy() })
         else this.#durable = next
         try {
           this.checkpoint()

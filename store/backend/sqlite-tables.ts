@@ -72,6 +72,9 @@ export function dropTables(db: Database.Database, generation: number): void {
 
 export class Tables {
   readonly #insertRow: Database.Statement
+  readonly #replaceRow: Database.Statement
+  /** Up to it there may be rows of a process that was killed before they counted: they come again. */
+  readonly #foundTo: Ordinal
   readonly #deleteRow: Database.Statement
   readonly #putLease: Database.Statement
   readonly #deleteLease: Database.Statement
@@ -87,9 +90,10 @@ export class Tables {
     const rows = `rows_${generation}`
     const leases = `leases_${generation}`
     const records = `records_${generation}`
-    this.#insertRow = db.prepare(
-      `INSERT INTO ${rows} (${rowColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-    )
+    const values = `INTO ${rows} (${rowColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+    this.#insertRow = db.prepare(`INSERT ${values}`)
+    this.#replaceRow = db.prepare(`INSERT OR REPLACE ${values}`)
+    this.#foundTo = Number(db.prepare(`SELECT max(ordinal) FROM ${rows}`).pluck().get() ?? 0)
     this.#deleteRow = db.prepare(`DELETE FROM ${rows} WHERE ordinal = ?`)
     this.#putLease = db.prepare(`INSERT OR REPLACE INTO ${leases} VALUES (?, ?, ?)`)
     this.#deleteLease = db.prepare(`DELETE FROM ${leases} WHERE id = ?`)
@@ -120,7 +124,8 @@ export class Tables {
 
   write({ rows = [], leases = [], records = [] }: StatePart): void {
     for (const { ordinal, kv, checksum } of rows) {
-      this.#insertRow.run(
+      const statement = ordinal > this.#foundTo ? this.#insertRow : this.#replaceRow
+      statement.run(
         ordinal,
         kv.key,
         kv.createRevision,
@@ -162,12 +167,14 @@ export class Tables {
     return rows
   }
 
-  scan(visit: (head: RowHead) => void): void {
+  /** Rows up to `to`. */
+  scan(to: Ordinal, visit: (head: RowHead) => void): void {
     let last = 0
     for (;;) {
       const page = this.#scan.all(last, scanPageRows)
       for (const columns of page) {
         const [ordinal, key, createRevision, modRevision, version, lease, value, checksum] = columns
+        if (ordinal > to) return
         if (!(key instanceof Uint8Array)) {
           throw new BackendError('backend-corrupt', `row ${ordinal} has no key`)
         }

@@ -14,6 +14,8 @@ import * as fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { must } from '../../platform/errors.js'
 import { BackendError } from '../core/backend.js'
+import { unfinished } from '../../raft/state-machine.js'
+import { applyWhole, localEntry } from '../core/local-entry.js'
 import { bytes, Driver } from '../core/testing/driver.js'
 import { makeRow } from '../core/row.js'
 import { emptyMeta } from '../core/state.js'
@@ -125,6 +127,52 @@ test('After a kill at any point the last flush is there, whole, and a replay giv
     }),
     { numRuns: 60 },
   )
+})
+
+test('Rows of an entry that a kill has cut short are no part of the state, and come again.', () => {
+  const sliced = { ...config, sliceWorkMax: 1 }
+  const all = { key: bytes('\0'), end: bytes('\0') }
+  const path = newPath()
+  const backend = open(path)
+  const driver = new Driver(sliced, backend)
+  for (let at = 0; at < 9; at++) driver.put(`k${at}`, 'v')
+  driver.core.flush()
+  driver.put('unflushed', 'v')
+  const entry = localEntry(driver.core.appliedIndex + 1, 1, [
+    { kind: 'put', request: { key: bytes('new'), value: bytes('v') } },
+    { kind: 'deleteRange', request: all },
+  ])
+  driver.entries.push(entry)
+  for (let pieces = 1; driver.core.apply(entry) === unfinished; pieces++) {
+    driver.core.flush()
+    if (pieces % 3 === 0) driver.core.checkpoint()
+    const crashed = open(survivorOf(path))
+    expect(crashed.meta?.lastOrdinal).toBe(9)
+    expect(
+      crashed
+        .readRows(1, 1000, 1e9)
+        .map(row => row.ordinal)
+        .at(-1),
+    ).toBe(9)
+    const again = new StoreCore(crashed, sliced)
+    expect(again.keyCount).toBe(9)
+    for (const one of driver.entries.slice(again.appliedIndex)) {
+      while (again.apply(one) === unfinished) if (pieces % 2 === 0) again.flush()
+    }
+    again.flush()
+    expect(again.keyCount).toBe(0)
+    expect(crashed.readRows(1, 1000, 1e9)).toHaveLength(9 + 1 + 1 + 11)
+    const { stateHash } = again
+    again.close()
+    const last = new StoreCore(open(survivorOf(path)), sliced)
+    for (const one of driver.entries.slice(last.appliedIndex)) applyWhole(last, one)
+    expect(last.stateHash).toBe(stateHash)
+  }
+  driver.core.checkpoint()
+  expect(driver.core.durableIndex).toBe(0 + 9)
+  driver.core.flush()
+  driver.core.checkpoint()
+  expect(driver.core.durableIndex).toBe(entry.index)
 })
 
 test('The durable index follows checkpoints, not flushes.', () => {

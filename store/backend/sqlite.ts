@@ -74,8 +74,10 @@ export class SqliteBackend implements Backend {
   /** Generations to be deleted. */
   #stale: number[] = []
   #restoring = false
-  /** Pages were given back since the last checkpoint. */
-  #reclaimed = false
+  /** The file was changed since the last checkpoint by something else than a commit. */
+  #changedBeside = false
+  /** Of the rows that count or will with the next commit. */
+  #lastOrdinal = 0
 
   /** Opens or creates. Throws BackendError; `backend-corrupt`: remove the files and build anew. */
   constructor(options: SqliteOptions) {
@@ -109,7 +111,7 @@ export class SqliteBackend implements Backend {
     if (before === 0) return false
     const pages = Math.max(1, Math.floor(bytesMax / pageBytes))
     attempt('reclaim', () => this.#db.pragma(`incremental_vacuum(${pages})`))
-    this.#reclaimed = true
+    this.#changedBeside = true
     // Files from before this was thought of cannot: nothing is gained by asking them again.
     return this.#pages('freelist_count') < before
   }
@@ -134,6 +136,13 @@ export class SqliteBackend implements Backend {
     })
     this.#format = format
     this.#meta = batch.meta
+    this.#lastOrdinal = batch.meta.lastOrdinal
+  }
+
+  stage(rows: readonly Row[]): void {
+    attempt('write', () => this.#transaction(() => this.#tables.write({ rows })))
+    this.#lastOrdinal = rows.at(-1)?.ordinal ?? this.#lastOrdinal
+    this.#changedBeside = true
   }
 
   readRow(ordinal: Ordinal): KeyValue | null {
@@ -141,11 +150,15 @@ export class SqliteBackend implements Backend {
   }
 
   readRows(ordinal: Ordinal, rowsMax: number, bytesMax: number): readonly Row[] {
-    return attempt('read', () => this.#tables.rows(ordinal, rowsMax, bytesMax))
+    const rows = attempt('read', () => this.#tables.rows(ordinal, rowsMax, bytesMax))
+    // What a process staged that was killed before the commit comes again, and is no part of the state until then.
+    return (rows.at(-1)?.ordinal ?? 0) <= this.#lastOrdinal
+      ? rows
+      : rows.filter(row => row.ordinal <= this.#lastOrdinal)
   }
 
   scan(visit: (head: RowHead) => void): void {
-    attempt('read', () => this.#tables.scan(visit))
+    attempt('read', () => this.#tables.scan(this.#lastOrdinal, visit))
   }
 
   leases(): readonly LeaseRow[] {
@@ -158,8 +171,8 @@ export class SqliteBackend implements Backend {
 
   checkpoint(): void {
     const durable = this.#durableIndex === (this.#meta?.appliedIndex ?? 0)
-    const nothingNew = durable && !this.#reclaimed
-    this.#reclaimed = false
+    const nothingNew = durable && !this.#changedBeside
+    this.#changedBeside = false
     if (nothingNew && this.#stale.length === 0 && !this.#restoring) return
     attempt('checkpoint', () => {
       if (!this.#restoring) this.#deleteStale()
@@ -195,6 +208,7 @@ export class SqliteBackend implements Backend {
         this.#format = format
         this.#tables = tables
         this.#meta = meta
+        this.#lastOrdinal = meta.lastOrdinal
         this.#restoring = false
         try {
           attempt('checkpoint', () => this.#checkpoint('TRUNCATE'))
@@ -275,6 +289,7 @@ export class SqliteBackend implements Backend {
     }
     this.#generation = row.generation
     this.#format = row.format
+    this.#lastOrdinal = row.last_ordinal
     if (row.written === 0) return
     this.#meta = {
       appliedIndex: row.applied_index,

@@ -20,6 +20,7 @@ import type { SessionLimits } from './limits.js'
 import { MemberTable } from './member-table.js'
 import { Quota } from './quota-command.js'
 import { RowStore } from './row-store.js'
+import { Pace } from './sliced.js'
 import type { StateBuilder } from './state.js'
 import { type SystemRecord, SystemRecords } from './system-records.js'
 import type { ResponseHeader, Revision } from './types.js'
@@ -57,6 +58,7 @@ export interface AppliedStateParts {
   readonly cacheBytesMax: number
   /** Of the cluster, that this program knows. */
   readonly versionMax: number
+  readonly sliceWorkMax: number
   readonly sessions: SessionLimits
   readonly leaseClock: LeaseClockConfig
   /** Goes on from one state to the next. */
@@ -76,7 +78,8 @@ export function makeAppliedState(parts: AppliedStateParts): AppliedState {
     hash,
   )
   const auth = authOf(records)
-  const kvState = { index, rows, leases, hash, content, counts, revision, compactRevision }
+  const pace = new Pace(parts.sliceWorkMax)
+  const kvState = { index, rows, leases, hash, content, counts, revision, compactRevision, pace }
   return {
     kv: new Kv(kvState, parts.onEvent),
     records,

@@ -7,12 +7,13 @@
 
 import { RaftsmanError, unreachable } from '../../platform/errors.js'
 import type { Command } from './command.js'
-import { StoreError } from './errors.js'
+import { CompactedError, rangeInterrupted, StoreError } from './errors.js'
 import { boundsOf, keyString } from './key-range.js'
 import { walkRange } from './range/range-cursor.js'
 import type { RangeSource } from './range/range-plan.js'
 import { SortMemory } from './range/range-sort.js'
 import { rowBytes, rowOverheadBytes } from './row-store.js'
+import type { Sliced } from './sliced.js'
 import type { PutRequest, RangeRequest, RequestOp } from './types.js'
 
 /** Looked at in one go. */
@@ -31,16 +32,25 @@ interface Puts {
 
 /**
  * Of transactions whichever branch is longer counts. Where it could not be too long if all that is read were
- * of the greatest length that there is, no value is read. Throws `answer-too-large` and BackendError.
+ * of the greatest length that there is, no value is read: null, it fits. Else the work of finding out, which
+ * throws `answer-too-large`, `range-interrupted` and BackendError.
  */
-export function checkAnswer(source: AnswerSource, command: Command, bytesMax: number): void {
+export function checkAnswer(
+  source: AnswerSource,
+  command: Command,
+  bytesMax: number,
+): Sliced<void> | null {
   const { kind } = command
-  if (kind !== 'txn' && kind !== 'deleteRange') return
+  if (kind !== 'txn' && kind !== 'deleteRange') return null
   const op: RequestOp =
     kind === 'txn' ? { kind, request: command.request } : { kind, request: command.request }
   const puts = putsOf(op)
-  if (boundOf(source, op, puts) <= bytesMax) return
-  if (bytesOf(source, op, bytesMax, puts) <= bytesMax) return
+  if (boundOf(source, op, puts) <= bytesMax) return null
+  return measure(source, op, bytesMax, puts)
+}
+
+function* measure(source: RangeSource, op: RequestOp, bytesMax: number, puts: Puts): Sliced<void> {
+  if ((yield* bytesOf(source, op, bytesMax, puts)) <= bytesMax) return
   throw new RaftsmanError(
     `what it would answer in one piece is longer than ${bytesMax} bytes; ask for less`,
     // Of this sending: one of before under the same name may have been applied, when there was less.
@@ -94,20 +104,26 @@ function boundOf(source: AnswerSource, op: RequestOp, puts: Puts): number {
 }
 
 /** Up to `bytesMax`, more than that beyond; what is put counts wherever it could be read again. */
-function bytesOf(source: RangeSource, op: RequestOp, bytesMax: number, puts: Puts): number {
+function* bytesOf(
+  source: RangeSource,
+  op: RequestOp,
+  bytesMax: number,
+  puts: Puts,
+): Sliced<number> {
   if (op.kind !== 'txn') {
     const again = op.kind === 'range' ? bytesPut(op.request, puts) : 0
-    return bytesRead(source, readBy(op), bytesMax) + again
+    return (yield* bytesRead(source, readBy(op), bytesMax)) + again
   }
-  const sum = (ops: readonly RequestOp[]) => {
+  let longest = 0
+  for (const branch of [op.request.success, op.request.failure]) {
     let bytes = 0
-    for (const one of ops) {
-      bytes += bytesOf(source, one, bytesMax - bytes, puts)
+    for (const one of branch) {
+      bytes += yield* bytesOf(source, one, bytesMax - bytes, puts)
       if (bytes > bytesMax) break
     }
-    return bytes
+    longest = Math.max(longest, bytes)
   }
-  return Math.max(sum(op.request.success), sum(op.request.failure))
+  return longest
 }
 
 function bytesPut(request: RangeRequest, { all, longestBytes }: Puts): number {
@@ -126,7 +142,11 @@ function readBy(op: Exclude<RequestOp, { kind: 'txn' }>): RangeRequest | null {
   return op.kind === 'put' ? { key: op.request.key } : op.request
 }
 
-function bytesRead(source: RangeSource, request: RangeRequest | null, bytesMax: number): number {
+function* bytesRead(
+  source: RangeSource,
+  request: RangeRequest | null,
+  bytesMax: number,
+): Sliced<number> {
   if (request === null) return 0
   let bytes = 0
   try {
@@ -135,9 +155,11 @@ function bytesRead(source: RangeSource, request: RangeRequest | null, bytesMax: 
       const { kvs, end } = walk.next(sliceBytes)
       for (const kv of kvs) bytes += rowBytes(kv)
       if (end !== null || bytes > bytesMax) return bytes
+      yield
     }
   } catch (error) {
     if (!(error instanceof StoreError)) throw error
+    if (error instanceof CompactedError && (request.revision ?? 0) <= 0) throw rangeInterrupted()
     // A revision that cannot be read is refused in its own words later.
     return error.code === 'sort-too-large' ? Number.POSITIVE_INFINITY : 0
   }

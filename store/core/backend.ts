@@ -107,6 +107,11 @@ export interface Backend {
   /** Of the file; what was stored in it once and is free now included. */
   readonly fileBytes: number
   commit(batch: BackendBatch): void
+  /**
+   * Rows ahead of the batch that they belong to. They can be read at once, and count from the next commit
+   * on; those that are found without it when the backend is opened are no part of the state, and are gone.
+   */
+  stage(rows: readonly Row[]): void
   readRow(ordinal: Ordinal): KeyValue | null
   /** Rows from `ordinal` on, in order: at most `rowsMax`, and no more after `bytesMax`. */
   readRows(ordinal: Ordinal, rowsMax: number, bytesMax: number): readonly Row[]

@@ -63,6 +63,7 @@ import {
   type QuotaResult,
 } from './quota-command.js'
 import { decodeOnce, encodeOnce, onceCode } from './sessions/once.js'
+import type { Applied } from './sliced.js'
 import {
   applyOnce,
   applySessionCommand,
@@ -258,14 +259,18 @@ export function applyCommand(
   state: AppliedState,
   command: Command,
   context: EntryContext,
-): CommandResult {
+): Applied<CommandResult> {
   const { once } = command
   if (once === undefined) return decide(state, command, context)
   // Before anything else is looked at: what was done stays done, whoever may do it today.
   return applyOnce(state, command, once, context, () => decide(state, command, context))
 }
 
-function decide(state: AppliedState, command: Command, context: EntryContext): CommandResult {
+function decide(
+  state: AppliedState,
+  command: Command,
+  context: EntryContext,
+): Applied<CommandResult> {
   if (command.kind !== 'hash') state.hashMarks.noteCommand()
   state.authCheck.command(command)
   state.alarms.check(command)

@@ -308,3 +308,12 @@ export function asRaftsmanError(error: unknown): RaftsmanError {
   if (error instanceof RaftsmanError) return error
   throw error
 }
+
+/** Who asked for the newest state did nothing wrong when a compaction overtook the slices of its reading. */
+export function rangeInterrupted(): RaftsmanError {
+  return new RaftsmanError('a compaction overtook the range; ask again', {
+    code: 'range-interrupted',
+    retryable: true,
+    outcome: 'not-applied',
+  })
+}

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { MemoryBackend } from '../backend/memory.js'
 import type { Command } from './command.js'
 import type { HashChange } from './hash-command.js'
-import { localEntry } from './local-entry.js'
+import { applyWhole, localEntry } from './local-entry.js'
 import { StoreCore } from './store-core.js'
 import { bytes, Driver } from './testing/driver.js'
 
@@ -35,7 +35,7 @@ class Cluster {
     this.#index++
     const codes: string[] = []
     for (const core of this.members.values()) {
-      for (const result of core.apply(localEntry(this.#index, 1, commands))) {
+      for (const result of applyWhole(core, localEntry(this.#index, 1, commands))) {
         if (!result.ok) codes.push(result.error.code)
       }
     }

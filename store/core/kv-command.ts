@@ -17,7 +17,9 @@ import {
 } from './command-fields.js'
 import { CompactedError, StoreError } from './errors.js'
 import { txnOperationsTotalMax } from './limits.js'
-import { checkPutOnState, runTxn } from './txn.js'
+import type { Kv } from './kv.js'
+import type { Applied, Sliced } from './sliced.js'
+import { checkPutOnState, type MakeHeader, runTxn } from './txn.js'
 import type {
   Bytes,
   CompactionRequest,
@@ -97,7 +99,7 @@ export function applyKvCommand(
   state: AppliedState,
   command: KvCommand,
   { header }: EntryContext,
-): KvResult {
+): Applied<KvResult> {
   const { kv } = state
   switch (command.kind) {
     case 'put': {
@@ -107,21 +109,31 @@ export function applyKvCommand(
       kv.end()
       return { ok: true, kind: 'put', response: { header: header(kv.revision), prevKv } }
     }
-    case 'deleteRange': {
-      kv.begin()
-      const result = kv.deleteRange(command.request)
-      kv.end()
-      const response = { header: header(kv.revision), ...result }
-      return { ok: true, kind: 'deleteRange', response }
-    }
+    case 'deleteRange':
+      return deleteKeys(kv, command.request, header)
     case 'txn':
-      return { ok: true, kind: 'txn', response: runTxn(kv, command.request, header) }
+      return transact(kv, command.request, header)
     case 'compact':
       compact(state, command.request.revision)
       return { ok: true, kind: 'compact', response: { header: header(kv.revision) } }
     default:
       return unreachable(command)
   }
+}
+
+function* deleteKeys(kv: Kv, request: DeleteRangeRequest, header: MakeHeader): Sliced<KvResult> {
+  kv.begin()
+  const result = yield* kv.deleteRange(request)
+  kv.end()
+  return {
+    ok: true,
+    kind: 'deleteRange',
+    response: { header: header(kv.revision), ...result },
+  }
+}
+
+function* transact(kv: Kv, request: TxnRequest, header: MakeHeader): Sliced<KvResult> {
+  return { ok: true, kind: 'txn', response: yield* runTxn(kv, request, header) }
 }
 
 function compact({ kv, compactor }: AppliedState, revision: Revision): void {

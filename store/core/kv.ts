@@ -14,7 +14,8 @@ import { type Bounds, boundsOf, keyBytes, keyString } from './key-range.js'
 import type { LeaseTable } from './leases/lease.js'
 import { headOf } from './row.js'
 import type { RowStore } from './row-store.js'
-import type { DeleteRangeRequest, KeyValue, PutRequest, Revision } from './types.js'
+import { type Pace, type Sliced, workOf } from './sliced.js'
+import type { DeleteRangeRequest, KeyValue, LeaseId, PutRequest, Revision } from './types.js'
 
 const noBytes = new Uint8Array(0)
 
@@ -27,6 +28,7 @@ export interface KvState {
   readonly counts: Counts
   readonly revision: Revision
   readonly compactRevision: Revision
+  readonly pace: Pace
 }
 
 /** Told of every row, in order. `previous` is the row of the live version before, or 0. */
@@ -39,10 +41,14 @@ export class Kv {
   readonly hash: RunningHash
   readonly content: Content
   readonly counts: Counts
+  /** Of transactions that take several turns. */
+  readonly pace: Pace
   readonly #onEvent: OnEvent
   #revision: Revision
   #compactRevision: Revision
   #writing = false
+  /** Keys that go from one lease or to one, in order, once the transaction ends: a lease has no versions. */
+  #moves: { readonly key: string; readonly from?: LeaseId; readonly to?: LeaseId }[] = []
   #wrote = false
 
   constructor(state: KvState, onEvent: OnEvent) {
@@ -52,6 +58,7 @@ export class Kv {
     this.hash = state.hash
     this.content = state.content
     this.counts = state.counts
+    this.pace = state.pace
     this.#revision = state.revision
     this.#compactRevision = state.compactRevision
     this.#onEvent = onEvent
@@ -66,7 +73,7 @@ export class Kv {
     return this.#compactRevision
   }
 
-  /** What reads see now: inside a transaction that has written, its own revision. */
+  /** What the transaction under way reads: once it has written, its own revision. */
   get readRevision(): Revision {
     return this.#wrote ? this.#revision + 1 : this.#revision
   }
@@ -80,6 +87,11 @@ export class Kv {
   end(): void {
     assert(this.#writing, 'a transaction that ends has begun')
     this.#writing = false
+    for (const { key, from, to } of this.#moves) {
+      if (from !== undefined) this.leases.detach(from, key)
+      if (to !== undefined) this.leases.attach(to, key)
+    }
+    if (this.#moves.length > 0) this.#moves = []
     if (this.#wrote) this.#revision++
     this.#wrote = false
   }
@@ -120,20 +132,32 @@ export class Kv {
       lease,
     })
     if (lease !== previousLease) {
-      if (previousLease !== 0) this.leases.detach(previousLease, key)
-      if (lease !== 0) this.leases.attach(lease, key)
+      if (previousLease !== 0) this.#moves.push({ key, from: previousLease })
+      if (lease !== 0) this.#moves.push({ key, to: lease })
     }
     return prevKv
   }
 
   /** Answers how many keys it deleted and, when asked for, what they were. */
-  deleteRange(request: DeleteRangeRequest): { deleted: number; prevKvs: KeyValue[] } {
+  *deleteRange(
+    request: DeleteRangeRequest,
+  ): Sliced<{ readonly deleted: number; readonly prevKvs: readonly KeyValue[] }> {
     this.counts.deletes++
-    const entries = this.#liveIn(boundsOf(request))
-    const prevKvs =
-      request.prevKv === true ? entries.map(entry => this.rows.read(entry.ordinal)) : []
-    for (const entry of entries) this.deleteKey(entry)
-    return { deleted: entries.length, prevKvs }
+    const bounds = boundsOf(request)
+    const prevKvs: KeyValue[] = []
+    let deleted = 0
+    for (let from: string | null = bounds.start; from !== null; ) {
+      const { entries, next } = this.#liveFrom(from, bounds)
+      for (const entry of entries) {
+        if (request.prevKv === true) prevKvs.push(this.rows.read(entry.ordinal))
+        this.deleteKey(entry)
+      }
+      deleted += entries.length
+      from = next
+      // Nobody else makes or removes keys meanwhile: those behind `next` are still the ones there were.
+      if (from !== null) yield
+    }
+    return { deleted, prevKvs }
   }
 
   deleteKey(entry: KeyEntry): void {
@@ -147,20 +171,28 @@ export class Kv {
       version: 0,
       lease: 0,
     })
-    if (lease !== 0) this.leases.detach(lease, key)
+    if (lease !== 0) this.#moves.push({ key, from: lease })
   }
 
-  #liveIn({ start, end, single }: Bounds): KeyEntry[] {
+  /** As many as are deleted in one slice, and where the next one begins; null: that is all. */
+  #liveFrom(from: string, { end, single }: Bounds): { entries: KeyEntry[]; next: string | null } {
     if (single) {
-      const entry = this.live(start)
-      return entry === undefined ? [] : [entry]
+      const entry = this.live(from)
+      return { entries: entry === undefined ? [] : [entry], next: null }
     }
     const entries: KeyEntry[] = []
-    this.index.ascend(start, end, entry => {
+    let next: string | null = null
+    let enough = false
+    this.index.ascend(from, end, entry => {
+      if (enough) {
+        next = entry.key
+        return false
+      }
       if (entry.version > 0) entries.push(entry)
+      enough = this.pace.spend(entry.version > 0 ? workOf.writing : 1)
       return true
     })
-    return entries
+    return { entries, next }
   }
 
   #nextRevision(): Revision {

@@ -3,7 +3,7 @@
 // monotonic clock. Leadership is told, never asked. What it leaves out: reaching consensus.
 
 import type { RaftsmanError } from '../../platform/errors.js'
-import type { StateMachine } from '../../raft/state-machine.js'
+import type { StateMachine, unfinished } from '../../raft/state-machine.js'
 import type { Entry } from '../../raft/core/types.js'
 import type { Alarms } from './alarm-command.js'
 import type { AuthCheck } from './auth/auth-check.js'
@@ -13,6 +13,7 @@ import type { HashMarks } from './hash-command.js'
 import type { ClusterVersion } from './cluster-command.js'
 import type { Command, CommandResult } from './command.js'
 import type { MemberTable } from './member-table.js'
+import type { Sliced } from './sliced.js'
 import type {
   KeyValue,
   HashKvResponse,
@@ -136,7 +137,7 @@ export interface Replica extends StateMachine {
   /** Of those that have still to catch up. */
   readonly slowWatcherCount: number
 
-  apply(entry: Entry): readonly CommandResult[]
+  apply(entry: Entry): readonly CommandResult[] | typeof unfinished
 
   /** `raftTerm` is the term of the last applied entry unless told otherwise. */
   header(raftTerm?: number): ResponseHeader
@@ -157,12 +158,13 @@ export interface Replica extends StateMachine {
   /** A transaction that writes nothing on either branch, nested ones included. */
   isReadOnly(txn: TxnRequest): boolean
   /**
-   * Before it is proposed, for somebody who takes an answer of so many bytes. Throws `answer-too-large` (see
-   * atomic-answer.ts) and BackendError.
+   * Before it is proposed, for somebody who takes an answer of so many bytes: null where it fits for certain,
+   * else the work of finding out. Throws `answer-too-large` (see atomic-answer.ts), `range-interrupted` and
+   * BackendError.
    */
-  checkAnswer(command: Command, bytesMax?: number): void
+  checkAnswer(command: Command, bytesMax?: number): Sliced<void> | null
   /** Evaluates a read-only transaction. Throws StoreError, and what `checkAnswer` does. */
-  readTxn(txn: TxnRequest, bytesMax?: number): TxnResponse
+  readTxn(txn: TxnRequest, bytesMax?: number): Sliced<TxnResponse>
 
   /**
    * Call next() until it gives null: from then on `onReadable` says, once, that there is something

@@ -165,17 +165,29 @@ export class RowStore {
     }
   }
 
+  /** Rows of an entry that is not applied yet, ahead of the flush that makes them count. */
+  stage(): number {
+    const rows = this.#pending.filter(row => row !== null)
+    if (rows.length > 0) this.#backend.stage(rows)
+    this.#flushed(rows)
+    return rows.length
+  }
+
   /** One transaction. When it throws, everything is pending as before. */
   flush(meta: StateMeta, beside: Omit<BackendBatch, 'meta' | 'rows' | 'deletedOrdinals'>): number {
     assert(meta.lastOrdinal === this.lastOrdinal, 'the meta data belongs to these rows')
     const rows = this.#pending.filter(row => row !== null)
     this.#backend.commit({ meta, rows, deletedOrdinals: [...this.#dropped], ...beside })
-    this.#pendingFirst = meta.lastOrdinal + 1
+    this.#dropped = new Set()
+    this.#flushed(rows)
+    return rows.length
+  }
+
+  #flushed(rows: readonly Row[]): void {
+    this.#pendingFirst = this.lastOrdinal + 1
     this.#pending = []
     this.#pendingBytes = 0
-    this.#dropped = new Set()
     for (const row of rows) if (row.kv.version > 0) this.#cache.set(row.ordinal, row.kv)
-    return rows.length
   }
 }
 

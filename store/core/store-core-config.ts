@@ -23,6 +23,8 @@ export interface StoreCoreConfig {
   readonly snapshotsMax?: number
   /** What ranges sorted by something else than their keys may hold, all together. */
   readonly sortBytesMax?: number
+  /** How long one slice of a long entry is; see workOf. */
+  readonly sliceWorkMax?: number
   /** What a transaction or a deletion may answer in one piece, about; see atomic-answer.ts. */
   readonly atomicAnswerBytesMax?: number
   /** Newest version of the commands that counts as known; for tests of versions to come. */
@@ -42,6 +44,7 @@ export const storeCoreDefaults = {
   pendingBytesMax: 256 * 1024 * 1024,
   snapshotsMax: 4,
   sortBytesMax: 64 * 1024 * 1024,
+  sliceWorkMax: 4_000,
   atomicAnswerBytesMax: 64 * 1024 * 1024,
   versionMax: commandVersions.max as number,
 }

@@ -6,28 +6,24 @@
 import { assert } from '../../platform/errors.js'
 import type { Entry, LogIndex } from '../../raft/core/types.js'
 import { logIndex } from '../../raft/core/types.js'
-import type { SnapshotSink, SnapshotSource } from '../../raft/state-machine.js'
+import { type SnapshotSink, type SnapshotSource, unfinished } from '../../raft/state-machine.js'
 import type { RaftsmanError } from '../../platform/errors.js'
 import type { Alarms } from './alarm-command.js'
-import {
-  type AppliedState,
-  type EntryContext,
-  flushState,
-  checkVersion,
-  makeAppliedState,
-} from './applied-state.js'
+import { type AppliedState, flushState, checkVersion, makeAppliedState } from './applied-state.js'
+import { applyEntry } from './apply-entry.js'
 import { checkAnswer } from './atomic-answer.js'
 import type { AuthCheck } from './auth/auth-check.js'
 import type { AuthView } from './auth/auth-state.js'
 import type { ClusterVersion } from './cluster-command.js'
 import { type Backend, BackendError, type Ordinal, type StateMeta } from './backend.js'
-import { applyCommand, type Command, type CommandResult, decodeCommands } from './command.js'
+import type { Command, CommandResult } from './command.js'
 import { contentDigest } from './content.js'
-import { asRaftsmanError, StoreError } from './errors.js'
+import { asRaftsmanError, CompactedError, rangeInterrupted, StoreError } from './errors.js'
 import { Counts } from './counts.js'
 import type { HashMarks } from './hash-command.js'
 import { HashWalk } from './hash-kv.js'
 import { keyBytes } from './key-range.js'
+import { Headers } from './headers.js'
 import type { Kv } from './kv.js'
 import { leaseClockDefaults } from './leases/lease-clock.js'
 import { sessionLimits } from './limits.js'
@@ -46,6 +42,8 @@ import type {
 } from './replica.js'
 import { usedBytes } from './quota-command.js'
 import { RestoreSink } from './restore.js'
+import { Settled } from './settled.js'
+import { atOnce, type Sliced } from './sliced.js'
 import { SnapshotWriter } from './snapshot.js'
 import { snapshotSource } from './snapshot-source.js'
 import { emptyMeta, StateBuilder } from './state.js'
@@ -79,8 +77,7 @@ export class StoreCore implements Replica {
   #flushedIndex: number
   #state: AppliedState
   readonly #watchLog: WatchLog
-  /** The same object for every answer of one revision and term. */
-  #header: ResponseHeader
+  readonly #headers: Headers
   readonly #sortMemory: SortMemory
   readonly counts = new Counts()
   #openSnapshots = 0
@@ -89,12 +86,16 @@ export class StoreCore implements Replica {
   #restoring: RestoreSink | null = null
   readonly #authListeners: (() => void)[] = []
   #toldAuth: object
+  /** The entry behind the applied index, while it takes several turns. */
+  #underWay: Sliced<readonly CommandResult[]> | null = null
+  readonly #waitingSnapshots: ((error: null, source: SnapshotSource) => void)[] = []
   /** What broke an apply half-way: nothing of this state may be written or served any more. */
   #broken: unknown = null
 
   /** Reads what the backend holds. Throws BackendError; `backend-corrupt`: build it anew. */
   constructor(backend: Backend, config: StoreCoreConfig) {
     this.#backend = backend
+    this.#headers = new Headers(config)
     this.#config = { ...storeCoreDefaults, ...config }
     this.#sortMemory = new SortMemory(this.#config.sortBytesMax)
     const meta = backend.meta ?? emptyMeta
@@ -111,7 +112,6 @@ export class StoreCore implements Replica {
     this.#state = this.#makeState(builder, meta)
     this.#toldAuth = this.auth.mark
     this.#watchLog = new WatchLog(this.#kv, { ...watchLimitDefaults, ...config.watch })
-    this.#header = this.#makeHeader(meta.revision, meta.appliedTerm)
   }
 
   get appliedIndex(): LogIndex {
@@ -215,26 +215,40 @@ export class StoreCore implements Replica {
     return this.#kv.leases.size
   }
 
-  apply(entry: Entry): readonly CommandResult[] {
+  apply(entry: Entry): readonly CommandResult[] | typeof unfinished {
     assert(entry.index === this.#appliedIndex + 1, 'entries are applied in order, each once')
     this.#assertSound()
     this.#makeRoom()
     const term = Math.max(this.#appliedTerm, entry.term)
-    let results: readonly CommandResult[] = []
-    if (entry.kind === 'normal') {
-      try {
-        results = this.#applyBatch(entry, term)
-      } catch (error) {
-        this.#broken = error
-        throw error
-      }
-    } else if (entry.kind === 'confChange') this.#noteConfChange(entry)
+    const work = this.#underWay ?? this.#begin(entry, term)
+    let step: IteratorResult<undefined, readonly CommandResult[]>
+    try {
+      step = work.next()
+    } catch (error) {
+      this.#broken = error
+      throw error
+    }
+    if (step.done !== true) {
+      this.#underWay = work
+      this.#watchLog.hold()
+      return unfinished
+    }
+    this.#underWay = null
     this.#appliedIndex = entry.index
     this.#appliedTerm = term
-    return results
+    this.#openWaitingSnapshots()
+    return step.value
+  }
+
+  #begin(entry: Entry, term: number): Sliced<readonly CommandResult[]> {
+    const { index, origin } = entry
+    const header = (revision: Revision, raftTerm = term) => this.#headers.at(revision, raftTerm)
+    return applyEntry(this.#state, entry, { index, origin, term, header })
   }
 
   applied(): void {
+    // What was applied before it is told of together with it.
+    if (this.#underWay !== null) return
     // First, so that nobody is shown what was written after its permission had gone.
     this.#tellAuth()
     this.#watchLog.publish()
@@ -259,42 +273,57 @@ export class StoreCore implements Replica {
   }
 
   header(raftTerm = this.#appliedTerm): ResponseHeader {
-    return this.#headerAt(this.#kv.revision, raftTerm)
+    return this.#headers.at(this.#kv.revision, raftTerm)
   }
 
   range(request: RangeRequest): RangeResponse {
     this.#assertSound()
     checkRange(request)
     this.counts.ranges++
-    return { header: this.header(), ...readRange(this.#kv, request) }
+    return { header: this.header(), ...atOnce(readRange(this.#settled(), request)) }
   }
 
   openRange(request: RangeRequest): RangeCursor {
     this.#assertSound()
     checkRange(request)
     this.counts.ranges++
-    const source = () => {
-      this.#assertSound()
-      return this.#kv
-    }
-    return openRange(source, request, this.header(), this.#sortMemory)
+    return openRange(() => this.#settled(), request, this.header(), this.#sortMemory)
   }
 
   isReadOnly(txn: TxnRequest): boolean {
     return isReadOnlyTxn(txn)
   }
 
-  checkAnswer(command: Command, bytesMax = Number.POSITIVE_INFINITY): void {
-    this.#assertSound()
-    checkAnswer(this.#kv, command, Math.min(bytesMax, this.#config.atomicAnswerBytesMax))
+  checkAnswer(command: Command, bytesMax = Number.POSITIVE_INFINITY): Sliced<void> | null {
+    return this.#checkAnswer(this.#settled(), command, bytesMax)
   }
 
-  readTxn(txn: TxnRequest, bytesMax?: number): TxnResponse {
-    this.#assertSound()
+  #checkAnswer(source: Settled, command: Command, bytesMax: number): Sliced<void> | null {
+    return checkAnswer(source, command, Math.min(bytesMax, this.#config.atomicAnswerBytesMax))
+  }
+
+  *readTxn(txn: TxnRequest, bytesMax = Number.POSITIVE_INFINITY): Sliced<TxnResponse> {
     assert(isReadOnlyTxn(txn), 'only transactions that write nothing bypass the log')
     checkTxn(txn)
-    this.checkAnswer({ kind: 'txn', request: txn }, bytesMax)
-    return readTxn(this.#kv, txn, revision => this.#headerAt(revision, this.#appliedTerm))
+    const source = this.#settled()
+    const term = this.#appliedTerm
+    const check = this.#checkAnswer(source, { kind: 'txn', request: txn }, bytesMax)
+    try {
+      if (check !== null) yield* check
+      return yield* readTxn(source, txn, revision => this.#headers.at(revision, term))
+    } catch (error) {
+      const overtaken =
+        error instanceof CompactedError && source.readRevision < this.compactRevision
+      throw overtaken ? rangeInterrupted() : error
+    }
+  }
+
+  /** What readers see: nothing of an entry that is under way. */
+  #settled(): Settled {
+    return new Settled(() => {
+      this.#assertSound()
+      return this.#kv
+    })
   }
 
   openWatch(request: WatchRequest, onReadable: () => void): Watcher {
@@ -372,6 +401,11 @@ export class StoreCore implements Replica {
   flush(): FlushResult {
     this.#assertSound()
     const { rows } = this.#kv
+    if (this.#underWay !== null) {
+      // Rows alone: what the state is beside them belongs to an index that is not reached yet.
+      this.#bytesSinceCheckpoint += rows.pendingBytes
+      return { rows: rows.stage(), appliedIndex: this.#flushedIndex }
+    }
     if (this.#appliedIndex === this.#flushedIndex && rows.pendingRows === 0) {
       return { rows: 0, appliedIndex: this.#flushedIndex }
     }
@@ -429,13 +463,20 @@ export class StoreCore implements Replica {
     )
   }
 
-  /** Answers before it returns, as do the source's and the sink's calls. */
+  /** Answers before it returns, as do the source's and the sink's calls; while an entry is under way, behind it. */
   openSnapshot(done: (error: RaftsmanError | null, source?: SnapshotSource) => void): void {
     this.#assertSound()
-    if (this.#openSnapshots >= this.#config.snapshotsMax) {
+    if (this.#openSnapshots + this.#waitingSnapshots.length >= this.#config.snapshotsMax) {
       done(new StoreError('too-many-snapshots'))
-      return
-    }
+    } else if (this.#underWay !== null) this.#waitingSnapshots.push(done)
+    else this.#openSnapshot(done)
+  }
+
+  #openWaitingSnapshots(): void {
+    for (const done of this.#waitingSnapshots.splice(0)) this.#openSnapshot(done)
+  }
+
+  #openSnapshot(done: (error: null, source: SnapshotSource) => void): void {
     this.#openSnapshots++
     const state = this.#state
     const { rows, leases } = state.kv
@@ -492,11 +533,13 @@ export class StoreCore implements Replica {
   #replaceState(meta: StateMeta, builder: StateBuilder): void {
     this.#restoring = null
     this.#broken = null
+    this.#underWay = null
     this.#appliedIndex = meta.appliedIndex
     this.#appliedTerm = meta.appliedTerm
     this.#flushedIndex = meta.appliedIndex
     this.#state = this.#makeState(builder, meta)
     this.#watchLog.replace(this.#kv)
+    this.#openWaitingSnapshots()
   }
 
   #makeState(builder: StateBuilder, meta: StateMeta): AppliedState {
@@ -507,6 +550,7 @@ export class StoreCore implements Replica {
       counts: this.counts,
       cacheBytesMax: this.#config.cacheBytesMax,
       versionMax: this.#config.versionMax,
+      sliceWorkMax: this.#config.sliceWorkMax,
       sessions: { ...sessionLimits, ...this.#config.sessions },
       leaseClock: { ...leaseClockDefaults, ...this.#config.leases },
       onEvent: (key, kv, previous) => this.#watchLog.append(key, kv, previous),
@@ -530,18 +574,6 @@ export class StoreCore implements Replica {
     }
   }
 
-  #makeHeader(revision: Revision, raftTerm: number): ResponseHeader {
-    const { clusterId, memberId } = this.#config
-    return { clusterId, memberId, revision, raftTerm }
-  }
-
-  #headerAt(revision: Revision, raftTerm: number): ResponseHeader {
-    if (this.#header.revision !== revision || this.#header.raftTerm !== raftTerm) {
-      this.#header = this.#makeHeader(revision, raftTerm)
-    }
-    return this.#header
-  }
-
   #assertSound(): void {
     if (this.#broken === null) return
     throw new BackendError('backend-io', 'an entry could not be applied whole', this.#broken)
@@ -556,39 +588,5 @@ export class StoreCore implements Replica {
       if (error instanceof BackendError && error.retryable) throw new StoreError('back-pressure')
       throw error
     }
-  }
-
-  /** The change is in force whatever becomes of what is known beside it. */
-  #noteConfChange(entry: Entry): void {
-    try {
-      this.#state.members.noteConfChange(entry.data)
-    } catch (error) {
-      if (!(error instanceof StoreError)) throw error
-    }
-  }
-
-  #applyBatch(entry: Entry, term: number): CommandResult[] {
-    let commands: readonly Command[]
-    try {
-      commands = decodeCommands(entry.data)
-    } catch (error) {
-      if (error instanceof StoreError) return [{ ok: false, error }]
-      throw error
-    }
-    const context: EntryContext = {
-      index: entry.index,
-      origin: entry.origin,
-      term,
-      header: (revision, raftTerm = term) => this.#headerAt(revision, raftTerm),
-    }
-    return commands.map((command): CommandResult => {
-      try {
-        checkCommand(command)
-        return applyCommand(this.#state, command, context)
-      } catch (error) {
-        if (error instanceof StoreError) return { ok: false, error }
-        throw error
-      }
-    })
   }
 }

@@ -3,12 +3,15 @@
 // path, nested ones too, against the state before; then what could fail; then the writes.
 
 import { must, unreachable } from '../../platform/errors.js'
-import { StoreError } from './errors.js'
+import { CompactedError, StoreError } from './errors.js'
 import type { KeyVersion } from './keys/key-leaf.js'
 import { boundsOf, compareBytes, keyString } from './key-range.js'
 import type { Kv } from './kv.js'
-import { checkReadable } from './range/range-plan.js'
+import type { Counts } from './counts.js'
+import type { KeyEntry } from './keys/key-entry.js'
+import { type RangeSource, checkReadable, liveAt } from './range/range-plan.js'
 import { readRange } from './range/range.js'
+import { type Pace, type Sliced, workOf } from './sliced.js'
 import type {
   Compare,
   CompareResult,
@@ -29,6 +32,12 @@ interface Path {
 
 export type MakeHeader = (revision: Revision) => ResponseHeader
 
+/** What a transaction reads, at one revision or, once it has written, at its own. */
+export interface TxnSource extends RangeSource {
+  readonly counts: Counts
+  readonly pace: Pace
+}
+
 /** True when neither branch, nested ones included, can write. */
 export function isReadOnlyTxn(txn: TxnRequest): boolean {
   return txn.success.every(isReadOnlyOp) && txn.failure.every(isReadOnlyOp)
@@ -39,23 +48,28 @@ function isReadOnlyOp(op: RequestOp): boolean {
 }
 
 /** Runs a transaction that passed checkTxn. Throws StoreError, and has then changed nothing. */
-export function runTxn(kv: Kv, txn: TxnRequest, header: MakeHeader): TxnResponse {
-  const path = choosePath(kv, txn)
-  checkPath(kv, txn, path)
+export function* runTxn(kv: Kv, txn: TxnRequest, header: MakeHeader): Sliced<TxnResponse> {
+  const path = yield* choosePath(kv, txn)
+  checkPuts(kv, txn, path)
+  checkRanges(kv, txn, path)
   countTxn(kv, txn, path)
   kv.begin()
-  const response = run(kv, txn, path, header)
+  const response = yield* run(kv, kv, txn, path, header)
   const revision = kv.readRevision
   kv.end()
   return { ...response, header: header(revision) }
 }
 
 /** Runs a transaction that writes nothing. Throws StoreError. */
-export function readTxn(kv: Kv, txn: TxnRequest, header: MakeHeader): TxnResponse {
-  const path = choosePath(kv, txn)
-  checkPath(kv, txn, path)
-  countTxn(kv, txn, path)
-  return run(kv, txn, path, header)
+export function* readTxn(
+  source: TxnSource,
+  txn: TxnRequest,
+  header: MakeHeader,
+): Sliced<TxnResponse> {
+  const path = yield* choosePath(source, txn)
+  checkRanges(source, txn, path)
+  countTxn(source, txn, path)
+  return yield* run(source, null, txn, path, header)
 }
 
 /**
@@ -77,25 +91,29 @@ function checkLeaseOf(kv: Kv, put: PutRequest): void {
   if (lease !== 0 && kv.leases.get(lease) === undefined) throw new StoreError('lease-not-found')
 }
 
-function choosePath(kv: Kv, txn: TxnRequest): Path {
-  const succeeded = txn.compare.every(compare => holds(kv, compare))
+function* choosePath(source: TxnSource, txn: TxnRequest): Sliced<Path> {
+  const succeeded = yield* allHold(source, txn.compare)
   const nested: Path[] = []
   for (const op of succeeded ? txn.success : txn.failure) {
-    if (op.kind === 'txn') nested.push(choosePath(kv, op.request))
+    if (op.kind === 'txn') nested.push(yield* choosePath(source, op.request))
   }
   return { succeeded, nested }
 }
 
 /** Puts first, wherever they stand, then ranges: the first refusal is the one that clients see. */
-function checkPath(kv: Kv, txn: TxnRequest, path: Path): void {
+function checkPuts(kv: Kv, txn: TxnRequest, path: Path): void {
   eachOnPath(txn, path, op => {
     if (op.kind !== 'put') return
     checkKeyOf(kv, op.request)
     checkLeaseOf(kv, op.request)
   })
+}
+
+/** Before anything is written: what is written first does not count as the newest. */
+function checkRanges(source: TxnSource, txn: TxnRequest, path: Path): void {
+  const { readRevision, compactRevision } = source
   eachOnPath(txn, path, op => {
-    if (op.kind !== 'range') return
-    checkReadable(op.request.revision ?? 0, kv.revision, kv.compactRevision)
+    if (op.kind === 'range') checkReadable(op.request.revision ?? 0, readRevision, compactRevision)
   })
 }
 
@@ -107,7 +125,7 @@ function eachOnPath(txn: TxnRequest, path: Path, visit: (op: RequestOp) => void)
   }
 }
 
-function countTxn({ counts }: Kv, txn: TxnRequest, path: Path): void {
+function countTxn({ counts }: TxnSource, txn: TxnRequest, path: Path): void {
   let operations = 0
   eachOnPath(txn, path, op => {
     operations++
@@ -116,31 +134,50 @@ function countTxn({ counts }: Kv, txn: TxnRequest, path: Path): void {
   if (operations > 1) counts.transactions++
 }
 
-function run(kv: Kv, txn: TxnRequest, path: Path, header: MakeHeader): TxnResponse {
+/** `kv` is who writes; null where nothing may be written. */
+function* run(
+  source: TxnSource,
+  kv: Kv | null,
+  txn: TxnRequest,
+  path: Path,
+  header: MakeHeader,
+): Sliced<TxnResponse> {
   let nested = 0
-  const responses = (path.succeeded ? txn.success : txn.failure).map((op): ResponseOp => {
+  const responses: ResponseOp[] = []
+  for (const op of path.succeeded ? txn.success : txn.failure) {
     switch (op.kind) {
       case 'range': {
-        const result = readRange(kv, op.request)
-        return { kind: 'range', response: { header: header(kv.readRevision), ...result } }
+        const result = yield* readRange(source, op.request)
+        responses.push({
+          kind: 'range',
+          response: { header: header(source.readRevision), ...result },
+        })
+        break
       }
       case 'put': {
-        const prevKv = kv.put(op.request)
-        return { kind: 'put', response: { header: header(kv.readRevision), prevKv } }
+        const prevKv = must(kv, 'somebody who writes').put(op.request)
+        responses.push({ kind: 'put', response: { header: header(source.readRevision), prevKv } })
+        break
       }
       case 'deleteRange': {
-        const result = kv.deleteRange(op.request)
-        return { kind: 'deleteRange', response: { header: header(kv.readRevision), ...result } }
+        const result = yield* must(kv, 'somebody who writes').deleteRange(op.request)
+        responses.push({
+          kind: 'deleteRange',
+          response: { header: header(source.readRevision), ...result },
+        })
+        break
       }
       case 'txn': {
         const chosen = must(path.nested[nested++], 'a path for each transaction')
-        return { kind: 'txn', response: run(kv, op.request, chosen, header) }
+        const response = yield* run(source, kv, op.request, chosen, header)
+        responses.push({ kind: 'txn', response })
+        break
       }
       default:
         return unreachable(op)
     }
-  })
-  return { header: header(kv.readRevision), succeeded: path.succeeded, responses }
+  }
+  return { header: header(source.readRevision), succeeded: path.succeeded, responses }
 }
 
 const noBytes = new Uint8Array(0)
@@ -152,22 +189,56 @@ const missing: KeyVersion = {
   lease: 0,
 }
 
-/** Over a range every key must pass; an empty range stands for one missing key. */
-function holds(kv: Kv, compare: Compare): boolean {
-  const { start, end, single } = boundsOf(compare)
-  if (single) return passes(kv, compare, kv.live(start) ?? missing)
-  let found = false
-  let passed = true
-  kv.index.ascend(start, end, entry => {
-    if (entry.version === 0) return true
-    found = true
-    passed = passes(kv, compare, entry)
-    return passed
-  })
-  return found ? passed : passes(kv, compare, missing)
+function* allHold(source: TxnSource, compares: readonly Compare[]): Sliced<boolean> {
+  for (const compare of compares) {
+    const { start, end, single } = boundsOf(compare)
+    const held = single
+      ? passes(source, compare, versionOf(source, source.index.get(start)) ?? missing)
+      : yield* rangeHolds(source, compare, start, end)
+    if (!held) return false
+  }
+  return true
 }
 
-function passes(kv: Kv, compare: Compare, version: KeyVersion): boolean {
+/** Over a range every key must pass; an empty range stands for one missing key. */
+function* rangeHolds(
+  source: TxnSource,
+  compare: Compare,
+  start: string,
+  end: string | null,
+): Sliced<boolean> {
+  const work = compare.target === 'value' ? workOf.reading : 1
+  let found = false
+  let passed = true
+  for (let from: string | null = start; from !== null; ) {
+    let next: string | null = null
+    let enough = false
+    source.index.ascend(from, end, entry => {
+      if (enough) {
+        next = entry.key
+        return false
+      }
+      enough = source.pace.spend(work)
+      const version = versionOf(source, entry)
+      if (version === null) return true
+      found = true
+      passed = passes(source, compare, version)
+      return passed
+    })
+    from = next
+    if (from !== null) yield
+  }
+  return found ? passed : passes(source, compare, missing)
+}
+
+/** The live one, at the revision that is read. A compaction may have overtaken a sliced reading. */
+function versionOf(source: TxnSource, entry: KeyEntry | undefined): KeyVersion | null {
+  const { readRevision, compactRevision } = source
+  if (readRevision < compactRevision) throw new CompactedError(compactRevision)
+  return entry === undefined ? null : liveAt(entry, readRevision)
+}
+
+function passes(source: TxnSource, compare: Compare, version: KeyVersion): boolean {
   switch (compare.target) {
     case 'version':
       return matches(compare.result, version.version - compare.version)
@@ -180,7 +251,7 @@ function passes(kv: Kv, compare: Compare, version: KeyVersion): boolean {
     case 'value': {
       // A missing key has no value that could be compared, not even for inequality.
       if (version.version === 0) return false
-      const { value } = kv.rows.read(version.ordinal)
+      const { value } = source.rows.read(version.ordinal)
       return matches(compare.result, compareBytes(value, compare.value ?? noBytes))
     }
     default:

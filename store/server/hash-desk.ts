@@ -5,7 +5,7 @@ import { RaftsmanError } from '../../platform/errors.js'
 import type { Clock } from '../../platform/clock.js'
 import type { HashJob, Replica as Machine } from '../core/replica.js'
 import type { HashKvResponse, Revision } from '../core/types.js'
-import { tooManyRequests } from './write-batcher.js'
+import { tooManyRequests } from './service-errors.js'
 
 const jobsMax = 4
 const sliceKeys = 1_000

@@ -24,7 +24,7 @@ import type {
   Welcome,
   WireError,
 } from '../protocol.js'
-import { tooManyRequests } from './write-batcher.js'
+import { tooManyRequests } from './service-errors.js'
 
 const pendingMax = 16_384
 const handshakeMsMax = 2_000

@@ -6,7 +6,7 @@
 
 import { RaftsmanError } from '../../platform/errors.js'
 import type { Clock } from '../../platform/clock.js'
-import { CompactedError } from '../core/errors.js'
+import { CompactedError, rangeInterrupted } from '../core/errors.js'
 import type { RangeCursor, RangeSlice, Replica as Machine } from '../core/replica.js'
 import type { KeyValue, RangeRequest, RangeResponse } from '../core/types.js'
 import { protocolLimits } from '../protocol.js'
@@ -140,12 +140,7 @@ export class LongRanges {
   }
 }
 
-/** Who asked for the newest state did nothing wrong when a compaction overtook the slices. */
 function interrupted(request: RangeRequest, error: RaftsmanError): RaftsmanError {
-  if (!(error instanceof CompactedError) || (request.revision ?? 0) > 0) return error
-  return new RaftsmanError('a compaction overtook the range; ask again', {
-    code: 'range-interrupted',
-    retryable: true,
-    outcome: 'not-applied',
-  })
+  const overtaken = error instanceof CompactedError && (request.revision ?? 0) <= 0
+  return overtaken ? rangeInterrupted() : error
 }

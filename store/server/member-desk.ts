@@ -17,7 +17,7 @@ import { checkPeerAddresses } from './member-address.js'
 import type { Members } from './members.js'
 import type { ReadBatcher } from './read-batcher.js'
 import type { WriteBatcher, WriteOrigin } from './write-batcher.js'
-import { tooManyRequests } from './write-batcher.js'
+import { tooManyRequests } from './service-errors.js'
 
 const queueMax = 64
 /** Before a change is tried again that another one stands in the way of. */

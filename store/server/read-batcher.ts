@@ -5,7 +5,7 @@
 import type { RaftsmanError } from '../../platform/errors.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Replica as Raft } from '../../raft/index.js'
-import { tooManyRequests } from './write-batcher.js'
+import { tooManyRequests } from './service-errors.js'
 
 export const pendingReadsMax = 131_072
 

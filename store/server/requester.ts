@@ -1,6 +1,7 @@
 // Who asked for something, and how the answer reaches them: a link of the native protocol, or one call
 // over gRPC. The service answers all of them alike and knows none of them.
 
+import { RaftsmanError } from '../../platform/errors.js'
 import type { KeyValue } from '../core/types.js'
 import type { Answer, WireError } from '../protocol.js'
 import type { WriteOrigin } from './write-batcher.js'
@@ -20,6 +21,8 @@ export interface Requester extends WriteOrigin {
   readonly open: boolean
   /** Bytes of answers that the client has not read. */
   readonly bufferedBytes: number
+  /** The longest answer that can reach it in one piece; absent where there is no such end. */
+  readonly answerBytesMax?: number | undefined
   answer(answer: Answer): void
   /** @throws what is no RaftsmanError, a broken invariant above all */
   fail(id: number, error: unknown): void
@@ -33,6 +36,16 @@ export interface Requester extends WriteOrigin {
    * when it has gone before.
    */
   paced(answer: () => void): void
+}
+
+/** What `act` throws is the answer. */
+export function attempt(requester: Pick<Requester, 'fail'>, id: number, act: () => void): void {
+  try {
+    act()
+  } catch (error) {
+    if (!(error instanceof RaftsmanError)) throw error
+    requester.fail(id, error)
+  }
 }
 
 /** The same requester with another principal. */

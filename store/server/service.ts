@@ -11,7 +11,7 @@ import type { Replica as Raft, Reconfiguration } from '../../raft/index.js'
 import { releaseOf } from '../core/cluster-command.js'
 import type { Command } from '../core/command.js'
 import type { Replica as Machine } from '../core/replica.js'
-import type { MemberStatus, Once, RangeRequest, TxnRequest, TxnResponse } from '../core/types.js'
+import type { MemberStatus, Once, RangeRequest, TxnRequest } from '../core/types.js'
 import { checkCommand, checkRange, checkTxn } from '../core/validate.js'
 import type { Answer, Request, Welcome, Write } from '../protocol.js'
 import { protocolLimits, protocolVersion } from '../protocol.js'
@@ -34,13 +34,15 @@ import type { StoreServerOptions } from './options.js'
 import { selfOf, spokenBy } from './options.js'
 import { QuotaDesk } from './quota-desk.js'
 import { ReadBatcher } from './read-batcher.js'
-import type { Requester } from './requester.js'
+import { attempt, type Requester } from './requester.js'
+import { diskFull, noLeader, notLeader, stopping, tooManyRequests } from './service-errors.js'
+import { SlicedWork } from './sliced-work.js'
 import { StateComparison } from './state-comparison.js'
 import { UnreadBudget } from './unread-budget.js'
 import { UpkeepDesk } from './upkeep-desk.js'
 import { VersionDesk } from './version-desk.js'
 import { SnapshotDesk } from './snapshot-feed.js'
-import { WriteBatcher, diskFull, tooManyRequests } from './write-batcher.js'
+import { WriteBatcher } from './write-batcher.js'
 
 /** What does not rest on what is stored. */
 const servedWhenWrong: ReadonlySet<Request['kind']> = new Set([
@@ -90,6 +92,7 @@ export class StoreService {
   #leaderLink: LeaderLink | null = null
   #pressed = false
   readonly #hashes: HashDesk
+  readonly #sliced: SlicedWork
   readonly #snapshots: SnapshotDesk
 
   constructor(parts: ServiceParts) {
@@ -107,10 +110,8 @@ export class StoreService {
       machine,
       writes: () => this.writes,
     })
-    this.writes = new WriteBatcher(raft, options.clock, (command, origin) => {
-      machine.checkAnswer(command, origin.answerBytesMax)
-      return this.versions.admit(command)
-    })
+    this.writes = new WriteBatcher(raft, options.clock, command => this.versions.admit(command))
+    this.#sliced = new SlicedWork(options.clock)
     this.reads = new ReadBatcher(raft, options.clock)
     this.health = new Health({
       id: options.id,
@@ -206,6 +207,7 @@ export class StoreService {
 
   close(): void {
     this.ranges.close()
+    this.#sliced.close()
     this.#snapshots.close()
     this.#leaderLink?.close('the member is stopping')
     this.#leaderLink = null
@@ -418,37 +420,53 @@ export class StoreService {
 
   #afterQuorum(requester: Requester, id: number, act: () => void): void {
     this.reads.submit(error => {
-      if (error !== null) {
-        requester.fail(id, error)
-        return
-      }
-      try {
-        act()
-      } catch (thrown) {
-        if (!(thrown instanceof RaftsmanError)) throw thrown
-        requester.fail(id, thrown)
-      }
+      if (error !== null) requester.fail(id, error)
+      else attempt(requester, id, act)
     })
   }
 
   #readTxn(requester: Requester, id: number, txn: TxnRequest): void {
-    let response: TxnResponse
-    try {
-      this.guard.check(requester.principal, (check, by) => check.readTxn(by, txn))
-      response = this.#parts.machine.readTxn(txn, requester.answerBytesMax)
-    } catch (error) {
-      if (!(error instanceof RaftsmanError)) throw error
-      requester.fail(id, error)
-      return
-    }
-    requester.answer({ kind: 'txn', id, response })
+    const { machine } = this.#parts
+    const check: Check = (authCheck, by) => authCheck.readTxn(by, txn)
+    attempt(requester, id, () => {
+      this.guard.check(requester.principal, check)
+      this.#sliced.run(
+        machine.readTxn(txn, requester.answerBytesMax),
+        () => requester.open,
+        (error, response) => {
+          attempt(requester, id, () => {
+            if (response === undefined) throw error ?? stopping()
+            // It may have lost its permission while the slices were read.
+            this.guard.check(requester.principal, check)
+            requester.answer({ kind: 'txn', id, response })
+          })
+        },
+      )
+    })
   }
 
   #write(requester: Requester, { id, once }: Asked, plain: Command): void {
     const command = named(plain, once)
     checkCommand(command)
     this.#checkPressure()
-    this.guard.write(requester, id, command)
+    const check = this.#parts.machine.checkAnswer(command, requester.answerBytesMax)
+    if (check === null) {
+      this.guard.write(requester, id, command)
+      return
+    }
+    // Who may not give the command is told nothing of what it would read.
+    this.guard.permitCommand(requester, id, command, () => {
+      this.#sliced.run(
+        check,
+        () => requester.open,
+        error => {
+          attempt(requester, id, () => {
+            if (error !== null) throw error
+            this.guard.write(requester, id, command)
+          })
+        },
+      )
+    })
   }
 
   #compact(requester: Requester, request: Extract<Request, { kind: 'compact' }>): void {
@@ -569,28 +587,4 @@ type Asked = Pick<Write, 'id' | 'once'>
 
 function named(command: Command, once: Once | undefined): Command {
   return once === undefined ? command : { ...command, once }
-}
-
-function noLeader(): RaftsmanError {
-  return new RaftsmanError('the cluster has no leader at the moment; try again in a moment', {
-    code: 'no-leader',
-    retryable: true,
-    outcome: 'not-applied',
-  })
-}
-
-function notLeader(): RaftsmanError {
-  return new RaftsmanError('this member is not the leader any more', {
-    code: 'not-leader',
-    retryable: true,
-    outcome: 'not-applied',
-  })
-}
-
-function stopping(): RaftsmanError {
-  return new RaftsmanError('the member is stopping; ask another one', {
-    code: 'stopped',
-    retryable: true,
-    outcome: 'not-applied',
-  })
 }

@@ -24,7 +24,7 @@ import type { UnreadBudget } from './unread-budget.js'
 import { answerOf } from './command-answer.js'
 import type { WatchPump } from './watch-pump.js'
 import { wireError } from './wire-error.js'
-import { tooManyRequests } from './write-batcher.js'
+import { tooManyRequests } from './service-errors.js'
 
 /**
  * Answers that a client has not read: above its share of the budget, reads wait for it; above the

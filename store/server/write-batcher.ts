@@ -1,12 +1,13 @@
 // Writes of all links, gathered while one turn of the event loop lasts and proposed as one entry of
 // the log. What bounds it: commands and bytes of an entry, and of all that is not answered yet.
 
-import { RaftsmanError, assert, unreachable } from '../../platform/errors.js'
+import { type RaftsmanError, assert, unreachable } from '../../platform/errors.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Replica as Raft } from '../../raft/index.js'
 import type { AuthChange } from '../core/auth/auth-change.js'
 import { encodeCommands } from '../core/command.js'
 import type { Command, CommandResult } from '../core/command.js'
+import { tooManyRequests } from './service-errors.js'
 
 const entryCommandsMax = 1_024
 /** Puts, deletions and so on, those in transactions included: an entry is applied in one go. */
@@ -18,8 +19,6 @@ export const pendingBytesMax = 256 * 1024 * 1024
 
 /** Whom to tell; `token` is its own name for the command. */
 export interface WriteOrigin {
-  /** The longest answer that can reach it in one piece; absent where there is no such end. */
-  readonly answerBytesMax?: number | undefined
   written(token: number, result: CommandResult): void
   /** Also when it is not known whether the command took effect: see the error's outcome. */
   notWritten(token: number, error: RaftsmanError): void
@@ -36,7 +35,7 @@ interface Pending {
 export class WriteBatcher {
   readonly #raft: Raft
   readonly #clock: Clock
-  readonly #admit: (command: Command, origin: WriteOrigin) => Command
+  readonly #admit: (command: Command) => Command
   #turn: Pending[] = []
   #scheduled = false
   /** Proposals that came to nothing, or of which nobody knows; a batch counts once. */
@@ -45,7 +44,7 @@ export class WriteBatcher {
   #bytes = 0
 
   /** `admit` answers the form in which a command may stand in the log, and throws where it may not yet. */
-  constructor(raft: Raft, clock: Clock, admit: (command: Command, origin: WriteOrigin) => Command) {
+  constructor(raft: Raft, clock: Clock, admit: (command: Command) => Command) {
     this.#raft = raft
     this.#clock = clock
     this.#admit = admit
@@ -70,7 +69,7 @@ export class WriteBatcher {
     if (this.#commands >= pendingCommandsMax || this.#bytes + bytes > pendingBytesMax) {
       throw tooManyRequests()
     }
-    const admitted = this.#admit(command, origin)
+    const admitted = this.#admit(command)
     this.#commands += 1
     this.#bytes += bytes
     const operations = command.kind === 'txn' ? operationsOf(command.request) : 1
@@ -127,25 +126,6 @@ export class WriteBatcher {
     this.#bytes -= pending.bytes
     return pending.origin
   }
-}
-
-export function tooManyRequests(): RaftsmanError {
-  return new RaftsmanError(
-    'too many requests are under way on this member; try again in a moment',
-    {
-      code: 'too-many-requests',
-      retryable: true,
-      outcome: 'not-applied',
-    },
-  )
-}
-
-export function diskFull(): RaftsmanError {
-  return new RaftsmanError('the disk of this member is full; make room and it goes on by itself', {
-    code: 'disk-full',
-    retryable: true,
-    outcome: 'not-applied',
-  })
 }
 
 /** About the length of its encoding; exact enough to bound memory and entries. */

@@ -3,7 +3,7 @@
 
 import type { RaftsmanError } from '../../../platform/errors.js'
 import type { Entry, LogIndex } from '../../../raft/core/types.js'
-import type { SnapshotSink } from '../../../raft/state-machine.js'
+import { type SnapshotSink, unfinished } from '../../../raft/state-machine.js'
 import type { Backend } from '../../../store/core/backend.js'
 import type { CommandResult } from '../../../store/core/command.js'
 import type { Watcher } from '../../../store/core/replica.js'
@@ -12,6 +12,8 @@ import type { StoreCoreConfig } from '../../../store/core/store-core-config.js'
 import type { WatchRequest } from '../../../store/core/types.js'
 
 export interface CoreObserver {
+  /** An entry takes another turn. */
+  readonly paused: (entry: Entry, core: StoreCore) => void
   readonly applied: (entry: Entry, results: readonly CommandResult[], core: StoreCore) => void
   /** The state has been replaced by that of a snapshot. */
   readonly restored: (core: StoreCore) => void
@@ -26,9 +28,10 @@ export class ObservedCore extends StoreCore {
     this.#observer = observer
   }
 
-  override apply(entry: Entry): readonly CommandResult[] {
+  override apply(entry: Entry): readonly CommandResult[] | typeof unfinished {
     const results = super.apply(entry)
-    this.#observer.applied(entry, results, this)
+    if (results === unfinished) this.#observer.paused(entry, this)
+    else this.#observer.applied(entry, results, this)
     return results
   }
 

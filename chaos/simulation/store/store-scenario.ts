@@ -2,6 +2,7 @@
 // applied that everything anybody is told is held against.
 
 import { must } from '../../../platform/errors.js'
+import { decodeCommands } from '../../../store/core/command.js'
 import { sessionLimits } from '../../../store/core/limits.js'
 import type { StoreCore } from '../../../store/core/store-core.js'
 import type { StoreMember } from '../../../store/server/options.js'
@@ -135,6 +136,11 @@ export class StoreScenario implements Scenario {
         this.look(machine, core)
       },
       observer: {
+        paused: ({ data }, core) => {
+          mark('entry in several turns')
+          // Of several commands the first ones may be seen already.
+          if (decodeCommands(data).length === 1) this.look(machine, core)
+        },
         applied: (entry, results, core) => record.applied(machine.id, entry, results, core),
         restored: core => {
           record.same(machine.id, core)

@@ -70,6 +70,7 @@ export function drawStoreSwarm(
       flushRows: pick(of('flush'), [1, 10, 5000]),
       checkpointBytes: pick(of('flush'), [1000, 16 * 1024 * 1024]),
       pendingBytesMax: pick(of('pending'), [20_000, 256 * 1024 * 1024]),
+      sliceWorkMax: pick(of('work'), [1, 10, 4_000]),
       watch: {
         logEventsMax: pick(of('watch'), [4, 20, 100, 200_000]),
         logBytesMax: pick(of('watch'), [2000, 64 * 1024 * 1024]),

@@ -6,6 +6,7 @@ import type { PackedValue } from '../../../platform/msgpack.js'
 import type { AppliedState, EntryContext } from '../applied-state.js'
 import { count, list, malformed, tuple, unknownCommand } from '../command-fields.js'
 import { StoreError } from '../errors.js'
+import { type Applied, type Sliced, sorted, workOf } from '../sliced.js'
 import { leaseCheckpointsPerCommandMax } from '../limits.js'
 import type { LeaseGrantResponse, LeaseId, LeaseRevokeResponse, ResponseHeader } from '../types.js'
 
@@ -90,7 +91,7 @@ export function applyLeaseCommand(
   state: AppliedState,
   command: LeaseCommand,
   { header, term }: EntryContext,
-): LeaseResult {
+): Applied<LeaseResult> {
   const { kv } = state
   switch (command.kind) {
     case 'leaseGrant': {
@@ -104,9 +105,7 @@ export function applyLeaseCommand(
     }
     case 'leaseRevoke':
       fence(command.leaderTerm, term)
-      revoke(state, command.id)
-      if (command.leaderTerm !== 0) kv.counts.leasesExpired++
-      return { ok: true, kind: 'leaseRevoke', response: { header: header(kv.revision) } }
+      return revoke(state, command, header)
     case 'leaseCheckpoint':
       fence(command.leaderTerm, term)
       for (const { id, remainingSeconds } of command.checkpoints) {
@@ -124,20 +123,27 @@ function fence(leaderTerm: number, entryTerm: number): void {
   if (leaderTerm !== 0 && leaderTerm !== entryTerm) throw new StoreError('stale-leader')
 }
 
-function revoke({ kv, leaseClock }: AppliedState, id: LeaseId): void {
+function* revoke(
+  { kv, leaseClock }: AppliedState,
+  { id, leaderTerm }: Extract<LeaseCommand, { kind: 'leaseRevoke' }>,
+  header: EntryContext['header'],
+): Sliced<LeaseResult> {
   const lease = kv.leases.get(id)
   if (lease === undefined) throw new StoreError('lease-not-found')
   kv.begin()
   // Sorted: the order of rows is the same on a member that built its table from stored rows.
-  for (const key of [...lease.keys].sort()) {
+  for (const key of yield* sorted(lease.keys, kv.pace)) {
     const entry = kv.live(key)
     assert(entry !== undefined, 'an attached key lives')
     kv.deleteKey(entry)
     kv.counts.deletes++
+    if (kv.pace.spend(workOf.writing)) yield
   }
   kv.end()
   kv.leases.remove(id)
   leaseClock.revoked(id)
   kv.counts.leasesRevoked++
+  if (leaderTerm !== 0) kv.counts.leasesExpired++
   kv.hash.number(id)
+  return { ok: true, kind: 'leaseRevoke', response: { header: header(kv.revision) } }
 }

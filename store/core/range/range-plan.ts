@@ -8,19 +8,19 @@ import type { KeyIndex } from '../keys/key-index.js'
 import type { KeyVersion } from '../keys/key-leaf.js'
 import { type Bounds, boundsOf, keyBytes } from '../key-range.js'
 import { type RowStore, rowBytes } from '../row-store.js'
+import { workOf } from '../sliced.js'
 import type { KeyValue, RangeRequest, Revision } from '../types.js'
 
 export interface RangeSource {
   readonly index: KeyIndex
   readonly rows: RowStore
   readonly compactRevision: Revision
-  /** The newest one readable: inside a transaction that has written, its own. */
+  /** The newest one readable; within a transaction that has written, its own. */
   readonly readRevision: Revision
 }
 
-/** How much work a slice may be: keys looked at, a value that is read counting as `readCost`. */
+/** How much work a slice may be; see workOf. */
 const workMax = 4_000
-const readCost = 8
 /** At which a page of `request.paged` ends. */
 const pageBytesMax = 1024 * 1024
 const noBytes = new Uint8Array(0)
@@ -125,6 +125,6 @@ export class SliceBudget {
 
   took(kv: KeyValue, keysOnly: boolean): void {
     this.#bytes += rowBytes(kv)
-    this.#work += keysOnly ? 1 : readCost
+    this.#work += keysOnly ? 1 : workOf.reading
   }
 }

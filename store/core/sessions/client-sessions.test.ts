@@ -5,7 +5,7 @@ import { packArray } from '../../../platform/msgpack.js'
 import { BackendError } from '../backend.js'
 import { type Command, type CommandResult, commandVersion, decodeCommands } from '../command.js'
 import { sessionLimits } from '../limits.js'
-import { localEntry } from '../local-entry.js'
+import { applyWhole, localEntry } from '../local-entry.js'
 import { StoreCore } from '../store-core.js'
 import type { StoreCoreConfig } from '../store-core-config.js'
 import { AuthDriver, permission } from '../testing/auth-driver.js'
@@ -249,8 +249,7 @@ test('Sessions are told in any order of restarts which one was used longest ago.
   ])
   for (const core of [driver.core, again]) {
     expect(
-      core
-        .apply(entry)
+      applyWhole(core, entry)
         .map(shown)
         .map(one => one.split(':')[0]),
     ).toEqual([

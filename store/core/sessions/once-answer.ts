@@ -62,9 +62,26 @@ export function encodeAnswer(
     return { revision: 0, raftTerm: 0, body }
   }
   const { revision, raftTerm } = result.response.header
-  const whole = commonBody(result) ?? packArray(answerFields(result))
-  const body = whole.length <= lengthMax ? whole : packArray([code.long, changed])
-  return { revision, raftTerm, body }
+  const whole =
+    commonBody(result) ?? (isLong(result, lengthMax) ? null : packArray(answerFields(result)))
+  const fits = whole !== null && whole.length <= lengthMax
+  return { revision, raftTerm, body: fits ? whole : packArray([code.long, changed]) }
+}
+
+/** At least: a key of one byte and five numbers. */
+const kvBytesMin = 8
+
+/** True where so many key-values cannot fit: then they need not be packed to find out. */
+function isLong(result: Done, bytesMax: number): boolean {
+  return kvsOf(result) * kvBytesMin > bytesMax
+}
+
+/** Key-values of an answer. */
+function kvsOf(op: Done | ResponseOp): number {
+  if (op.kind === 'range') return op.response.kvs.length
+  if (op.kind === 'deleteRange') return op.response.prevKvs.length
+  if (op.kind !== 'txn') return 0
+  return op.response.responses.reduce((sum, one) => sum + kvsOf(one), 0)
 }
 
 type Done = Extract<CommandResult, { readonly ok: true }>

@@ -8,6 +8,7 @@ import type { Author } from '../auth/author.js'
 import { malformed, tuple } from '../command-fields.js'
 import type { Command, CommandResult } from '../command.js'
 import { StoreError } from '../errors.js'
+import type { Applied, Sliced } from '../sliced.js'
 import { decodeAnswer, encodeAnswer } from './once-answer.js'
 import type { OpenSessionResponse, Once } from '../types.js'
 
@@ -55,8 +56,8 @@ export function applyOnce(
   { kind, by }: Command,
   once: Once,
   context: EntryContext,
-  decide: () => CommandResult,
-): CommandResult {
+  decide: () => Applied<CommandResult>,
+): Applied<CommandResult> {
   const { sessions, version, kv } = state
   // The log was handed on to programs that know no sessions.
   if (version.version < sessionsVersion) throw new StoreError('version-too-low')
@@ -64,20 +65,40 @@ export function applyOnce(
   const known = session.answers.get(once.number)
   if (known !== undefined) return decodeAnswer(known, kind, context.header)
   const { revision } = kv
-  const result = attempt(decide)
-  const changed = kv.revision > revision
-  sessions.keep(session, once.number, encodeAnswer(result, changed, sessions.roomOf(session)))
-  return result
+  const keep = (result: CommandResult): CommandResult => {
+    const changed = kv.revision > revision
+    sessions.keep(session, once.number, encodeAnswer(result, changed, sessions.roomOf(session)))
+    return result
+  }
+  const applied = attempt(decide)
+  return 'ok' in applied ? keep(applied) : keepResult(applied, keep)
 }
 
-function attempt(decide: () => CommandResult): CommandResult {
+function* keepResult(
+  work: Sliced<CommandResult>,
+  keep: (result: CommandResult) => CommandResult,
+): Sliced<CommandResult> {
+  let result: CommandResult
+  try {
+    result = yield* work
+  } catch (error) {
+    result = refusal(error)
+  }
+  return keep(result)
+}
+
+function attempt(decide: () => Applied<CommandResult>): Applied<CommandResult> {
   try {
     return decide()
   } catch (error) {
-    // Who asks is looked at anew and then the same is asked once more, under the same number.
-    if (!(error instanceof StoreError) || repeated.has(error.code)) throw error
-    return { ok: false, error }
+    return refusal(error)
   }
+}
+
+function refusal(error: unknown): CommandResult {
+  // Who asks is looked at anew and then the same is asked once more, under the same number.
+  if (!(error instanceof StoreError) || repeated.has(error.code)) throw error
+  return { ok: false, error }
 }
 
 const repeated: ReadonlySet<string> = new Set(['auth-old-revision', 'user-empty'])

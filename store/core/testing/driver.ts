@@ -4,7 +4,7 @@ import { MemoryBackend } from '../../backend/memory.js'
 import type { Entry } from '../../../raft/core/types.js'
 import type { Backend } from '../backend.js'
 import type { Command, CommandResult } from '../command.js'
-import { localEntry } from '../local-entry.js'
+import { applyWhole, localEntry } from '../local-entry.js'
 import { StoreCore } from '../store-core.js'
 import type { StoreCoreConfig } from '../store-core-config.js'
 import type {
@@ -44,7 +44,7 @@ export class Driver {
   batch(commands: readonly Command[]): readonly CommandResult[] {
     const entry = localEntry(this.core.appliedIndex + 1, this.term, commands)
     this.entries.push(entry)
-    const results = this.core.apply(entry)
+    const results = applyWhole(this.core, entry)
     this.core.applied()
     return results
   }

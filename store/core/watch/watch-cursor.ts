@@ -33,6 +33,9 @@ export interface WatchGround {
   /** From now on it is told of what concerns it. */
   follow(cursor: Cursor): void
   unfollow(cursor: Cursor): void
+  /** Nothing can be told just now; `wakeLater` for when it can. */
+  readonly held: boolean
+  wakeLater(cursor: Cursor): void
   closed(cursor: Cursor): void
 }
 
@@ -131,6 +134,10 @@ export class Cursor implements Watcher {
 
   #next(eventsBytesMax: number, fragments: boolean): WatchBatch | null {
     if (this.#closed) return null
+    if (this.#ground.held) {
+      this.#ground.wakeLater(this)
+      return null
+    }
     if (this.#startedBehind) throw new CompactedError(this.#ground.kv.compactRevision)
     const batch = new Batch(eventsBytesMax, fragments)
     if (this.#following) {

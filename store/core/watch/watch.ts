@@ -46,6 +46,10 @@ export class WatchLog implements WatchGround {
   #ranges = 0
   #prevKvCursors = 0
   #ready: Cursor[] = []
+  /** Events of a revision that is not finished stand in the log: nobody is told of any. */
+  held = false
+  /** Those that asked meanwhile. */
+  readonly #waiting = new Set<Cursor>()
   readonly #overflowing: Cursor[] = []
   /** Those that a compaction is about to take the version before from, by its row. */
   #losing: { readonly revision: Revision; readonly events: Map<Ordinal, LoggedEvent> } | null = null
@@ -96,6 +100,7 @@ export class WatchLog implements WatchGround {
 
   closed(cursor: Cursor): void {
     this.#cursors.delete(cursor)
+    this.#waiting.delete(cursor)
     this.#ranges -= cursor.keys.parts.length
     if (cursor.prevKv) this.#prevKvCursors--
   }
@@ -113,12 +118,28 @@ export class WatchLog implements WatchGround {
     this.#overflowing.length = 0
   }
 
+  /** Until the next `publish`. */
+  hold(): void {
+    this.held = true
+  }
+
+  wakeLater(cursor: Cursor): void {
+    this.#waiting.add(cursor)
+  }
+
   /** Tells those woken since the last call. */
   publish(): void {
+    if (this.held) this.#release()
     if (this.#ready.length === 0) return
     const ready = this.#ready
     this.#ready = []
     for (const cursor of ready) cursor.notify()
+  }
+
+  #release(): void {
+    this.held = false
+    this.#ready.push(...this.#waiting)
+    this.#waiting.clear()
   }
 
   /** Before rows are deleted that watchers in the log may still ask for. */

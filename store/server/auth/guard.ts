@@ -4,7 +4,7 @@
 // admitted elsewhere. What is written is checked again by every member when it is applied.
 // Counterpart: AuthInfoFromCtx and the checks around etcd's server.
 
-import { RaftsmanError } from '../../../platform/errors.js'
+import type { RaftsmanError } from '../../../platform/errors.js'
 import type { Clock } from '../../../platform/clock.js'
 import type { AuthCheck } from '../../core/auth/auth-check.js'
 import type { Identity } from '../../core/auth/author.js'
@@ -13,7 +13,7 @@ import { StoreError } from '../../core/errors.js'
 import type { Replica as Machine, Watcher } from '../../core/replica.js'
 import type { WatchRequest } from '../../core/types.js'
 import type { ReadBatcher } from '../read-batcher.js'
-import type { Principal, Requester } from '../requester.js'
+import { attempt, type Principal, type Requester } from '../requester.js'
 import type { WriteBatcher, WriteOrigin } from '../write-batcher.js'
 import { GuardedWatcher } from './guarded-watcher.js'
 import { Tokens } from './tokens.js'
@@ -112,6 +112,11 @@ export class Guard {
     later = true
   }
 
+  /** Runs `act` where whoever asks may give this command, by what is applied here now. */
+  permitCommand(requester: Requester, id: number, command: Command, act: () => void): void {
+    this.permit(requester, id, (check, by) => check.command(authored(command, by)), act)
+  }
+
   /**
    * Proposes a command for whoever asks; `origin` is told what came of it, and the requester of a
    * refusal. Throws what `WriteBatcher.submit` does.
@@ -156,7 +161,6 @@ export class Guard {
     }
     this.permit(requester, id, check, () => {
       const retrying: WriteOrigin = {
-        answerBytesMax: origin.answerBytesMax,
         written: (_id, result) => {
           if (isStale(result) && attempts < writeAttemptsMax) {
             attempt(requester, id, () => this.#write({ ...write, attempts: attempts + 1 }))
@@ -221,13 +225,4 @@ function isStale(result: CommandResult): boolean {
   return (
     !result.ok && (result.error.code === 'auth-old-revision' || result.error.code === 'user-empty')
   )
-}
-
-function attempt(requester: Requester, id: number, act: () => void): void {
-  try {
-    act()
-  } catch (error) {
-    if (!(error instanceof RaftsmanError)) throw error
-    requester.fail(id, error)
-  }
 }
