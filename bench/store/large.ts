@@ -1,5 +1,6 @@
 // A store that is larger than memory would like: one member as a process, filled, started again,
-// listed, overwritten, compacted and defragmented, with its resident memory and what a put takes meanwhile. Run from
+// listed, overwritten, compacted, defragmented and emptied, with its resident memory and what a put takes
+// meanwhile (beside the deletion, behind which puts wait, a read of the member's own state). Run from
 // dist/: node dist/bench/store/large.js [GiB] [value bytes] [seconds for filling] [directory].
 // Filling stops at the size or at the time, whichever comes first. Prints one line of JSON a step.
 
@@ -99,8 +100,11 @@ function diskMib(folder: string): number {
   return Math.round(bytes / mebibyte)
 }
 
+const keyPrefix = Buffer.from('/registry/')
 const keyOf = (number: number) =>
-  Buffer.from(`/registry/pods/namespace-${number % 1_000}/pod-${number.toString(36)}-abcdef`)
+  Buffer.from(
+    `${keyPrefix.toString()}pods/namespace-${number % 1_000}/pod-${number.toString(36)}-abcdef`,
+  )
 
 /** Puts keys from `from` on, until `to` or the end of the time; answers how far it got. */
 async function write(store: StoreClient, from: number, to: number, untilMs: number) {
@@ -123,19 +127,19 @@ async function write(store: StoreClient, from: number, to: number, untilMs: numb
   return { reached: next, failures }
 }
 
-/** What small puts take while `work` goes on. */
-async function besidePuts<T>(store: StoreClient, work: () => Promise<T>) {
+/** What `probe` takes while `work` goes on. */
+async function beside<T>(work: () => Promise<T>, probe: () => Promise<unknown>) {
   const latencies: number[] = []
   const state = { running: true }
-  const probe = async () => {
+  const probeOften = async () => {
     while (state.running) {
       const startMs = performance.now()
-      await store.put({ key: Buffer.from('probe'), value: Buffer.from('x') })
+      await probe()
       latencies.push(performance.now() - startMs)
       await pause(probeMs)
     }
   }
-  const probing = probe()
+  const probing = probeOften()
   const startMs = performance.now()
   const result = await work()
   const took = seconds(startMs)
@@ -148,8 +152,22 @@ async function besidePuts<T>(store: StoreClient, work: () => Promise<T>) {
         1,
       ),
     )
-  const puts = { puts: latencies.length, p50Ms: at(0.5), p99Ms: at(0.99), mostMs: at(1) }
-  return { result, seconds: took, putsMeanwhile: puts }
+  const meanwhile = { count: latencies.length, p50Ms: at(0.5), p99Ms: at(0.99), mostMs: at(1) }
+  return { result, seconds: took, meanwhile }
+}
+
+const probeKey = Buffer.from('probe')
+
+async function besidePuts<T>(store: StoreClient, work: () => Promise<T>) {
+  const put = () => store.put({ key: probeKey, value: Buffer.from('x') })
+  const { meanwhile, ...rest } = await beside(work, put)
+  return { ...rest, putsMeanwhile: meanwhile }
+}
+
+async function besideReads<T>(store: StoreClient, work: () => Promise<T>) {
+  const read = () => store.range({ key: probeKey, serializable: true })
+  const { meanwhile, ...rest } = await beside(work, read)
+  return { ...rest, readsMeanwhile: meanwhile }
 }
 
 async function list(store: StoreClient) {
@@ -243,6 +261,12 @@ try {
   const givenMib = Math.round(given / mebibyte)
   const left = { diskMib: diskMib(directory), ...running.residentMib() }
   say('defragment', { givenMib, ...defragmenting, ...left })
+
+  const everything = { key: keyPrefix, end: Buffer.from('/registry0') }
+  const { result: emptied, ...deleting } = await besideReads(store, () =>
+    store.deleteRange(everything),
+  )
+  say('delete', { deleted: emptied.deleted, ...deleting, ...running.residentMib() })
   say('stop', { busySinceRestart: await running.stop() })
 } finally {
   store.close()

@@ -32,7 +32,7 @@ export class Compactor {
     this.#target = target
   }
 
-  /** Looks at `keysMax` keys; true when nothing is left to do. Tells of rows before they go. */
+  /** Looks at `keysMax` keys and drops as many rows; true when nothing is left to do. Tells of rows before they go. */
   slice(
     index: KeyIndex,
     rows: RowStore,
@@ -49,13 +49,15 @@ export class Compactor {
     let looked = 0
     let next: string | null = null
     index.ascend(this.#position, null, entry => {
-      if (looked >= keysMax) {
+      if (looked >= keysMax || dropped.length >= keysMax) {
         next = entry.key
         return false
       }
       looked++
-      if (entry.compact(this.#walking, dropped)) gone.push(entry.key)
-      return true
+      const left = entry.compact(this.#walking, dropped, keysMax)
+      if (left === 'gone') gone.push(entry.key)
+      else if (left === 'unfinished') next = entry.key
+      return next === null
     })
     for (const key of gone) index.remove(key)
     dropping(dropped)

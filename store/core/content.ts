@@ -9,6 +9,7 @@
 import type { AppliedState } from './applied-state.js'
 import { hex } from './hash.js'
 import type { NewVersion } from './keys/key-leaf.js'
+import type { Pace, Sliced } from './sliced.js'
 import type { Revision } from './types.js'
 
 /** What a row takes beside key and value, about as in the backend. */
@@ -53,10 +54,11 @@ export class Content {
     if (before !== undefined && before.version > 0) this.#replaced.push(modRevision, before)
   }
 
-  compacted(revision: Revision): void {
+  *compacted(revision: Revision, pace: Pace): Sliced<void> {
     const hide = (bytes: number, checksum: number): void => this.#count({ bytes, checksum }, -1)
-    this.#replaced.take(revision, hide)
-    this.#deletions.take(revision, hide)
+    for (const rows of [this.#replaced, this.#deletions]) {
+      while (rows.take(revision, hide)) if (pace.spend(chunkRows)) yield
+    }
   }
 
   #count({ bytes, checksum }: Pick<NewVersion, 'bytes' | 'checksum'>, sign: 1 | -1): void {
@@ -87,20 +89,20 @@ class HiddenRows {
     chunk.length++
   }
 
-  take(revision: Revision, hide: (bytes: number, checksum: number) => void): void {
-    for (;;) {
-      const chunk = this.#chunks[0]
-      if (chunk === undefined) return
-      while (this.#taken < chunk.length) {
-        const at = this.#taken
-        if ((chunk.revisions[at] as number) > revision) return
-        hide(chunk.bytes[at] as number, chunk.checksums[at] as number)
-        this.#taken++
-      }
-      if (chunk.length < chunkRows) return
-      this.#chunks.shift()
-      this.#taken = 0
+  /** Up to `chunkRows` of them; true where there may be more. */
+  take(revision: Revision, hide: (bytes: number, checksum: number) => void): boolean {
+    const chunk = this.#chunks[0]
+    if (chunk === undefined) return false
+    while (this.#taken < chunk.length) {
+      const at = this.#taken
+      if ((chunk.revisions[at] as number) > revision) return false
+      hide(chunk.bytes[at] as number, chunk.checksums[at] as number)
+      this.#taken++
     }
+    if (chunk.length < chunkRows) return false
+    this.#chunks.shift()
+    this.#taken = 0
+    return true
   }
 }
 

@@ -114,8 +114,7 @@ export function applyKvCommand(
     case 'txn':
       return transact(kv, command.request, header)
     case 'compact':
-      compact(state, command.request.revision)
-      return { ok: true, kind: 'compact', response: { header: header(kv.revision) } }
+      return compact(state, command.request.revision, header)
     default:
       return unreachable(command)
   }
@@ -136,12 +135,17 @@ function* transact(kv: Kv, request: TxnRequest, header: MakeHeader): Sliced<KvRe
   return { ok: true, kind: 'txn', response: yield* runTxn(kv, request, header) }
 }
 
-function compact({ kv, compactor }: AppliedState, revision: Revision): void {
+function* compact(
+  { kv, compactor }: AppliedState,
+  revision: Revision,
+  header: MakeHeader,
+): Sliced<KvResult> {
   if (revision <= kv.compactRevision) throw new CompactedError(kv.compactRevision)
   if (revision > kv.revision) throw new StoreError('future-revision')
-  kv.raiseCompaction(revision)
+  yield* kv.raiseCompaction(revision)
   compactor.raise(revision)
   kv.hash.number(revision)
+  return { ok: true, kind: 'compact', response: { header: header(kv.revision) } }
 }
 
 function encodePut(put: PutRequest): PackedValue[] {

@@ -96,11 +96,11 @@ export class Kv {
     this.#wrote = false
   }
 
-  raiseCompaction(revision: Revision): void {
+  *raiseCompaction(revision: Revision): Sliced<void> {
     assert(revision > this.#compactRevision, 'compaction goes forward')
     assert(revision <= this.#revision, 'what is compacted has happened')
+    yield* this.content.compacted(revision, this.pace)
     this.#compactRevision = revision
-    this.content.compacted(revision)
   }
 
   /** The live version of a key, if any. */

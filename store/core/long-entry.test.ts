@@ -293,3 +293,38 @@ test('A transaction that is read in slices reads one revision, or says that a co
     expect.objectContaining({ code: 'range-interrupted', retryable: true }),
   )
 })
+
+test('A compaction of very many versions goes in slices, and hides nothing before it is whole.', () => {
+  const core = new StoreCore(new MemoryBackend(), config)
+  const versions = Array.from({ length: 3_000 }, () => put('k'))
+  applyWhole(core, localEntry(1, 1, versions))
+  core.flush()
+  const before = core.usedBytes
+  const compaction = localEntry(2, 1, [{ kind: 'compact', request: { revision: core.revision } }])
+  expect(core.apply(compaction)).toBe(unfinished)
+  expect(core.range({ ...all, revision: 5 }).count).toBe(1)
+  applyWhole(core, compaction)
+  expect(() => core.range({ ...all, revision: 5 })).toThrow('compacted')
+  expect(core.usedBytes).toBeLessThan(before / 1_000)
+})
+
+test('One key of very many versions is compacted a few at a time.', () => {
+  const core = new StoreCore(new MemoryBackend(), config)
+  applyWhole(
+    core,
+    localEntry(1, 1, [...Array.from({ length: 100 }, () => put('k')), put('l'), deletion]),
+  )
+  core.flush()
+  const { revision } = core
+  applyWhole(core, localEntry(2, 1, [{ kind: 'compact', request: { revision } }]))
+  let slices = 0
+  let dropped = 0
+  for (let done = false; !done; slices++) {
+    done = core.compactSlice(10)
+    expect(core.pendingRows - dropped).toBeLessThanOrEqual(10)
+    dropped = core.pendingRows
+  }
+  expect(slices).toBeGreaterThanOrEqual(10)
+  // The deletions at the revision itself stay.
+  expect(dropped).toBe(101)
+})

@@ -215,7 +215,7 @@ export interface Replica extends StateMachine {
   /** True while rows wait to be deleted. */
   readonly compacting: boolean
   /**
-   * Looks at about `keysMax` keys; true when the compaction is finished. While a snapshot is being
+   * Looks at about `keysMax` keys and drops as many versions; true when the compaction is finished. While a snapshot is being
    * read it does nothing, so call it from a timer and not in a loop.
    */
   compactSlice(keysMax: number): boolean

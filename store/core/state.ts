@@ -6,6 +6,7 @@ import { RunningHash } from './hash.js'
 import { KeyIndex } from './keys/key-index.js'
 import { keyString } from './key-range.js'
 import { LeaseTable } from './leases/lease.js'
+import { atOnce, Pace } from './sliced.js'
 import type { SystemRecord } from './system-records.js'
 
 /** A new store: revision 1, never compacted, as etcd has it. */
@@ -65,7 +66,7 @@ export class StateBuilder {
     let sound =
       this.#sound && this.#lastOrdinal <= meta.lastOrdinal && this.#lastRevision <= meta.revision
     if (!sound) return false
-    this.content.compacted(meta.compactRevision)
+    atOnce(this.content.compacted(meta.compactRevision, new Pace(Number.POSITIVE_INFINITY)))
     this.index.ascend('', null, entry => {
       if (entry.version === 0 || entry.lease === 0) return true
       if (this.leases.get(entry.lease) === undefined) sound = false

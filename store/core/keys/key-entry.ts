@@ -81,31 +81,43 @@ export class KeyEntry implements NewVersion {
   }
 
   /**
-   * Drops what no read at or above `revision` can see, and adds the ordinals dropped to `dropped`.
-   * A deletion made at `revision` itself stays, for a watch may start there. True: nothing is left.
+   * Drops what no read at or above `revision` can see, and adds the ordinals dropped to `dropped`, until there
+   * are `droppedMax` of them: `unfinished` where more of this key has to go. A deletion made at `revision`
+   * itself stays, for a watch may start there. `gone`: nothing is left.
    */
-  compact(revision: Revision, dropped: Ordinal[]): boolean {
+  compact(
+    revision: Revision,
+    dropped: Ordinal[],
+    droppedMax = Number.POSITIVE_INFINITY,
+  ): 'kept' | 'gone' | 'unfinished' {
     this.#assertInPlace()
-    const older = this.#older
-    if (this.modRevision <= revision) {
-      if (older !== null) this.#drop(older, this.olderCount, dropped)
-      if (this.version > 0 || this.modRevision === revision) return false
-      dropped.push(this.ordinal)
-      return true
-    }
-    const kept = this.#search(0, revision + 1) - 1
-    if (older === null || kept < 0) return false
-    const { version, modRevision } = this.olderVersion(kept)
-    const keeps = version > 0 || modRevision === revision
-    this.#drop(older, keeps ? kept : kept + 1, dropped)
-    return false
+    const hidden = this.#hiddenBy(revision)
+    const dead = this.version === 0 && this.modRevision < revision
+    const room = Math.max(0, droppedMax - dropped.length)
+    this.#drop(Math.min(hidden, room), dropped)
+    if (hidden + (dead ? 1 : 0) > room) return 'unfinished'
+    if (!dead) return 'kept'
+    dropped.push(this.ordinal)
+    return 'gone'
   }
 
-  #drop(older: OlderVersions, count: number, dropped: Ordinal[]): void {
+  /** Of the older versions, how many. */
+  #hiddenBy(revision: Revision): number {
+    if (this.modRevision <= revision) return this.olderCount
+    const kept = this.#search(0, revision + 1) - 1
+    if (kept < 0) return 0
+    const { version, modRevision } = this.olderVersion(kept)
+    return version > 0 || modRevision === revision ? kept : kept + 1
+  }
+
+  /** The oldest ones. */
+  #drop(count: number, dropped: Ordinal[]): void {
     if (count === 0) return
+    const older = must(this.#older, 'older versions')
     for (let at = 0; at < count; at++) dropped.push(older[at * olderWidth + 1] as number)
-    const rest = count * olderWidth === older.length ? null : older.slice(count * olderWidth)
-    this.#leaf.setOlder(this.#slot, rest)
+    if (count * olderWidth === older.length) this.#leaf.setOlder(this.#slot, null)
+    // In place: a key may have very many, of which some go at a time.
+    else older.splice(0, count * olderWidth)
   }
 
   /** Position of the first older version whose number at `field` is not below `value`. */
