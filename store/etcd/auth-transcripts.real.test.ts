@@ -77,6 +77,15 @@ class AuthTalk {
     }
   }
 
+  /** Requests of one stream that are all under way before the first of them is answered. */
+  async watch(requests: readonly object[], answers: number): Promise<void> {
+    const metadata = this.#token === null ? {} : { token: this.#token }
+    const stream = this.#client.stream(kv.watchStream, { metadata })
+    for (const request of requests) stream.send(request)
+    for (const answer of await stream.take(answers)) this.answers.push(told(answer))
+    stream.cancel()
+  }
+
   async become(name: string | null, password = ''): Promise<void> {
     this.#token = null
     if (name === null) return
@@ -194,6 +203,30 @@ async function takeAway(talk: AuthTalk): Promise<void> {
   await talk.say(m.userList, {})
 }
 
+async function watchTogether(talk: AuthTalk): Promise<void> {
+  await talk.say(m.userAdd, { name: 'root', password: 'x' })
+  await talk.say(m.grantRole, { user: 'root', role: 'root' })
+  await talk.say(m.roleAdd, { name: 'w' })
+  await talk.say(m.grant, { name: 'w', perm: perm(0, 'a', 'c') })
+  await talk.say(m.userAdd, { name: 'v', password: 'p' })
+  await talk.say(m.grantRole, { user: 'v', role: 'w' })
+  await talk.say(m.enable, {})
+  await talk.become('v', 'p')
+  const create = (key: string, watchId = 0, rangeEnd = '') => ({
+    createRequest: { key: utf8(key), rangeEnd: utf8(rangeEnd), watchId },
+  })
+  const cancel = (watchId: number) => ({ cancelRequest: { watchId } })
+  const refused = [create('x'), create('x', 3), create('b', 0, 'a')]
+  const numbered = [create('a'), create('x'), cancel(1), create('a'), cancel(1), create('a', 3)]
+  const taken = [create('x', 3), create('b', 3), cancel(3), create('a', 2), create('x', 4)]
+  const passedOver = [create('a'), create('a', 1), create('a'), create('a')]
+  const requests = [...refused, ...numbered, ...taken, ...passedOver]
+  // The first cancel finds no watch, and has no answer.
+  await talk.watch(requests, requests.length - 1)
+  await talk.become('root', 'x')
+  await talk.say(m.disable, {})
+}
+
 beforeAll(async () => {
   etcd = await EtcdProcess.start({ flags: ['--bcrypt-cost=4'] })
   member = await startLoneMember(cheapPasswords)
@@ -204,16 +237,24 @@ afterAll(async () => {
   await etcd.stop()
 })
 
-it('users, roles and what they may are talked about as with etcd', async () => {
+async function same(talkAbout: (talk: AuthTalk) => Promise<void>): Promise<void> {
   const said: unknown[][] = []
   for (const { address } of [etcd, member]) {
     const client = new EtcdClient(address)
     const talk = new AuthTalk(client)
-    await administer(talk)
-    await use(talk)
-    await takeAway(talk)
+    await talkAbout(talk)
     said.push(talk.answers)
     client.close()
   }
   expect(said[1]).toEqual(said[0])
-})
+}
+
+it('users, roles and what they may are talked about as with etcd', () =>
+  same(async talk => {
+    await administer(talk)
+    await use(talk)
+    await takeAway(talk)
+  }))
+
+it('watches that come at once, of one who may not read all, are decided one by one and numbered as by etcd', () =>
+  same(watchTogether))

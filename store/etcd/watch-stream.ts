@@ -7,9 +7,14 @@
 // The number of a watch that a compaction has ended stays taken until the client cancels it, which is
 // confirmed once more: a client that does not know yet must not find another watch under its number.
 //
+// Requests are taken one after another, as in etcd's receive loop: the next one is not read before it is
+// decided whether the watch of this one is permitted. So the number that a watch is given, and what a
+// cancel meets, follow from the order of the requests alone. A number is given to what has been created;
+// picked before that, it would have to be taken back from those that are refused.
+//
 // A client that has said all it wants (half-closed) still listens: only the end of the call ends it.
 
-import type { RaftsmanError } from '../../platform/errors.js'
+import { RaftsmanError } from '../../platform/errors.js'
 import type { RpcCall, RpcReceiver } from '../../platform/rpc.js'
 import { CompactedError, StoreError } from '../core/errors.js'
 import { boundsOf, isEmpty } from '../core/key-range.js'
@@ -21,6 +26,7 @@ import type {
   WatchRequest as Watch,
 } from '../core/types.js'
 import { protocolLimits } from '../protocol.js'
+import type { Asker } from '../server/auth/guard.js'
 import { WatchPump } from '../server/watch-pump.js'
 import type { WatchOutput } from '../server/watch-pump.js'
 import type { EtcdContext } from './context.js'
@@ -52,25 +58,26 @@ export interface WatchStreamOptions {
 export class WatchStream implements RpcReceiver, WatchOutput {
   readonly #context: EtcdContext
   readonly #call: RpcCall
+  readonly #asker: Asker
   readonly #pump: WatchPump
   readonly #ended: (stream: WatchStream) => void
-  /** Watches that the client has been told of. */
-  readonly #open = new Set<number>()
   /** Numbers of those that a compaction has ended, oldest first. */
   readonly #compacted = new Set<number>()
-  /** Numbers picked here, of watches that are neither created nor refused yet, and whose turn it was before. */
-  readonly #picked = new Map<number, number>()
+  /** No number below it is picked. */
   #nextId = 0
+  /** It is not certain yet whether a watch is permitted. */
+  #undecided = false
   #lookingAgain = false
 
   constructor({ context, call, progressMs, ended }: WatchStreamOptions) {
     this.#context = context
     this.#call = call
     this.#ended = ended
+    this.#asker = { principal: principalOf(call) }
     this.#pump = new WatchPump({
       machine: context.machine,
       guard: context.service.guard,
-      asker: { principal: principalOf(call) },
+      asker: this.#asker,
       clock: context.clock,
       progressMs,
       output: this,
@@ -90,8 +97,7 @@ export class WatchStream implements RpcReceiver, WatchOutput {
     } catch (error) {
       this.end(statusOf(error))
     }
-    // Replies are not held back, so it is the requests that wait.
-    if (this.#call.bufferedBytes > streamBytesMax) this.#call.pauseReading()
+    if (this.#requestsWait) this.#call.pauseReading()
   }
 
   onCancel(): void {
@@ -99,7 +105,7 @@ export class WatchStream implements RpcReceiver, WatchOutput {
   }
 
   onDrain(): void {
-    this.#call.resumeReading()
+    if (!this.#requestsWait) this.#call.resumeReading()
     this.#pump.resume()
   }
 
@@ -127,8 +133,6 @@ export class WatchStream implements RpcReceiver, WatchOutput {
   }
 
   created(watchId: number): void {
-    this.#open.add(watchId)
-    this.#picked.delete(watchId)
     this.#send({ header: this.#header(), watchId, created: true })
   }
 
@@ -145,13 +149,7 @@ export class WatchStream implements RpcReceiver, WatchOutput {
   }
 
   ended(watchId: number, error: RaftsmanError): void {
-    if (!this.#open.delete(watchId)) {
-      // No number was given: those that were passed over for it may have come free by the next time.
-      const turn = this.#picked.get(watchId)
-      this.#picked.delete(watchId)
-      if (turn !== undefined && watchId === this.#nextId - 1) this.#nextId = turn
-      this.#refuse(cancelReasonOf(error))
-    } else if (error instanceof CompactedError) {
+    if (error instanceof CompactedError) {
       const { compactRevision } = error
       this.#keepTaken(watchId)
       this.#send({ header: this.#header(0), watchId, canceled: true, compactRevision })
@@ -161,24 +159,51 @@ export class WatchStream implements RpcReceiver, WatchOutput {
     }
   }
 
+  /** Replies are not held back, so it is the requests that are. */
+  get #requestsWait(): boolean {
+    return this.#undecided || this.#call.bufferedBytes > streamBytesMax
+  }
+
   #create(request: WatchCreateRequest): void {
-    const { watchId } = request
-    if (!Number.isSafeInteger(watchId)) {
-      this.#refuse('raftsman: watch ids are integers below 2^53')
-    } else if (watchId !== 0 && this.#isTaken(watchId)) {
-      // An empty range is the first thing that etcd sees.
-      const reason = isEmpty(boundsOf(watchOf(request)))
-        ? new StoreError('empty-watch-range').message
-        : 'mvcc: duplicate watch ID provided on the WatchStream'
-      this.#refuse(reason)
-    } else {
-      this.#pump.create({
-        watch: watchId === 0 ? this.#freeId() : watchId,
-        request: watchOf(request),
-        creditBytes: Number.POSITIVE_INFINITY,
-        fragments: request.fragment,
-      })
+    const { guard } = this.#context.service
+    const watch = watchOf(request)
+    this.#undecided = true
+    try {
+      guard.permitted(
+        this.#asker,
+        (check, by) => check.watch(by, watch),
+        error => this.#decided(request, watch, error),
+      )
+    } catch (error) {
+      if (!(error instanceof RaftsmanError)) throw error
+      this.#decided(request, watch, error)
     }
+  }
+
+  #decided(request: WatchCreateRequest, watch: Watch, refusal: RaftsmanError | null): void {
+    this.#undecided = false
+    // Closed meanwhile.
+    if (!this.#call.open) return
+    const reason = refusal === null ? this.#open(request, watch) : cancelReasonOf(refusal)
+    if (reason !== null) this.#refuse(reason)
+    if (!this.#requestsWait) this.#call.resumeReading()
+  }
+
+  /** The reason for which it is not opened, the first that etcd sees. */
+  #open({ watchId, fragment: fragments }: WatchCreateRequest, request: Watch): string | null {
+    if (!Number.isSafeInteger(watchId)) return 'raftsman: watch ids are integers below 2^53'
+    if (isEmpty(boundsOf(request))) return new StoreError('empty-watch-range').message
+    const picked = watchId === 0
+    const id = picked ? this.#freeId() : watchId
+    if (this.#isTaken(id)) return 'mvcc: duplicate watch ID provided on the WatchStream'
+    try {
+      this.#pump.open({ watch: id, request, creditBytes: Number.POSITIVE_INFINITY, fragments })
+    } catch (error) {
+      if (!(error instanceof RaftsmanError)) throw error
+      return cancelReasonOf(error)
+    }
+    if (picked) this.#nextId = id + 1
+    return null
   }
 
   #refuse(cancelReason: string): void {
@@ -200,18 +225,13 @@ export class WatchStream implements RpcReceiver, WatchOutput {
   }
 
   #freeId(): number {
-    const turn = this.#nextId
-    while (this.#isTaken(this.#nextId)) this.#nextId += 1
-    const id = this.#nextId
-    this.#nextId += 1
-    this.#picked.set(id, turn)
+    let id = this.#nextId
+    while (this.#isTaken(id)) id += 1
     return id
   }
 
   #cancel(watchId: number): void {
     if (!this.#compacted.delete(watchId) && !this.#pump.cancel(watchId)) return
-    this.#picked.delete(watchId)
-    this.#open.delete(watchId)
     this.#send({ header: this.#header(), watchId, canceled: true })
   }
 
@@ -240,8 +260,6 @@ export class WatchStream implements RpcReceiver, WatchOutput {
 
   #close(): void {
     this.#pump.close()
-    this.#open.clear()
-    this.#picked.clear()
     this.#compacted.clear()
     this.#ended(this)
   }

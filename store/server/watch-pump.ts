@@ -106,6 +106,7 @@ export class WatchPump {
     return this.#watches.has(id) || this.#opening.has(id)
   }
 
+  /** Opens it once it is certain that it is permitted; a refusal is told as its end. */
   create(wanted: NewWatch): void {
     const { guard, asker, output } = this.#options
     const { watch: id, request } = wanted
@@ -120,7 +121,7 @@ export class WatchPump {
           // Cancelled meanwhile, and its id perhaps used again.
           if (this.#opening.get(id) !== opening) return
           this.#notOpening(id)
-          if (error === null) this.#open(opening)
+          if (error === null) this.#openLate(opening)
           else output.ended(id, error)
         },
       )
@@ -131,38 +132,42 @@ export class WatchPump {
     }
   }
 
-  #notOpening(id: number): boolean {
-    // It may have been the last that others waited for.
-    if (this.#allFrom !== null) this.#schedule()
-    return this.#opening.delete(id)
-  }
-
-  #open({ wanted, progress }: Opening): void {
+  /** For who has asked the guard already. Throws the refusal; then nothing is said of it. */
+  open(wanted: NewWatch): void {
     const { watch: id, request, creditBytes, fragments } = wanted
     const { machine, guard, asker, clock, output } = this.#options
+    this.#checkRoom(id)
     let watch: OpenWatch | null = null
-    try {
-      const watcher = guard.openWatch(asker, request, () =>
-        this.#mark(must(watch, 'an open watch')),
-      )
-      watch = {
-        id,
-        watcher,
-        notify: request.progressNotify === true,
-        fragments,
-        credit: creditBytes,
-        partial: false,
-        progressFrom: progress ? machine.revision : null,
-        spokeMs: clock.monotonicMs(),
-      }
-    } catch (error) {
-      if (!(error instanceof RaftsmanError)) throw error
-      output.ended(id, error)
-      return
+    const watcher = guard.openWatch(asker, request, () => this.#mark(must(watch, 'an open watch')))
+    watch = {
+      id,
+      watcher,
+      notify: request.progressNotify === true,
+      fragments,
+      credit: creditBytes,
+      partial: false,
+      progressFrom: null,
+      spokeMs: clock.monotonicMs(),
     }
     this.#watches.set(id, watch)
     output.created(id, machine.revision)
     this.#mark(watch)
+  }
+
+  #openLate({ wanted, progress }: Opening): void {
+    try {
+      this.open(wanted)
+      if (progress) this.progress(wanted.watch)
+    } catch (error) {
+      if (!(error instanceof RaftsmanError)) throw error
+      this.#options.output.ended(wanted.watch, error)
+    }
+  }
+
+  #notOpening(id: number): boolean {
+    // It may have been the last that others waited for.
+    if (this.#allFrom !== null) this.#schedule()
+    return this.#opening.delete(id)
   }
 
   credit(id: number, creditBytes: number): void {
