@@ -6,7 +6,7 @@
 import { asText, type Message, type Value } from './operation.js'
 
 /** In place of an open end; above every key that is made up. */
-const farEnd = '\u00ff\u00ff\u00ff\u00ff'
+export const farEnd = '\u00ff\u00ff\u00ff\u00ff'
 
 /** The same transaction without what etcd does not see. */
 export function withoutBlindSpots(txn: Message): Message {

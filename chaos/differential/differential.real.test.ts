@@ -11,15 +11,19 @@ import { describe as describeDifference, parseScript, scriptOf } from './report.
 import { type Rivals, duelOfSeed, shrink } from './run.js'
 import { type Answer, Side } from './side.js'
 
-/** A hundred thousand operations of two seeds that stay and a random one; others are asked for by name. */
+/**
+ * A hundred thousand operations of two seeds that stay, one with users and one without, and a random
+ * one; others are asked for by name.
+ */
 const shares = sharesOf(
-  process.env['RAFTSMAN_DIFFERENTIAL_SEEDS'] ?? '1:35000,1949486641:35000,random:30000',
+  process.env['RAFTSMAN_DIFFERENTIAL_SEEDS'] ?? '1:35000,2:35000,random:30000',
 )
 const shrinkRunsMax = 60
 
 const withOurs: Rivals = {
   reference: () => EtcdProcess.start(),
-  subject: () => MemberProcess.start(),
+  // A login is to last for the whole sequence, as a token of etcd's that is used.
+  subject: () => MemberProcess.start({ flags: ['--auth-token-ttl=86400'] }),
   subjectIsOurs: true,
 }
 const withItself: Rivals = {

@@ -103,8 +103,14 @@ export class Duel {
       this.#reference.perform(operation),
       this.#subject.perform(operation),
     ])
-    if (operation.call === 'Watch') this.#began(operation.stream, operation.request, reference)
-    else if (this.#watches.size > 0) this.#unsettled = true
+    const { call } = operation
+    if (call === 'Watch') this.#began(operation.stream, operation.request, reference)
+    else if (call === 'Watches') {
+      const answers = (reference['answers'] ?? []) as readonly Message[]
+      for (const [index, request] of operation.requests.entries()) {
+        this.#began(operation.stream, request, answers[index] ?? {})
+      }
+    } else if (this.#watches.size > 0) this.#unsettled = true
     this.#learnRevision(reference)
     const [one, other] = [settled(operation, reference), settled(operation, subject)]
     return this.#compare(at, operation, operation.call, one, other)

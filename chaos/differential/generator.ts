@@ -2,6 +2,7 @@
 // It knows no answer; what it keeps are names of leases and watches, so that most uses have a sense.
 
 import type { Random } from '../../platform/random.js'
+import { readersStream } from './operation.js'
 import type { Message, Operation, Value } from './operation.js'
 
 const keys: readonly string[] =
@@ -11,6 +12,8 @@ const keys: readonly string[] =
 const ends = ['\0', '\0', 'b', 'c', 'e0', 'f', 'k5', 'l', '\u00ff', 'a', 'a\0'] as const
 const values = ['', 'x', 'y', 'zz', '\0', '\u00ff\u00fe', 'a longer value'] as const
 const streams = ['s', 't'] as const
+/** What the reader may read, when there are users. */
+const reads = [{ key: 'a', range_end: 'c' }, { key: 'e/', range_end: 'e0' }, { key: 'k0' }] as const
 const leases = ['a', 'b', 'c', 'd'] as const
 const strangeIds = [-5, '9007199254740991', '9223372036854775807'] as const
 /** Of an enum: a value that has no name. */
@@ -18,6 +21,7 @@ const unknown = 9
 /** After so many watches a stream is closed, so that not every write has a crowd to wait for. */
 const watchesAStreamMax = 6
 const watchIdMax = 6
+const watchesAtOnceMax = 5
 const settleEvery = 250
 /** Nine of them fit into a request, and with what was before into no message. */
 const largeBytes = 150_000
@@ -28,12 +32,16 @@ const tooManyBytes = 1_600_000
 export class Generator {
   readonly #random: Random
   readonly #watches = new Map<string, number>()
+  readonly #streams: readonly string[]
   /** Of a scene that has begun; nothing comes between. */
   #planned: Operation[] = []
   #sinceSettled = 0
 
   constructor(random: Random) {
     this.#random = random
+    const users = this.#chance(0.5)
+    this.#streams = users ? [...streams, readersStream, readersStream] : streams
+    if (users) this.#planned = [{ call: 'Users', reads }]
   }
 
   next(): Operation {
@@ -123,7 +131,7 @@ export class Generator {
   }
 
   #watchOperation(): Operation {
-    const stream = this.#one(streams)
+    const stream = this.#one(this.#streams)
     if (this.#chance(0.08)) return { call: 'WatchProgress', stream }
     const begun = this.#watches.get(stream) ?? 0
     if (begun >= watchesAStreamMax) {
@@ -133,8 +141,11 @@ export class Generator {
     if (begun > 0 && this.#chance(0.25)) {
       return { call: 'WatchCancel', stream, watch: this.#random.integer(watchIdMax + 1) }
     }
-    this.#watches.set(stream, begun + 1)
-    return { call: 'Watch', stream, request: this.#watch() }
+    const count = this.#chance(0.3) ? 2 + this.#random.integer(watchesAtOnceMax - 1) : 1
+    this.#watches.set(stream, begun + count)
+    if (count === 1) return { call: 'Watch', stream, request: this.#watch() }
+    const requests = Array.from({ length: count }, () => this.#watch())
+    return { call: 'Watches', stream, requests }
   }
 
   #watch(): Message {

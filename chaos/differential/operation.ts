@@ -36,6 +36,9 @@ const unaryCalls = [
 
 export type UnaryCall = (typeof unaryCalls)[number]
 
+/** Whoever asks on this stream is a user with less rights than root, once there are users. */
+export const readersStream = 'reader'
+
 export type Operation =
   | {
       readonly call: UnaryCall
@@ -45,10 +48,14 @@ export type Operation =
     }
   | { readonly call: 'LeaseKeepAlive'; readonly request: Message }
   | { readonly call: 'Watch'; readonly stream: string; readonly request: Message }
+  /** Creations that are all under way before the first of them is answered. */
+  | { readonly call: 'Watches'; readonly stream: string; readonly requests: readonly Message[] }
   | { readonly call: 'WatchCancel'; readonly stream: string; readonly watch: number }
   | { readonly call: 'WatchProgress'; readonly stream: string }
   /** Closes the stream with all its watches. */
   | { readonly call: 'WatchClose'; readonly stream: string }
+  /** Turns authentication on: root asks from here on, or on its stream one who may read this alone. */
+  | { readonly call: 'Users'; readonly reads: readonly Message[] }
   /** Waits until a lease has run out that the key hangs on. */
   | { readonly call: 'Expiry'; readonly key: string }
   /** Writes to what is watched and waits until every watch has seen it. */

@@ -1,10 +1,11 @@
 // One side of the comparison: performs operations on one server and answers in comparable form.
 
 import { must, unreachable } from '../../platform/errors.js'
-import { asText } from './operation.js'
+import { asText, readersStream } from './operation.js'
 import type { Message, Operation, UnaryCall, Value } from './operation.js'
 import { methodOf, type Method } from './schema.js'
 import { fromWire, Symbols, toWire } from './translation.js'
+import { passwordOf, usersToAdd } from './users.js'
 import { WatchStream } from './watch-record.js'
 import { Wire } from './wire.js'
 
@@ -46,6 +47,7 @@ export class Side {
   readonly #wire: Wire
   readonly #streams = new Map<string, WatchStream>()
   readonly #leases = new Map<string, LeaseTimes>()
+  #readersToken: string | null = null
 
   constructor(address: string) {
     this.#wire = new Wire(address)
@@ -65,6 +67,8 @@ export class Side {
     switch (operation.call) {
       case 'Watch':
         return this.#watch(operation.stream, operation.request)
+      case 'Watches':
+        return this.#watchAll(operation.stream, operation.requests)
       case 'WatchCancel':
         return this.#cancel(operation.stream, operation.watch)
       case 'WatchProgress':
@@ -73,6 +77,8 @@ export class Side {
         this.#streams.get(operation.stream)?.close()
         this.#streams.delete(operation.stream)
         return Promise.resolve({})
+      case 'Users':
+        return this.#users(operation.reads)
       case 'LeaseKeepAlive':
         return this.#keepAlive(operation.request)
       case 'LeaseGrant':
@@ -94,8 +100,11 @@ export class Side {
     }
   }
 
-  async #call(call: UnaryCall, request: Message): Promise<Answer> {
-    const method = must(unary.get(call), 'a known call')
+  #call(call: UnaryCall, request: Message): Promise<Answer> {
+    return this.#ask(must(unary.get(call), 'a known call'), request)
+  }
+
+  async #ask(method: Method, request: Message): Promise<Answer> {
     const answer = await this.#wire.call(method, toWire(method.request, request, this.symbols))
     if (!answer.ok) return { error: answer.code, text: answer.text }
     return fromWire(method.response, answer.message, this.symbols)
@@ -160,7 +169,8 @@ export class Side {
   #streamOf(name: string): WatchStream {
     let stream = this.#streams.get(name)
     if (stream === undefined) {
-      stream = new WatchStream(this.#wire, watch, this.symbols)
+      const token = name === readersStream ? this.#readersToken : this.#wire.token
+      stream = new WatchStream(this.#wire, watch, this.symbols, token)
       this.#streams.set(name, stream)
     }
     return stream
@@ -174,6 +184,14 @@ export class Side {
     const stream = this.#streamOf(name)
     this.#send(stream, { create_request: request })
     return await stream.nextCreated()
+  }
+
+  async #watchAll(name: string, requests: readonly Message[]): Promise<Answer> {
+    const stream = this.#streamOf(name)
+    for (const request of requests) this.#send(stream, { create_request: request })
+    const answers: Message[] = []
+    for (const _ of requests) answers.push(await stream.nextCreated())
+    return { answers }
   }
 
   async #cancel(name: string, id: number): Promise<Answer> {
@@ -192,6 +210,23 @@ export class Side {
     }
     await stream.until(() => record.canceled !== null)
     return { canceled: record.canceled ?? { none: stream.ended ?? 'no answer in time' } }
+  }
+
+  /** Nothing where all is well. */
+  async #users(reads: readonly Message[]): Promise<Answer> {
+    for (const [call, request] of usersToAdd(reads)) {
+      const { error, text = '' } = await this.#ask(methodOf(`etcdserverpb.Auth/${call}`), request)
+      if (error !== undefined) return { call, error, text }
+    }
+    this.#readersToken = await this.#login('reader')
+    this.#wire.token = await this.#login('root')
+    return {}
+  }
+
+  async #login(name: string): Promise<string> {
+    const method = methodOf('etcdserverpb.Auth/Authenticate')
+    const { token } = await this.#ask(method, { name, password: passwordOf(name) })
+    return asText(must(token, `a token for ${name}`))
   }
 
   async #progress(name: string): Promise<Answer> {

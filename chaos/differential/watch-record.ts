@@ -5,7 +5,7 @@
 import type { Message, Value } from './operation.js'
 import type { Method } from './schema.js'
 import { fromWire, type Symbols } from './translation.js'
-import type { Wire, WireStream } from './wire.js'
+import type { StreamHandlers, Wire, WireStream } from './wire.js'
 
 const settleMsMax = 20_000
 
@@ -30,8 +30,8 @@ export class WatchStream {
   #ended: string | null = null
   #wake: (() => void)[] = []
 
-  constructor(wire: Wire, method: Method, symbols: Symbols) {
-    this.#stream = wire.stream(method, {
+  constructor(wire: Wire, method: Method, symbols: Symbols, token: string | null) {
+    const handlers: StreamHandlers = {
       onMessage: message => {
         this.#take(fromWire(method.response, message, symbols))
         this.#wakeAll()
@@ -40,7 +40,8 @@ export class WatchStream {
         this.#ended ??= refusal === null ? 'ended' : `${refusal.code} ${refusal.text}`
         this.#wakeAll()
       },
-    })
+    }
+    this.#stream = wire.stream(method, handlers, token)
   }
 
   get watches(): ReadonlyMap<number, WatchRecord> {

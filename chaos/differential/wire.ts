@@ -48,6 +48,8 @@ export interface WireStream {
 
 export class Wire {
   readonly #session: ClientHttp2Session
+  /** By which the server knows who asks; null for nobody. */
+  token: string | null = null
 
   /** `address`: host:port, without TLS. */
   constructor(address: string) {
@@ -76,7 +78,7 @@ export class Wire {
     })
   }
 
-  stream(method: Method, handlers: StreamHandlers): WireStream {
+  stream(method: Method, handlers: StreamHandlers, token = this.token): WireStream {
     let stream: ClientHttp2Stream
     try {
       stream = this.#session.request({
@@ -84,6 +86,7 @@ export class Wire {
         ':path': method.path,
         'content-type': 'application/grpc',
         te: 'trailers',
+        ...(token === null ? {} : { token }),
       })
     } catch (error) {
       handlers.onEnd(broken(error))

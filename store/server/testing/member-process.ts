@@ -17,6 +17,11 @@ const program = join(projectRoot, 'dist', 'cli', 'main.js')
 const startMsMax = 60_000
 const pauseMs = 25
 
+export interface MemberOptions {
+  /** Further flags of `raftsman store`. */
+  readonly flags?: readonly string[]
+}
+
 export class MemberProcess {
   readonly address: string
   readonly #directory: string
@@ -28,7 +33,7 @@ export class MemberProcess {
     this.#child = child
   }
 
-  static async start(): Promise<MemberProcess> {
+  static async start({ flags = [] }: MemberOptions = {}): Promise<MemberProcess> {
     const directory = mkdtempSync(join(fastDirectory(), 'raftsman-member-'))
     const address = `127.0.0.1:${await freePort()}`
     const authority = await testAuthority(join(directory, 'pki'))
@@ -48,6 +53,7 @@ export class MemberProcess {
         `--peer-key-file=${peer.keyFile}`,
         `--peer-ca-file=${peer.caFile}`,
         '--segment-mib=8',
+        ...flags,
         // It ends with this process, however that ends.
         '--lifeline',
       ],
