@@ -87,7 +87,7 @@ async function statuses(): Promise<readonly Status[]> {
 describe('raftsman endpoint status', () => {
   it('shows what is stored, what may be, and by which version the cluster works', async () => {
     await until(async () =>
-      (await statuses()).every(({ clusterVersion }) => clusterVersion === '0.2.0'),
+      (await statuses()).every(({ clusterVersion }) => clusterVersion === '0.3.0'),
     )
     for (const status of await statuses()) {
       expect(status).toMatchObject({ dbSizeQuota: quotaBytes, errors: [] })

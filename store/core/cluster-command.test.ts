@@ -107,8 +107,8 @@ test.each<[string, Uint8Array]>([
 })
 
 test('A snapshot of a cluster that this program is too old for is refused, and the state stays.', () => {
-  const from = new Driver({ versionMax: 4 })
-  from.run({ kind: 'cluster', change: raise(4) })
+  const from = new Driver({ versionMax: 5 })
+  from.run({ kind: 'cluster', change: raise(5) })
   const to = new Driver()
   to.put('a', 'stays')
   let failure: string | undefined

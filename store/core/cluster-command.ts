@@ -6,6 +6,7 @@
 //   1  puts, deletions, transactions, compactions, leases
 //   2  system records and what is kept in them
 //   3  sessions of clients, and writes that are done once
+//   4  openings of sessions that have a nonce, and are done once as well
 //
 // To users a version is the release that brought it: version n is release 0.(n-1).
 
@@ -16,7 +17,7 @@ import type { AppliedState, EntryContext } from './applied-state.js'
 import { BackendError } from './backend.js'
 import { count, tuple, unknownCommand } from './command-fields.js'
 import { StoreError, UnknownCommandError } from './errors.js'
-import { sessionsVersion } from './sessions/session-command.js'
+import { noncesVersion, sessionsVersion } from './sessions/session-command.js'
 import type { SystemRecords } from './system-records.js'
 import type { ClusterVersionResponse, ResponseHeader } from './types.js'
 
@@ -186,5 +187,6 @@ export function applyClusterCommand(
   version.change(change)
   // The programs that are to come would take them for records of their own and sum them up otherwise.
   if (version.version < sessionsVersion) sessions.clear()
+  else if (version.version < noncesVersion) sessions.forgetNonces()
   return { ok: true, kind: 'cluster', response: version.response(header(kv.revision)) }
 }

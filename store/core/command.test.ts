@@ -148,6 +148,10 @@ const anonymous = fc.oneof(
     leaderTerm: number,
     checkpoints: fc.array(fc.record({ id: number, remainingSeconds: number }), { maxLength: 5 }),
   }),
+  fc.oneof(
+    fc.constant({ kind: 'openSession' }),
+    fc.record({ kind: fc.constant('openSession'), nonce: bytes }),
+  ),
   authChange.map(change => ({ kind: 'auth', change })),
   memberChange.map(change => ({ kind: 'member', change })),
 ) as fc.Arbitrary<Command>

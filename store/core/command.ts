@@ -70,6 +70,7 @@ import {
   decodeSessionCommand,
   encodeSessionCommand,
   type SessionCommand,
+  sessionCommandVersion,
   type SessionResult,
   sessionsVersion,
 } from './sessions/session-command.js'
@@ -122,14 +123,17 @@ const lastCode = {
   session: 15,
   auth: 31,
   member: 39,
+  opening: 40,
 } as const
 
 /** Versions of the commands that this program knows (cluster-command.ts). */
-export const commandVersions = { min: 1, max: 3 } as const
+export const commandVersions = { min: 1, max: 4 } as const
 
 /** The version of the cluster from which on a command may be proposed. */
-export function commandVersion({ kind, by, once }: Command): number {
-  if (once !== undefined || kind === 'openSession') return sessionsVersion
+export function commandVersion(command: Command): number {
+  const { kind, by, once } = command
+  if (kind === 'openSession') return sessionCommandVersion(command)
+  if (once !== undefined) return sessionsVersion
   if (by !== undefined) return 2
   switch (kind) {
     case 'put':
@@ -215,7 +219,7 @@ function encodePlain(command: Command): PackedValue[] {
     case 'hash':
       return encodeHashCommand(command)
     case 'openSession':
-      return encodeSessionCommand()
+      return encodeSessionCommand(command)
     default:
       return unreachable(command)
   }
@@ -251,6 +255,7 @@ function decodePlain(value: unknown): Command {
   if (code === authorCode) malformed('an author of an author')
   if (code <= lastCode.auth) return { kind: 'auth', change: decodeAuthChange(fields) }
   if (code <= lastCode.member) return { kind: 'member', change: decodeMemberChange(fields) }
+  if (code <= lastCode.opening) return decodeSessionCommand(fields)
   return unknownCommand(code)
 }
 

@@ -44,6 +44,8 @@ export const sessionLimits: SessionLimits = {
   answerBytesMax: 4 * 1024,
   numbersMax: 4_096,
 }
+/** Of the nonce by which a client's opening of a session is known when it comes again: no more, no less. */
+export const nonceBytes = 16
 export const systemRecordNameBytesMax = 256
 /** Of one value; a snapshot carries it in one frame. */
 export const systemRecordBytesMax = 1024 * 1024

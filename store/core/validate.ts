@@ -17,6 +17,7 @@ import {
 } from './limits.js'
 import { checkMemberChange } from './member-command.js'
 import { checkOnce } from './sessions/once.js'
+import { checkOpening } from './sessions/session-command.js'
 import type {
   Compare,
   DeleteRangeRequest,
@@ -53,6 +54,9 @@ export function checkCommand(command: Command): void {
     case 'member':
       checkMemberChange(command.change)
       return
+    case 'openSession':
+      checkOpening(command)
+      return
     case 'compact':
     case 'leaseRevoke':
     case 'leaseCheckpoint':
@@ -60,7 +64,6 @@ export function checkCommand(command: Command): void {
     case 'alarm':
     case 'quota':
     case 'hash':
-    case 'openSession':
       return
     default:
       unreachable(command)

@@ -396,8 +396,8 @@ describe('a stranger', () => {
 
   it('has to speak a version that is spoken here', async () => {
     const peer = await RawPeer.open(member.address)
-    peer.send({ kind: 'hello', versionMin: 3, versionMax: 4, client: 'new', clusterId: 0 })
-    expect(await peer.untilClosed()).toMatch(/versions 1 to 2 are spoken here/)
+    peer.send({ kind: 'hello', versionMin: 4, versionMax: 5, client: 'new', clusterId: 0 })
+    expect(await peer.untilClosed()).toMatch(/versions 1 to 3 are spoken here/)
   })
 
   it('that looks for another cluster is told so', async () => {
@@ -490,7 +490,7 @@ describe('plain HTTP on the client port', () => {
     expect(await get('/health')).toBe('200 {"health":"true","reason":""}')
     // The leader raises the version of a new cluster by and by.
     expect(await get('/version')).toMatch(
-      /^200 {"etcdserver":"3\.7\.0","etcdcluster":"3\.7\.0","raftsman":"0\.0\.0","raftsmancluster":"0\.[02]\.0"}$/,
+      /^200 {"etcdserver":"3\.7\.0","etcdcluster":"3\.7\.0","raftsman":"0\.0\.0","raftsmancluster":"0\.[03]\.0"}$/,
     )
     expect(await get('/metrics')).toBe('404 no metrics are kept')
     member.replica.setLeads(false)

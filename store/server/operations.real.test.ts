@@ -111,7 +111,7 @@ describe('probes', () => {
     expect(await get(1, '//')).toBe('404 not found')
     expect(JSON.parse((await processes.http(1, '/version')).body)).toMatchObject({
       etcdserver: '3.7.0',
-      raftsmancluster: '0.2.0',
+      raftsmancluster: '0.3.0',
     })
   })
 

@@ -8,6 +8,7 @@ import type { Replica as Raft, VersionRange } from '../../raft/index.js'
 import type { ClusterChange } from '../core/cluster-command.js'
 import { type Command, commandVersion } from '../core/command.js'
 import { StoreError } from '../core/errors.js'
+import { withoutNonce } from '../core/sessions/session-command.js'
 import type { Replica as Machine } from '../core/replica.js'
 import type { WriteBatcher, WriteOrigin } from './write-batcher.js'
 
@@ -56,7 +57,11 @@ export class VersionDesk {
     // Where authors are not known yet, there are no users either.
     if (commandVersion(anonymous) <= clusterVersion.version) return anonymous
     const change = this.#due()
-    if (change?.kind !== 'raise' || change.version < needed) throw new StoreError('version-too-low')
+    if (change?.kind !== 'raise' || change.version < needed) {
+      const older = withoutNonce(command)
+      if (older !== null) return this.admit(older)
+      throw new StoreError('version-too-low')
+    }
     this.#propose(change)
     return command
   }

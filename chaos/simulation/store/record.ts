@@ -31,7 +31,7 @@ export interface AppliedCommand {
   readonly command: Command
   /** Null: of a kind that the reference knows nothing of, and that moves no revision. */
   readonly expected: Expected | null
-  /** It was done here; one that has a name may come again, and is then only answered. */
+  /** It was done here; one that has a name, or a nonce, may come again, and is then only answered. */
   readonly isNew: boolean
   /** The revision went up with it. */
   readonly changed: boolean
@@ -147,6 +147,9 @@ export class AppliedRecord {
   ): Pick<AppliedCommand, 'expected' | 'isNew'> {
     const { once } = command
     const { reference } = this
+    if (command.kind === 'openSession') {
+      return this.sessions.open(reference.revision, index, openingOf(command))
+    }
     if (once === undefined) return { expected: this.expect(command, term, index), isNew: true }
     return this.sessions.write(
       once,
@@ -177,13 +180,16 @@ export class AppliedRecord {
         return reference.revoke(command.id, command.leaderTerm, term, index)
       if (kind === 'leaseCheckpoint')
         return reference.checkpoint(command.checkpoints, command.leaderTerm, term)
-      if (kind === 'openSession') return this.sessions.open(reference.revision, index)
       return null
     } catch (error) {
       if (error instanceof Refusal) return { ok: false, code: error.code }
       throw error
     }
   }
+}
+
+function openingOf({ nonce, by }: Extract<Command, { kind: 'openSession' }>): string | null {
+  return nonce === undefined ? null : show([nonce, by])
 }
 
 /** A result in the form of what is expected. */

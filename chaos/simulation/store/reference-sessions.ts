@@ -8,6 +8,8 @@ import type { Expected } from './reference.js'
 
 interface Session {
   readonly id: number
+  /** By whom and under which nonce it was opened; null: without any. */
+  readonly opening: string | null
   usedAt: number
   floor: number
   /** Of every number that was ever done. */
@@ -26,6 +28,13 @@ export interface OnceExpected {
   readonly isNew: boolean
 }
 
+/** The answer to an opening. */
+export interface OpenExpected {
+  readonly expected: Expected
+  /** It opened a session; or it came again, and found the one it had opened. */
+  readonly isNew: boolean
+}
+
 export class ReferenceSessions {
   forgotten = 0
   private readonly limits: SessionLimits
@@ -36,7 +45,17 @@ export class ReferenceSessions {
     this.limits = limits
   }
 
-  open(revision: number, index: number): Expected {
+  open(revision: number, index: number, opening: string | null): OpenExpected {
+    const known = [...this.sessions.values()].find(
+      session => opening !== null && session.opening === opening,
+    )
+    const id = known?.id ?? this.openAnother(index, opening)
+    if (known !== undefined) known.usedAt = index
+    const body = { session: id, numbersMax: this.limits.numbersMax }
+    return { expected: { ok: true, revision, body }, isNew: known === undefined }
+  }
+
+  private openAnother(index: number, opening: string | null): number {
     if (this.sessions.size === this.limits.sessionsMax) {
       const oldest = [...this.sessions.values()].sort(
         (a, b) => a.usedAt - b.usedAt || a.id - b.id,
@@ -46,8 +65,8 @@ export class ReferenceSessions {
     }
     this.opened += 1
     const id = this.opened
-    this.sessions.set(id, { id, usedAt: index, floor: 1, done: new Map() })
-    return { ok: true, revision, body: { session: id, numbersMax: this.limits.numbersMax } }
+    this.sessions.set(id, { id, opening, usedAt: index, floor: 1, done: new Map() })
+    return id
   }
 
   write(

@@ -59,6 +59,7 @@ export class StoreScenario implements Scenario {
       onCommand: applied => {
         const { command, expected, isNew } = applied
         if (!isNew) {
+          if (command.kind === 'openSession') mark('session asked for again')
           witness.applied(applied)
           return
         }

@@ -12,10 +12,10 @@ import { AuthDriver, permission } from '../testing/auth-driver.js'
 import { bytes, Driver, text } from '../testing/driver.js'
 import type { Once } from '../types.js'
 
-const raise: Command = { kind: 'cluster', change: { kind: 'raise', version: 3 } }
+const raise = (version = 4): Command => ({ kind: 'cluster', change: { kind: 'raise', version } })
 
 function started<D extends Driver>(driver: D): D {
-  driver.batch([raise])
+  driver.batch([raise()])
   return driver
 }
 
@@ -49,6 +49,7 @@ const done = (driver: Driver, command: Command): string => shown(driver.batch([c
 interface ModelSession {
   readonly id: number
   readonly user: string | null
+  readonly nonce: string | null
   usedAt: number
   floor: number
   readonly answers: Map<number, string>
@@ -59,15 +60,26 @@ const limits = { sessionsMax: 3, numbersMax: 4 }
 class Model {
   sessions: ModelSession[] = []
   opened = 0
+  /** Openings that came again and found what they had opened. */
+  reopened = 0
   /** How often the counter was written. */
   counted = 0
 
-  open(user: string | null, index: number): number {
+  open(user: string | null, nonce: string | null, index: number): number {
+    const known = this.sessions.find(
+      one => nonce !== null && one.nonce === nonce && one.user === user,
+    )
+    if (known !== undefined) {
+      known.usedAt = index
+      this.reopened += 1
+      return known.id
+    }
     if (this.sessions.length === limits.sessionsMax) {
       this.sessions.sort((a, b) => a.usedAt - b.usedAt || a.id - b.id).shift()
     }
     this.opened += 1
-    this.sessions.push({ id: this.opened, user, usedAt: index, floor: 1, answers: new Map() })
+    const answers = new Map<number, string>()
+    this.sessions.push({ id: this.opened, user, nonce, usedAt: index, floor: 1, answers })
     return this.opened
   }
 
@@ -89,7 +101,7 @@ class Model {
 }
 
 type Step =
-  | { readonly kind: 'open'; readonly user: string | null }
+  | { readonly kind: 'open'; readonly user: string | null; readonly nonce: string | null }
   | { readonly kind: 'writes'; readonly writes: readonly Write[] }
   | { readonly kind: 'flush' | 'restart' | 'restore' | 'term' }
 
@@ -111,7 +123,14 @@ const write = fc.record({
   user,
 })
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('open' as const), user }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('open' as const),
+      user,
+      nonce: fc.constantFrom(null, 'n', 'o'),
+    }),
+  },
   {
     weight: 10,
     arbitrary: fc.record({
@@ -152,8 +171,9 @@ const commandOf: Record<Write['what'], Command> = {
 test('Writes with a name are done once and answered alike, through repetitions, restarts and snapshots.', () => {
   const config = { sessions: limits }
   let repeated = 0
+  let reopened = 0
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), steps => {
+    fc.property(fc.array(step, { maxLength: 30, size: 'medium' }), steps => {
       const backend = new MemoryBackend()
       const driver = started(new Driver(config, backend))
       // The same log without any of what happens to a member.
@@ -165,8 +185,9 @@ test('Writes with a name are done once and answered alike, through repetitions, 
         switch (one.kind) {
           case 'open': {
             const by = one.user === null ? {} : { by: { user: one.user, authRevision: 0 } }
-            const { session } = driver.run({ kind: 'openSession', ...by })
-            expect(session).toBe(model.open(one.user, index))
+            const named = one.nonce === null ? {} : { nonce: bytes(one.nonce.repeat(16)) }
+            const { session } = driver.run({ kind: 'openSession', ...by, ...named })
+            expect(session).toBe(model.open(one.user, one.nonce, index))
             break
           }
           case 'writes': {
@@ -224,10 +245,12 @@ test('Writes with a name are done once and answered alike, through repetitions, 
       expect(driver.core.contentDigest).toBe(twin.core.contentDigest)
       const [counter] = driver.range('counter')
       expect(counter?.split(' v')[1] ?? '0').toBe(String(model.counted))
+      reopened += model.reopened
     }),
     { numRuns: 300 },
   )
   expect(repeated).toBeGreaterThan(1000)
+  expect(reopened).toBeGreaterThan(150)
 })
 
 test('Sessions are told in any order of restarts which one was used longest ago.', () => {
@@ -464,7 +487,7 @@ test('A write that the quota refused is refused again when there is room; its nu
 test.each<[string, Once, Command]>([
   ['number 0', once(1, 0, 0), put('a', '1')],
   ['a floor above its number', once(1, 1, 2), put('a', '1')],
-  ['a command of operators', once(1, 1), raise],
+  ['a command of operators', once(1, 1), raise()],
   ['a session in a session', once(1, 1), { kind: 'openSession' }],
 ])('A name with %s is malformed.', (_what, name, command) => {
   const driver = started(new Driver())
@@ -479,14 +502,14 @@ test('Nothing of it is done before all members know it, nor after a downgrade, w
   expect([{ kind: 'openSession' } as const, named].map(commandVersion)).toEqual([3, 3])
   expect(driver.refusal({ kind: 'openSession' })).toBe('version-too-low')
   expect(driver.refusal(named)).toBe('version-too-low')
-  driver.batch([raise])
+  driver.batch([raise(3)])
   const before = driver.core.contentDigest
   open(driver)
   expect(driver.core.contentDigest).not.toBe(before)
   driver.run({ kind: 'cluster', change: { kind: 'downgrade', target: 2 } })
   expect(driver.refusal(named)).toBe('version-too-low')
   driver.run({ kind: 'cluster', change: { kind: 'endDowngrade' } })
-  driver.batch([raise])
+  driver.batch([raise(3)])
   expect(driver.refusal(named)).toBe('session-not-found')
   expect(open(driver)).toBe(2)
 })

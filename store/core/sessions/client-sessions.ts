@@ -6,6 +6,9 @@
 // What bounds it depends on the log alone: numbers of a session lie within a window above its floor, what is
 // below has been seen by the client; sessions that were used longest ago (by index in the log) are forgotten
 // when there are too many of them, or when all of them hold too much.
+//
+// An opening may have a nonce, by which its user is given the same session when it comes again: an answer that
+// is lost, and asked for until it comes, would else open sessions until those of others are forgotten.
 
 import { assert } from '../../../platform/errors.js'
 import {
@@ -15,12 +18,13 @@ import {
   type UnpackRules,
 } from '../../../platform/msgpack.js'
 import { BackendError } from '../backend.js'
-import { bytes, count, list, text, tuple } from '../command-fields.js'
+import { bytes, count, list, malformed, text, tuple } from '../command-fields.js'
 import { StoreError } from '../errors.js'
 import { RunningHash } from '../hash.js'
 import type { OnceAnswer } from './once-answer.js'
 import {
   commandTextBytesMax,
+  nonceBytes,
   type SessionLimits,
   sessionLimits,
   systemRecordBytesMax,
@@ -34,6 +38,8 @@ const lastName = `${clientFamily}last`
 /** About what a session and an answer take beside their bytes. */
 const sessionOverheadBytes = 128
 const answerOverheadBytes = 32
+/** About what a nonce and its place in the index take. */
+const nonceOverheadBytes = 96
 
 const rules: UnpackRules = {
   itemsMax: 4 * sessionLimits.numbersMax + 8,
@@ -52,12 +58,14 @@ export interface ClientSession {
   readonly id: number
   /** Who opened it; null: nobody who is known. */
   readonly user: string | null
+  /** Of its opening, a character a byte; null: it came without, or the cluster knows of none any more. */
+  nonce: string | null
   /** Of the entry that used it last. */
   usedIndex: number
   /** The client has seen the answers of all numbers below. */
   floor: number
   readonly answers: Map<number, KeptAnswer>
-  /** Of the user's name and the answers. At most sessionBytesMax, and what short answers take. */
+  /** Of the user's name, the nonce and the answers. At most sessionBytesMax, and what short answers take. */
   bytes: number
 }
 
@@ -66,6 +74,8 @@ export class ClientSessions {
   readonly #hash: RunningHash
   /** In the order of last use, those of one entry in any. */
   readonly #sessions = new Map<number, ClientSession>()
+  /** Those whose openings had a nonce, by it and their users. */
+  readonly #opened = new Map<string, ClientSession>()
   /** Of all sessions there ever were, so that none has the id of another. */
   #lastId = 0
   #bytes = 0
@@ -100,22 +110,34 @@ export class ClientSessions {
   get checksum(): number {
     if (this.#lastId === 0) return 0
     let sum = this.#sum + new RunningHash().number(this.#lastId).word()
-    for (const { id, user, usedIndex, floor } of this.#sessions.values()) {
+    for (const { id, user, nonce, usedIndex, floor } of this.#sessions.values()) {
       const hash = new RunningHash().number(id).number(usedIndex).number(floor)
-      sum = (sum + hash.bytes(Buffer.from(user ?? '')).word()) | 0
+      hash.bytes(Buffer.from(user ?? ''))
+      // Without one the sum is that of programs which know of none.
+      if (nonce !== null) hash.bytes(bytesOfNonce(nonce))
+      sum = (sum + hash.word()) | 0
     }
     return sum >>> 0
   }
 
-  /** Answers the id of the new session. */
-  open(user: string | null, index: number): number {
+  /** Answers the id of the new session, or of the one that the same user opened under this nonce before. */
+  open(user: string | null, index: number, given?: Bytes): number {
+    const nonce = given === undefined ? null : nonceOf(given)
+    const known = nonce === null ? undefined : this.#opened.get(openingOf(user, nonce))
+    if (known !== undefined) {
+      this.#hash.number(known.id).number(index)
+      this.#touch(known, index)
+      return known.id
+    }
     while (this.#sessions.size >= this.limits.sessionsMax) this.#forgetOldest(null)
     const id = this.#lastId + 1
     this.#lastId = id
     this.#changed.add(0).add(id)
     this.#hash.number(id).number(index)
+    if (given !== undefined) this.#hash.bytes(given)
     const answers = new Map<number, KeptAnswer>()
-    this.#add({ id, user, usedIndex: index, floor: 1, answers, bytes: userBytes(user) })
+    const bytes = openingBytes(user, nonce)
+    this.#add({ id, user, nonce, usedIndex: index, floor: 1, answers, bytes })
     this.#makeRoom(id)
     return id
   }
@@ -128,13 +150,8 @@ export class ClientSessions {
     const session = this.#sessions.get(id)
     if (session === undefined) throw new StoreError('session-not-found')
     if (session.user !== user) throw new StoreError('session-denied')
-    this.#changed.add(id)
     this.#hash.number(id).number(number).number(floor)
-    if (session.usedIndex !== index) {
-      session.usedIndex = index
-      this.#sessions.delete(id)
-      this.#sessions.set(id, session)
-    }
+    this.#touch(session, index)
     this.#raiseFloor(session, floor)
     if (number < session.floor) throw new StoreError('once-forgotten')
     if (number >= session.floor + this.limits.numbersMax) throw new StoreError('once-ahead')
@@ -159,6 +176,16 @@ export class ClientSessions {
   /** As if there had never been one; their ids stay taken. */
   clear(): void {
     for (const session of this.#sessions.values()) this.#forget(session)
+  }
+
+  /** For programs that know of none. The sessions stay. */
+  forgetNonces(): void {
+    for (const session of this.#opened.values()) {
+      session.nonce = null
+      this.#count(session, -nonceOverheadBytes, 0)
+      this.#changed.add(session.id)
+    }
+    this.#opened.clear()
   }
 
   get changedCount(): number {
@@ -194,8 +221,23 @@ export class ClientSessions {
 
   #add(session: ClientSession): void {
     this.#sessions.set(session.id, session)
+    const { user, nonce } = session
+    if (nonce !== null) {
+      const opening = openingOf(user, nonce)
+      assert(!this.#opened.has(opening), 'an opening has one session')
+      this.#opened.set(opening, session)
+    }
     this.#bytes += sessionOverheadBytes + session.bytes
     for (const { word } of session.answers.values()) this.#sum = (this.#sum + word) | 0
+  }
+
+  #touch(session: ClientSession, index: number): void {
+    const { id } = session
+    this.#changed.add(id)
+    if (session.usedIndex === index) return
+    session.usedIndex = index
+    this.#sessions.delete(id)
+    this.#sessions.set(id, session)
   }
 
   #raiseFloor(session: ClientSession, floor: number): void {
@@ -242,15 +284,32 @@ export class ClientSessions {
   }
 
   #forget(session: ClientSession): void {
+    const { user, nonce } = session
     this.#sessions.delete(session.id)
+    if (nonce !== null) this.#opened.delete(openingOf(user, nonce))
     this.#changed.add(session.id)
     this.#bytes -= sessionOverheadBytes + session.bytes
     for (const { word } of session.answers.values()) this.#sum = (this.#sum - word) | 0
   }
 }
 
-function userBytes(user: string | null): number {
-  return user === null ? 0 : Buffer.byteLength(user)
+function openingBytes(user: string | null, nonce: string | null): number {
+  return (user === null ? 0 : Buffer.byteLength(user)) + (nonce === null ? 0 : nonceOverheadBytes)
+}
+
+/** All nonces are of one length, so that no two openings are written alike. */
+function openingOf(user: string | null, nonce: string): string {
+  return user === null ? nonce : `${nonce}/${user}`
+}
+
+/** A character a byte takes less than an array. */
+function nonceOf(nonce: Bytes): string {
+  assert(nonce.length === nonceBytes, 'a nonce that was checked')
+  return Buffer.from(nonce).toString('latin1')
+}
+
+function bytesOfNonce(nonce: string): Bytes {
+  return Buffer.from(nonce, 'latin1')
 }
 
 function nameOf(id: number): string {
@@ -269,24 +328,29 @@ function checksumOf(
   return hash.bytes(body).word()
 }
 
-function encodeSession({ id, user, usedIndex, floor, answers }: ClientSession): SystemRecord {
+/** Four fields as they always were, and a nonce where there is one. */
+function encodeSession(session: ClientSession): SystemRecord {
+  const { id, user, nonce, usedIndex, floor, answers } = session
   const fields: PackedValue[] = []
   for (const [number, { revision, raftTerm, body }] of answers) {
     fields.push(number, revision, raftTerm, body)
   }
-  const value = packArray([user, usedIndex, floor, fields])
+  const head = [user, usedIndex, floor, fields]
+  const value = packArray(nonce === null ? head : [...head, bytesOfNonce(nonce)])
   assert(value.length <= systemRecordBytesMax, 'a session fits into a record')
   return { name: nameOf(id), value }
 }
 
 function decodeSession({ name, value }: SystemRecord): ClientSession {
   try {
-    const [user, usedIndex, floor, fields] = tuple(unpackArray(value, rules), 4)
+    const unpacked = unpackArray(value, rules)
+    const [user, usedIndex, floor, fields, given] = tuple(unpacked, unpacked.length === 5 ? 5 : 4)
     const id = count(Number(name.slice(clientFamily.length)))
     const answers = new Map<number, KeptAnswer>()
     const items = list(fields, 4 * sessionLimits.numbersMax)
     const owner = user === null ? null : text(user)
-    let taken = userBytes(owner)
+    const nonce = given === undefined ? null : checkedNonce(bytes(given))
+    let taken = openingBytes(owner, nonce)
     for (let at = 0; at < items.length; at += 4) {
       const number = count(items[at])
       const [revision, raftTerm] = [count(items[at + 1]), count(items[at + 2])]
@@ -298,6 +362,7 @@ function decodeSession({ name, value }: SystemRecord): ClientSession {
     return {
       id,
       user: owner,
+      nonce,
       usedIndex: count(usedIndex),
       floor: count(floor),
       answers,
@@ -307,4 +372,9 @@ function decodeSession({ name, value }: SystemRecord): ClientSession {
     if (!(error instanceof StoreError)) throw error
     throw new BackendError('backend-corrupt', `the record ${name} holds no session`, error)
   }
+}
+
+function checkedNonce(nonce: Bytes): string {
+  if (nonce.length !== nonceBytes) malformed('a nonce of another length')
+  return nonceOf(nonce)
 }

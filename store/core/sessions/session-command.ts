@@ -5,15 +5,21 @@
 import type { PackedValue } from '../../../platform/msgpack.js'
 import type { AppliedState, EntryContext } from '../applied-state.js'
 import type { Author } from '../auth/author.js'
-import { malformed, tuple } from '../command-fields.js'
+import { bytes, malformed, tuple } from '../command-fields.js'
 import type { Command, CommandResult } from '../command.js'
 import { StoreError } from '../errors.js'
 import type { Applied, Sliced } from '../sliced.js'
+import { nonceBytes } from '../limits.js'
 import { decodeAnswer, encodeAnswer } from './once-answer.js'
-import type { OpenSessionResponse, Once } from '../types.js'
+import type { Bytes, OpenSessionResponse, Once } from '../types.js'
 
 export interface SessionCommand {
   readonly kind: 'openSession'
+  /**
+   * Drawn by the client for this opening, and kept in all its repetitions: they are answered with the session
+   * that the first of them opened. Absent: each opens one.
+   */
+  readonly nonce?: Bytes
 }
 
 export interface SessionResult {
@@ -22,27 +28,55 @@ export interface SessionResult {
   readonly response: OpenSessionResponse
 }
 
-const code = 15
+const code = { open: 15, openOnce: 40 } as const
 /** Of the cluster, from which on there are sessions. */
 export const sessionsVersion = 3
+/** From which on their openings may have a nonce. */
+export const noncesVersion = 4
 
-export function encodeSessionCommand(): PackedValue[] {
-  return [code]
+export function encodeSessionCommand({ nonce }: SessionCommand): PackedValue[] {
+  return nonce === undefined ? [code.open] : [code.openOnce, nonce]
 }
 
 export function decodeSessionCommand(fields: unknown[]): SessionCommand {
+  if (fields[0] === code.openOnce) {
+    const [, nonce] = tuple(fields, 2)
+    return { kind: 'openSession', nonce: bytes(nonce) }
+  }
   tuple(fields, 1)
   return { kind: 'openSession' }
+}
+
+/** The version of the cluster from which on it may be proposed. */
+export function sessionCommandVersion({ nonce }: SessionCommand): number {
+  return nonce === undefined ? sessionsVersion : noncesVersion
+}
+
+/** Throws StoreError `malformed`. */
+export function checkOpening({ nonce }: SessionCommand): void {
+  if (nonce === undefined || nonce.length === nonceBytes) return
+  malformed(`a nonce has ${nonceBytes} bytes`)
+}
+
+/**
+ * The form in which clusters that know no nonces do the same, but for its repetitions; null where there is no
+ * other.
+ */
+export function withoutNonce(command: Command): Command | null {
+  if (command.kind !== 'openSession' || command.nonce === undefined) return null
+  const { nonce: _, ...nameless } = command
+  return nameless
 }
 
 /** Throws StoreError, and has then changed nothing. */
 export function applySessionCommand(
   { kv, sessions, version }: AppliedState,
-  { by }: { readonly by?: Author },
+  command: SessionCommand & { readonly by?: Author },
   { index, header }: EntryContext,
 ): SessionResult {
-  if (version.version < sessionsVersion) throw new StoreError('version-too-low')
-  const session = sessions.open(userOf(by), index)
+  // The log was handed on to programs that know less.
+  if (version.version < sessionCommandVersion(command)) throw new StoreError('version-too-low')
+  const session = sessions.open(userOf(command.by), index, command.nonce)
   const response = { header: header(kv.revision), session, numbersMax: sessions.limits.numbersMax }
   return { ok: true, kind: 'openSession', response }
 }
