@@ -3,6 +3,7 @@
 
 export {
   ProtocolError,
+  noncesProtocolVersion,
   protocolLimits,
   protocolPath,
   protocolVersion,

@@ -63,8 +63,9 @@ function plainFields(message: ClientMessage): readonly PackedValue[] {
     case 'ping':
     case 'leaseLeases':
     case 'status':
-    case 'openSession':
       return [code, message.id]
+    case 'openSession':
+      return message.nonce === undefined ? [code, message.id] : [code, message.id, message.nonce]
     case 'snapshot':
       return [code, message.id, message.name, message.offset]
     case 'memberList':
@@ -172,7 +173,9 @@ function decodeClientMessage(value: unknown): ClientMessage {
   if (value[0] === onceCode) return decodeOnce(asFields(value, 5, 'once'))
   const kind = kindByCode.get(asUint(value[0], 'message code'))
   if (kind === undefined) throw new ProtocolError(`unknown message code ${String(value[0])}`)
-  const fields = asFields(value, messageFields[kind], kind)
+  // The one message that has another form for newer members.
+  const hasNonce = kind === 'openSession' && value.length === 3
+  const fields = asFields(value, hasNonce ? 3 : messageFields[kind], kind)
   if (kind === 'withToken') return decodeWithToken(fields)
   // Second in every message but `hello`: the request id or the watch id.
   const id = asUint(fields[1], `${kind} id`)
@@ -188,8 +191,11 @@ function decodeClientMessage(value: unknown): ClientMessage {
     case 'ping':
     case 'leaseLeases':
     case 'status':
-    case 'openSession':
       return { kind, id }
+    case 'openSession':
+      return fields.length === 2
+        ? { kind, id }
+        : { kind, id, nonce: asBytes(fields[2], 'openSession nonce') }
     case 'snapshot': {
       const offset = asUint(fields[3], 'snapshot offset')
       return { kind, id, name: asUint(fields[2], 'snapshot name'), offset }

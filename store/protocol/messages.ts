@@ -10,6 +10,7 @@ import type {
   AuthenticateResponse,
   AlarmRequest,
   AlarmResponse,
+  Bytes,
   ClusterVersionRequest,
   ClusterVersionResponse,
   CompactionRequest,
@@ -45,12 +46,13 @@ export const protocolPath = '/v1/store'
 
 /**
  * The newest version; `hello` carries a range, and `welcome` says which of them the link speaks. Version 2
- * has sessions: openSession and the name of a write.
+ * has sessions: openSession and the name of a write. Version 3 has the nonce of openSession.
  */
-export const protocolVersion = 2
+export const protocolVersion = 3
 /** The oldest one that is still spoken. */
 export const protocolVersionMin = 1
 export const sessionsProtocolVersion = 2
+export const noncesProtocolVersion = 3
 
 /** Every limit of a link. A frame or message beyond one closes the link with a sentence. */
 export const protocolLimits = {
@@ -84,6 +86,8 @@ export const protocolLimits = {
   textBytesMax: 4_096,
   /** Of one kind, of one member. */
   addressesMax: 16,
+  /** Of openSession: no more, no less. */
+  nonceBytes: 16,
 } as const
 
 /** The peer does not speak the protocol; the link is closed with the message. */
@@ -158,8 +162,8 @@ export const answerOffset = 32
 export type Request =
   | { readonly kind: 'range'; readonly id: number; readonly request: RangeRequest }
   | Write
-  /** For writes that are to be done once, however often they are sent. */
-  | { readonly kind: 'openSession'; readonly id: number }
+  /** For writes that are to be done once, however often they are sent. With a nonce so is itself. */
+  | { readonly kind: 'openSession'; readonly id: number; readonly nonce?: Bytes }
   | (Forwardable & { readonly kind: 'leaseKeepAlive'; readonly lease: LeaseId })
   | (Forwardable & {
       readonly kind: 'leaseTimeToLive'

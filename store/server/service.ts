@@ -286,9 +286,11 @@ export class StoreService {
           leaderTerm: 0,
         })
         return
-      case 'openSession':
-        this.#write(requester, request, { kind: 'openSession' })
+      case 'openSession': {
+        const { id: _, ...command } = request
+        this.#write(requester, request, command)
         return
+      }
       case 'leaseKeepAlive':
       case 'leaseTimeToLive':
       case 'moveLeader':

@@ -193,6 +193,10 @@ export const clientGolden: readonly (readonly [ClientMessage, string])[] = [
   [{ kind: 'hashKv', id: 28, revision: 300 }, '93231ccd012c'],
   [{ kind: 'openSession', id: 29 }, '922b1d'],
   [
+    { kind: 'openSession', id: 29, nonce: utf8('sixteen of bytes') },
+    '932b1dc4107369787465656e206f66206279746573',
+  ],
+  [
     { kind: 'leaseRevoke', id: 15, lease: 8, once: { session: 5, number: 300, floor: 298 } },
     '950805cd012ccd012a93160f08',
   ],
