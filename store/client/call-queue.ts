@@ -9,6 +9,7 @@ import {
   creditOf,
   encodeClientMessage,
   encodeOnceHead,
+  noncesProtocolVersion,
   protocolLimits,
   sessionsProtocolVersion,
 } from '../protocol.js'
@@ -62,7 +63,8 @@ export class CallQueue {
     this.#naming = options.repeatsWrites
       ? new WriteNaming({
           clock: options.clock,
-          open: () => this.#openSession(),
+          random: options.random,
+          open: nonce => this.#openSession(nonce),
           onChange: () => this.dispatch(),
         })
       : null
@@ -175,17 +177,18 @@ export class CallQueue {
     call.connection = connection
     call.attempts += 1
     connection.inFlight += 1
-    const { packed, name } = call
+    const { name } = call
+    const packed = formOver(connection, call)
     connection.sendPacked(name === null ? [packed] : [encodeOnceHead(name.once), packed], call)
   }
 
   /** One call more than users may have: theirs wait for it. */
-  #openSession(): Promise<OpenSessionResponse> {
+  #openSession(nonce: Uint8Array): Promise<OpenSessionResponse> {
     return new Promise((resolve, reject) => {
       const answered = (answer: Answer): void => {
         if (answer.kind === 'openSession') resolve(answer.response)
       }
-      this.#take(this.#callOf({ kind: 'openSession' }, answered, reject))
+      this.#take(this.#callOf({ kind: 'openSession', nonce }, answered, reject))
     })
   }
 
@@ -453,6 +456,13 @@ function hasRoom(connection: Connection): boolean {
   if (!connection.usable) return false
   const { inFlightMax } = must(connection.welcome, 'a usable connection has been greeted')
   return connection.inFlight < inFlightMax
+}
+
+/** In which a member of this link knows it: a call may have been packed for another one. */
+function formOver({ welcome }: Connection, { kind, id, packed }: Call): Uint8Array {
+  const knowsNonces = (welcome?.version ?? 0) >= noncesProtocolVersion
+  if (kind !== 'openSession' || knowsNonces) return packed
+  return encodeClientMessage({ kind, id })
 }
 
 function mayBeDone({ sent, repeatable, maybe }: Call): boolean {

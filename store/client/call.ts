@@ -53,7 +53,7 @@ export function isRepeatable(request: NewRequest): boolean {
     case 'status':
     case 'memberList':
     case 'hashKv':
-    // One too many is forgotten.
+    // It has a nonce; where it cannot, one too many is forgotten.
     case 'openSession':
       return true
     case 'txn':

@@ -100,6 +100,26 @@ it('writes of which a leader is lost are asked again, all kinds of them, and don
   expect((await client.status()).compactRevision).toBe(3)
 })
 
+it.each(['silently', 'leader-lost'] as const)(
+  'an opening whose answer is lost (%s) opens no second session',
+  async how => {
+    const client = clientOf([member.address])
+    clients.push(client)
+    member.replica.losesAnswers = how
+    const write = client.put(put)
+    await applied(how === 'silently' ? 1 : 3)
+    if (how === 'silently') await restart()
+    else member.replica.losesAnswers = 'never'
+    await write
+    expect(await versionOf(client)).toBe(1)
+    const peer = await RawPeer.open(member.address)
+    peer.send({ ...hello, versionMax: 3 } as typeof hello, { kind: 'openSession', id: 1 })
+    await peer.until(() => peer.of('answer').length === 1)
+    expect(peer.of('answer')[0]?.answer.response).toMatchObject({ session: 2 })
+    peer.close()
+  },
+)
+
 it('a write is unknown when its time is over before anybody could say what became of it', async () => {
   const client = await connect({ requestTimeoutMs: 400 })
   member.replica.losesAnswers = 'leader-lost'
@@ -189,6 +209,41 @@ it('where a member knows no sessions writes go without a name', async () => {
   expect((await client.put(put)).header.revision).toBe(3)
   member.replica.losesAnswers = 'leader-lost'
   expect(await failure(client.put(put))).toMatchObject({ code: 'leader-lost', outcome: 'unknown' })
+})
+
+it('where the cluster knows no nonces yet sessions are opened all the same', async () => {
+  const core = new StoreCore(new MemoryBackend(), { clusterId: 7, memberId: 1, versionMax: 3 })
+  const { address } = member
+  await member.stop()
+  member = await startLoneMember(
+    { listenClient: address, tuning: { core: { versionMax: 3 } } },
+    core,
+  )
+  const client = await connect()
+  member.replica.losesAnswers = 'leader-lost'
+  const before = member.replica.proposals
+  const write = client.put(put)
+  await applied(before + 1)
+  member.replica.losesAnswers = 'never'
+  await write
+  expect(await versionOf(client)).toBe(1)
+})
+
+it('a nonce that is too short or too long is refused, and the link stays', async () => {
+  const peer = await RawPeer.open(member.address)
+  const nonces = [0, 15, 17, 1_000].map(length => Buffer.alloc(length))
+  peer.send(
+    { ...hello, versionMax: 3 } as typeof hello,
+    ...nonces.map((nonce, at) => ({ kind: 'openSession', id: at, nonce }) as const),
+  )
+  await peer.until(() => peer.of('error').length === nonces.length)
+  expect(peer.of('welcome')[0]?.welcome.version).toBe(3)
+  for (const { error } of peer.of('error')) {
+    expect(error).toMatchObject({ code: 'malformed', retryable: false, outcome: 'not-applied' })
+  }
+  peer.send({ kind: 'openSession', id: 9, nonce: Buffer.alloc(16) })
+  await peer.until(() => peer.of('answer').length === 1)
+  peer.close()
 })
 
 it('the same name twice in one frame, or over two links, is one write', async () => {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 
 import { clientOf, utf8 } from './testing/clients.js'
 import { Fleet, until } from './testing/fleet.js'
+import { RawPeer, hello } from './testing/raw-peer.js'
 
 let trio: Fleet
 const known = new Map([
@@ -54,4 +55,43 @@ it('is not joined by an older program, which says what it lacks', async () => {
   )
   expect(told).toContain('the cluster is at version 2 of the commands, and this program knows 1')
   known.set(3, 2)
+})
+
+it('opens sessions for new clients too while a member knows no nonces, and once each when all do', async () => {
+  const speaks = new Map([
+    [1, 4],
+    [2, 4],
+    [3, 3],
+  ])
+  const fleet = await Fleet.found(3, ({ id }) => ({
+    tickMs: 50,
+    tuning: { core: { versionMax: speaks.get(id) ?? 4 } },
+  }))
+  const version = (id: number) => fleet.server(id).inspect().core.clusterVersion.version
+  const opened = async (): Promise<readonly number[]> => {
+    const peer = await RawPeer.open(fleet.endpoint(1))
+    const nonce = Buffer.alloc(16, 'n')
+    peer.send(
+      { ...hello, versionMax: 3 } as typeof hello,
+      { kind: 'openSession', id: 1, nonce },
+      { kind: 'openSession', id: 2, nonce },
+    )
+    await peer.until(() => peer.of('answer').length === 2)
+    peer.close()
+    return peer
+      .of('answer')
+      .map(({ answer }) => (answer.kind === 'openSession' ? answer.response.session : 0))
+  }
+  try {
+    await until(() => [1, 2, 3].every(id => version(id) === 3))
+    expect(await opened()).toEqual([1, 2])
+    await fleet.stop(3)
+    speaks.set(3, 4)
+    await fleet.start(3)
+    await until(() => [1, 2, 3].every(id => version(id) === 4))
+    expect(await opened()).toEqual([3, 3])
+    expect(fleet.fatal).toEqual([])
+  } finally {
+    await fleet.end()
+  }
 })
