@@ -14,6 +14,7 @@ import type {
 } from '../../../raft/index.js'
 import { raftNodeError } from '../../../raft/index.js'
 import { MemoryBackend } from '../../backend/memory.js'
+import { applyWhole } from '../../core/local-entry.js'
 import { StoreCore } from '../../core/store-core.js'
 import { ClientPort } from '../client-port.js'
 import type { StoreServerOptions } from '../options.js'
@@ -46,7 +47,7 @@ export class LoneReplica implements Replica {
       }
       this.proposals += 1
       const index = logIndex(this.#core.appliedIndex + 1)
-      const result = this.#core.apply({
+      const result = applyWhole(this.#core, {
         term: term(1),
         index,
         kind: 'normal',
