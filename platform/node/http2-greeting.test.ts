@@ -93,7 +93,9 @@ describe('the first frames of a plain connection', () => {
     const large = Buffer.concat([head, Buffer.alloc(16_384)])
     const much = Buffer.concat(Array.from({ length: 40 }, () => large))
     const seen = greet(Buffer.concat([preface, settings, status, much]))
-    expect(seen).toMatchObject({ bytes: Buffer.concat([preface, settings, mended, much]) })
+    const expected = Buffer.concat([preface, settings, mended, much])
+    // By hand: the library compares them byte by byte, for ten seconds.
+    expect('bytes' in seen && expected.equals(seen.bytes)).toBe(true)
   })
 
   it('keep a client alive that only asks whether somebody is there', () => {
