@@ -1,7 +1,7 @@
 // Leader election, section 5.2 and 5.4.1, with PreVote and CheckQuorum (thesis 9.6 and 6.2) and
 // leadership transfer (thesis 3.10). Counterpart: become*, campaign and Step of etcd-io/raft.
 //
-//              timeout           quorum would vote        quorum voted
+//       timeout, leader gone     quorum would vote        quorum voted
 //   follower ───────────> preCandidate ────────────> candidate ──────────> leader
 //      ^                       │ └── transfer: straight to candidate         │
 //      └───────────────────────┴── higher term, lost, or quorum not heard ───┘
@@ -38,6 +38,7 @@ export function becomeFollower(core: CoreState, newTerm: Term, leader: NodeId): 
   core.role = 'follower'
   if (newTerm > core.term) core.enterTerm(newTerm, noNode)
   else core.leader = noNode
+  core.goneLeader = noNode
   clearTerm(core)
   if (leader !== noNode) core.follow(leader)
   if (wasLeader) refuseHeldReads(core)
@@ -126,7 +127,7 @@ export function tickLeader(core: CoreState): void {
  * A voter whose log is complete and undamaged. With a membership change committed but not applied it does not
  * know yet whom to ask.
  */
-function isPromotable(core: CoreState): boolean {
+export function isPromotable(core: CoreState): boolean {
   if (!core.tracker.isVoter(core.id) || core.log.installing || isDamaged(core)) return false
   // Its vote for itself would have to wait behind a write that does not return.
   if (core.storing.isStalled(core.ticks, 2 * core.config.electionTicks)) return false
@@ -139,7 +140,7 @@ function isPromotable(core: CoreState): boolean {
   return true
 }
 
-function preCampaign(core: CoreState): void {
+export function preCampaign(core: CoreState): void {
   becomePreCandidate(core)
   if (core.tracker.tally(core.votes) === 'won') campaign(core, false)
   else requestVotes(core, true, false)
@@ -150,9 +151,15 @@ function campaign(core: CoreState, force: boolean): void {
   requestVotes(core, false, force)
 }
 
+/** Those that did not answer: they may have disregarded the question, for they still heard a leader then. */
+export function askAgain(core: CoreState): void {
+  assert(core.role === 'preCandidate', 'only a question that changes nothing is repeated')
+  requestVotes(core, true, false)
+}
+
 function requestVotes(core: CoreState, preVote: boolean, force: boolean): void {
   for (const progress of core.tracker.peers) {
-    if (!core.tracker.isVoter(progress.id)) continue
+    if (!core.tracker.isVoter(progress.id) || core.votes.has(progress.id)) continue
     const request: Message = {
       kind: 'voteRequest',
       from: core.id,

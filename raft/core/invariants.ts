@@ -20,6 +20,10 @@ export function checkInvariants(core: CoreState): void {
   assert(log.installing || index <= core.applied, 'a membership in force is applied')
   assert(isMemoryBounded(core), 'what may be left to the disk is, beyond the limit')
   assert(core.floor === 0 || core.role === 'follower', 'a damaged member only follows')
+  assert(
+    knowsGoneLeader(core),
+    'a gone leader is the one of this term, and nobody rests a lease on it',
+  )
   assert(core.floor > 0 || !log.startTermUnknown, 'a whole log knows where it starts')
   switch (core.role) {
     case 'leader':
@@ -35,6 +39,12 @@ export function checkInvariants(core: CoreState): void {
     case 'follower':
       assert(core.leader !== core.id, 'a follower does not follow itself')
   }
+}
+
+function knowsGoneLeader({ role, leader, goneLeader, config }: CoreState): boolean {
+  if (goneLeader === noNode) return true
+  if (config.leaseReads !== undefined) return false
+  return role === 'preCandidate' || (role === 'follower' && leader === goneLeader)
 }
 
 function isMemoryBounded({ log, applied, config: { cachedBytesMax } }: CoreState): boolean {

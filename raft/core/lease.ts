@@ -10,6 +10,8 @@
 // - The lease counts from when the heartbeat was made, not from when it was answered.
 // - The promise of a follower outlives what it hears of other terms, and a restart: one that has just
 //   started elects nobody for as long as it may have promised before.
+// - Nobody campaigns early, or helps one that does, for a leader whose process is said to have ended: it
+//   may live on, behind something that refuses connections (gone-leader.ts).
 // - Whoever is asked to take over disregards all promises. So a leader that hands over has no lease, and
 //   one that ever asked has none for the rest of its term: the question may arrive late.
 // - Another membership is another quorum: the lease has to be earned anew.

@@ -11,19 +11,23 @@ interface Case extends Shape {
   readonly seeds: number
   /** What has to happen at least once, or the run shows little. */
   readonly covers: readonly string[]
+  readonly never?: readonly string[]
 }
 
 const alone = ['elected', 'write', 'read answered']
 const pair = [...alone, 'read refused', 'timeoutNow', 'proposalForward', 'refused no-leader']
-const many = [
+const usual = [
   ...pair,
   'snapshotRequest',
   'readIndexResponse',
   'refused too-many-uncommitted',
   'fetch',
 ]
-const changing = [...many, 'changed', 'joint', 'refused change-pending', 'refused not-leader']
-
+/** Where there are leases, nobody may be elected before they have ended. */
+const early = 'campaign early'
+const many = [...usual, early]
+const changes = ['changed', 'joint', 'refused change-pending', 'refused not-leader']
+const changing = [...many, ...changes]
 const damaging = [...many, 'damage', 'repaired']
 
 const shapes: readonly Case[] = [
@@ -55,7 +59,8 @@ const shapes: readonly Case[] = [
     learners: 0,
     leases: true,
     seeds: 200,
-    covers: [...many, 'read at once'],
+    covers: [...usual, 'read at once'],
+    never: [early],
   },
   {
     name: 'members that change, with leases',
@@ -64,7 +69,8 @@ const shapes: readonly Case[] = [
     joiners: 2,
     leases: true,
     seeds: 120,
-    covers: [...changing, 'read at once'],
+    covers: [...usual, ...changes, 'read at once'],
+    never: [early],
   },
 ]
 
@@ -91,6 +97,7 @@ describe('a cluster under loss, repetition, reordering, partitions, slow disks a
         }
       }
       for (const fact of shape.covers) expect(coverage.get(fact) ?? 0, fact).toBeGreaterThan(0)
+      for (const fact of shape.never ?? []) expect(coverage.get(fact) ?? 0, fact).toBe(0)
     })
   }
 

@@ -21,6 +21,7 @@ import {
   transferLeadership,
 } from './elections.js'
 import { flush, snapshotAt } from './feeding.js'
+import { campaignEarly, noteGone } from './gone-leader.js'
 import { checkInvariants } from './invariants.js'
 import { loseLease } from './lease.js'
 import {
@@ -239,6 +240,19 @@ export class Raft {
   /** Messages to `to` are being lost. */
   unreachable(to: NodeId): void {
     handleUnreachable(this.core, to)
+  }
+
+  /**
+   * The process of `peer` has ended, as far as can be told. True when it leads, so that another may be
+   * elected at once: `campaignEarly`. It need not be the truth, see gone-leader.ts.
+   */
+  peerGone(peer: NodeId): boolean {
+    return noteGone(this.core, peer)
+  }
+
+  /** Campaigns for a leader that is gone, or goes on to; false once there is no reason to. */
+  campaignEarly(): boolean {
+    return campaignEarly(this.core)
   }
 
   /** Null when compacted, or not there yet. */

@@ -12,6 +12,7 @@ import {
   handleVoteRequest,
   handleVoteResponse,
 } from './elections.js'
+import { giveWay, noteHeard } from './gone-leader.js'
 import { hasPromised, promise } from './lease.js'
 import { handleProposalForward, handleProposalRefused } from './proposals.js'
 import { handleReadIndexRequest, handleReadIndexResponse } from './read-index.js'
@@ -32,6 +33,7 @@ export function step(core: CoreState, message: Message): void {
     core.ignoredMessages++
     return
   }
+  noteHeard(core, message.from)
   // As if it were down: it does not even enter the term.
   if (message.kind === 'voteRequest' && isDamaged(core)) return
   if (message.term > core.term) {
@@ -120,7 +122,8 @@ function dispatch(core: CoreState, message: Message): void {
       if (core.role === 'leader') handleHeartbeatResponse(core, message)
       return
     case 'voteRequest':
-      return handleVoteRequest(core, message)
+      handleVoteRequest(core, message)
+      return giveWay(core, message)
     case 'voteResponse':
       return handleVoteResponse(core, message)
     case 'readIndexRequest':

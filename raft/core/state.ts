@@ -55,6 +55,11 @@ export class CoreState {
   vote: NodeId
   /** At most one a term: once set it changes only with the term, or to nobody. */
   leader: NodeId = noNode
+  /**
+   * The leader of this term whose process is known to have ended, see gone-leader.ts. Forgotten with the
+   * term, and when anything is heard from it. A preCandidate knows it here alone.
+   */
+  goneLeader: NodeId = noNode
   /** start <= applied <= delivered. Never decreases. */
   applied: LogIndex
   /** While damaged: all that was lost is at or below it. 0 when whole, see damage.ts. */
@@ -133,6 +138,7 @@ export class CoreState {
     this.term = term
     this.vote = vote
     this.leader = noNode
+    this.goneLeader = noNode
     this.sealed = []
   }
 
@@ -152,9 +158,13 @@ export class CoreState {
     this.electionTimeout = electionTicks + random.integer(electionTicks)
   }
 
-  /** True while the leader of this term was heard of recently: a reason to disturb nobody. */
+  /**
+   * True while the leader of this term was heard of recently, and is not known to be gone: a reason to
+   * disturb nobody.
+   */
   get inLease(): boolean {
-    return this.leader !== noNode && this.electionElapsed < this.config.electionTicks
+    if (this.leader === noNode || this.goneLeader !== noNode) return false
+    return this.electionElapsed < this.config.electionTicks
   }
 
   get committedInTerm(): boolean {

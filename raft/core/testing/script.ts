@@ -192,6 +192,12 @@ class Interpreter {
       for (const context of contexts) node.raft.readIndex(natural(context))
     },
     transfer: (node, [to]) => node.raft.transferLeadership(nodeId(natural(to))),
+    gone: (node, [peer]) => {
+      node.raft.peerGone(nodeId(natural(peer)))
+    },
+    early: node => {
+      node.raft.campaignEarly()
+    },
     unreachable: (node, [to]) => node.raft.unreachable(nodeId(natural(to))),
     compact: (node, [index]) => {
       node.flushMachine()

@@ -25,6 +25,10 @@ interface Rates {
   readonly tickSteps: number
   /** Of the crashes. */
   readonly damage: number
+  /** Somebody is told that the process of its leader has ended. */
+  readonly gone: number
+  /** Of those: it is not so. */
+  readonly goneWrongly: number
 }
 
 export interface Shape {
@@ -53,6 +57,8 @@ export class Simulation {
   readonly nodes: TestNode[] = []
   readonly safety = new Safety()
   private readonly random: Random
+  /** Of what nodes are told about others that are gone; apart, so that it does not reshuffle the rest. */
+  private readonly rumours: Random
   private readonly rates: Rates
   private network: Post[] = []
   /** Messages that take far longer than others; an old term may end before they arrive. */
@@ -71,6 +77,7 @@ export class Simulation {
   constructor(seed: number, { voters: votersCount, learners: learnersCount, ...more }: Shape) {
     const { joiners: joinersCount = 0, damages = false, leases = false } = more
     this.random = seededRandom(seed)
+    this.rumours = seededRandom(seed * 64 + 63)
     const voters = Array.from({ length: votersCount }, (_, i) => nodeId(i + 1))
     const learners = Array.from({ length: learnersCount }, (_, i) => nodeId(votersCount + i + 1))
     const confState = { voters, votersOutgoing: [], learners, learnersNext: [] }
@@ -105,6 +112,8 @@ export class Simulation {
       delivery: 0.5 + this.random.next() * 0.4,
       tickSteps: leases ? 15 + this.random.integer(60) : 0,
       damage: damages ? 0.2 + this.random.next() * 0.6 : 0,
+      gone: this.rumours.next() * 0.1,
+      goneWrongly: this.rumours.next() < 0.5 ? 0 : this.rumours.next() * 0.2,
     }
   }
 
@@ -112,6 +121,7 @@ export class Simulation {
   run(steps: number): void {
     for (let step = 0; step < steps; step++) {
       this.disturb()
+      if (this.rumours.next() < this.rates.gone) this.tellOfGone()
       if (this.rates.tickSteps > 0) this.tickInStep(step)
       if (this.network.length > 0 && this.random.next() < this.rates.delivery) this.deliver()
       else this.actAt(this.pick(this.nodes))
@@ -292,6 +302,29 @@ export class Simulation {
       this.touch(node, () => node.raft.unreachable(target))
     } else if (dice < 0.43 + rates.change) this.change(node)
     else this.work(node)
+  }
+
+  /**
+   * A node is told that its leader is gone, and campaigns now or later or not at all. Where it is not so,
+   * all others may be told the same: then they are a quorum that has it wrong.
+   */
+  private tellOfGone(): void {
+    const { rumours, rates } = this
+    const node = this.nodes[rumours.integer(this.nodes.length)] as TestNode
+    if (this.down.has(node.id)) return
+    const { leader, role } = node.raft.status()
+    const isWrong = rumours.next() < rates.goneWrongly
+    const isTold = isWrong || this.down.has(leader)
+    if (isWrong && rumours.next() < 0.5)
+      for (const other of this.nodes)
+        if (!this.down.has(other.id)) this.touch(other, () => other.raft.peerGone(leader))
+    const campaigns = rumours.next() < 0.5
+    this.touch(node, () => {
+      if (isTold) node.raft.peerGone(leader)
+      if (campaigns) node.raft.campaignEarly()
+    })
+    const { role: now } = node.raft.status()
+    if (role === 'follower' && now === 'preCandidate') this.safety.count('campaign early')
   }
 
   private change(node: TestNode): void {
