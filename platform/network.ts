@@ -28,6 +28,11 @@ export interface LinkHandlers {
   readonly onOpen?: (link: Link) => void
   /** The frame is the receiver's to keep; it may pin a larger buffer, so copy what lives long. */
   readonly onFrame: (link: Link, frame: Uint8Array) => void
+  /**
+   * Nobody listens at any address that the name stands for, as the machines there say themselves, or
+   * something in between in their name: not that nothing was heard of them. `onClose` follows.
+   */
+  readonly onRefused?: (link: Link) => void
   /** Once, and nothing after it. Also the answer when a connection could not be made. */
   readonly onClose: (link: Link, reason: string) => void
 }

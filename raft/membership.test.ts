@@ -34,6 +34,8 @@ describe('a quorum that does not answer', () => {
     expect(error?.message).toContain(`${dead} does not answer, and 2 have to`)
     cluster.start(dead)
     cluster.until('it is back', () => cluster.node(dead).status().leader === leader)
+    // And the leader has heard of it.
+    cluster.clock.advance(1)
     expect(remove(living).result).toMatchObject({
       voters: [leader, dead].sort((a, b) => a - b),
     })

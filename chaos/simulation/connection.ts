@@ -11,7 +11,10 @@ export type Passenger =
   /** The connection is asked for, or has been granted. */
   | { readonly kind: 'open' }
   | { readonly kind: 'frame'; readonly bytes: Uint8Array }
-  | { readonly kind: 'close'; readonly reason: string }
+  | { readonly kind: 'close'; readonly reason: string; readonly refused?: boolean }
+
+/** 'refused': nobody listens there, and the kernel says so. */
+export type Acceptance = 'accepted' | 'refused' | 'turned away'
 
 export interface ConnectionEvents {
   /** A frame arrives at a living process, before that sees it. */
@@ -51,14 +54,14 @@ export class Connection {
   hung = false
   private readonly scheduler: Scheduler
   private readonly events: ConnectionEvents
-  private readonly accept: (connection: Connection) => boolean
+  private readonly accept: (connection: Connection) => Acceptance
 
   constructor(
     { id, path }: { readonly id: number; readonly path: string },
     scheduler: Scheduler,
     events: ConnectionEvents,
     ends: { readonly near: End; readonly far: End },
-    accept: (connection: Connection) => boolean,
+    accept: (connection: Connection) => Acceptance,
   ) {
     this.id = id
     this.path = path
@@ -114,7 +117,12 @@ export class Connection {
     const to = this.otherOf(from)
     if (!to.process.alive) {
       // A machine without power answers nothing; one that is up again knows no such connection.
-      if (to.way.poweredAtStart() && passenger.kind !== 'close') this.reset(to, 'connection reset')
+      if (to.way.poweredAtStart() && passenger.kind !== 'close')
+        this.reset(
+          to,
+          'connection reset',
+          passenger.kind === 'open' && this.accept(this) === 'refused',
+        )
       return
     }
     switch (passenger.kind) {
@@ -132,7 +140,7 @@ export class Connection {
         return
       }
       case 'close':
-        this.end(to, passenger.reason)
+        this.end(to, passenger.reason, passenger.refused)
         // The answer to a close ends the side that began it.
         if (from.state === 'closing') this.send(to, { kind: 'close', reason: passenger.reason })
         return
@@ -141,9 +149,11 @@ export class Connection {
 
   private opened(from: End, to: End): void {
     if (from === this.near) {
-      if (!this.accept(this)) {
+      const acceptance = this.accept(this)
+      if (acceptance !== 'accepted') {
         to.state = 'closed'
-        this.send(to, { kind: 'close', reason: 'connection refused' })
+        const refused = acceptance === 'refused'
+        this.send(to, { kind: 'close', reason: `connection ${acceptance}`, refused })
         return
       }
       to.state = 'open'
@@ -161,10 +171,13 @@ export class Connection {
   }
 
   /** The end is over for its process, which is told once. */
-  private end(end: End, reason: string): void {
+  private end(end: End, reason: string, refused = false): void {
     if (end.state === 'closed') return
     end.state = 'closed'
-    this.at(end, () => end.handlers?.onClose(end.link, reason))
+    this.at(end, () => {
+      if (refused) end.handlers?.onRefused?.(end.link)
+      end.handlers?.onClose(end.link, reason)
+    })
   }
 
   /** The process at this end closes it. */
@@ -180,10 +193,10 @@ export class Connection {
   }
 
   /** The kernel at this end answers for a process that is gone. */
-  reset(end: End, reason: string): void {
+  private reset(end: End, reason: string, refused: boolean): void {
     end.state = 'closed'
     end.lane.length = 0
-    this.send(end, { kind: 'close', reason })
+    this.send(end, { kind: 'close', reason, refused })
   }
 
   /** Both sides see it break, and everything on its way is lost. */

@@ -4,7 +4,7 @@
 import type { ConnectOptions, Link, LinkHandlers, ListenOptions } from '../../platform/network.js'
 import type { Listener, Network } from '../../platform/network.js'
 import type { Random } from '../../platform/random.js'
-import type { ConnectionEvents } from './connection.js'
+import type { Acceptance, ConnectionEvents } from './connection.js'
 import { Connection, End } from './connection.js'
 import type { Scheduler, SimProcess } from './scheduler.js'
 import type { WayPace } from './way.js'
@@ -159,15 +159,17 @@ export class SimNetwork {
     return near.link
   }
 
-  private accept(address: string, connection: Connection): boolean {
+  private accept(address: string, connection: Connection): Acceptance {
     const listening = this.listeners.get(address)
-    if (listening === undefined || listening.process !== connection.far.process) return false
+    if (listening === undefined || connection.near.way.refusers.size > 0) return 'refused'
+    // Asked for in the life before: the process that listens now has never heard of it.
+    if (listening.process !== connection.far.process) return 'turned away'
     const held = this.connections.filter(
       ({ far }) => far.handlers === listening.handlers && far.state === 'open',
     )
-    if (held.length >= listening.options.linksMax) return false
+    if (held.length >= listening.options.linksMax) return 'turned away'
     connection.far.handlers = listening.handlers
-    return true
+    return 'accepted'
   }
 }
 

@@ -15,6 +15,8 @@ export class Way {
   readonly to: number
   /** Faults that stand in it. */
   readonly blockers = new Set<number>()
+  /** Faults that answer for who is at its end, and refuse connections in that one's name. */
+  readonly refusers = new Set<number>()
   /** Connections with something to move when it opens again. */
   readonly waiting = new Set<Connection>()
   /** More delay, while somebody slows it down. */
@@ -64,6 +66,7 @@ export class Way {
 
   clear(): void {
     this.blockers.clear()
+    this.refusers.clear()
     this.extraMs = 0
     this.open()
   }

@@ -53,6 +53,7 @@ export function linkOver(
     },
   }
   socket.on('error', error => {
+    if (!closing && isRefusal(error)) handlers.onRefused?.(link)
     closeReason ??= isTooLarge(error) ? frameTooLarge : error.message
   })
   socket.on('close', (code, reason) => {
@@ -78,6 +79,12 @@ function ignore(): void {}
 /** As the library calls it, in `code`. */
 function isTooLarge(error: Error): boolean {
   return 'code' in error && error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
+}
+
+/** A name may stand for several addresses, which fail together: one that is only silent refuses nothing. */
+function isRefusal(error: Error): boolean {
+  if (error instanceof AggregateError) return error.errors.every(isRefusal)
+  return 'code' in error && error.code === 'ECONNREFUSED'
 }
 
 function shortened(reason: string): Buffer {

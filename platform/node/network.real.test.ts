@@ -269,6 +269,56 @@ describe('a plain listener', () => {
   })
 })
 
+describe('an address', () => {
+  /** What a link to it is told, in order. */
+  const told = async (address: string, handshakeMsMax = 500) =>
+    new Promise<string[]>(resolve => {
+      const events: string[] = []
+      const options = { address, tls: null, path: '/peer', frameBytesMax: 10, handshakeMsMax }
+      const link = network.connect(options, {
+        onFrame() {},
+        onRefused: () => events.push('refused'),
+        onClose: () => resolve([...events, 'closed']),
+      })
+      links.push(link)
+    })
+  const portOf = async () => {
+    const listener = await listen()
+    await new Promise<void>(done => listener.close(done))
+    listeners = []
+    return Number(listener.address.split(':')[1])
+  }
+
+  test('where nobody listens refuses, which is more than not to answer', async () => {
+    const port = await portOf()
+    expect(await told(`127.0.0.1:${port}`)).toEqual(['refused', 'closed'])
+    // A name may stand for several addresses.
+    expect(await told(`localhost:${port}`)).toEqual(['refused', 'closed'])
+  })
+
+  test('where somebody accepts and says nothing, or something else, does not refuse', async () => {
+    const silent = net.createServer()
+    const rude = net.createServer(socket => socket.destroy())
+    for (const server of [silent, rude]) {
+      await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
+      const { port } = server.address() as net.AddressInfo
+      expect(await told(`127.0.0.1:${port}`, 100)).toEqual(['closed'])
+      server.close()
+    }
+    const listener = await listen({ linksMax: 0 })
+    expect(await told(listener.address)).toEqual(['closed'])
+  })
+
+  test('that does not exist, or that we have given up ourselves, does not refuse', async () => {
+    expect(await told('nowhere:port')).toEqual(['closed'])
+    expect(await told('no-such-host.invalid:1')).toEqual(['closed'])
+    const port = await portOf()
+    const outcome = told(`127.0.0.1:${port}`)
+    links.at(-1)?.close('not needed')
+    expect(await outcome).toEqual(['closed'])
+  })
+})
+
 describe('a listener with certificates', () => {
   test('names the other side on both ends', async () => {
     const authority = await testAuthority(directory)

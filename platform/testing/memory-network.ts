@@ -11,6 +11,8 @@ interface End {
 }
 
 interface Wire {
+  readonly from: Address
+  readonly to: Address
   open: boolean
   /** It broke: what was under way is lost. A side that closes is still heard to the end. */
   cut: boolean
@@ -27,6 +29,8 @@ export class MemoryNetwork {
   silent = false
   /** Links from one host to another that cannot be made, and lose what they carry. */
   severed: (from: string | null, to: Address) => boolean = () => false
+  /** Somebody in between refuses connections, though who is asked for is there. */
+  refusing: (from: Address, to: Address) => boolean = () => false
   /** Changes a frame on its way. Null: the link breaks instead. */
   tamper: (frame: Uint8Array) => Uint8Array | null = frame => frame
   /** Connections tried so far. */
@@ -50,6 +54,8 @@ export class MemoryNetwork {
               address,
               close: done => {
                 this.listeners.delete(address)
+                for (const wire of this.wires)
+                  if (wire.ends[1]?.handlers === handlers) this.close(wire, 'closed')
                 this.clock.defer(done)
               },
             })
@@ -59,19 +65,28 @@ export class MemoryNetwork {
     }
   }
 
-  /** Breaks every link there is. */
-  cutAll(): void {
-    for (const wire of this.wires) this.cut(wire)
+  /** Breaks every link there is, or those that one host has made to another. */
+  cutAll(isMeant: (from: Address, to: Address) => boolean = () => true): void {
+    for (const wire of this.wires) if (isMeant(wire.from, wire.to)) this.cut(wire)
   }
 
   private pair(host: Address, address: Address, near: LinkHandlers): Link {
     this.made += 1
-    const wire: Wire = { open: false, cut: false, deaf: new Set(), ends: [] }
+    const wire: Wire = {
+      from: host,
+      to: address,
+      open: false,
+      cut: false,
+      deaf: new Set(),
+      ends: [],
+    }
     const first = this.end(wire, 0, host, address)
     wire.ends.push({ link: first, handlers: near })
     this.clock.defer(() => {
-      const far = this.listeners.get(address)
-      if (far === undefined || this.silent || this.severed(host, address)) {
+      const far = this.refusing(host, address) ? undefined : this.listeners.get(address)
+      const isCut = this.silent || this.severed(host, address)
+      if (far === undefined || isCut) {
+        if (!isCut) near.onRefused?.(first)
         near.onClose(first, 'not reached')
         return
       }
