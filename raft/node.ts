@@ -57,6 +57,7 @@ import type { OpenedLog } from './recovery.js'
 import { Restore } from './restore.js'
 import { SlowFollowers } from './slow-followers.js'
 import type { RaftLog } from './storage/log.js'
+import { Succession } from './succession.js'
 import { Contacts, isMember } from './transport/contacts.js'
 import type { RefusalReason } from './transport/refusals.js'
 import { TickTime } from './tick-time.js'
@@ -74,6 +75,7 @@ export class RaftNode implements Replica, Reconfiguration {
   private readonly compactor: Compactor
   private readonly restore: Restore
   private readonly handovers: Handovers
+  private readonly succession: Succession
   private readonly slowFollowers: SlowFollowers
   private readonly membership: Membership
   private readonly listeners: ((state: SoftState) => void)[] = []
@@ -138,26 +140,17 @@ export class RaftNode implements Replica, Reconfiguration {
         { floor: this.damagedUpTo },
         'this member lost what it may have acknowledged; it does not vote until a leader brought it back',
       )
-    const onWork = () => this.schedule()
-    this.handovers = new Handovers({
-      raft,
-      clock,
-      logger,
-      electionMs: electionTicks * tickMs,
-      onWork,
-    })
+    const electionMs = electionTicks * tickMs
+    const parts = { id, raft, clock, logger, electionMs, onWork: () => this.schedule() }
+    this.handovers = new Handovers(parts)
+    this.succession = new Succession({ ...parts, tickMs })
     this.membership = new Membership({
-      id,
-      raft,
-      clock,
-      logger,
-      electionMs: electionTicks * tickMs,
+      ...parts,
       timeoutMs,
       takeSequence: () => this.proposals.takeSequence(),
       contacts: this.contacts,
-      onWork,
     })
-    this.slowFollowers = new SlowFollowers({ raft, stateMachine, log, clock, logger, onWork })
+    this.slowFollowers = new SlowFollowers({ ...parts, stateMachine, log })
     this.restore = new Restore({
       stateMachine,
       logger,
@@ -212,6 +205,7 @@ export class RaftNode implements Replica, Reconfiguration {
       ...options,
       logger: this.logger,
       contacts: this.contacts,
+      onGone: (peer: NodeId) => this.succession.peerGone(peer),
       onRefused: (peer: NodeId, reason: RefusalReason) => this.refused(peer, reason),
       onMessages: (messages: readonly Message[]) => this.received(messages),
       onDropped: (message: Message) => this.dropped(message),
@@ -557,6 +551,7 @@ export class RaftNode implements Replica, Reconfiguration {
     this.proposals.rejectAll(raftNodeError('stopped', 'unknown'))
     this.reads.rejectAll(raftNodeError('stopped'))
     this.handovers.end()
+    this.succession.end()
     this.membership.end()
     this.slowFollowers.end()
     this.restore.end()

@@ -1,7 +1,8 @@
 // The leader is killed: how long until a write is acknowledged again. Every survivor is asked every few
 // milliseconds over connections that stand already, so that what is measured is the cluster and not how a
 // client finds its way. Both sides keep their own timeouts, which are the same: heartbeats every 100 ms, an
-// election after one to two seconds without any.
+// election after one to two seconds without any. Ours does not wait for it here, for the dead leader's machine
+// refuses connections; what a leader takes that falls silent is not measured by this.
 
 import type { Driver } from '../clients/driver.js'
 import { promised } from '../clients/driver.js'

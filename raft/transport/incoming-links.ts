@@ -83,8 +83,11 @@ export class IncomingLinks {
   }
 
   private closed(link: Link, reason: string): void {
-    if (!this.links.delete(link)) return
+    const session = this.links.get(link)?.session
+    if (session === undefined) return
+    this.links.delete(link)
     this.snapshots.detached(link)
+    if (session.kind === 'messages') this.options.presence.left(session.peer.id)
     if (reason === frameTooLarge)
       this.options.refusals.note(new PeerRefused('oversized', reason), link.remote)
   }
@@ -189,6 +192,8 @@ export class IncomingLinks {
     const peer = options.contacts.find(hello.from)
     if (peer === undefined) throw this.stranger(hello.from, hello.name)
     checkCertificate(options, link, peer.name)
+    // Before the older link ends, or it would seem to have left.
+    if (hello.channel === 'messages') options.presence.arrived(peer.id)
     this.replace(link, peer, hello.channel)
     const challenge = Math.floor(options.random.next() * challenges)
     const speaks = hello.version < 3 ? null : (options.speaks ?? firstVersions)

@@ -27,6 +27,8 @@ const queuedBytesMax = 64 * 1024 * 1024
 const frameBytesSoft = 1024 * 1024
 const retryMsMin = 50
 const retryMsMax = 1000
+/** Who welcomed us so long ago is looked for at once when the link is lost: it may be known to be gone then. */
+const steadyMsMin = 1000
 /** For one that takes us for removed: it will hardly change its mind. */
 const removedRetryMs = 10_000
 
@@ -42,6 +44,14 @@ export class PeerLink {
   private told: VersionRange | null = null
   private removed = false
   private stopped = false
+  /** It has welcomed us once, so its address is right. */
+  private reached = false
+  private openedMs = 0
+  /** Of the attempt under way: what was known of the peer when it began, and whether it was refused. */
+  private begun: number | null = null
+  private refused = false
+  /** That attempt tells too little: the next one is due at once. */
+  private lookDue = false
   private failures = 0
   /** The reason of the last failure, so that it is logged once and not every second. */
   private loggedReason = ''
@@ -116,10 +126,23 @@ export class PeerLink {
     this.lost()
   }
 
+  /** The peer has closed its links to us: is it still there? */
+  lookAgain(): void {
+    if (this.stopped || !this.reached || this.removed || this.welcomed) return
+    if (this.retry === null) this.lookDue = true
+    else {
+      this.retry.cancel()
+      this.connect()
+    }
+  }
+
   private connect(): void {
-    const { clock, network } = this.options
+    const { clock, network, presence } = this.options
     this.retry = null
     this.lastReceivedMs = clock.monotonicMs()
+    this.begun = presence.begin(this.peer.id)
+    this.refused = false
+    this.lookDue = false
     this.link = network.connect(connectOptions(this.options, this.peer), {
       onOpen: link => {
         this.guarded(link, () => {
@@ -128,6 +151,9 @@ export class PeerLink {
         })
       },
       onFrame: (link, frame) => this.received(link, frame),
+      onRefused: link => {
+        this.refused = link === this.link
+      },
       onClose: (link, reason) => this.closed(link, reason),
     })
   }
@@ -197,6 +223,8 @@ export class PeerLink {
 
   private opened(challenge: number, speaks: VersionRange): void {
     this.welcomed = true
+    this.reached = true
+    this.openedMs = this.options.clock.monotonicMs()
     this.pingedMs = null
     this.options.traffic.connected(this.peer.id)
     this.told = speaks
@@ -217,14 +245,27 @@ export class PeerLink {
       this.loggedReason = reason
     }
     this.link = null
+    const { clock } = this.options
+    const wasSteady = this.welcomed && clock.monotonicMs() - this.openedMs >= steadyMsMin
     this.lost()
     this.version = protocolVersion
+    if ((wasSteady || this.lookDue) && !this.removed) {
+      this.connect()
+      return
+    }
+    if (this.isGone()) this.options.onGone(this.peer.id)
     const delayMs = this.removed
       ? removedRetryMs
       : Math.min(retryMsMax, retryMsMin * 2 ** Math.min(this.failures, 10))
     this.failures += 1
     const jitter = 0.5 + this.options.random.next() / 2
-    this.retry = this.options.clock.setTimer(delayMs * jitter, () => this.connect())
+    this.retry = clock.setTimer(delayMs * jitter, () => this.connect())
+  }
+
+  /** By the attempt that has just failed. */
+  private isGone(): boolean {
+    const { presence } = this.options
+    return this.reached && this.refused && presence.wasAbsentSince(this.peer.id, this.begun)
   }
 
   private lost(): void {

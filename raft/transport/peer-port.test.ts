@@ -125,6 +125,7 @@ class Port {
         metrics: deafMetrics,
         onMessages: messages => this.received.push(...messages),
         onDropped: () => {},
+        onGone: () => {},
         onRefused: () => {},
         beginRestore: (_request, done) => {
           this.openSinks += 1

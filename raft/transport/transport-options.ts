@@ -12,6 +12,7 @@ import type { Contacts, Roster } from './contacts.js'
 import type { Channel } from './frame-codec.js'
 import { encodeFrame, frameBytesMax, linkPath } from './frame-codec.js'
 import type { PeerMetrics } from './peer-metrics.js'
+import type { Presence } from './presence.js'
 import type { RefusalReason, Refusals } from './refusals.js'
 import { PeerRefused } from './refusals.js'
 
@@ -58,6 +59,11 @@ export interface TransportOptions {
   readonly onMessages: (messages: readonly Message[]) => void
   /** A message that was given to `send` and certainly never left. */
   readonly onDropped: (message: Message) => void
+  /**
+   * A peer that we had reached has ended: it has no link to us, ours has closed, and nobody listens at
+   * its address. Told again whenever that is seen anew. Whatever stands in between may say so wrongly.
+   */
+  readonly onGone: (peer: NodeId) => void
   /** A peer does not let us in. */
   readonly onRefused: (peer: NodeId, reason: RefusalReason) => void
   /** Where the chunks of a snapshot go. An error refuses it. */
@@ -73,6 +79,7 @@ export interface TransportOptions {
 export interface LinkOptions extends TransportOptions {
   readonly refusals: Refusals
   readonly traffic: PeerMetrics
+  readonly presence: Presence
   /** A peer told who the members are. */
   readonly onRoster: (roster: Roster) => void
 }

@@ -32,6 +32,7 @@ interface Side {
   readonly snapshots: { readonly index: number; readonly text: string }[]
   readonly aborted: number[]
   readonly refused: RefusalReason[]
+  readonly gone: number[]
 }
 
 const peer = (id: number): Peer => ({
@@ -53,6 +54,7 @@ function start(id: number, overrides: Partial<TransportOptions> = {}): Side {
   const snapshots: Side['snapshots'] = []
   const aborted: number[] = []
   const refused: RefusalReason[] = []
+  const gone: number[] = []
   const chunks = new Map<SnapshotSink, Uint8Array[]>()
   let opened: Transport | null = null
   Transport.open(
@@ -71,6 +73,7 @@ function start(id: number, overrides: Partial<TransportOptions> = {}): Side {
       onMessages: messages => received.push(...messages),
       onRefused: (_peer, reason) => refused.push(reason),
       onDropped: message => dropped.push(message),
+      onGone: peer => gone.push(peer),
       beginRestore(_request, done) {
         const taken: Uint8Array[] = []
         const sink: SnapshotSink = {
@@ -102,6 +105,7 @@ function start(id: number, overrides: Partial<TransportOptions> = {}): Side {
     snapshots,
     aborted,
     refused,
+    gone,
   }
 }
 
@@ -420,5 +424,86 @@ describe('a snapshot', () => {
     const outcome = send(one)
     clock.advance(100)
     expect(outcome).toEqual({ results: ['not reached'], closed: 1 })
+  })
+})
+
+describe('a peer that has ended', () => {
+  const steadyMs = 2000
+  const quicklyMs = 20
+  const toTwo = (_from: string, to: string) => to === 'host2:1'
+
+  test('is known to be gone at once: its links have closed, and nobody listens at its address', () => {
+    const [one, two] = [start(1), start(2)]
+    clock.advance(steadyMs)
+    two.transport.close(() => {})
+    clock.advance(quicklyMs)
+    expect(one.gone).toEqual([2])
+  })
+
+  test('is told of again for as long as it stays away, and no more when it is back', () => {
+    const [one, two] = [start(1), start(2)]
+    clock.advance(steadyMs)
+    two.transport.close(() => {})
+    clock.advance(5000)
+    expect(one.gone.length).toBeGreaterThan(3)
+    start(2)
+    clock.advance(steadyMs)
+    const told = one.gone.length
+    clock.advance(10_000)
+    expect(one.gone).toHaveLength(told)
+  })
+
+  test('is known to be gone whichever of the links closes first', () => {
+    for (const first of ['host1:1', 'host2:1']) {
+      wires = new MemoryNetwork(clock)
+      const [one, two] = [start(1), start(2)]
+      clock.advance(steadyMs)
+      wires.cutAll(from => from === first)
+      wires.refusing = toTwo
+      clock.advance(quicklyMs)
+      expect(one.gone, first).toEqual([])
+      two.transport.close(() => {})
+      clock.advance(quicklyMs)
+      expect(one.gone, first).toEqual([2])
+    }
+  })
+
+  test('is not taken for gone while it has a link to us, whoever refuses our connections', () => {
+    const one = start(1)
+    start(2)
+    clock.advance(steadyMs)
+    wires.refusing = toTwo
+    wires.cutAll(toTwo)
+    clock.advance(30_000)
+    expect(one.gone).toEqual([])
+    expect(one.transport.reachable).toEqual([])
+  })
+
+  test('is not taken for gone by silence, nor by links that break and are made again', () => {
+    const one = start(1)
+    start(2)
+    clock.advance(steadyMs)
+    wires.cutAll()
+    clock.advance(steadyMs)
+    wires.silent = true
+    clock.advance(30_000)
+    wires.silent = false
+    clock.advance(steadyMs)
+    wires.severed = (from, to) => from === 'host1:1' || to === 'host1:1'
+    wires.cutAll()
+    clock.advance(30_000)
+    expect(one.gone).toEqual([])
+  })
+
+  test('is not missed by one that had never reached it: the address may be wrong', () => {
+    const one = start(1)
+    clock.advance(5000)
+    expect(one.gone).toEqual([])
+    wires.refusing = toTwo
+    const two = start(2)
+    clock.advance(steadyMs)
+    two.transport.close(() => {})
+    clock.advance(5000)
+    expect(one.gone).toEqual([])
   })
 })

@@ -11,6 +11,7 @@ import { linkPath } from './frame-codec.js'
 import { IncomingLinks } from './incoming-links.js'
 import { PeerLink } from './peer-link.js'
 import { PeerMetrics } from './peer-metrics.js'
+import { Presence } from './presence.js'
 import { Refusals } from './refusals.js'
 import { SnapshotSender } from './snapshot-sender.js'
 import type {
@@ -42,6 +43,7 @@ export class Transport {
       ...options,
       refusals: new Refusals(clock, logger, metrics),
       traffic: new PeerMetrics(id, metrics),
+      presence: new Presence(peer => this.links.get(peer)?.lookAgain()),
       onRoster: roster => this.heard(roster),
     }
     this.incoming = new IncomingLinks(this.options)
