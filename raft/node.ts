@@ -205,6 +205,7 @@ export class RaftNode implements Replica, Reconfiguration {
       ...options,
       logger: this.logger,
       contacts: this.contacts,
+      onLost: (peer: NodeId) => this.linkLost(peer),
       onGone: (peer: NodeId) => this.succession.peerGone(peer),
       onRefused: (peer: NodeId, reason: RefusalReason) => this.refused(peer, reason),
       onMessages: (messages: readonly Message[]) => this.received(messages),
@@ -375,6 +376,13 @@ export class RaftNode implements Replica, Reconfiguration {
     if (reason !== 'removed-peer' || this.removed) return
     this.removed = true
     this.logger.error({ peer }, 'this node was removed from the cluster')
+  }
+
+  /** A peer may come back with less than it had acknowledged, and before anything more is sent to it. */
+  private linkLost(peer: NodeId): void {
+    if (this.state === 'ended') return
+    this.raft.unreachable(peer)
+    this.schedule()
   }
 
   /** Never left: a forwarded proposal was certainly not taken. */

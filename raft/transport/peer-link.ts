@@ -25,7 +25,8 @@ import {
 const queuedBytesMax = 64 * 1024 * 1024
 /** Messages of one turn share a frame up to about this size. */
 const frameBytesSoft = 1024 * 1024
-const retryMsMin = 50
+/** A process that is just ending may have closed its links and listen still. */
+const retryMsMin = 10
 const retryMsMax = 1000
 /** Who welcomed us so long ago is looked for at once when the link is lost: it may be known to be gone then. */
 const steadyMsMin = 1000
@@ -269,8 +270,10 @@ export class PeerLink {
   }
 
   private lost(): void {
-    if (this.welcomed) this.options.traffic.disconnected(this.peer.id)
+    if (!this.welcomed) return
     this.welcomed = false
+    this.options.traffic.disconnected(this.peer.id)
+    this.options.onLost(this.peer.id)
   }
 
   private ping(): void {

@@ -125,6 +125,7 @@ class Port {
         metrics: deafMetrics,
         onMessages: messages => this.received.push(...messages),
         onDropped: () => {},
+        onLost: () => {},
         onGone: () => {},
         onRefused: () => {},
         beginRestore: (_request, done) => {

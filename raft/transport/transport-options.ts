@@ -59,6 +59,8 @@ export interface TransportOptions {
   readonly onMessages: (messages: readonly Message[]) => void
   /** A message that was given to `send` and certainly never left. */
   readonly onDropped: (message: Message) => void
+  /** Our link to a peer has ended, and what was on its way with it; perhaps the peer starts anew. */
+  readonly onLost: (peer: NodeId) => void
   /**
    * A peer that we had reached has ended: it has no link to us, ours has closed, and nobody listens at
    * its address. Told again whenever that is seen anew. Whatever stands in between may say so wrongly.

@@ -32,6 +32,7 @@ interface Side {
   readonly snapshots: { readonly index: number; readonly text: string }[]
   readonly aborted: number[]
   readonly refused: RefusalReason[]
+  readonly lost: number[]
   readonly gone: number[]
 }
 
@@ -54,6 +55,7 @@ function start(id: number, overrides: Partial<TransportOptions> = {}): Side {
   const snapshots: Side['snapshots'] = []
   const aborted: number[] = []
   const refused: RefusalReason[] = []
+  const lost: number[] = []
   const gone: number[] = []
   const chunks = new Map<SnapshotSink, Uint8Array[]>()
   let opened: Transport | null = null
@@ -73,6 +75,7 @@ function start(id: number, overrides: Partial<TransportOptions> = {}): Side {
       onMessages: messages => received.push(...messages),
       onRefused: (_peer, reason) => refused.push(reason),
       onDropped: message => dropped.push(message),
+      onLost: peer => lost.push(peer),
       onGone: peer => gone.push(peer),
       beginRestore(_request, done) {
         const taken: Uint8Array[] = []
@@ -105,6 +108,7 @@ function start(id: number, overrides: Partial<TransportOptions> = {}): Side {
     snapshots,
     aborted,
     refused,
+    lost,
     gone,
   }
 }
@@ -427,9 +431,21 @@ describe('a snapshot', () => {
   })
 })
 
+test('the end of a link is told, however soon it is made again, and nothing of one that never was', () => {
+  const one = start(1)
+  clock.advance(5000)
+  expect(one.lost).toEqual([])
+  start(2)
+  clock.advance(5000)
+  wires.cutAll()
+  clock.advance(50)
+  expect(one.transport.reachable).toEqual([2])
+  expect(one.lost).toEqual([2])
+})
+
 describe('a peer that has ended', () => {
   const steadyMs = 2000
-  const quicklyMs = 20
+  const quicklyMs = 4
   const toTwo = (_from: string, to: string) => to === 'host2:1'
 
   test('is known to be gone at once: its links have closed, and nobody listens at its address', () => {
