@@ -23,6 +23,29 @@ export const clientMutants: readonly Mutant[] = [
     seedsMax: 150,
   },
   {
+    name: 'early-election-beside-a-lease',
+    rule: 'nobody is elected before the lease of a leader has ended, gone or not (raft/core/gone-leader.ts)',
+    edits: [
+      unguarded,
+      {
+        file: 'raft/core/gone-leader.js',
+        find: 'if (core.config.leaseReads !== undefined) return false;',
+        replace: '',
+      },
+      {
+        file: 'raft/core/elections.js',
+        find: '(message.force || !hasPromised(core))',
+        replace: 'true',
+      },
+      {
+        file: 'raft/core/routing.js',
+        find: '(core.inLease || hasPromised(core))',
+        replace: 'core.inLease',
+      },
+    ],
+    seedsMax: 300,
+  },
+  {
     name: 'read-before-the-first-commit',
     rule: 'a leader knows what is committed once an entry of its own term is (8)',
     edits: [

@@ -62,6 +62,7 @@ const raftUsual = [
   'leader gets readIndexRequest',
   'leader gets transferLeaderRequest',
   'elected',
+  'log: the process of the leader has ended, electing another at once',
   'log: snapshot restored',
   'log: unfinished last write cut off',
   'process ended: disk-io',

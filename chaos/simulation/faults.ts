@@ -176,6 +176,34 @@ const partition: Strike = (world, random) => {
   return cut(world, random, ways)
 }
 
+/** Something between a machine and others ends their connections and refuses new ones, though all live. */
+const refusal: Strike = (world, random) => {
+  const one = victim(world, random)
+  if (one === undefined) return false
+  const share = pick(random, [1, 1, 0.5]) ?? 1
+  const apart = new Set<number>()
+  for (const other of world.machines())
+    if (other !== one && chance(random, share)) apart.add(other.id)
+  const ways = [...apart].flatMap(id => [
+    world.network.way(one.id, id),
+    world.network.way(id, one.id),
+  ])
+  const fault = world.nextFault()
+  for (const way of ways) way.refusers.add(fault)
+  for (const connection of world.network.living()) {
+    const [near, far] = [connection.near.process.machine, connection.far.process.machine]
+    const isMeant = (near === one.id && apart.has(far)) || (far === one.id && apart.has(near))
+    if (isMeant) connection.break('connection reset')
+  }
+  after(world, outageMs(world, random), () => {
+    for (const way of ways) way.refusers.delete(fault)
+  })
+  // Clients are not cut off, and may read at one that is given up and does not know it.
+  for (let at = 1; at <= 16; at += 1)
+    after(world, (at / 16) * world.electionTicks * world.tickMs, () => world.read(one))
+  return apart.size > 0
+}
+
 const diskStall: Strike = (world, random) => {
   const machine = victim(world, random)
   if (machine === undefined) return false
@@ -268,6 +296,7 @@ export const strikes: Record<FaultKind, Strike> = {
   clog,
   'one-way-cut': oneWayCut,
   partition,
+  refusal,
   'disk-stall': diskStall,
   'disk-full': diskFull,
   'sync-error': syncError,
