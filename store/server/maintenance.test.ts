@@ -98,6 +98,25 @@ test('state is written within a fifth of a second, also after a long rest', () =
   expect(core.pendingRows).toBe(0)
 })
 
+test('a state is read back from its first row to its last once an hour, and not again and again', () => {
+  const { hand, core, maintenance, put } = setUp()
+  for (let row = 0; row < 2_500; row += 1) put()
+  core.flush()
+  const looks: boolean[] = []
+  const scrub = core.scrubSlice.bind(core)
+  core.scrubSlice = (rowsMax, bytesMax) => {
+    const ended = scrub(rowsMax, bytesMax)
+    looks.push(ended)
+    return ended
+  }
+  hand.pass(60_000)
+  const round = [false, false, false, true]
+  expect(looks).toEqual(round)
+  hand.pass(3_600_000)
+  expect(looks).toEqual([...round, ...round])
+  maintenance.stop()
+})
+
 test('what is written under load is made durable in portions, not all of two seconds at once', () => {
   const { hand, maintenance, disk, put } = setUp()
   const value = Buffer.alloc(1_000_000)

@@ -19,8 +19,10 @@ const flushMs = 75
 /** After a flush failed: each try costs as much as the buffer is long, and the loop must stay free. */
 const flushRetryMs = 1_000
 const checkpointMs = 2_000
-/** A mebibyte a second is read back and looked at: ten gibibytes in three hours. */
+/** A mebibyte a second is read back and looked at: ten gibibytes in three hours, once. */
 const scrubMs = 250
+/** From the beginning of one round to that of the next, or a small store would be read again and again. */
+const scrubRoundMs = 3_600_000
 const scrubRows = 1_000
 const scrubBytes = 256 * 1024
 const sliceKeysUsual = 1_000
@@ -53,6 +55,8 @@ export class Maintenance {
   /** Of the last flush and the last checkpoint; null when it went well. */
   readonly #failures = new Map<'written' | 'made durable', RaftsmanError | null>()
   #flushedMs = 0
+  #scrubbing = false
+  #nextRoundMs = Number.NEGATIVE_INFINITY
   readonly #commits: Histogram
   readonly #checkpoints: Histogram
   #nextLook: Timer | null = null
@@ -82,9 +86,7 @@ export class Maintenance {
     this.#propose = propose
     this.#lookIn(lookMs)
     this.#timers.push(clock.setTicker(checkpointMs, () => this.#checkpoint()))
-    this.#timers.push(
-      clock.setTicker(scrubMs, () => this.#options.machine.scrubSlice(scrubRows, scrubBytes)),
-    )
+    this.#timers.push(clock.setTicker(scrubMs, () => this.#scrub()))
     if (autoCompaction.mode === 'revision') {
       const { retain, everyMs } = autoCompaction
       this.#timers.push(
@@ -118,6 +120,16 @@ export class Maintenance {
     }
     this.#waiters.push(done)
     this.#slice()
+  }
+
+  #scrub(): void {
+    const { machine, clock } = this.#options
+    if (!this.#scrubbing) {
+      const nowMs = clock.monotonicMs()
+      if (nowMs < this.#nextRoundMs) return
+      this.#nextRoundMs = nowMs + scrubRoundMs
+    }
+    this.#scrubbing = !machine.scrubSlice(scrubRows, scrubBytes)
   }
 
   #lookIn(delayMs: number): void {
