@@ -64,8 +64,8 @@ export const storeMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'store/core/keys/key-entry.js',
-        find: 'const keeps = version > 0 || modRevision === revision;',
-        replace: 'const keeps = modRevision === revision;',
+        find: 'return version > 0 || modRevision === revision ? kept : kept + 1;',
+        replace: 'return modRevision === revision ? kept : kept + 1;',
       },
     ],
     seedsMax: 20,
@@ -77,8 +77,8 @@ export const storeMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'store/core/keys/key-entry.js',
-        find: 'if (this.version > 0 || this.modRevision === revision) return false;',
-        replace: 'if (this.version > 0) return false;',
+        find: 'const dead = this.version === 0 && this.modRevision < revision;',
+        replace: 'const dead = this.version === 0 && this.modRevision <= revision;',
       },
     ],
     seedsMax: 300,
