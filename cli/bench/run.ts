@@ -34,9 +34,9 @@ interface RunFlags {
 }
 
 const usual = {
-  seconds: 10,
-  warmUpSeconds: 2,
-  serverWarmUpSeconds: 5,
+  seconds: 5,
+  warmUpSeconds: 1,
+  serverWarmUpSeconds: 4,
   repetitions: 3,
 }
 const quick = { seconds: 1, warmUpSeconds: 1, serverWarmUpSeconds: 0, repetitions: 1 }
