@@ -46,6 +46,7 @@ export const idles: readonly Scenario[] = [
     summary: 'processor time of all members without any client',
     protocol: 'native',
     takes: new Set(),
+    slow: true,
     run,
   },
 ]

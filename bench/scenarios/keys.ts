@@ -94,6 +94,7 @@ export const keyScenarios: readonly Scenario[] = [
     protocol: 'grpc',
     takes: new Set(['valueBytes']),
     repetitionsMax: 1,
+    slow: true,
     also: [
       {
         name: 'keys-disk',

@@ -48,6 +48,7 @@ export const leases: readonly Scenario[] = [
     ...common,
     name: 'lease-keepalive',
     summary: '1,000 leases, 10 connections, 1,000 renewals in flight',
+    slow: true,
     run: context => run(context, 1_000),
   },
   {

@@ -75,7 +75,7 @@ interface Described extends Row {
   readonly protocol: Protocol
   /** Which settings mean something here: others are refused. */
   readonly takes: ReadonlySet<Setting>
-  /** Left out of a quick run unless it is named: others say nearly the same. */
+  /** Left out of a quick run unless it is named: others say nearly the same, or a second of it says nothing. */
   readonly slow?: boolean
   /** Of what takes minutes. */
   readonly repetitionsMax?: number

@@ -66,6 +66,7 @@ export const txns: readonly Scenario[] = [
     ...common,
     name: 'txn-put',
     summary: 'one put a transaction, 10 connections, 1,000 in flight',
+    slow: true,
     run: context =>
       run(context, (driver, number, value) =>
         driver.txnPut([{ key: keyOf(prefix, number), value }]),
