@@ -38,18 +38,15 @@ export class HashWalk implements HashJob {
     }
     checkReadable(this.#revision, kv.revision, kv.compactRevision)
     let looked = 0
-    let finished = true
-    kv.index.ascend(this.#position, null, entry => {
-      if (looked >= keysMax) {
-        this.#position = entry.key
-        finished = false
-        return false
-      }
-      looked++
+    const next = kv.index.ascendSlice(this.#position, null, entry => {
       this.#entry(kv, entry)
-      return true
+      looked++
+      return looked >= keysMax
     })
-    if (!finished) return null
+    if (next !== null) {
+      this.#position = next
+      return null
+    }
     return {
       header: this.#header(),
       hash: this.#hash.digest(),

@@ -181,16 +181,9 @@ export class Kv {
       return { entries: entry === undefined ? [] : [entry], next: null }
     }
     const entries: KeyEntry[] = []
-    let next: string | null = null
-    let enough = false
-    this.index.ascend(from, end, entry => {
-      if (enough) {
-        next = entry.key
-        return false
-      }
+    const next = this.index.ascendSlice(from, end, entry => {
       if (entry.version > 0) entries.push(entry)
-      enough = this.pace.spend(entry.version > 0 ? workOf.writing : 1)
-      return true
+      return this.pace.spend(entry.version > 0 ? workOf.writing : 1)
     })
     return { entries, next }
   }

@@ -211,24 +211,18 @@ function* rangeHolds(
   let found = false
   let passed = true
   for (let from: string | null = start; from !== null; ) {
-    let next: string | null = null
-    let enough = false
-    source.index.ascend(from, end, entry => {
-      if (enough) {
-        next = entry.key
-        return false
-      }
-      enough = source.pace.spend(work)
+    from = source.index.ascendSlice(from, end, entry => {
       const version = versionOf(source, entry)
-      if (version === null) return true
-      found = true
-      passed = passes(source, compare, version)
-      return passed
+      if (version !== null) {
+        found = true
+        passed = passes(source, compare, version)
+      }
+      return source.pace.spend(work) || !passed
     })
-    from = next
+    if (!passed) return false
     if (from !== null) yield
   }
-  return found ? passed : passes(source, compare, missing)
+  return found || passes(source, compare, missing)
 }
 
 /** The live one, at the revision that is read. A compaction may have overtaken a sliced reading. */

@@ -87,7 +87,26 @@ export class KeyIndex {
     }
   }
 
-  /** The same from the end on. */
+  /** The same until `visit` says that it is enough for now; answers the key to go on with, null at the end. */
+  ascendSlice(
+    start: string,
+    end: string | null,
+    visit: (entry: KeyEntry) => boolean,
+  ): string | null {
+    let enough = false
+    let next: string | null = null
+    this.ascend(start, end, entry => {
+      if (enough) {
+        next = entry.key
+        return false
+      }
+      enough = visit(entry)
+      return true
+    })
+    return next
+  }
+
+  /** The same as `ascend` from the end on. */
   descend(start: string, end: string | null, visit: (entry: KeyEntry) => boolean): void {
     let leaf: KeyLeaf | null = end === null ? this.#lastLeaf() : this.#leafOf(end)
     let slot = (end === null ? leaf.count : leaf.lowerBound(end)) - 1

@@ -525,7 +525,8 @@ test.each([
 })
 
 test('A stored session that cannot be read is a damaged state.', () => {
-  for (const value of [bytes('x'), Uint8Array.of(0x94, 0xc0, 1, 1, 0x92, 1)]) {
+  const shortNonce = packArray([null, 1, 1, [], bytes('short')])
+  for (const value of [bytes('x'), Uint8Array.of(0x94, 0xc0, 1, 1, 0x92, 1), shortNonce]) {
     const backend = new MemoryBackend()
     const driver = started(new Driver({}, backend))
     open(driver)

@@ -3,7 +3,6 @@
 import { expect, test } from 'vitest'
 import { MemoryBackend } from '../../backend/memory.js'
 import { packArray } from '../../../platform/msgpack.js'
-import { BackendError } from '../backend.js'
 import { type Command, commandVersion, decodeCommands, encodeCommands } from '../command.js'
 import { StoreCore } from '../store-core.js'
 import type { StoreCoreConfig } from '../store-core-config.js'
@@ -187,24 +186,4 @@ test('A downgrade to what knows no nonces leaves the sessions, in the form of ol
   driver.run({ kind: 'cluster', change: { kind: 'endDowngrade' } })
   driver.batch([cluster('raise', 4)])
   expect(open(driver, 'one')).toBe(2)
-})
-
-test('A stored session with a nonce that is none is a damaged state.', () => {
-  const backend = new MemoryBackend()
-  const driver = started({}, backend)
-  open(driver, 'one')
-  driver.core.flush()
-  const meta = backend.meta
-  if (meta === null) throw new Error('nothing was written')
-  const value = packArray([null, 1, 1, [], bytes('short')])
-  backend.commit({
-    meta,
-    rows: [],
-    deletedOrdinals: [],
-    leases: [],
-    deletedLeases: [],
-    records: [{ name: 'client/1', value }],
-    deletedRecords: [],
-  })
-  expect(() => restarted(backend)).toThrow(BackendError)
 })
