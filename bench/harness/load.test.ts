@@ -192,3 +192,11 @@ test('Stopped before the begin, nothing is asked.', async () => {
   const { answered } = await run(clock, { stop, ask: () => void (asked += 1) })
   expect([asked, answered]).toEqual([0, 0])
 })
+
+test('Once all is answered nothing is waited for, so that the program can end.', async () => {
+  const clock = new VirtualClock()
+  const running = runLoad({ ...usual, clock, ask: server(clock, 10) })
+  await clock.pass(2_000)
+  await running
+  expect(clock.pending).toBe(0)
+})

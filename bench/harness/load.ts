@@ -67,7 +67,7 @@ class Load {
   #asking = true
   #over = false
   #forgetStop: () => void = () => {}
-  /** To the begin or the end of the window. */
+  /** To the begin or the end of the window, then to the end of waiting for what is under way. */
   #timer: Timer | null = null
   /** Of a closed loop: slots that were answered in this turn of the event loop. */
   #answered: Slot[] = []
@@ -183,7 +183,7 @@ class Load {
     // What was due and found no slot until now has no answer, and must not be left out.
     if (rate !== undefined) this.#giveUpWaiting(rate, nowMs)
     if (this.#underWay.size === 0) this.#end()
-    else clock.setTimer(drainMsMax, () => this.#end())
+    else this.#timer = clock.setTimer(drainMsMax, () => this.#end())
   }
 
   #giveUpWaiting(rate: number, untilMs: number): void {
@@ -196,6 +196,7 @@ class Load {
   #end(): void {
     if (this.#over) return
     this.#over = true
+    this.#timer?.cancel()
     for (const { dueMs } of this.#underWay) this.#recorder.failed(dueMs, 'not answered')
     this.#resolve(this.#recorder.recorded())
   }
