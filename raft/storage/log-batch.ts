@@ -5,8 +5,9 @@ import { must } from '../../platform/errors.js'
 import type { HardState } from '../core/types.js'
 import type { PlacedEntries } from './entries-payload.js'
 import { writeEntries } from './entries-payload.js'
-import type { Change, LogTip } from './log-tip.js'
+import type { LogTip } from './log-tip.js'
 import { lastMark, marksAfter, marksOfSnapshot } from './log-tip.js'
+import type { Operation } from './operation.js'
 import { writeDamage, writeFiller, writeHardState, writeMarker } from './payload.js'
 import { headerBytes, RecordBuffer, recordType } from './record.js'
 
@@ -19,11 +20,6 @@ const writesPerSegment = 4
  */
 const copyDistanceBytes = 4096
 const copiesPerSegment = 16
-
-export interface Operation extends Change {
-  readonly mustSync: boolean
-  readonly done: () => void
-}
 
 export class LogBatch {
   readonly buffer = new RecordBuffer()

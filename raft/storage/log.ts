@@ -15,7 +15,7 @@ import type { Logger } from '../../platform/logger.js'
 import type { Metrics } from '../../platform/metrics.js'
 import type { Processes } from '../../platform/processes.js'
 import type { Random } from '../../platform/random.js'
-import type { Entry, HardState, LogIndex, NodeId, SnapshotMeta } from '../core/types.js'
+import type { LogIndex, NodeId, SnapshotMeta } from '../core/types.js'
 import { logIndex } from '../core/types.js'
 import type { ReadDone } from './entry-reader.js'
 import { EntryReader } from './entry-reader.js'
@@ -23,7 +23,6 @@ import type { DirectoryLock } from './lock.js'
 import { lockDirectory } from './lock.js'
 import type { Tail } from './log-tail.js'
 import { firstRecords, freshState, openTail, stepBytes } from './log-tail.js'
-import type { Operation } from './log-batch.js'
 import { LogBatch } from './log-batch.js'
 import { lastMark, LogTip } from './log-tip.js'
 import type { Damage } from './payload.js'
@@ -31,6 +30,8 @@ import type { LogState } from './replay.js'
 import { asFatal, nameSegment, prepareSegment, segmentName } from './segment-files.js'
 import type { LoadedLog } from './segment-loading.js'
 import { openLog } from './log-opening.js'
+import type { LogWrite, Operation } from './operation.js'
+import { nothing, operationOf } from './operation.js'
 
 export const segmentBytesUsual = 64 * 1024 * 1024
 /**
@@ -72,16 +73,6 @@ export interface LogOptions {
   readonly repair?: boolean
 }
 
-export interface LogWrite {
-  /** Contiguous. Replace what the log holds from the first one's index on. */
-  readonly entries: readonly Entry[]
-  readonly hardState: HardState | null
-  /** The log is empty from here on and starts behind it; `entries` follow. */
-  readonly snapshot: SnapshotMeta | null
-  /** False: it may answer before it is durable. */
-  readonly mustSync: boolean
-}
-
 export interface Recovered extends LogState {
   /** The directory was new; the state is that of nothing ever written. */
   readonly fresh: boolean
@@ -90,18 +81,6 @@ export interface Recovered extends LogState {
   readonly lastIndex: LogIndex
   /** Of this node's own entries in the log; 0 for none. */
   readonly highestSequence: number
-}
-
-const nothing: Operation = {
-  entries: [],
-  hardState: null,
-  snapshot: null,
-  compaction: null,
-  restore: null,
-  damage: null,
-  whole: false,
-  mustSync: false,
-  done: () => {},
 }
 
 export class RaftLog {
@@ -248,7 +227,7 @@ export class RaftLog {
 
   /** Answers in the order of the calls, when durable. Never answers after a fatal error. */
   append(write: LogWrite, done: () => void): void {
-    this.enqueue({ ...nothing, ...write, done })
+    this.enqueue(operationOf(write, done))
   }
 
   /** On disk, on average; 0 where it is too short to say. */

@@ -14,7 +14,14 @@ import {
   sessionsProtocolVersion,
 } from '../protocol.js'
 import type { Answer, WireError } from '../protocol.js'
-import { clientError, isMemberTrouble, isNameable, isRepeatable, memberError } from './call.js'
+import {
+  clientError,
+  isMemberTrouble,
+  isNameable,
+  isRepeatable,
+  memberError,
+  withId,
+} from './call.js'
 import type { Call, NewRequest } from './call.js'
 import type { Connection } from './connection.js'
 import { isLoginTrouble } from './login.js'
@@ -400,7 +407,7 @@ export class CallQueue {
       kind: request.kind,
       repeatable: isRepeatable(request),
       nameable: isNameable(request),
-      packed: encodeClientMessage({ ...request, id: this.#ids }),
+      packed: encodeClientMessage(withId(request, this.#ids)),
       deadlineMs: clock.monotonicMs() + requestTimeoutMs,
       resolve,
       reject,

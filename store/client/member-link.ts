@@ -6,7 +6,7 @@ import type { Address, Network, TlsFiles } from '../../platform/network.js'
 import { encodeClientMessage } from '../protocol.js'
 import type { Answer, RequestKind, ServerMessage } from '../protocol.js'
 import type { NewRequest, StoreClientError } from './call.js'
-import { clientError, memberError } from './call.js'
+import { clientError, memberError, withId } from './call.js'
 import { Connection } from './connection.js'
 import type { Credentials } from './login.js'
 import { Login } from './login.js'
@@ -92,7 +92,7 @@ export class MemberLink {
       this.#ids += 1
       const heardMs = this.#options.clock.monotonicMs()
       this.#waiting.set(this.#ids, { resolve, reject, onPart, heardMs })
-      const packed = encodeClientMessage({ ...(request as NewRequest), id: this.#ids })
+      const packed = encodeClientMessage(withId(request as NewRequest, this.#ids))
       if (!this.#greeted) this.#held.push(packed)
       else this.#connection.sendPacked([packed])
     }) as Promise<AnswerOf<K>>

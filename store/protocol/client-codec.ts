@@ -277,7 +277,16 @@ function decodeOnce(fields: readonly unknown[]): ClientMessage {
     number: asUint(fields[2], 'once number'),
     floor: asUint(fields[3], 'once floor'),
   }
-  return { ...(decodeClientMessage(inner) as Write), once }
+  const write = decodeClientMessage(inner) as Write
+  // The usual ones as literals: an object spread into another with one property more takes a microsecond.
+  switch (write.kind) {
+    case 'put':
+      return { kind: 'put', id: write.id, request: write.request, once }
+    case 'txn':
+      return { kind: 'txn', id: write.id, request: write.request, once }
+    default:
+      return { ...write, once }
+  }
 }
 
 function decodeWithToken(fields: readonly unknown[]): ClientMessage {

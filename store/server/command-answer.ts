@@ -13,9 +13,12 @@ export function answerOf(result: Done, id: number): Answer {
     case 'hash':
     case 'member':
       throw new InvariantViolation(`no client can ask for a command of the kind ${result.kind}`)
+    // The usual ones as literals, as in `named` of service.ts.
     case 'put':
-    case 'deleteRange':
+      return { kind: 'put', id, response: result.response }
     case 'txn':
+      return { kind: 'txn', id, response: result.response }
+    case 'deleteRange':
     case 'compact':
     case 'leaseGrant':
     case 'leaseRevoke':

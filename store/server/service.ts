@@ -587,6 +587,15 @@ export class StoreService {
 /** By what a request is known to who asks for it, and to the state machine. */
 type Asked = Pick<Write, 'id' | 'once'>
 
+/** The usual ones as literals: an object spread into another with one property more takes a microsecond. */
 function named(command: Command, once: Once | undefined): Command {
-  return once === undefined ? command : { ...command, once }
+  if (once === undefined) return command
+  switch (command.kind) {
+    case 'put':
+      return { kind: 'put', request: command.request, once }
+    case 'txn':
+      return { kind: 'txn', request: command.request, once }
+    default:
+      return { ...command, once }
+  }
 }

@@ -12,7 +12,8 @@ import { VirtualClock } from '../../../platform/testing/virtual-clock.js'
 import type { Entry, HardState, SnapshotMeta } from '../../core/types.js'
 import { logIndex, nodeId, term } from '../../core/types.js'
 import type { FoundEntries } from '../entry-reader.js'
-import type { LogOptions, LogWrite, Recovered } from '../log.js'
+import type { LogOptions, Recovered } from '../log.js'
+import type { LogWrite } from '../operation.js'
 import { RaftLog } from '../log.js'
 
 export interface Opening {
