@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { Packr } from 'msgpackr'
 import { describe, expect, test } from 'vitest'
 import type { PackedValue, UnpackRules } from './msgpack.js'
-import { FieldReader, MalformedFrame, packArray, unpackArray } from './msgpack.js'
+import { FieldReader, MalformedFrame, packArray, packExact, unpackArray } from './msgpack.js'
 
 const rules: UnpackRules = {
   itemsMax: 10_000,
@@ -39,6 +39,34 @@ describe('packed arrays', () => {
         expect(plain(back)).toEqual(plain(value))
       }),
     )
+  })
+
+  test('are the same when packed exactly, in memory of their own', () => {
+    fc.assert(
+      fc.property(packed, fc.nat(3), fc.nat(10_000), (value, before, about) => {
+        const others = [packArray([1, 'earlier'])]
+        const exact = packExact(value, about, before)
+        others.push(packArray([2, 'later']), packExact(['longer'], 10_000))
+        expect(exact.buffer.byteLength).toBe(exact.length)
+        expect(others.map(bytes => unpackArray(bytes, rules))).toEqual([
+          [1, 'earlier'],
+          [2, 'later'],
+          ['longer'],
+        ])
+        expect(plain(exact.subarray(before))).toBe(plain(packArray(value)))
+      }),
+    )
+  })
+
+  test('may be longer than what is kept for packing them', () => {
+    const value = [new Uint8Array(6 * 1024 * 1024).fill(7), 'end']
+    const exact = packExact(value, 6 * 1024 * 1024, 1)
+    expect(exact.length).toBeLessThan(6 * 1024 * 1024 + 20)
+    const [bytes, end] = unpackArray(exact.subarray(1), rules)
+    expect(Buffer.from(bytes as Uint8Array).equals(Buffer.alloc(6 * 1024 * 1024, 7))).toBe(true)
+    expect(end).toBe('end')
+    // What was made for it is not used again.
+    expect(plain(packExact([1], 1))).toBe(plain(packArray([1])))
   })
 
   test('of any bytes are decoded or refused as malformed, never worse', () => {

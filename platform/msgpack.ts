@@ -31,6 +31,31 @@ const unpackrs = {
   copies: new Unpackr({ useRecords: false, int64AsType: 'number', copyBuffers: true }),
 } as const
 
+/** msgpackr grows a buffer by copying it into one of four times the size, which then is all garbage. */
+const scratch = Buffer.allocUnsafeSlow(4 * 1024 * 1024)
+/** What msgpackr takes for itself, for many small values. */
+const usualBytes = 8192
+
+/**
+ * As `packArray`, for what will have so many bytes, about: behind `before` bytes that are the caller's, and
+ * in memory of its own that is no larger.
+ */
+export function packExact(
+  value: readonly PackedValue[],
+  bytesAbout: number,
+  before = 0,
+): Uint8Array {
+  const isLong = bytesAbout > usualBytes / 4
+  if (isLong) packr.useBuffer(scratch)
+  const packed = packr.pack(value)
+  // All instances of msgpackr write into one buffer, and what they gave out stays there.
+  if (isLong) packr.useBuffer(Buffer.allocUnsafeSlow(usualBytes))
+  // No Buffer, whose type would come back in what is decoded from it.
+  const exact = new Uint8Array(Buffer.allocUnsafeSlow(before + packed.length).buffer)
+  exact.set(packed, before)
+  return exact
+}
+
 export function packArray(value: readonly PackedValue[]): Uint8Array {
   return packr.pack(value)
 }

@@ -5,7 +5,7 @@
 
 import { assert, unreachable } from '../../platform/errors.js'
 import type { PackedValue, UnpackRules } from '../../platform/msgpack.js'
-import { packArray, unpackArray } from '../../platform/msgpack.js'
+import { packExact, unpackArray } from '../../platform/msgpack.js'
 import {
   type AlarmCommand,
   type AlarmResult,
@@ -168,14 +168,15 @@ const rules: UnpackRules = {
   error: detail => new StoreError('malformed', detail),
 }
 
-/** The data of one log entry. The caller keeps to `commandsPerEntryMax` and `entryBytesMax`. */
-export function encodeCommands(commands: readonly Command[]): Uint8Array {
+/**
+ * The data of one log entry, which will have so many bytes, about. The caller keeps to
+ * `commandsPerEntryMax` and `entryBytesMax`.
+ */
+export function encodeCommands(commands: readonly Command[], bytesAbout = 0): Uint8Array {
   assert(commands.length <= commandsPerEntryMax, 'too many commands for one entry')
-  const body = packArray(commands.map(encodeCommand))
-  assert(body.length < entryBytesMax, 'the commands are too large for one entry')
-  const data = new Uint8Array(body.length + 1)
+  const data = packExact(commands.map(encodeCommand), bytesAbout, 1)
+  assert(data.length <= entryBytesMax, 'the commands are too large for one entry')
   data[0] = formatVersion
-  data.set(body, 1)
   return data
 }
 

@@ -104,7 +104,10 @@ export class WriteBatcher {
   }
 
   #propose(batch: readonly Pending[]): void {
-    const payload = encodeCommands(batch.map(({ command }) => command))
+    let bytes = 0
+    for (const pending of batch) bytes += pending.bytes
+    const commands = batch.map(({ command }) => command)
+    const payload = encodeCommands(commands, bytes)
     this.#raft.propose(payload, (error, result) => {
       if (error !== null) {
         this.failed += 1
