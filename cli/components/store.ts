@@ -3,6 +3,7 @@
 import { Option, type Command } from 'commander'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { nodeDisk } from '../../platform/node/disk.js'
+import { letGarbageGather } from '../../platform/node/heap-growth.js'
 import { nodeNetwork } from '../../platform/node/network.js'
 import { nodeProcesses } from '../../platform/node/processes.js'
 import { must } from '../../platform/errors.js'
@@ -24,6 +25,9 @@ import { type FoundingFlags, settleMember } from './store-founding.js'
 
 /** For a leader that was removed: to answer whoever asked for it, and to hand over. */
 const removedGraceMs = 1_000
+
+/** Memory for time: see platform/node/heap-growth.ts. */
+const garbageBytes = 128 * 1024 * 1024
 
 interface Flags extends ComponentFlags, FoundingFlags {
   readonly name: string
@@ -127,6 +131,7 @@ async function start(flags: Flags, parts: ComponentParts): Promise<Running> {
     throw new UserError('--election-timeout must be at least five times --heartbeat-interval.')
   }
   mkdirSync(flags.dataDir, { recursive: true, mode: 0o700 })
+  letGarbageGather(garbageBytes)
   const { clock, random, logger, metrics, fatal, end } = parts
   const clientTls = flags.tls ? requiredTls(flags, '') : null
   const peerTls = flags.peerTls ? requiredTls(flags, 'peer') : null
