@@ -22,6 +22,12 @@ import { RpcMessages, encodeStatusMessage, framed, timeoutMsOf } from './rpc-fra
 /** What node:http2 may hold for one connection beside what waits in the socket, in mebibytes. */
 const sessionMebibytesMax = 64
 const headerBytesMax = 16 * 1024
+/**
+ * What a client may send ahead on all streams of a connection together. Where it is little, nghttp2 sends
+ * a request that did not fit whole after all that are newer: with a thousand small ones under way over
+ * 64 KiB, as HTTP/2 has it, some waited for twelve seconds.
+ */
+const windowBytes = 4 * 1024 * 1024
 /** For a connection that is sent away to say goodbye. */
 const partingMs = 1000
 
@@ -67,6 +73,7 @@ export function rpcServer(options: RpcOptions, remoteOf: (socket: Socket) => Add
   })
   server.on('session', session => {
     session.on('error', ignore)
+    session.setLocalWindowSize(windowBytes)
     if (accepting !== null) {
       bySession.set(session, accepting)
       accepting.session = session

@@ -270,3 +270,52 @@ describe('a call', () => {
     expect(await ended).toMatchObject({ code: 10, details: '100 % – genug' })
   })
 })
+
+/** Keeps so many calls under way; answers how many others were answered while the longest one waited. */
+function overtaken(session: ClientHttp2Session, underWay: number, total: number): Promise<number> {
+  const request = Buffer.alloc(1_024, 1)
+  request.writeUIntBE(request.length - 5, 0, 5)
+  let asked = 0
+  let answered = 0
+  let most = 0
+  return new Promise((resolve, reject) => {
+    session.on('error', reject)
+    const ask = () => {
+      if (asked === total) return
+      asked += 1
+      const before = answered
+      const stream = session.request({
+        ':method': 'POST',
+        ':path': '/test/Echo',
+        'content-type': 'application/grpc',
+        te: 'trailers',
+      })
+      stream.on('error', reject)
+      stream.on('close', () => {
+        most = Math.max(most, answered - before)
+        answered += 1
+        setImmediate(ask)
+        if (answered === total) resolve(most)
+      })
+      stream.resume()
+      stream.end(request)
+    }
+    for (let slot = 0; slot < underWay; slot += 1) ask()
+  })
+}
+
+describe('a connection with many calls under way', () => {
+  it('lets none wait for all that are newer', async () => {
+    const rpc = {
+      methods: new Map([['/test/Echo', echo]]),
+      messageBytesMax: 1_000_000,
+      callsMax: 1_000,
+      keepaliveMs: 60_000,
+      keepaliveTimeoutMs: 10_000,
+    }
+    const session = connectHttp2(`http://${await listen({}, { rpc })}`)
+    // By a few rounds, for they are asked in another order than they are answered; not by dozens.
+    expect(await overtaken(session, 500, 10_000)).toBeLessThan(5 * 500)
+    session.close()
+  })
+})
