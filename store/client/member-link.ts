@@ -92,7 +92,7 @@ export class MemberLink {
       this.#ids += 1
       const heardMs = this.#options.clock.monotonicMs()
       this.#waiting.set(this.#ids, { resolve, reject, onPart, heardMs })
-      const packed = encodeClientMessage(withId(request as NewRequest, this.#ids))
+      const packed = encodeClientMessage(withId(request, this.#ids))
       if (!this.#greeted) this.#held.push(packed)
       else this.#connection.sendPacked([packed])
     }) as Promise<AnswerOf<K>>

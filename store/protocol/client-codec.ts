@@ -279,14 +279,9 @@ function decodeOnce(fields: readonly unknown[]): ClientMessage {
   }
   const write = decodeClientMessage(inner) as Write
   // The usual ones as literals: an object spread into another with one property more takes a microsecond.
-  switch (write.kind) {
-    case 'put':
-      return { kind: 'put', id: write.id, request: write.request, once }
-    case 'txn':
-      return { kind: 'txn', id: write.id, request: write.request, once }
-    default:
-      return { ...write, once }
-  }
+  if (write.kind === 'put') return { kind: 'put', id: write.id, request: write.request, once }
+  if (write.kind === 'txn') return { kind: 'txn', id: write.id, request: write.request, once }
+  return { ...write, once }
 }
 
 function decodeWithToken(fields: readonly unknown[]): ClientMessage {

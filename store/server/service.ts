@@ -590,12 +590,7 @@ type Asked = Pick<Write, 'id' | 'once'>
 /** The usual ones as literals: an object spread into another with one property more takes a microsecond. */
 function named(command: Command, once: Once | undefined): Command {
   if (once === undefined) return command
-  switch (command.kind) {
-    case 'put':
-      return { kind: 'put', request: command.request, once }
-    case 'txn':
-      return { kind: 'txn', request: command.request, once }
-    default:
-      return { ...command, once }
-  }
+  if (command.kind === 'put') return { kind: 'put', request: command.request, once }
+  if (command.kind === 'txn') return { kind: 'txn', request: command.request, once }
+  return { ...command, once }
 }
