@@ -1,12 +1,14 @@
 // MessagePack narrowed to positional arrays of nil, booleans, numbers, text and binaries: what links,
 // log entries and snapshots are made of. Every value passes the guard before it is decoded.
 
-import { Packr, Unpackr } from 'msgpackr'
+import { Unpackr } from 'msgpackr'
 import { RaftsmanError } from './errors.js'
 import type { PackedRules } from './msgpack-guard.js'
 import { checkPacked } from './msgpack-guard.js'
+import { PackWriter } from './msgpack-writer.js'
+import type { PackedValue } from './msgpack-writer.js'
 
-export type PackedValue = number | boolean | null | string | Uint8Array | readonly PackedValue[]
+export type { PackedValue } from './msgpack-writer.js'
 
 export interface UnpackRules extends PackedRules {
   /** `views` on the bytes, which then stay in memory as long as any of them; or `copies`. */
@@ -25,39 +27,24 @@ export class MalformedFrame extends RaftsmanError {
   }
 }
 
-const packr = new Packr({ useRecords: false })
+const writer = new PackWriter()
 const unpackrs = {
   views: new Unpackr({ useRecords: false, int64AsType: 'number' }),
   copies: new Unpackr({ useRecords: false, int64AsType: 'number', copyBuffers: true }),
 } as const
 
-/** msgpackr grows a buffer by copying it into one of four times the size, which then is all garbage. */
-const scratch = Buffer.allocUnsafeSlow(4 * 1024 * 1024)
-/** What msgpackr takes for itself, for many small values. */
-const usualBytes = 8192
+/** May share memory with others that are as short, as small Buffers do. */
+export function packArray(value: readonly PackedValue[]): Uint8Array {
+  return Buffer.from(writer.write(value))
+}
 
-/**
- * As `packArray`, for what will have so many bytes, about: behind `before` bytes that are the caller's, and
- * in memory of its own that is no larger.
- */
-export function packExact(
-  value: readonly PackedValue[],
-  bytesAbout: number,
-  before = 0,
-): Uint8Array {
-  const isLong = bytesAbout > usualBytes / 4
-  if (isLong) packr.useBuffer(scratch)
-  const packed = packr.pack(value)
-  // All instances of msgpackr write into one buffer, and what they gave out stays there.
-  if (isLong) packr.useBuffer(Buffer.allocUnsafeSlow(usualBytes))
+/** In memory of its own, for what is kept: behind `before` bytes that are the caller's. */
+export function packExact(value: readonly PackedValue[], before = 0): Uint8Array {
+  const packed = writer.write(value)
   // No Buffer, whose type would come back in what is decoded from it.
   const exact = new Uint8Array(Buffer.allocUnsafeSlow(before + packed.length).buffer)
   exact.set(packed, before)
   return exact
-}
-
-export function packArray(value: readonly PackedValue[]): Uint8Array {
-  return packr.pack(value)
 }
 
 /** Throws `rules.error`, and nothing else. */

@@ -5,17 +5,11 @@
 
 import { unreachable } from '../../platform/errors.js'
 import type { PackedValue, UnpackRules } from '../../platform/msgpack.js'
-import {
-  FieldReader,
-  MalformedFrame,
-  packArray,
-  packExact,
-  unpackArray,
-} from '../../platform/msgpack.js'
+import { FieldReader, MalformedFrame, packArray, unpackArray } from '../../platform/msgpack.js'
 import type { Message, NodeId } from '../core/types.js'
 import { logIndex, nodeId } from '../core/types.js'
 import type { Roster } from './contacts.js'
-import { messageBytes, packMessage, readMessage } from './message-codec.js'
+import { packMessage, readMessage } from './message-codec.js'
 import type { RefusalReason } from './refusals.js'
 import { refusalReasons } from './refusals.js'
 import type { Peer, VersionRange } from './transport-options.js'
@@ -32,8 +26,6 @@ export const linkPath = '/raft'
 export const frameBytesMax = 32 * 1024 * 1024
 /** Of one chunk of a snapshot. */
 export const chunkBytesMax = 1024 * 1024
-/** A frame of more than this is packed into memory of its own. */
-const longBytesMin = 4096
 const textMax = 256
 /** Members that a roster names. */
 const rosterMax = 1024
@@ -144,7 +136,7 @@ export function encodeFrame(frame: Exclude<Frame, { readonly kind: 'foreignHello
     case 'refused':
       return packArray([code, refusalReasons.indexOf(frame.reason), frame.detail.slice(0, textMax)])
     case 'messages':
-      return packMessages([code, frame.sequence, frame.messages.map(packMessage)], frame.messages)
+      return packArray([code, frame.sequence, frame.messages.map(packMessage)])
     case 'roster':
       return packArray([code, frame.roster.index, frame.roster.members.map(packPeer)])
     case 'snapshotBegin':
@@ -162,12 +154,6 @@ export function encodeFrame(frame: Exclude<Frame, { readonly kind: 'foreignHello
     default:
       return unreachable(frame)
   }
-}
-
-function packMessages(fields: readonly PackedValue[], messages: readonly Message[]): Uint8Array {
-  let bytes = 0
-  for (const message of messages) bytes += messageBytes(message)
-  return bytes > longBytesMin ? packExact(fields, bytes) : packArray(fields)
 }
 
 /** Throws MalformedFrame, and nothing else, whatever the bytes are. */

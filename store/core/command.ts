@@ -168,13 +168,10 @@ const rules: UnpackRules = {
   error: detail => new StoreError('malformed', detail),
 }
 
-/**
- * The data of one log entry, which will have so many bytes, about. The caller keeps to
- * `commandsPerEntryMax` and `entryBytesMax`.
- */
-export function encodeCommands(commands: readonly Command[], bytesAbout = 0): Uint8Array {
+/** The data of one log entry. The caller keeps to `commandsPerEntryMax` and `entryBytesMax`. */
+export function encodeCommands(commands: readonly Command[]): Uint8Array {
   assert(commands.length <= commandsPerEntryMax, 'too many commands for one entry')
-  const data = packExact(commands.map(encodeCommand), bytesAbout, 1)
+  const data = packExact(commands.map(encodeCommand), 1)
   assert(data.length <= entryBytesMax, 'the commands are too large for one entry')
   data[0] = formatVersion
   return data

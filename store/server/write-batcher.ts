@@ -104,10 +104,7 @@ export class WriteBatcher {
   }
 
   #propose(batch: readonly Pending[]): void {
-    let bytes = 0
-    for (const pending of batch) bytes += pending.bytes
-    const commands = batch.map(({ command }) => command)
-    const payload = encodeCommands(commands, bytes)
+    const payload = encodeCommands(batch.map(({ command }) => command))
     this.#raft.propose(payload, (error, result) => {
       if (error !== null) {
         this.failed += 1
