@@ -48,6 +48,7 @@ const kinds: readonly Kind[] = [
     inFlight: 1_000,
     asked: number => ({ key: keyOf(prefix, number), serializable: true }),
     keys: 1,
+    slow: true,
   },
   {
     name: 'range-keys-only',
