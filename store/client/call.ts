@@ -48,6 +48,10 @@ export function withId(request: NewRequest, id: number): Request {
   if (request.kind === 'put') return { kind: 'put', id, request: request.request }
   if (request.kind === 'range') return { kind: 'range', id, request: request.request }
   if (request.kind === 'txn') return { kind: 'txn', id, request: request.request }
+  if (request.kind === 'leaseKeepAlive') {
+    const { lease, forwarded } = request
+    return { kind: 'leaseKeepAlive', id, lease, forwarded }
+  }
   return { ...request, id }
 }
 

@@ -57,7 +57,8 @@ export function* runTxn(kv: Kv, txn: TxnRequest, header: MakeHeader): Sliced<Txn
   const response = yield* run(kv, kv, txn, path, header)
   const revision = kv.readRevision
   kv.end()
-  return { ...response, header: header(revision) }
+  const { succeeded, responses } = response
+  return { header: header(revision), succeeded, responses }
 }
 
 /** Runs a transaction that writes nothing. Throws StoreError. */
