@@ -68,6 +68,14 @@ export class KeyEntry implements NewVersion {
     }
   }
 
+  /**
+   * `next` is the newest version from now on, and this picture is out of date. Answers by how much the number
+   * of live keys changes; null, and nothing was done, where the index has changed since.
+   */
+  advance(next: NewVersion): -1 | 0 | 1 | null {
+    return this.#leaf.changes === this.#changes ? this.#leaf.advance(this.#slot, next) : null
+  }
+
   /** Of the first version in row `ordinal` or a later one; the newest version stands at `olderCount`. */
   positionOf(ordinal: Ordinal): number {
     return this.#search(1, ordinal)

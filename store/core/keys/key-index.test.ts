@@ -163,3 +163,16 @@ test('An entry is of no use any more once its place may be that of another key.'
     }),
   ).toThrow('the index stays')
 })
+
+test('A version becomes that of its own key, whatever has happened to the index since it was looked up.', () => {
+  for (const others of [[], ['a'], ['c'], Array.from({ length: 600 }, (_, at) => `a${at}`)]) {
+    const index = new KeyIndex()
+    index.record('b', rowAt(2), undefined)
+    const known = index.get('b')
+    for (const [at, other] of others.entries()) index.record(other, rowAt(at + 3), undefined)
+    index.record('b', rowAt(1_000), known)
+    expect(index.get('b')).toMatchObject({ ordinal: 1_000, olderCount: 1 })
+    for (const [at, other] of others.entries())
+      expect(index.get(other)).toMatchObject({ ordinal: at + 3, olderCount: 0 })
+  }
+})

@@ -51,10 +51,7 @@ export class KeyIndex {
       return
     }
     assert(known.key === key, 'the entry belongs to the key')
-    const leaf = this.#leafOf(key)
-    const slot = leaf.lowerBound(key)
-    assert(leaf.holds(slot, key), 'a known key is there')
-    const change = leaf.advance(slot, version)
+    const change = known.advance(version) ?? this.#advance(key, version)
     if (change === 0) return
     this.#addLive(key, change)
     this.#liveChanges.note(version.modRevision, key, change)
@@ -121,6 +118,14 @@ export class KeyIndex {
       leaf = leaf.previous
       slot = (leaf?.count ?? 0) - 1
     }
+  }
+
+  /** Of an entry whose place is not known any more. */
+  #advance(key: string, version: NewVersion): -1 | 0 | 1 {
+    const leaf = this.#leafOf(key)
+    const slot = leaf.lowerBound(key)
+    assert(leaf.holds(slot, key), 'a known key is there')
+    return leaf.advance(slot, version)
   }
 
   /** Live keys in `start <= key < end`, without walking them. */
