@@ -332,7 +332,29 @@ export class KeyLeaf {
     if (from === to) return new KeyLeaf('')
     const first = this.keyAt(from)
     const part = new KeyLeaf(first.slice(0, sharedLength(first, this.keyAt(to - 1))))
-    for (let slot = from; slot < to; slot++) part.#push(this, slot)
+    // What is not of the suffixes any more.
+    const cut = part.#prefix.length - this.#prefix.length
+    const bytes = this.#endOf(to - 1) - this.#startOf(from) - (to - from) * cut
+    part.#count = to - from
+    part.#suffixes = Buffer.allocUnsafeSlow(bytes)
+    part.#ends = new Uint32Array(to - from)
+    let written = 0
+    for (let slot = from; slot < to; slot++) {
+      written += this.#suffixes.copy(
+        part.#suffixes,
+        written,
+        this.#startOf(slot) + cut,
+        this.#endOf(slot),
+      )
+      part.#ends[slot - from] = written
+      if (this.isLive(slot)) part.live++
+    }
+    part.#numbers = this.#numbers.slice(from * width, to * width)
+    part.#contents = this.#contents.slice(from * contentWidth, to * contentWidth)
+    const leases = this.#leases?.slice(from, to)
+    if (leases?.some(lease => lease !== 0) === true) part.#leases = leases
+    const older = this.#older?.slice(from, to)
+    if (older?.some(versions => versions !== null) === true) part.#older = older
     return part
   }
 
