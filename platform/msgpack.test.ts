@@ -65,7 +65,7 @@ describe('packed arrays', () => {
       texts,
       lengths.map(length => 'x'.repeat(length)),
       lengths.map(length => new Uint8Array(length).fill(length)),
-      lengths.map(length => new Array<null>(length).fill(null)),
+      lengths.map(length => Array.from({ length }, () => null)),
     ]
     for (const value of values) {
       for (const each of [value, ...value.map(item => [item])])
