@@ -129,12 +129,13 @@ export class Histogram {
 
 function bucketOf(value: number): number {
   if (value < 2 * steps) return value
-  // 32 bits and more: the high bits decide, so that no bit operation sees the whole.
-  const doublings =
-    value < 2 ** 31 ? 31 - Math.clz32(value) : 62 - Math.clz32(Math.floor(value / 2 ** 31))
-  const shift = doublings - stepsBits
-  const step = Math.floor(value / 2 ** shift)
-  return shift * steps + step
+  if (value < 2 ** 31) {
+    const shift = 31 - Math.clz32(value) - stepsBits
+    return shift * steps + (value >>> shift)
+  }
+  // The high bits decide, so that no bit operation sees the whole.
+  const shift = 62 - Math.clz32(Math.floor(value / 2 ** 31)) - stepsBits
+  return shift * steps + Math.floor(value / 2 ** shift)
 }
 
 /** The greatest value that lies in the bucket. */

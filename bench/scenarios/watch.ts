@@ -26,7 +26,7 @@ const first = bytesOf(prefix)
 const end = prefixEnd(prefix)
 const valueBytesUsual = 256
 /** Number of the put, at the begin of its value. */
-const numberBytes = 8
+const numberBytes = 6
 const drainMsMax = 30_000
 const openLoopSlots = 10_000
 const watchersOfGets = 1_000
@@ -91,10 +91,12 @@ class Deliveries {
   }
 }
 
+/** Read for every event that any watcher is told of: nothing is made for it. */
 function numberIn(value: Uint8Array): number {
-  return value.length < numberBytes
-    ? 0
-    : Number(new DataView(value.buffer, value.byteOffset).getBigUint64(0))
+  if (value.length < numberBytes) return 0
+  let number = 0
+  for (let at = 0; at < numberBytes; at += 1) number = number * 256 + (value[at] as number)
+  return number
 }
 
 async function run(shape: Shape, context: Context): Promise<Outcome> {
@@ -173,7 +175,7 @@ function watching(
 
 function valueWith(number: number, bytes: number): Uint8Array {
   const value = Buffer.alloc(Math.max(numberBytes, bytes), 'v')
-  value.writeBigUInt64BE(BigInt(number))
+  value.writeUIntBE(number, 0, numberBytes)
   return value
 }
 
