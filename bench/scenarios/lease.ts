@@ -56,6 +56,7 @@ export const leases: readonly Scenario[] = [
     name: 'lease-100k',
     summary: 'the same with 100,000 leases, of a quick run 5,000',
     slow: true,
+    repetitionsMax: 1,
     run: context => run(context, context.settings.quick ? 5_000 : 100_000),
   },
 ]

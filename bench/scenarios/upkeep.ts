@@ -101,6 +101,7 @@ export const upkeeps: readonly Scenario[] = [
     summary: 'p99 of puts while compaction and defragmentation run, 200 puts a second',
     protocol: 'native',
     takes: new Set(['clients', 'valueBytes', 'rate']),
+    repetitionsMax: 1,
     run,
   },
 ]

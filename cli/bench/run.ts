@@ -34,9 +34,9 @@ interface RunFlags {
 }
 
 const usual = {
-  seconds: 5,
+  seconds: 4,
   warmUpSeconds: 1,
-  serverWarmUpSeconds: 4,
+  serverWarmUpSeconds: 8,
   repetitions: 3,
 }
 const quick = { seconds: 1, warmUpSeconds: 1, serverWarmUpSeconds: 2, repetitions: 1 }
