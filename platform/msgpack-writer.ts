@@ -1,13 +1,13 @@
 // Writes what the decoder's guard lets through: MessagePack of nil, booleans, numbers, text, binaries and
 // positional arrays, each in its shortest form, as msgpackr has it. msgpackr's own encoder asks of every
 // binary whether it is one of a dozen other things, and leaves several times the length of what is long as
-// garbage: it was the largest single cost of lists, and a tenth of that of puts.
+// garbage: it was the largest single cost of lists, and a twentieth of that of puts.
 
 import { RaftsmanError } from './errors.js'
 
 export type PackedValue = number | boolean | null | string | Uint8Array | readonly PackedValue[]
 
-/** A buffer beyond this is let go after use. */
+/** A buffer beyond this is let go with the next call. */
 const keptBytesMax = 4 * 1024 * 1024
 const bytesMax = 2 ** 31 - 1
 /** Of a tag with the longest length or number behind it. */

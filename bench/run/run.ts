@@ -20,6 +20,8 @@ export interface BenchPlan {
   readonly sides: readonly Side[]
   readonly members: number
   readonly repetitions: number
+  /** What takes minutes is repeated as well: somebody has asked for it. It is not when absent. */
+  readonly repeatsLong?: boolean
   readonly settings: Settings
   /** Below which members keep their data. */
   readonly parent: string
@@ -69,6 +71,13 @@ export async function runBench(plan: BenchPlan): Promise<BenchReport> {
   }
 }
 
+export function roundsOf(
+  { repetitions, repeatsLong = false }: Pick<BenchPlan, 'repetitions' | 'repeatsLong'>,
+  { repetitionsMax = repetitions }: Pick<Scenario, 'repetitionsMax'>,
+): number {
+  return repeatsLong ? repetitions : Math.min(repetitions, repetitionsMax)
+}
+
 /** The scenario's own row first. */
 async function play(
   plan: BenchPlan,
@@ -78,7 +87,7 @@ async function play(
   const outcomes: Record<SideName, Outcome[]> = { raftsman: [], etcd: [] }
   const failures: { side: SideName; why: string }[] = []
   const sides = plan.sides.filter(({ name }) => scenario.on !== 'state' || name === 'raftsman')
-  const rounds = Math.min(plan.repetitions, scenario.repetitionsMax ?? plan.repetitions)
+  const rounds = roundsOf(plan, scenario)
   for (let round = 1; round <= rounds; round += 1) {
     for (const side of sides) {
       if (plan.stop.stopped) break

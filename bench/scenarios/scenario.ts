@@ -77,7 +77,7 @@ interface Described extends Row {
   readonly takes: ReadonlySet<Setting>
   /** Left out of a quick run unless it is named: others say nearly the same, or a second of it says nothing. */
   readonly slow?: boolean
-  /** Of what takes minutes. */
+  /** Of what takes minutes, unless somebody asks for more. */
   readonly repetitionsMax?: number
   /** Further figures that come of the same run. */
   readonly also?: readonly Row[]

@@ -72,7 +72,7 @@ export function defineRun(command: Command): void {
     )
     .option(
       '--repetitions <count>',
-      `how often (${usual.repetitions})`,
+      `how often (${usual.repetitions}, what takes minutes once)`,
       number('--repetitions', 1, 100),
     )
     .option(
@@ -119,6 +119,7 @@ async function benchRun(words: readonly string[], flags: RunFlags): Promise<void
     sides: flags.against === undefined ? [raftsmanSide] : [raftsmanSide, etcdSide],
     members: flags.members,
     repetitions: flags.repetitions ?? how.repetitions,
+    repeatsLong: flags.repetitions !== undefined,
     settings: {
       clients: flags.clients ?? null,
       valueBytes: flags.valueBytes ?? null,

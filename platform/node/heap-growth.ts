@@ -1,7 +1,7 @@
 // When V8 looks through the whole heap. It begins once what has outlived a first collection, buffers outside
 // of the heap included, exceeds a part of the heap's own size. A store has a small heap and keeps large
-// buffers for a while, so that began several times a second, and took half of the processor time of puts of
-// 64 KiB.
+// buffers for a while, so that began several times a second, and took a third of the processor time of puts
+// of 64 KiB.
 
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 
