@@ -9,6 +9,7 @@ export {
   protocolVersion,
   protocolVersionMin,
   sessionsProtocolVersion,
+  sharedEventsProtocolVersion,
 } from './protocol/messages.js'
 export type {
   Answer,

@@ -123,19 +123,25 @@ export class WatchSet {
   }
 
   take(connection: Connection, message: WatchMessage): void {
-    const entry = this.#entries.get(message.watch)
-    // Cancelled meanwhile, or moved to another member.
-    if (entry === undefined || entry.connection !== connection) return
     switch (message.kind) {
       case 'watchCreated':
-        this.#created(entry, message.revision)
+        this.#with(connection, message.watch, entry => this.#created(entry, message.revision))
         return
       case 'watchEvents':
-        this.#events(entry, message)
+        // Looked up one by one: what is told to one may make its user cancel another.
+        for (const watch of message.watches) {
+          this.#with(connection, watch, entry => this.#events(entry, message))
+        }
         return
       case 'watchEnd':
-        this.#ended(entry, message)
+        this.#with(connection, message.watch, entry => this.#ended(entry, message))
     }
+  }
+
+  /** Unless it was cancelled meanwhile, or moved to another member. */
+  #with(connection: Connection, watch: number, take: (entry: Entry) => void): void {
+    const entry = this.#entries.get(watch)
+    if (entry !== undefined && entry.connection === connection) take(entry)
   }
 
   #created(entry: Entry, revision: Revision): void {

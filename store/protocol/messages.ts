@@ -46,13 +46,15 @@ export const protocolPath = '/v1/store'
 
 /**
  * The newest version; `hello` carries a range, and `welcome` says which of them the link speaks. Version 2
- * has sessions: openSession and the name of a write. Version 3 has the nonce of openSession.
+ * has sessions: openSession and the name of a write. Version 3 has the nonce of openSession. Version 4 has
+ * events that are told to several watches at once.
  */
-export const protocolVersion = 3
+export const protocolVersion = 4
 /** The oldest one that is still spoken. */
 export const protocolVersionMin = 1
 export const sessionsProtocolVersion = 2
 export const noncesProtocolVersion = 3
+export const sharedEventsProtocolVersion = 4
 
 /** Every limit of a link. A frame or message beyond one closes the link with a sentence. */
 export const protocolLimits = {
@@ -364,12 +366,13 @@ export type ServerMessage =
   | { readonly kind: 'watchCreated'; readonly watch: number; readonly revision: Revision }
   | {
       readonly kind: 'watchEvents'
-      readonly watch: number
+      /** One or more, each of which is told all of it. */
+      readonly watches: readonly number[]
       readonly revision: Revision
-      /** More events of the same batch follow in the next message of this watch. */
+      /** More events of the same batch follow in the next message of these watches. */
       readonly more: boolean
       readonly events: readonly WatchEvent[]
-      /** What this message costs of the credit of the watch; see creditOf. */
+      /** What this message costs of the credit of each watch; see creditOf. */
       readonly bytes: number
     }
   | {

@@ -58,7 +58,7 @@ describe('the bytes of a member', () => {
     const put = encodeWatchEvent({ kind: 'put', kv, prevKv: null })
     const gone = { ...kv, value: utf8(''), createRevision: 0, version: 0, lease: 0 }
     const deletion = encodeWatchEvent({ kind: 'delete', kv: gone, prevKv: kv })
-    const packed = Buffer.concat(watchEventsChunks(1, 300, false, [put, deletion]))
+    const packed = Buffer.concat(watchEventsChunks([1], 300, false, [put, deletion]))
     expect(hex(packed)).toBe(
       `95 05 01 cd012c c2 92
       93 00 ${kvHex} c0
@@ -67,7 +67,7 @@ describe('the bytes of a member', () => {
     expect(decodeServerFrame(framed(packed), member)).toEqual([
       {
         kind: 'watchEvents',
-        watch: 1,
+        watches: [1],
         revision: 300,
         more: false,
         events: [
@@ -77,6 +77,29 @@ describe('the bytes of a member', () => {
         bytes: 36 + 33 + 36,
       },
     ])
+  })
+
+  it('of events for several watches name all of them', () => {
+    const put = encodeWatchEvent({ kind: 'put', kv, prevKv: null })
+    const packed = Buffer.concat(watchEventsChunks([1, 300, 2], 300, true, [put]))
+    expect(hex(packed)).toBe(`950593 01cd012c02 cd012c c3 91 9300${kvHex}c0`.replaceAll(' ', ''))
+    expect(decodeServerFrame(framed(packed), member)).toEqual([
+      {
+        kind: 'watchEvents',
+        watches: [1, 300, 2],
+        revision: 300,
+        more: true,
+        events: [{ kind: 'put', kv, prevKv: null }],
+        bytes: 36,
+      },
+    ])
+  })
+
+  it('of events for what is no watch are refused', () => {
+    for (const watches of [[1, 'two'], [-1], [[1]], 'one']) {
+      const packed = plainPackr.pack([5, watches, 300, false, []])
+      expect(() => decodeServerFrame(framed(packed), member)).toThrow(ProtocolError)
+    }
   })
 })
 

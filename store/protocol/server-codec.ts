@@ -172,15 +172,20 @@ export function encodeWatchEvent(event: WatchEvent): Uint8Array {
   ])
 }
 
-/** The chunks of one packed `watchEvents` message around events that are packed already. */
+/**
+ * The chunks of one packed `watchEvents` message around events that are packed already. Several watches
+ * only where the link speaks version 4.
+ */
 export function watchEventsChunks(
-  watch: number,
+  watches: readonly number[],
   revision: Revision,
   more: boolean,
   events: readonly Uint8Array[],
 ): readonly Uint8Array[] {
   // An array of five whose last item follows: the head is packed as four and its count raised.
-  const head = packArray([serverCode.watchEvents, watch, revision, more])
+  const [only] = watches
+  const told = watches.length === 1 && only !== undefined ? only : watches
+  const head = packArray([serverCode.watchEvents, told, revision, more])
   return [arrayHeader(5), head.subarray(1), arrayHeader(events.length), ...events]
 }
 
@@ -295,12 +300,17 @@ function decodeWatchEvents(fields: readonly unknown[]): ServerMessage {
   })
   return {
     kind: 'watchEvents',
-    watch: asUint(fields[1], 'watchEvents id'),
+    watches: decodeWatches(fields[1]),
     revision: asUint(fields[2], 'watchEvents revision'),
     more: asFlag(fields[3], 'watchEvents more'),
     events,
     bytes,
   }
+}
+
+function decodeWatches(value: unknown): readonly number[] {
+  if (!Array.isArray(value)) return [asUint(value, 'watchEvents id')]
+  return value.map(watch => asUint(watch, 'watchEvents id'))
 }
 
 /**

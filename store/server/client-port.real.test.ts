@@ -7,7 +7,7 @@ import { WebSocket } from 'ws'
 
 import { RaftsmanError } from '../../platform/errors.js'
 import type { StoreClient } from '../client/store-client.js'
-import type { PutRequest } from '../core/types.js'
+import type { PutRequest, WatchRequest } from '../core/types.js'
 import {
   FrameWriter,
   decodeServerFrame,
@@ -348,6 +348,54 @@ describe('a watch', () => {
     slow.close()
   })
 
+  it.each([
+    { versionMax: 3, messages: [[1], [2], [3], [4]] },
+    { versionMax: 4, messages: [[1, 2], [3], [4]] },
+  ])('of a link of version $versionMax is told $messages', async ({ versionMax, messages }) => {
+    await connect().put(put('a', '0'))
+    const peer = await RawPeer.open(member.address)
+    const create = (watch: number, request: WatchRequest): ClientMessage => {
+      return { kind: 'watchCreate', watch, request, creditBytes: 1_000 }
+    }
+    peer.send(
+      { kind: 'hello', versionMin: 1, versionMax, client: 'raw', clusterId: 0 },
+      create(1, everyKey),
+      create(2, everyKey),
+      create(3, { ...everyKey, prevKv: true }),
+      create(4, everyKey),
+      create(5, { ...everyKey, noPut: true }),
+    )
+    await peer.until(() => peer.of('watchCreated').length === 5)
+    await connect().put(put('a', '1'))
+    const told = () => peer.of('watchEvents')
+    await peer.until(() => told().flatMap(({ watches }) => watches).length === 4)
+    expect(told().map(({ watches }) => watches)).toEqual(messages)
+    for (const { events, revision } of told()) {
+      expect(events.map(({ kv }) => text(kv.value))).toEqual(['1'])
+      expect(revision).toBe(3)
+    }
+    peer.close()
+  })
+
+  it('that is cancelled by what another was told is not told it', async () => {
+    const store = connect()
+    const told: string[] = []
+    const watches = ['first', 'second', 'third'].map(name =>
+      store.watch(everyKey, {
+        onBatch: () => {
+          told.push(name)
+          watches[1]?.cancel()
+        },
+        onEnd: error => told.push(error.message),
+      }),
+    )
+    await store.put(put('a', '1'))
+    while (told.length < 2) await new Promise(setImmediate)
+    await store.put(put('a', '2'))
+    while (told.length < 4) await new Promise(setImmediate)
+    expect(told).toEqual(['first', 'third', 'first', 'third'])
+  })
+
   it('with an id that is taken is refused, and the first one lives', async () => {
     const store = connect()
     const peer = await RawPeer.greeted(member.address)
@@ -396,8 +444,8 @@ describe('a stranger', () => {
 
   it('has to speak a version that is spoken here', async () => {
     const peer = await RawPeer.open(member.address)
-    peer.send({ kind: 'hello', versionMin: 4, versionMax: 5, client: 'new', clusterId: 0 })
-    expect(await peer.untilClosed()).toMatch(/versions 1 to 3 are spoken here/)
+    peer.send({ kind: 'hello', versionMin: 5, versionMax: 6, client: 'new', clusterId: 0 })
+    expect(await peer.untilClosed()).toMatch(/versions 1 to 4 are spoken here/)
   })
 
   it('that looks for another cluster is told so', async () => {

@@ -51,7 +51,7 @@ function sessionOver(link: Link, clock: VirtualClock): Session {
         asker: session,
         clock,
         progressMs: 1_000,
-        output: new LinkWatches(link, session.send),
+        output: new LinkWatches(session, session.send),
       }),
   })
 }

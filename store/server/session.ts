@@ -60,7 +60,8 @@ export class Session implements Requester {
   acting: Requester = this
   readonly answerBytesMax = protocolLimits.answerBytesMax - answerFramingBytes
   readonly openedMs: number
-  greeted = false
+  /** Of the protocol, that the link speaks; 0 before the greeting. */
+  version = 0
   readonly #options: SessionOptions
   readonly #pump: WatchPump
   readonly #writer: FrameWriter
@@ -83,6 +84,10 @@ export class Session implements Requester {
 
   get watches(): number {
     return this.#pump.size
+  }
+
+  get greeted(): boolean {
+    return this.version > 0
   }
 
   get open(): boolean {
@@ -305,7 +310,7 @@ export class Session implements Requester {
     } else if (hello.clusterId !== 0 && hello.clusterId !== welcome.clusterId) {
       this.refuse(`this member belongs to cluster ${welcome.clusterId}`)
     } else {
-      this.greeted = true
+      this.version = version
       this.#writer.add(encodeServerMessage({ kind: 'welcome', welcome }))
       // It stands alone: a client reads all other frames in its light.
       this.#writer.cut()

@@ -34,6 +34,8 @@ export interface WatchOutput {
    * events has been as well, which comes before anything else of this watch.
    */
   events(watch: number, revision: Revision, events: readonly WatchEvent[], more: boolean): void
+  /** No more events in this turn: what was kept back, to be said of several watches at once, is said. */
+  turnEnds?(): void
   /** Everything up to `revision` has been told. */
   progress(watch: number, revision: Revision): void
   /** The same of all watches of the client. */
@@ -272,6 +274,7 @@ export class WatchPump {
       this.#readable.add(watch)
     }
     this.#payProgressOfAll()
+    this.#options.output.turnEnds?.()
     if (this.#readable.size > 0) this.#schedule()
   }
 
