@@ -134,12 +134,12 @@ async function benchRun(words: readonly string[], flags: RunFlags): Promise<void
     clock: nodeClock(),
     stop,
     say: line => {
-      if (text) process.stderr.write(process.stderr.isTTY ? `\r${line} \x1b[K` : `${line}\n`)
+      process.stderr.write(process.stderr.isTTY ? `\r${line} \x1b[K` : `${line}\n`)
     },
   })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt)
   if (flags.report !== undefined) writePage(flags.report, htmlOf(report))
-  if (text && process.stderr.isTTY) process.stderr.write('\r\x1b[K')
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
   process.stdout.write(text ? `${tableOf(report).join('\n')}\n` : `${JSON.stringify(report)}\n`)
   process.exitCode = isWhole(report) ? 0 : 1
 }
