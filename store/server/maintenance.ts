@@ -14,8 +14,11 @@ import type { AutoCompaction } from './options.js'
 const lookMs = 25
 /** Between two looks while nothing is written. */
 const idleLookMs = 100
-/** What has gathered is written after this time, or sooner when it has become much. */
-const flushMs = 75
+/**
+ * What has gathered is written after this time, or sooner when it has become much. A transaction for a few rows
+ * costs as much as for many, and who asks meanwhile waits for it.
+ */
+const flushMs = 300
 /** After a flush failed: each try costs as much as the buffer is long, and the loop must stay free. */
 const flushRetryMs = 1_000
 const checkpointMs = 2_000
@@ -26,8 +29,10 @@ const scrubRoundMs = 3_600_000
 const scrubRows = 1_000
 const scrubBytes = 256 * 1024
 const sliceKeysUsual = 1_000
-/** Between two slices: an open snapshot may hold the next one up for long. */
+/** Between two slices, at least: an open snapshot may hold the next one up for long. */
 const compactionPauseMs = 2
+/** All members compact at once: this many times as long as a slice took, requests have processor and disk. */
+const compactionPauseFactor = 2
 const revisionLookMs = 60_000
 /** How often the revision is noted for periodic compaction, as a part of what is kept. */
 const periodicSamples = 10
@@ -49,6 +54,7 @@ export class Maintenance {
   readonly #timers: Timer[] = []
   #propose: ((revision: Revision) => void) | null = null
   #slicing = false
+  #slicePauseMs = compactionPauseMs
   #waiters: (() => void)[] = []
   #samples: { readonly atMs: number; readonly revision: Revision }[] = []
   #stopped = false
@@ -206,10 +212,18 @@ export class Maintenance {
       return
     }
     this.#slicing = true
-    clock.setTimer(compactionPauseMs, () => {
+    clock.setTimer(this.#slicePauseMs, () => {
       this.#slicing = false
       if (this.#stopped) return
+      const startedMs = clock.monotonicMs()
       machine.compactSlice(this.#options.compactionSliceKeys ?? sliceKeysUsual)
+      // What it dropped goes now, not with all that other slices drop meanwhile: that would keep requests waiting.
+      this.#flush()
+      this.#checkpointIfMuch()
+      this.#slicePauseMs = Math.max(
+        compactionPauseMs,
+        compactionPauseFactor * (clock.monotonicMs() - startedMs),
+      )
       this.#slice()
     })
   }
