@@ -28,10 +28,10 @@ describe('schemas', () => {
     for (const struct of structs) {
       const numbers = fieldsOf(struct)
         .filter(([, field]) => field.number > 0)
-        .map(([, field]) => `${field.within}/${field.number}`)
+        .map(([, field]) => `${field.within.join('/')}/${field.number}`)
       expect(new Set(numbers).size, struct.name).toBe(numbers.length)
-      const wrappers = new Set(fieldsOf(struct).map(([, field]) => field.within))
-      const own = fieldsOf(struct).filter(([, field]) => field.within === 0)
+      const wrappers = new Set(fieldsOf(struct).map(([, field]) => field.within[0]))
+      const own = fieldsOf(struct).filter(([, field]) => field.within.length === 0)
       expect(
         own.filter(([, f]) => f.number > 0 && wrappers.has(f.number)),
         struct.name,

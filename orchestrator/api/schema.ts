@@ -79,8 +79,8 @@ export interface FieldSchema {
   readonly required: boolean
   /** Protobuf field number; 0 for a field that is not on the wire (apiVersion, kind). */
   readonly number: number
-  /** Number of the message that the field is nested in on the wire, though not in JSON; 0: none. */
-  readonly within: number
+  /** Numbers of the messages, outer first, that the field is nested in on the wire, though not in JSON. */
+  readonly within: readonly number[]
   readonly presence: Presence
   readonly patch: PatchStrategy
   readonly description: string
@@ -158,7 +158,7 @@ function fieldOf(
     type,
     required: options.required ?? false,
     number,
-    within: 0,
+    within: [],
     presence,
     patch: {
       merge: options.merge ?? options.mergeKey !== undefined,
@@ -218,6 +218,9 @@ export function inlined(
   fields: Readonly<Record<string, FieldSchema>>,
 ): Readonly<Record<string, FieldSchema>> {
   return Object.fromEntries(
-    Object.entries(fields).map(([name, inner]) => [name, { ...inner, within: number }]),
+    Object.entries(fields).map(([name, inner]) => [
+      name,
+      { ...inner, within: [number, ...inner.within] },
+    ]),
   )
 }

@@ -64,10 +64,10 @@ function envelope(bytes: Uint8Array): { apiVersion: string; kind: string; raw: U
 }
 
 interface Numbered {
-  /** Fields of the struct itself, by number. */
-  readonly own: ReadonlyMap<number, readonly [name: string, field: FieldSchema]>
-  /** Fields that JSON spreads into the struct, by the number of the message they are nested in. */
-  readonly nested: ReadonlyMap<number, ReadonlyMap<number, readonly [string, FieldSchema]>>
+  /** By number. */
+  readonly fields: ReadonlyMap<number, readonly [name: string, field: FieldSchema]>
+  /** Messages whose fields JSON spreads into the struct, by number. */
+  readonly nested: ReadonlyMap<number, Numbered>
 }
 
 const numberedSchemas = new WeakMap<StructSchema, Numbered>()
@@ -75,40 +75,41 @@ const numberedSchemas = new WeakMap<StructSchema, Numbered>()
 function numbered(schema: StructSchema): Numbered {
   const known = numberedSchemas.get(schema)
   if (known !== undefined) return known
-  const own = new Map<number, readonly [string, FieldSchema]>()
-  const nested = new Map<number, Map<number, readonly [string, FieldSchema]>>()
-  for (const [name, field] of schema.fields) {
-    if (field.number === 0) continue
-    if (field.within === 0) {
-      own.set(field.number, [name, field])
-    } else {
-      const group = nested.get(field.within) ?? new Map()
-      group.set(field.number, [name, field])
-      nested.set(field.within, group)
-    }
-  }
-  const result = { own, nested }
+  const result = numberedBelow([...schema.fields], 0)
   numberedSchemas.set(schema, result)
   return result
+}
+
+function numberedBelow(all: readonly (readonly [string, FieldSchema])[], depth: number): Numbered {
+  const fields = new Map<number, readonly [string, FieldSchema]>()
+  const deeper = new Map<number, (readonly [string, FieldSchema])[]>()
+  for (const entry of all) {
+    const [, { number, within }] = entry
+    if (number === 0) continue
+    const wrapper = within[depth]
+    if (wrapper === undefined) fields.set(number, entry)
+    else deeper.set(wrapper, [...(deeper.get(wrapper) ?? []), entry])
+  }
+  const nested = [...deeper].map(
+    ([number, inner]) => [number, numberedBelow(inner, depth + 1)] as const,
+  )
+  return { fields, nested: new Map(nested) }
 }
 
 function decodeStruct(bytes: Uint8Array, schema: StructSchema, depth: number): Building {
   if (depth > nestingMax) throw new ProtobufError('exceeded max depth')
   const result: Building = {}
-  const { own, nested } = numbered(schema)
-  for (const wire of new WireReader(bytes).fields()) {
-    const group = nested.get(wire.number)
-    if (group !== undefined) {
-      for (const inner of new WireReader(bytesOf(wire)).fields()) {
-        const entry = group.get(inner.number)
-        if (entry !== undefined) addField(result, entry[0], entry[1], inner, depth)
-      }
-    } else {
-      const entry = own.get(wire.number)
-      if (entry !== undefined) addField(result, entry[0], entry[1], wire, depth)
-    }
-  }
+  decodeInto(result, bytes, numbered(schema), depth)
   return result
+}
+
+function decodeInto(result: Building, bytes: Uint8Array, known: Numbered, depth: number): void {
+  for (const wire of new WireReader(bytes).fields()) {
+    const nested = known.nested.get(wire.number)
+    const entry = known.fields.get(wire.number)
+    if (nested !== undefined) decodeInto(result, bytesOf(wire), nested, depth)
+    else if (entry !== undefined) addField(result, entry[0], entry[1], wire, depth)
+  }
 }
 
 function addField(
