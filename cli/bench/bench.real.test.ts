@@ -32,6 +32,7 @@ test.each([
   [['put', '--seconds', 'many'], '--seconds takes a whole number'],
   [['put-1x1', 'recovery', '--clients', '5'], '--clients means nothing to put-1x1, recovery'],
   [['put', '--data-dir', '/dev/shm'], '/dev/shm lies in memory'],
+  [['put', '--data-dir', '/proc/no/such'], '/proc/no/such cannot be made'],
   [['put', '--report', '/no/such/folder/page.html'], 'cannot be written to /no/such/folder'],
   [['put', '--against', 'etcd'], '"/no/such/etcd" cannot be run'],
 ])('%j is refused', (words, sentence) => {

@@ -2,9 +2,9 @@
 // ends what runs and prints what there is. Exit code 0 only when every scenario came to a figure.
 
 import { type Command, Option } from 'commander'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, statfsSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { fileSystemOf, isInMemory } from '../../bench/harness/machine.js'
 import { StopSwitch } from '../../bench/harness/stop.js'
 import { htmlOf } from '../../bench/run/html.js'
@@ -173,17 +173,35 @@ function dataFolder(folder: string | undefined): string {
       `${parent} lies in memory, where syncing a log costs nothing: name a folder on a disk with --data-dir.`,
     )
   }
+  const { bavail, bsize } = statfsSync(parent)
+  if (bavail * bsize < freeBytesMin) {
+    const free = Math.floor((bavail * bsize) / 1024 ** 2)
+    throw new UserError(
+      `${parent} has ${free} MiB free, and the members of a scenario need 2,048: name another folder with --data-dir.`,
+    )
+  }
   return parent
 }
 
+/** Logs and files of three members for the longest of the plain rows. */
+const freeBytesMin = 2 * 1024 ** 3
+
 function madeFolder(folder: string): string {
   try {
-    mkdirSync(folder, { recursive: true })
+    makeWithParents(resolve(folder))
     return resolve(folder)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     throw new UserError(`The folder ${folder} cannot be made: ${why}.`)
   }
+}
+
+/** Node's own recursive way never comes back where a file system says that a folder in it is not there. */
+function makeWithParents(folder: string): void {
+  if (existsSync(folder)) return
+  const parent = dirname(folder)
+  if (!existsSync(parent)) makeWithParents(parent)
+  mkdirSync(folder)
 }
 
 function writePage(file: string, page: string): void {
