@@ -2,7 +2,7 @@
 // discovery, OpenAPI, decoding, defaulting, validation, Tables, selectors, patches and codecs.
 // Counterpart: pkg/apis, pkg/registry and pkg/printers of Kubernetes.
 
-import type { Json, KubeObject } from './object.js'
+import type { Json, JsonObject, KubeObject, ObjectMeta } from './object.js'
 import type { StructSchema } from './schema.js'
 
 export interface GroupVersionKind {
@@ -54,6 +54,26 @@ export interface Subresource extends GroupVersionKind {
   readonly verbs: readonly Verb[]
 }
 
+/**
+ * Where writes to a kind depart from the usual course; a kind without rules of its own starts with
+ * an empty status, and counts changes outside of metadata and status as its generations.
+ * Counterpart: the strategies in pkg/registry.
+ */
+export interface WriteRules {
+  /** The status of a new object; 'given': its creator states it, as a Node registers with one. */
+  readonly initialStatus?: JsonObject | 'given'
+  /** What of the metadata a write to /status changes too. Default: all that users may change. */
+  readonly metadataWithStatus?: readonly (keyof ObjectMeta)[]
+  /** Annotations carry intent, for they are copied on: a change of them is a new generation. */
+  readonly annotationsAreIntent?: true
+  /** What it owns outlives it unless the client says otherwise. */
+  readonly orphansDependents?: true
+  /** Adds what only the server knows. Name, namespace and uid are set, defaults are not. */
+  readonly onCreate?: (object: KubeObject) => KubeObject
+  /** Sets back what the main endpoint does not change, or counts it. Defaults are there. */
+  readonly onUpdate?: (object: KubeObject, old: KubeObject) => KubeObject
+}
+
 export type Verb =
   | 'create'
   | 'delete'
@@ -89,4 +109,5 @@ export interface Kind extends GroupVersionKind {
   readonly gracePeriodSeconds: (object: KubeObject) => number
   /** A change here raises metadata.generation; false for kinds without one. */
   readonly hasGeneration: boolean
+  readonly writes?: WriteRules
 }

@@ -118,9 +118,6 @@ function graceSeconds(kind: Kind, object: KubeObject, asked: number | null): num
   return own === 0 ? 0 : (asked ?? own)
 }
 
-/** Kinds whose dependents outlive them unless the client says otherwise. */
-const orphanByDefault = new Set(['/replicationcontrollers', 'batch/jobs'])
-
 function finalizersAfter(
   kind: Kind,
   object: KubeObject,
@@ -135,8 +132,7 @@ function finalizersAfter(
     foreground = policy === 'Foreground'
   } else {
     const untouched = !has(orphanFinalizer) && !has(foregroundFinalizer)
-    orphan =
-      has(orphanFinalizer) || (untouched && orphanByDefault.has(`${kind.group}/${kind.plural}`))
+    orphan = has(orphanFinalizer) || (untouched && kind.writes?.orphansDependents === true)
     foreground = !orphan && has(foregroundFinalizer)
   }
   const others = existing.filter(f => f !== orphanFinalizer && f !== foregroundFinalizer)

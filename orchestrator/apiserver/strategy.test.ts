@@ -81,9 +81,23 @@ describe('preparing an update', () => {
   })
 
   test('a status write cannot mark for deletion or change who it is', () => {
-    const next = deployment({}, { uid: 'other', deletionTimestamp: 'x', ownerReferences: [] })
+    const next = deployment({}, { uid: 'other', deletionTimestamp: 'x', name: 'e' })
     const { metadata } = prepareStatusUpdate(deployments, next, old)
     expect(metadata).toEqual(old.metadata)
+  })
+
+  test('what of the metadata goes with the status differs by kind', () => {
+    const owners = [{ apiVersion: 'v1', kind: 'Node', name: 'n', uid: 'w' }]
+    const theirs = { labels: { a: 'b' }, annotations: { c: 'd' }, ownerReferences: owners }
+    const changed = (plural: string, group?: string) => {
+      const kind = kindOf(plural, group)
+      const next = objectOf(kind.kind, { name: 'x', ...theirs })
+      return prepareStatusUpdate(kind, next, objectOf(kind.kind, { name: 'x' })).metadata
+    }
+    expect(changed('nodes')).toEqual({ name: 'x', ...theirs })
+    const { labels, annotations, ownerReferences } = theirs
+    expect(changed('pods')).toEqual({ name: 'x', labels, annotations })
+    expect(changed('deployments', 'apps')).toEqual({ name: 'x', annotations, ownerReferences })
   })
 
   test('finalizers of a namespace change through /finalize only', () => {

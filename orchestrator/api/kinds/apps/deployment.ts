@@ -60,4 +60,8 @@ export const deployment: Kind = {
   ],
   withDefaults: deploymentDefaults,
   validate: (object, old) => validateDeployment(object as Deployment, old as Deployment | null),
+  writes: {
+    annotationsAreIntent: true,
+    metadataWithStatus: ['annotations', 'finalizers', 'ownerReferences'],
+  },
 }

@@ -52,4 +52,5 @@ export const replicaSet: Kind = {
   },
   withDefaults: replicaSetDefaults,
   validate: (object, old) => validateReplicaSet(object as ReplicaSet, old as ReplicaSet | null),
+  writes: { initialStatus: { replicas: 0 } },
 }

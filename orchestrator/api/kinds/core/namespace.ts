@@ -31,6 +31,27 @@ function withDefaults(object: KubeObject): Namespace {
   }
 }
 
+/** Finalizers change through /finalize only, whatever the main endpoint is given. */
+function withOldFinalizers(object: KubeObject, old: KubeObject): Namespace {
+  const { finalizers: _, ...spec } = (object as Namespace).spec ?? {}
+  const finalizers = (old as Namespace).spec?.finalizers
+  return { ...object, spec: finalizers === undefined ? spec : { ...spec, finalizers } }
+}
+
+/** The label by which selectors find it, and the server's own hold beside those that were asked for. */
+function withOwnHold(object: KubeObject): Namespace {
+  const { metadata, spec } = object as Namespace
+  const given = spec?.finalizers ?? []
+  return {
+    ...object,
+    metadata: { ...metadata, labels: { ...metadata.labels, [nameLabel]: metadata.name ?? '' } },
+    spec: {
+      ...spec,
+      finalizers: given.includes(contentFinalizer) ? given : [...given, contentFinalizer],
+    },
+  }
+}
+
 export const namespace: Kind = {
   ...ordinary,
   group: '',
@@ -56,4 +77,9 @@ export const namespace: Kind = {
   },
   withDefaults,
   validate: (object, old) => validateNamespace(object, old),
+  writes: {
+    initialStatus: { phase: 'Active' },
+    onCreate: withOwnHold,
+    onUpdate: withOldFinalizers,
+  },
 }

@@ -78,4 +78,5 @@ export const node: Kind = {
   },
   withDefaults,
   validate: (object, old) => validateNode(object, old),
+  writes: { initialStatus: 'given' },
 }

@@ -53,4 +53,9 @@ export const pod: Kind = {
     if (status?.phase === 'Succeeded' || status?.phase === 'Failed') return 0
     return Math.max(1, spec.terminationGracePeriodSeconds ?? defaultGracePeriodSeconds)
   },
+  writes: {
+    initialStatus: { phase: 'Pending' },
+    // Old kubelets send owners back as they understood them.
+    metadataWithStatus: ['labels', 'annotations', 'finalizers'],
+  },
 }

@@ -63,4 +63,5 @@ export const service: Kind = {
   },
   withDefaults: serviceDefaults,
   validate: (object, old) => validateService(object, old),
+  writes: { initialStatus: { loadBalancer: {} } },
 }
