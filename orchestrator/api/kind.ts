@@ -84,6 +84,13 @@ export type Verb =
   | 'update'
   | 'watch'
 
+/** A kind that is another version of the one its objects are kept as. Both ways are pure. */
+export interface StoredVersion {
+  readonly kind: Kind
+  readonly toStored: (object: KubeObject) => KubeObject
+  readonly fromStored: (object: KubeObject) => KubeObject
+}
+
 export interface Kind extends GroupVersionKind {
   /** As in the URL: "deployments". */
   readonly plural: string
@@ -110,4 +117,6 @@ export interface Kind extends GroupVersionKind {
   /** A change here raises metadata.generation; false for kinds without one. */
   readonly hasGeneration: boolean
   readonly writes?: WriteRules
+  /** Absent: objects are kept as they are served. Else `validate` adds to what that kind checks. */
+  readonly storedAs?: StoredVersion
 }

@@ -4,6 +4,10 @@ import type { Kind } from './kind.js'
 import { customResourceDefinition } from './kinds/apiextensions/custom-resource-definition.js'
 import { deployment } from './kinds/apps/deployment.js'
 import { replicaSet } from './kinds/apps/replica-set.js'
+import {
+  horizontalPodAutoscaler,
+  horizontalPodAutoscalerV1,
+} from './kinds/autoscaling/horizontal-pod-autoscaler.js'
 import { lease } from './kinds/coordination/lease.js'
 import { configMap } from './kinds/core/config-map.js'
 import { endpoints } from './kinds/core/endpoints.js'
@@ -15,6 +19,7 @@ import { secret } from './kinds/core/secret.js'
 import { serviceAccount } from './kinds/core/service-account.js'
 import { service } from './kinds/core/service.js'
 import { endpointSlice } from './kinds/discovery/endpoint-slice.js'
+import { newEvent } from './kinds/events/event.js'
 
 export const kinds: readonly Kind[] = [
   configMap,
@@ -28,8 +33,11 @@ export const kinds: readonly Kind[] = [
   service,
   deployment,
   replicaSet,
+  horizontalPodAutoscaler,
+  horizontalPodAutoscalerV1,
   lease,
   endpointSlice,
+  newEvent,
   customResourceDefinition,
 ]
 

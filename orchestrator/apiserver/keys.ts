@@ -1,6 +1,9 @@
 // Where objects live in the store: /registry/<group or core>/<plural>/[<namespace>/]<name>.
 // Counterpart: the key function of registry/generic. Pure.
 
+import type { Kind } from '../api/kind.js'
+import { storedKind } from '../api/stored-version.js'
+
 export const registryPrefix = '/registry/'
 
 const encoder = new TextEncoder()
@@ -11,6 +14,12 @@ export type ResourceId = string
 
 export function resourceId(group: string, plural: string): ResourceId {
   return `${group === '' ? 'core' : group}/${plural}`
+}
+
+/** Where the objects of a kind are kept, whichever of its versions is asked for. */
+export function resourceOfKind(kind: Kind): ResourceId {
+  const { group, plural } = storedKind(kind)
+  return resourceId(group, plural)
 }
 
 export function collectionPrefix(resource: ResourceId, namespace: string): string {

@@ -3,6 +3,7 @@
 
 import type { Kind } from '../api/kind.js'
 import type { KubeObject } from '../api/object.js'
+import { fromStored } from '../api/stored-version.js'
 import {
   compileFieldSelector,
   matchesLabels,
@@ -12,7 +13,7 @@ import {
 
 export type ObjectFilter = (object: KubeObject) => boolean
 
-/** Null: everything matches, so nothing has to be parsed. Throws ApiError BadRequest. */
+/** Null: everything matches, so nothing has to be parsed. Takes objects as they are kept. Throws ApiError BadRequest. */
 export function compileFilter(
   kind: Kind,
   labelSelector: string,
@@ -23,8 +24,9 @@ export function compileFilter(
   const fields = fieldSelector === '' ? [] : parseFieldSelector(fieldSelector)
   if (labels.length === 0 && fields.length === 0 && name === '') return null
   const matchesFields = fields.length === 0 ? () => true : compileFieldSelector(kind, fields)
-  return object =>
+  const matches = (object: KubeObject): boolean =>
     (name === '' || object.metadata.name === name) &&
     matchesLabels(labels, object.metadata.labels) &&
     matchesFields(object)
+  return kind.storedAs === undefined ? matches : object => matches(fromStored(kind, object))
 }

@@ -7,9 +7,18 @@ import type { Store } from '../../store/client/types.js'
 import type { KeyValue, RangeResponse } from '../../store/core/types.js'
 import type { Kind } from '../api/kind.js'
 import type { ListMeta } from '../api/object.js'
+import { storedKind } from '../api/stored-version.js'
 import { ApiError, expired, notFound, timeout } from '../api/status.js'
 import { decodeContinue, encodeContinue } from './continue-token.js'
-import { collectionPrefix, keyBytes, keyText, objectKey, prefixEnd, resourceId } from './keys.js'
+import {
+  collectionPrefix,
+  keyBytes,
+  keyText,
+  objectKey,
+  prefixEnd,
+  resourceId,
+  resourceOfKind,
+} from './keys.js'
 import { compileFilter } from './object-filter.js'
 import type { ObjectFilter } from './object-filter.js'
 import { storeError } from './object-storage.js'
@@ -58,13 +67,14 @@ export class ObjectReader {
   ): Promise<StoredObject> {
     await this.#settle(resourceVersion)
     const found = this.cached(kind, namespace, name)
-    if (found === undefined) throw notFound(kind, name)
+    if (found === undefined) throw notFound(storedKind(kind), name)
     return found
   }
 
   /** What the cache holds at this moment, however old. */
   cached(kind: Kind, namespace: string, name: string): StoredObject | undefined {
-    return this.cachedAt(kind.group, kind.plural, kind.namespaced ? namespace : '', name)
+    const { group, plural, namespaced } = storedKind(kind)
+    return this.cachedAt(group, plural, namespaced ? namespace : '', name)
   }
 
   /** The same for a kind that is known by name only; namespace '' outside of namespaces. */
@@ -86,7 +96,7 @@ export class ObjectReader {
 
   /** Throws ApiError. */
   async list(kind: Kind, namespace: string, options: ListOptions): Promise<ListResult> {
-    const id = resourceId(kind.group, kind.plural)
+    const id = resourceOfKind(kind)
     const prefix = collectionPrefix(id, kind.namespaced ? namespace : '')
     const filter = compileFilter(kind, options.labelSelector, options.fieldSelector, '')
     if (options.continueToken !== '') {
@@ -125,7 +135,7 @@ export class ObjectReader {
     options: ListOptions,
     filter: ObjectFilter | null,
   ): Promise<WatchStart> {
-    const id = resourceId(kind.group, kind.plural)
+    const id = resourceOfKind(kind)
     const prefix = collectionPrefix(id, kind.namespaced ? namespace : '')
     const { resourceVersion, sendInitialEvents } = options
     const past = resourceVersion !== '' && resourceVersion !== '0'

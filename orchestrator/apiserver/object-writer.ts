@@ -11,7 +11,7 @@ import { alreadyExists, conflict, invalid, notFound } from '../api/status.js'
 import { deletionFinished } from './deletion.js'
 import { sameJson } from '../api/equality.js'
 import type { EventLease } from './event-lease.js'
-import { objectKey, resourceId } from './keys.js'
+import { objectKey, resourceOfKind } from './keys.js'
 import { asJson, withMetadata } from './object-fields.js'
 import type { ObjectReader } from './object-reader.js'
 import { storeError } from './object-storage.js'
@@ -227,7 +227,7 @@ function isService(kind: Kind): boolean {
 }
 
 export function keyOf(kind: Kind, namespace: string, name: string): string {
-  return objectKey(resourceId(kind.group, kind.plural), kind.namespaced ? namespace : '', name)
+  return objectKey(resourceOfKind(kind), kind.namespaced ? namespace : '', name)
 }
 
 /** An update that takes the last hold off a marked object removes it. */

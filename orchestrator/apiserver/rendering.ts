@@ -11,6 +11,7 @@ import { bytesResponse } from './exchange.js'
 import type { ApiResponse } from './exchange.js'
 import type { Negotiated } from './negotiation.js'
 import { asJson } from './object-fields.js'
+import { inVersion } from './stored-object.js'
 import type { StoredObject } from './stored-object.js'
 
 const encoder = new TextEncoder()
@@ -51,14 +52,15 @@ export function objectResponse(
   nowMs: number,
   headers: Readonly<Record<string, string | readonly string[]>> = {},
 ): ApiResponse {
+  const served = inVersion(kind, stored)
   if (negotiated.format === 'json' && negotiated.shape.kind === 'object') {
-    return bytesResponse(status, 'application/json', [...stored.chunks(), newline], headers)
+    return bytesResponse(status, 'application/json', [...served.chunks(), newline], headers)
   }
-  const shaped = shapeObject(kind, stored.object, negotiated, nowMs)
+  const shaped = shapeObject(kind, served.object, negotiated, nowMs)
   return jsonResponse(status, shaped, negotiated.format, headers)
 }
 
-/** One object that is not (or not yet) stored: dry runs, subresources. */
+/** One object in the version of `kind`: of dry runs and subresources among others. */
 export function shapeObject(
   kind: Kind,
   object: KubeObject,
@@ -83,12 +85,13 @@ export function shapeObject(
 
 export function listResponse(
   kind: Kind,
-  items: readonly StoredObject[],
+  stored: readonly StoredObject[],
   meta: ListMeta,
   negotiated: Negotiated,
   nowMs: number,
 ): ApiResponse {
   const { format, shape } = negotiated
+  const items = stored.map(item => inVersion(kind, item))
   if (format === 'json' && shape.kind === 'object') {
     const head = `{"kind":"${kind.kind}List","apiVersion":"${apiVersionOf(kind)}","metadata":${JSON.stringify(meta)},"items":[`
     const chunks: Uint8Array[] = [encoder.encode(head)]
@@ -165,7 +168,8 @@ export function eventEncoder(
     return { ...rest, columnDefinitions }
   }
   return {
-    event(type, stored) {
+    event(type, kept) {
+      const stored = inVersion(kind, kept)
       if (negotiated.shape.kind === 'object') return [opening[type], ...stored.chunks(), closing]
       return [line(type, shaped(stored.object))]
     },

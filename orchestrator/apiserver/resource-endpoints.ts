@@ -7,6 +7,7 @@ import { unreachable } from '../../platform/errors.js'
 import type { Random } from '../../platform/random.js'
 import type { Kind } from '../api/kind.js'
 import type { KubeObject } from '../api/object.js'
+import { fromStored, storedKind, toStored } from '../api/stored-version.js'
 import { ApiError, badRequest, conflict, deleted, invalid } from '../api/status.js'
 import { resourceVersionRequired } from '../api/validation/metadata.js'
 import { validateObject } from '../api/validation/object.js'
@@ -24,7 +25,7 @@ import {
 import type { Decoded } from './decoding.js'
 import { checkPreconditions, planDelete, timestamp } from './deletion.js'
 import type { ApiRequest, ApiResponse } from './exchange.js'
-import { collectionPrefix, resourceId } from './keys.js'
+import { collectionPrefix, resourceOfKind } from './keys.js'
 import type { Negotiated } from './negotiation.js'
 import { compileFilter } from './object-filter.js'
 import type { ObjectReader } from './object-reader.js'
@@ -101,7 +102,7 @@ export class ResourceEndpoints {
     const ticket = watches.enter()
     try {
       const start = await reader.startWatch(kind, info.namespace, options, filter)
-      const resource = resourceId(kind.group, kind.plural)
+      const resource = resourceOfKind(kind)
       const timeoutMs =
         options.timeoutSeconds > 0
           ? Math.min(options.timeoutSeconds * 1000, 2 * watchMsMin)
@@ -186,22 +187,24 @@ export class ResourceEndpoints {
     user: User,
     options: Pick<WriteOptions, 'dryRun'>,
   ): Promise<StoredObject> {
+    const kept = storedKind(kind)
+    const complete = toStored(kind, prepared)
     const admission: AdmissionRequest = {
-      kind,
+      kind: kept,
       subresource: '',
       operation: 'create',
       namespace,
       name: prepared.metadata.name ?? '',
-      object: kind.withDefaults(prepared),
+      object: complete,
       old: null,
       user,
     }
     restrictNode(admission)
     await this.#admitNamespace(admission)
-    const object = mutate(admission, this.#view) ?? prepared
+    const object = mutate(admission, this.#view) ?? complete
     const errors = validateObject(kind, object, null)
-    if (errors.length > 0) throw invalid(kind, object.metadata.name ?? '', errors)
-    return this.#services.writer.create(kind, object, options.dryRun)
+    if (errors.length > 0) throw invalid(kept, object.metadata.name ?? '', errors)
+    return this.#services.writer.create(kept, object, options.dryRun)
   }
 
   /** PUT of the object, its status, or (with `prepare`) another part of it. */
@@ -236,20 +239,24 @@ export class ResourceEndpoints {
     return this.#object(call, 200, stored, { warnings })
   }
 
-  /** Reads, lets `next` make the new object, prepares, admits, validates, swaps. Throws ApiError. */
+  /**
+   * Reads, lets `next` make the new object, prepares, admits, validates, swaps. `next` sees and
+   * answers the version of the call. Throws ApiError.
+   */
   async modify(
     call: Call,
     options: Pick<WriteOptions, 'dryRun'>,
     next: (current: KubeObject) => KubeObject,
   ): Promise<StoredObject> {
-    const { info, kind, user } = call
+    const { info, user } = call
+    const kind = storedKind(call.kind)
     const result = await this.#services.writer.change(
       kind,
       info.namespace,
       info.name,
       current => {
         // Before anything is compared: what a client leaves out is no change.
-        const wanted = kind.withDefaults(next(current))
+        const wanted = toStored(call.kind, next(fromStored(call.kind, current)))
         checkVersion(kind, wanted, current)
         const status = info.subresource === 'status'
         const prepared = status
@@ -267,7 +274,7 @@ export class ResourceEndpoints {
         }
         restrictNode(admission)
         const object = mutate(admission, this.#view) ?? prepared
-        const errors = validateObject(kind, object, current)
+        const errors = validateObject(call.kind, object, current)
         if (errors.length > 0) throw invalid(kind, info.name, errors)
         return { kind: 'put', object }
       },
@@ -325,7 +332,8 @@ export class ResourceEndpoints {
     name: string,
     options: DeleteOptions,
   ): Promise<{ readonly object: StoredObject; readonly removed: boolean }> {
-    const { info, kind, user } = call
+    const { info, user } = call
+    const kind = storedKind(call.kind)
     const admission: AdmissionRequest = {
       kind,
       subresource: '',

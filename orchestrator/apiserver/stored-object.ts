@@ -2,7 +2,9 @@
 // it is not in the value; it is put in between two slices of the same bytes when they are served.
 // Lists and watch events are therefore concatenations: nothing is parsed or printed again.
 
+import type { Kind } from '../api/kind.js'
 import type { KubeObject } from '../api/object.js'
+import { fromStored } from '../api/stored-version.js'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
@@ -61,6 +63,13 @@ export class StoredObject {
   at(revision: number): StoredObject {
     return new StoredObject(this.key, revision, this.raw)
   }
+}
+
+/** The object as clients of `kind` see it. Its bytes are made anew where that is another version. */
+export function inVersion(kind: Kind, stored: StoredObject): StoredObject {
+  if (kind.storedAs === undefined) return stored
+  const served = fromStored(kind, stored.object)
+  return new StoredObject(stored.key, stored.revision, encodeObject(served))
 }
 
 /** Offset just behind `"metadata":{`; 0 where the bytes were not written by `encodeObject`. */

@@ -1,11 +1,10 @@
-// Checks of the small kinds: Namespace, ConfigMap, Secret, Event, Lease.
+// Checks of the small kinds: Namespace, ConfigMap, Secret, Lease.
 // Counterpart: pkg/apis/core/validation and pkg/apis/coordination/validation.
 
 import { base64ByteLength } from '../base64.js'
 import { sameJson } from '../equality.js'
 import type { FieldError } from '../kind.js'
 import type { ConfigMap, Namespace, Secret } from '../types/core-config.js'
-import type { Event } from '../types/core-event.js'
 import type { Lease } from '../types/coordination.js'
 import { forbiddenField, invalidFor, invalidValue, required, tooLong } from './field-errors.js'
 import { immutableText, validateObjectName } from './metadata.js'
@@ -116,18 +115,6 @@ export function validateSecret(secret: Secret, old: Secret | null): FieldError[]
   }
   if (old !== null && (old.type ?? '') !== type) {
     errors.push(invalidValue('type', type, immutableText))
-  }
-  return errors
-}
-
-/** An event lies in the namespace of what it is about, or in `default` when that has none. */
-export function validateEvent(event: Event): FieldError[] {
-  const errors = validateObjectName(event, dns1123Subdomain)
-  const about = event.involvedObject.namespace ?? ''
-  const namespace = event.metadata.namespace ?? ''
-  const clusterWide = about === '' && (namespace === 'default' || namespace === 'kube-system')
-  if (about !== namespace && !clusterWide) {
-    errors.push(invalidValue('involvedObject.namespace', about, 'does not match event.namespace'))
   }
   return errors
 }

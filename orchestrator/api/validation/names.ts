@@ -175,3 +175,9 @@ export function cidr(value: string): string[] {
   if (slash > 0 && /^(?:0|[1-9][0-9]{0,2})$/.test(bits) && Number(bits) <= bitsMax) return []
   return ['must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)']
 }
+
+/** What becomes a part of a URL: names of kinds and objects that are referred to. */
+export function pathSegment(value: string): string[] {
+  if (value === '.' || value === '..') return [`may not be '${value}'`]
+  return ['/', '%'].filter(part => value.includes(part)).map(part => `may not contain '${part}'`)
+}

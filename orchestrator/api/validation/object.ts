@@ -2,15 +2,19 @@
 
 import type { FieldError, Kind } from '../kind.js'
 import type { KubeObject } from '../object.js'
+import { fromStored, storedKind } from '../stored-version.js'
 import { validateMetadata, validateMetadataUpdate } from './metadata.js'
 
-/** `old` is null on create. The object has its defaults; an empty answer means it may be stored. */
+/**
+ * `old` is null on create. The object has its defaults and its stored form; an empty answer means it
+ * may be stored. `kind` is the version under which it was sent.
+ */
 export function validateObject(
   kind: Kind,
   object: KubeObject,
   old: KubeObject | null,
 ): readonly FieldError[] {
-  const ofKind = kind.validate(object, old)
+  const ofKind = [...storedKind(kind).validate(object, old), ...ofVersion(kind, object, old)]
   const ofName = (error: FieldError): boolean =>
     error.field === 'metadata.name' || error.field === 'metadata.generateName'
   return [
@@ -19,4 +23,9 @@ export function validateObject(
     ...validateMetadata(object, kind.namespaced),
     ...ofKind.filter(error => !ofName(error)),
   ]
+}
+
+function ofVersion(kind: Kind, object: KubeObject, old: KubeObject | null): readonly FieldError[] {
+  if (kind.storedAs === undefined) return []
+  return kind.validate(fromStored(kind, object), old === null ? null : fromStored(kind, old))
 }

@@ -6,7 +6,7 @@ import type { Kind } from '../../kind.js'
 import type { KubeObject } from '../../object.js'
 import { event as schema } from '../../schema/core-event.js'
 import type { Event } from '../../types/core-event.js'
-import { validateEvent } from '../../validation/core.js'
+import { validateEvent } from '../../validation/event.js'
 import { nameColumn, text, wide } from '../columns.js'
 import { ordinary } from '../kind-parts.js'
 
