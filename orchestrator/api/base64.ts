@@ -16,3 +16,8 @@ export function base64ByteLength(text: string): number {
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0
   return (length / 4) * 3 - padding
 }
+
+/** The bytes of a valid text. */
+export function decodeBase64(text: string): Uint8Array {
+  return Buffer.from(text, 'base64')
+}

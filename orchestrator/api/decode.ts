@@ -3,7 +3,7 @@
 // about or refused is decided by the caller, from the request's fieldValidation.
 
 import { unreachable } from '../../platform/errors.js'
-import { decodeProtobuf, ProtobufError } from './decode/protobuf.js'
+import { decodeProtobuf, ProtobufError } from './protobuf/decoder.js'
 import { JsonTextError, parseJsonText } from './decode/json-text.js'
 import type { ParsedText } from './decode/json-text.js'
 import { checkStruct } from './decode/shape.js'
@@ -11,7 +11,8 @@ import type { CheckedShape } from './decode/shape.js'
 import { parseYamlText } from './decode/yaml-text.js'
 import { findKindByName } from './kinds.js'
 import type { FieldError, GroupVersionKind } from './kind.js'
-import type { Json } from './object.js'
+import { listSchema } from './list-schema.js'
+import type { Json, JsonObject } from './object.js'
 import type { ApiError } from './status.js'
 import { badRequest, requestEntityTooLarge, unsupportedMediaType } from './status.js'
 import type { WireType } from './wire-types.js'
@@ -85,7 +86,7 @@ function textOf(bytes: Uint8Array): string {
   }
 }
 
-/** Stored kinds and those that only travel; null for what we do not know. */
+/** Stored kinds, those that only travel, and lists of both; null for what we do not know. */
 export function findWireType(group: string, version: string, kind: string): WireType | null {
   const stored = findKindByName(group, version, kind)
   if (stored !== null) return stored
@@ -94,7 +95,20 @@ export function findWireType(group: string, version: string, kind: string): Wire
     if (type.kind !== kind) return false
     return kind === 'DeleteOptions' || (type.group === group && type.version === version)
   })
-  return other ?? null
+  if (other !== undefined) return other
+  const items = kind.endsWith(listSuffix)
+    ? findWireType(group, version, kind.slice(0, -listSuffix.length))
+    : null
+  return items === null ? null : { group, version, kind, schema: listSchema(items.schema) }
+}
+
+const listSuffix = 'List'
+
+/** The type that an object says it is of; null for what we do not know. */
+export function wireTypeOf({ apiVersion, kind }: JsonObject): WireType | null {
+  if (typeof apiVersion !== 'string' || typeof kind !== 'string') return null
+  const slash = apiVersion.indexOf('/')
+  return findWireType(apiVersion.slice(0, Math.max(slash, 0)), apiVersion.slice(slash + 1), kind)
 }
 
 /** Prunes and checks a parsed body; see CheckedShape. Every Kind is a WireType. */

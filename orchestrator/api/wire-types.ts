@@ -10,7 +10,7 @@ import {
 } from './schema/authorization.js'
 import { scale } from './schema/autoscaling.js'
 import { binding } from './schema/core-pod.js'
-import { deleteOptions, status } from './schema/meta.js'
+import { deleteOptions, partialObjectMetadata, status } from './schema/meta.js'
 import { eviction } from './schema/policy.js'
 
 /** What decoding must know of a type. Every Kind is one too. */
@@ -26,6 +26,14 @@ export const deleteOptionsType: WireType = {
 }
 
 export const statusType: WireType = { group: '', version: 'v1', kind: 'Status', schema: status }
+
+/** What any object is without its content, as clients ask for it. */
+const partialTypes: readonly WireType[] = ['v1', 'v1beta1'].map(version => ({
+  group: 'meta.k8s.io',
+  version,
+  kind: 'PartialObjectMetadata',
+  schema: partialObjectMetadata,
+}))
 
 /** Of every /scale. */
 export const scaleType: WireType = {
@@ -77,6 +85,7 @@ const selfSubjectRulesReviewType = accessReview('SelfSubjectRulesReview', selfSu
 export const wireTypes: readonly WireType[] = [
   deleteOptionsType,
   statusType,
+  ...partialTypes,
   scaleType,
   bindingType,
   evictionType,

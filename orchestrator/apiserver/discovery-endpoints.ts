@@ -16,7 +16,7 @@ import { openApiGroupVersions, openApiV3 } from '../api/openapi.js'
 import { notAcceptable, pathNotFound } from '../api/status.js'
 import { bytesResponse } from './exchange.js'
 import type { ApiResponse, RequestHead } from './exchange.js'
-import { negotiate, parseAccept } from './negotiation.js'
+import { documentOffer, negotiate, offeredTypes, parseAccept } from './negotiation.js'
 import { openApiV2, openApiV2Accepts, openApiV2Type } from './openapi-v2.js'
 import { jsonResponse } from './rendering.js'
 
@@ -90,10 +90,10 @@ export class DiscoveryEndpoints {
 
   #legacy(head: RequestHead, body: JsonObject | null): ApiResponse {
     if (body === null) throw pathNotFound()
-    const negotiated = negotiate(head.headers.get('accept'), null)
+    const negotiated = negotiate(head.headers.get('accept'), null, documentOffer)
     if (negotiated === null || negotiated.shape.kind !== 'object') {
       // Clients that only know protobuf or other shapes are told what there is.
-      throw notAcceptable(['application/json', 'application/yaml'])
+      throw notAcceptable(offeredTypes(documentOffer))
     }
     return jsonResponse(200, body, negotiated.format, { vary: 'Accept' })
   }

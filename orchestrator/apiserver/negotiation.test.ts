@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { ApiError } from '../api/status.js'
 import { decodeContinue, encodeContinue } from './continue-token.js'
 import { warningHeaders } from './decoding.js'
-import { negotiate } from './negotiation.js'
+import { negotiate, objectOffer, offeredTypes, watchOffer } from './negotiation.js'
 import { parseDeleteOptions, parseListOptions, parseWriteOptions } from './query-options.js'
 
 const table = 'application/json;as=Table;v=v1;g=meta.k8s.io'
@@ -13,18 +13,42 @@ describe('what the client wants back', () => {
     ['*/*', 'json object'],
     ['application/json', 'json object'],
     ['application/yaml', 'yaml object'],
-    ['application/vnd.kubernetes.protobuf,application/json', 'json object'],
+    ['application/vnd.kubernetes.protobuf,application/json', 'protobuf object'],
+    ['application/vnd.kubernetes.protobuf, */*', 'protobuf object'],
+    ['*/*, application/yaml', 'yaml object'],
+    ['application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io', 'nothing'],
+    [
+      'application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;v=v1;g=meta.k8s.io',
+      'protobuf partial',
+    ],
     [`${table},application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json`, 'json table'],
     ['application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io', 'json partial'],
     ['application/json;as=Nonsense;v=v1;g=meta.k8s.io,application/json', 'json object'],
     ['application/yaml;q=0.5,application/json', 'json object'],
-    ['application/vnd.kubernetes.protobuf', 'nothing'],
+    ['application/vnd.kubernetes.protobuf', 'protobuf object'],
     ['text/html', 'nothing'],
     ['application/json;q=0', 'nothing'],
     [`${table}v2`, 'nothing'],
   ])('%s is %s', (accept, expected) => {
     const found = negotiate(accept, null)
     expect(found === null ? 'nothing' : `${found.format} ${found.shape.kind}`).toBe(expected)
+  })
+
+  test('a custom resource has no message, but its metadata has', () => {
+    const offer = { ...objectOffer, wireForm: false }
+    const protobuf = 'application/vnd.kubernetes.protobuf'
+    expect(negotiate(protobuf, null, offer)).toBeNull()
+    expect(negotiate(`${protobuf}, */*`, null, offer)?.format).toBe('json')
+    const partial = `${protobuf};as=PartialObjectMetadataList;v=v1;g=meta.k8s.io`
+    expect(negotiate(partial, null, offer)?.format).toBe('protobuf')
+  })
+
+  test('a watch has no YAML', () => {
+    expect(negotiate('application/yaml', null, watchOffer)).toBeNull()
+    expect(offeredTypes(watchOffer)).toEqual([
+      'application/json;stream=watch',
+      'application/vnd.kubernetes.protobuf;stream=watch',
+    ])
   })
 })
 

@@ -1,6 +1,5 @@
-// What the client wants back (Accept) and what it sent (Content-Type). Counterpart: apiserver's
-// negotiation. Answers are JSON, YAML, or JSON reshaped as Table or PartialObjectMetadata;
-// protobuf is read but never written, which its clients accept.
+// What the client wants back (Accept). Counterpart: endpoints/handlers/negotiation of k8s.io/apiserver.
+// Answers are JSON, YAML or protobuf, of the object or reshaped as Table or PartialObjectMetadata.
 
 import type { IncludeObject } from '../api/table.js'
 
@@ -9,8 +8,31 @@ export type Shape =
   | { readonly kind: 'table'; readonly version: 'v1' | 'v1beta1'; readonly include: IncludeObject }
   | { readonly kind: 'partial'; readonly version: 'v1' | 'v1beta1' }
 
+export type Format = 'json' | 'yaml' | 'protobuf'
+
+export const mediaTypes: Readonly<Record<Format, string>> = {
+  json: 'application/json',
+  yaml: 'application/yaml',
+  protobuf: 'application/vnd.kubernetes.protobuf',
+}
+
+/** What can be served of a resource. */
+export interface Offer {
+  readonly formats: readonly Format[]
+  /** Objects can be sent in protobuf; their metadata always can. */
+  readonly wireForm: boolean
+}
+
+export const objectOffer: Offer = { formats: ['json', 'yaml', 'protobuf'], wireForm: true }
+
+/** YAML has no frames. */
+export const watchOffer: Offer = { formats: ['json', 'protobuf'], wireForm: true }
+
+/** Documents about the API, which have no message of their own. */
+export const documentOffer: Offer = { formats: ['json', 'yaml'], wireForm: false }
+
 export interface Negotiated {
-  readonly format: 'json' | 'yaml'
+  readonly format: Format
   readonly shape: Shape
 }
 
@@ -21,7 +43,11 @@ export interface MediaRange {
   readonly quality: number
 }
 
-export const acceptedTypes = ['application/json', 'application/yaml']
+/** The texts of a 406. */
+export function offeredTypes({ formats }: Offer): readonly string[] {
+  const frames = formats.includes('yaml') ? '' : ';stream=watch'
+  return formats.map(format => mediaTypes[format] + frames)
+}
 
 /** More media ranges than any client sends; the rest are not looked at. */
 const rangesMax = 32
@@ -34,7 +60,12 @@ export function parseAccept(header: string | undefined): readonly MediaRange[] {
     .slice(0, rangesMax)
     .map(parseMediaType)
     .filter(range => range.quality > 0)
-    .sort((a, b) => b.quality - a.quality)
+    .sort((a, b) => b.quality - a.quality || wildcards(a.type) - wildcards(b.type))
+}
+
+/** Of ranges that are liked as much, the more specific one comes first. */
+function wildcards(type: string): number {
+  return type === '*/*' ? 2 : type.endsWith('/*') ? 1 : 0
 }
 
 export function parseMediaType(text: string): MediaRange {
@@ -61,20 +92,29 @@ export function parseMediaType(text: string): MediaRange {
 export function negotiate(
   accept: string | undefined,
   includeObject: string | null,
+  offer: Offer = objectOffer,
 ): Negotiated | null {
   for (const range of parseAccept(accept)) {
-    const format = formatOf(range.type)
-    if (format === null) continue
+    const format = offer.formats.find(
+      known =>
+        range.type === mediaTypes[known] || range.type === '*/*' || range.type === 'application/*',
+    )
+    if (format === undefined) continue
     const shape = shapeOf(range.parameters, includeObject)
-    if (shape !== null) return { format, shape }
+    if (shape !== null && canSend(format, shape, offer)) return { format, shape }
   }
   return null
 }
 
-function formatOf(type: string): 'json' | 'yaml' | null {
-  if (type === 'application/json' || type === '*/*' || type === 'application/*') return 'json'
-  if (type === 'application/yaml') return 'yaml'
-  return null
+/** Tables have no message; and those of custom resources are known only to their users. */
+function canSend(format: Format, shape: Shape, offer: Offer): boolean {
+  if (format !== 'protobuf') return true
+  return shape.kind === 'partial' || (shape.kind === 'object' && offer.wireForm)
+}
+
+/** The format of an answer that is none of the resource: an error, or a Status. */
+export function statusFormat(accept: string | undefined): Format {
+  return negotiate(accept, null)?.format ?? 'json'
 }
 
 function shapeOf(

@@ -8,6 +8,7 @@ import type { Logger } from '../../platform/logger.js'
 import type { Counter, Gauge, Histogram, Metrics } from '../../platform/metrics.js'
 import type { JsonObject } from '../api/object.js'
 import type { Kind } from '../api/kind.js'
+import { hasWireForm } from '../api/protobuf/layout.js'
 import {
   ApiError,
   badRequest,
@@ -31,7 +32,7 @@ import { textResponse } from './exchange.js'
 import type { AbandonSignal, ApiRequest, ApiResponse, RequestHead } from './exchange.js'
 import { healthResponse } from './health-endpoints.js'
 import type { HealthCheck } from './health-endpoints.js'
-import { acceptedTypes, negotiate } from './negotiation.js'
+import { negotiate, objectOffer, offeredTypes, statusFormat, watchOffer } from './negotiation.js'
 import { textAt } from './object-fields.js'
 import type { ObjectReader } from './object-reader.js'
 import { storeError } from './object-storage.js'
@@ -124,7 +125,7 @@ export class Pipeline {
     const startMs = this.#options.clock.monotonicMs()
     const parsed = parseRequestInfo(head.method, head.url)
     if ('problem' in parsed) {
-      return { kind: 'refused', response: statusResponse(badRequest(parsed.problem).status) }
+      return { kind: 'refused', response: errorResponse(head, badRequest(parsed.problem)) }
     }
     const { info } = parsed
     const authentication = authenticate(head, this.#options.tokenLookups)
@@ -158,7 +159,7 @@ export class Pipeline {
     return {
       kind: 'accepted',
       run: (body, signal) => this.#run(accepted, body, signal),
-      drop: error => this.#finish(accepted, statusResponse(error.status)),
+      drop: error => this.#finish(accepted, errorResponse(head, error)),
     }
   }
 
@@ -180,9 +181,14 @@ export class Pipeline {
     if (review !== null) return review
     const kind = this.#options.findKind(info.group, info.version, info.resource)
     if (kind === null) throw pathNotFound()
-    const negotiated = negotiate(request.headers.get('accept'), info.query.get('includeObject'))
+    const offer = {
+      ...(info.verb === 'watch' ? watchOffer : objectOffer),
+      wireForm: hasWireForm(kind.schema),
+    }
+    const include = info.query.get('includeObject')
+    const negotiated = negotiate(request.headers.get('accept'), include, offer)
     // A log is text whatever the client accepts.
-    if (negotiated === null && info.subresource !== 'log') throw notAcceptable(acceptedTypes)
+    if (negotiated === null && info.subresource !== 'log') throw notAcceptable(offeredTypes(offer))
     const call: Call = {
       info,
       kind,
@@ -305,8 +311,8 @@ export class Pipeline {
 
   #errorResponse(accepted: Accepted, error: unknown): ApiResponse {
     const known = storeError(error)
-    if (known instanceof ApiError) return statusResponse(known.status)
-    const { info } = accepted
+    const { head, info } = accepted
+    if (known instanceof ApiError) return errorResponse(head, known)
     this.#options.logger.error(
       {
         error: error instanceof Error ? (error.stack ?? error.message) : String(error),
@@ -317,12 +323,12 @@ export class Pipeline {
       'request failed for a reason of our own',
     )
     const message = error instanceof Error ? error.message : 'unknown error'
-    return statusResponse(internalError(message).status)
+    return errorResponse(head, internalError(message))
   }
 
   #refuse(head: RequestHead, info: RequestInfo, user: User | null, error: ApiError): Acceptance {
     this.#record(head, info, user, error.httpCode, null)
-    return { kind: 'refused', response: statusResponse(error.status) }
+    return { kind: 'refused', response: errorResponse(head, error) }
   }
 
   #finish(accepted: Accepted, response: ApiResponse): ApiResponse {
@@ -363,6 +369,10 @@ export class Pipeline {
       'request',
     )
   }
+}
+
+function errorResponse(head: RequestHead, { status }: ApiError): ApiResponse {
+  return statusResponse(status, statusFormat(head.headers.get('accept')))
 }
 
 const rootPaths = [

@@ -1,15 +1,20 @@
 // Objects, lists, tables and errors as HTTP answers. Stored bytes are passed on as they are where
-// the client wants plain JSON. Pure.
+// the client wants plain JSON, and their metadata where it wants nothing else. Pure.
 
-import { stringify } from 'yaml'
 import { unreachable } from '../../platform/errors.js'
+import { wireTypeOf } from '../api/decode.js'
 import type { Kind } from '../api/kind.js'
+import { listSchema } from '../api/list-schema.js'
 import type { Json, JsonObject, KubeObject, ListMeta } from '../api/object.js'
+import { encodeProtobuf } from '../api/protobuf/encoder.js'
+import { isJsonObject } from '../api/record.js'
 import type { Status } from '../api/status.js'
 import { toTable } from '../api/table.js'
+import { yamlText } from '../api/yaml.js'
 import { bytesResponse } from './exchange.js'
-import type { ApiResponse } from './exchange.js'
-import type { Negotiated } from './negotiation.js'
+import type { ApiResponse, ResponseHeaders } from './exchange.js'
+import { mediaTypes } from './negotiation.js'
+import type { Format, Negotiated } from './negotiation.js'
 import { asJson } from './object-fields.js'
 import { inVersion } from './stored-object.js'
 import type { StoredObject } from './stored-object.js'
@@ -18,26 +23,34 @@ const encoder = new TextEncoder()
 const comma = encoder.encode(',')
 const listEnd = encoder.encode(']}\n')
 const newline = encoder.encode('\n')
+const objectEnd = encoder.encode('}')
 
 export const plain: Negotiated = { format: 'json', shape: { kind: 'object' } }
 
-/** An answer made here: Status, discovery, a Scale. */
+/** An answer made here: Status, discovery, a Scale. JSON unless `format` says otherwise. */
 export function jsonResponse(
   status: number,
   body: Json | Status,
-  format: 'json' | 'yaml' = 'json',
-  headers: Readonly<Record<string, string | readonly string[]>> = {},
+  format: Format = 'json',
+  headers: ResponseHeaders = {},
 ): ApiResponse {
+  const wire = format === 'protobuf' ? protobufOf(body as Json) : null
+  if (wire !== null) return bytesResponse(status, mediaTypes.protobuf, [wire], headers)
   if (format === 'yaml') {
-    // Readers speak YAML 1.1, to whom a bare yes is a boolean.
-    const text = stringify(body, { aliasDuplicateObjects: false, version: '1.1' })
-    return bytesResponse(status, 'application/yaml', [encoder.encode(text)], headers)
+    const text = yamlText(body as Json)
+    return bytesResponse(status, mediaTypes.yaml, [encoder.encode(text)], headers)
   }
   const text = `${JSON.stringify(body)}\n`
-  return bytesResponse(status, 'application/json', [encoder.encode(text)], headers)
+  return bytesResponse(status, mediaTypes.json, [encoder.encode(text)], headers)
 }
 
-export function statusResponse(status: Status, format: 'json' | 'yaml' = 'json'): ApiResponse {
+/** Null for what has no message, which clients take as JSON. */
+function protobufOf(body: Json): Uint8Array | null {
+  const type = isJsonObject(body) ? wireTypeOf(body) : null
+  return type === null ? null : encodeProtobuf(body as JsonObject, type.schema)
+}
+
+export function statusResponse(status: Status, format: Format = 'json'): ApiResponse {
   const retryAfter = status.details?.retryAfterSeconds
   const headers = retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }
   return jsonResponse(status.code ?? 200, status, format, headers)
@@ -50,14 +63,46 @@ export function objectResponse(
   stored: StoredObject,
   negotiated: Negotiated,
   nowMs: number,
-  headers: Readonly<Record<string, string | readonly string[]>> = {},
+  headers: ResponseHeaders = {},
 ): ApiResponse {
-  const served = inVersion(kind, stored)
-  if (negotiated.format === 'json' && negotiated.shape.kind === 'object') {
-    return bytesResponse(status, 'application/json', [...served.chunks(), newline], headers)
+  if (negotiated.format === 'json') {
+    const chunks = jsonChunks(kind, stored, negotiated, nowMs)
+    return bytesResponse(status, mediaTypes.json, [...chunks, newline], headers)
   }
-  const shaped = shapeObject(kind, served.object, negotiated, nowMs)
-  return jsonResponse(status, shaped, negotiated.format, headers)
+  const bytes = objectBytes(kind, stored, negotiated, nowMs)
+  return bytesResponse(status, mediaTypes[negotiated.format], [bytes], headers)
+}
+
+/** One object as JSON text, in the version of `kind`, without a line break behind it. */
+export function jsonChunks(
+  kind: Kind,
+  kept: StoredObject,
+  negotiated: Negotiated,
+  nowMs: number,
+): readonly Uint8Array[] {
+  const { shape } = negotiated
+  const stored = shape.kind === 'partial' ? kept : inVersion(kind, kept)
+  if (shape.kind === 'object') return stored.chunks()
+  const metadata = shape.kind === 'partial' ? stored.metadataChunks() : null
+  if (shape.kind === 'partial' && metadata !== null) {
+    const head = `{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/${shape.version}","metadata":`
+    return [encoder.encode(head), ...metadata, objectEnd]
+  }
+  const shaped = shapeObject(kind, stored.object, negotiated, nowMs)
+  return [encoder.encode(JSON.stringify(shaped))]
+}
+
+/** One object as YAML or protobuf, in the version of `kind`. */
+export function objectBytes(
+  kind: Kind,
+  stored: StoredObject,
+  negotiated: Negotiated,
+  nowMs: number,
+): Uint8Array {
+  const shaped = shapeObject(kind, inVersion(kind, stored).object, negotiated, nowMs)
+  if (negotiated.format === 'yaml') return encoder.encode(yamlText(shaped))
+  if (negotiated.shape.kind === 'object') return encodeProtobuf(shaped, kind.schema)
+  return protobufOf(shaped) ?? encoder.encode(JSON.stringify(shaped))
 }
 
 /** One object in the version of `kind`: of dry runs and subresources among others. */
@@ -85,41 +130,42 @@ export function shapeObject(
 
 export function listResponse(
   kind: Kind,
-  stored: readonly StoredObject[],
+  items: readonly StoredObject[],
   meta: ListMeta,
   negotiated: Negotiated,
   nowMs: number,
 ): ApiResponse {
   const { format, shape } = negotiated
-  const items = stored.map(item => inVersion(kind, item))
-  if (format === 'json' && shape.kind === 'object') {
-    const head = `{"kind":"${kind.kind}List","apiVersion":"${apiVersionOf(kind)}","metadata":${JSON.stringify(meta)},"items":[`
-    const chunks: Uint8Array[] = [encoder.encode(head)]
-    for (const [index, item] of items.entries()) {
-      if (index > 0) chunks.push(comma)
-      chunks.push(...item.chunks())
-    }
-    chunks.push(listEnd)
-    return bytesResponse(200, 'application/json', chunks)
-  }
-  const objects = items.map(item => item.object)
   if (shape.kind === 'table') {
+    const objects = items.map(item => inVersion(kind, item).object)
     const table = toTable(kind, objects, meta, nowMs, shape.include)
     return jsonResponse(200, withVersion(table, shape.version), format)
   }
   const partial = shape.kind === 'partial'
-  return jsonResponse(
-    200,
-    {
-      kind: partial ? 'PartialObjectMetadataList' : `${kind.kind}List`,
-      apiVersion: partial ? `meta.k8s.io/${shape.version}` : apiVersionOf(kind),
-      metadata: meta as unknown as JsonObject,
-      items: objects.map(object =>
-        partial ? partialObject(object, shape.version) : asJson(object),
-      ),
-    },
-    format,
-  )
+  const typed = {
+    kind: partial ? 'PartialObjectMetadataList' : `${kind.kind}List`,
+    apiVersion: partial ? `meta.k8s.io/${shape.version}` : apiVersionOf(kind),
+    metadata: meta as unknown as JsonObject,
+  }
+  if (format === 'json') {
+    const head = JSON.stringify(typed).slice(0, -1)
+    const chunks: Uint8Array[] = [encoder.encode(`${head},"items":[`)]
+    for (const [index, item] of items.entries()) {
+      if (index > 0) chunks.push(comma)
+      chunks.push(...jsonChunks(kind, item, negotiated, nowMs))
+    }
+    chunks.push(listEnd)
+    return bytesResponse(200, mediaTypes.json, chunks)
+  }
+  const list = {
+    ...typed,
+    items: items.map(item => shapeObject(kind, inVersion(kind, item).object, negotiated, nowMs)),
+  }
+  if (format === 'protobuf' && !partial) {
+    const bytes = encodeProtobuf(list, listSchema(kind.schema))
+    return bytesResponse(200, mediaTypes.protobuf, [bytes])
+  }
+  return jsonResponse(200, list, format)
 }
 
 export function apiVersionOf(kind: Kind): string {
@@ -136,63 +182,4 @@ function partialObject(object: KubeObject, version: string): JsonObject {
 
 function withVersion(table: JsonObject, version: 'v1' | 'v1beta1'): JsonObject {
   return version === 'v1' ? table : { ...table, apiVersion: `meta.k8s.io/${version}` }
-}
-
-/** Writes the objects of watch events. The column headers of a table travel once a watch. */
-export interface EventEncoder {
-  event(type: 'ADDED' | 'MODIFIED' | 'DELETED', stored: StoredObject): readonly Uint8Array[]
-  bookmark(revision: number, initialEventsEnd: boolean): Uint8Array
-  error(status: Status): Uint8Array
-}
-
-export function eventEncoder(
-  kind: Kind,
-  negotiated: Negotiated,
-  nowMs: () => number,
-): EventEncoder {
-  let headersSent = false
-  const opening = {
-    ADDED: encoder.encode('{"type":"ADDED","object":'),
-    MODIFIED: encoder.encode('{"type":"MODIFIED","object":'),
-    DELETED: encoder.encode('{"type":"DELETED","object":'),
-  }
-  const closing = encoder.encode('}\n')
-  const line = (type: string, object: Json | Status) =>
-    encoder.encode(`${JSON.stringify({ type, object })}\n`)
-  const shaped = (object: KubeObject): JsonObject => {
-    const json = shapeObject(kind, object, negotiated, nowMs())
-    if (negotiated.shape.kind !== 'table') return json
-    const { columnDefinitions, ...rest } = json
-    if (headersSent) return { ...rest, columnDefinitions: null }
-    headersSent = true
-    return { ...rest, columnDefinitions }
-  }
-  return {
-    event(type, kept) {
-      const stored = inVersion(kind, kept)
-      if (negotiated.shape.kind === 'object') return [opening[type], ...stored.chunks(), closing]
-      return [line(type, shaped(stored.object))]
-    },
-    bookmark(revision, initialEventsEnd) {
-      const metadata = {
-        resourceVersion: String(revision),
-        creationTimestamp: null,
-        ...(initialEventsEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}),
-      }
-      if (negotiated.shape.kind === 'table') {
-        const { version } = negotiated.shape
-        const apiVersion = `meta.k8s.io/${version}`
-        const own = { kind: kind.kind, apiVersion: apiVersionOf(kind), metadata }
-        return line('BOOKMARK', {
-          kind: 'Table',
-          apiVersion,
-          metadata: { resourceVersion: String(revision) },
-          columnDefinitions: null,
-          rows: [{ cells: [], object: own }],
-        })
-      }
-      return line('BOOKMARK', { kind: kind.kind, apiVersion: apiVersionOf(kind), metadata })
-    },
-    error: status => line('ERROR', status),
-  }
 }

@@ -24,6 +24,7 @@ import {
 } from './decoding.js'
 import type { Decoded } from './decoding.js'
 import { checkPreconditions, planDelete, timestamp } from './deletion.js'
+import { eventEncoder } from './event-encoder.js'
 import type { ApiRequest, ApiResponse } from './exchange.js'
 import { collectionPrefix, resourceOfKind } from './keys.js'
 import type { Negotiated } from './negotiation.js'
@@ -34,7 +35,7 @@ import { applyPatch, patchTypeOf } from './patching.js'
 import { parseDeleteOptions, parseListOptions, parseWriteOptions } from './query-options.js'
 import type { DeleteOptions, WriteOptions } from './query-options.js'
 import type { RegistryCache } from './registry-cache.js'
-import { eventEncoder, jsonResponse, listResponse, objectResponse } from './rendering.js'
+import { jsonResponse, listResponse, objectResponse } from './rendering.js'
 import type { ResourceRequest } from './request-info.js'
 import { prepareCreate, prepareStatusUpdate, prepareUpdate } from './strategy.js'
 import type { StoredObject } from './stored-object.js'
@@ -107,9 +108,10 @@ export class ResourceEndpoints {
         options.timeoutSeconds > 0
           ? Math.min(options.timeoutSeconds * 1000, 2 * watchMsMin)
           : watchMsMin + random.integer(watchMsMin)
+      const encoder = eventEncoder(kind, call.negotiated, () => this.#nowMs())
       return {
         status: 200,
-        headers: { 'content-type': 'application/json', 'cache-control': 'no-cache, private' },
+        headers: { 'content-type': encoder.contentType, 'cache-control': 'no-cache, private' },
         body: {
           kind: 'stream',
           open: sink => {
@@ -120,7 +122,7 @@ export class ResourceEndpoints {
                 prefix: collectionPrefix(resource, kind.namespaced ? info.namespace : ''),
                 filter,
                 start,
-                encoder: eventEncoder(kind, call.negotiated, () => this.#nowMs()),
+                encoder,
                 bookmarks: options.allowWatchBookmarks,
                 initialEventsEnd: options.sendInitialEvents === true && options.allowWatchBookmarks,
                 timeoutMs,

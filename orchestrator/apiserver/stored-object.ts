@@ -60,6 +60,19 @@ export class StoredObject {
     ]
   }
 
+  /** The JSON text of its metadata, in slices; null where that needs parsing. */
+  metadataChunks(): readonly Uint8Array[] | null {
+    if (this.revision === 0) return null
+    if (this.#split === -1) this.#split = splitPosition(this.raw)
+    const end = this.#split === 0 ? 0 : closingBrace(this.raw, this.#split)
+    if (end === 0) return null
+    const comma = this.raw[this.#split] === 0x7d ? '' : ','
+    return [
+      Buffer.from(`{"resourceVersion":"${this.revision}"${comma}`, 'latin1'),
+      this.raw.subarray(this.#split, end + 1),
+    ]
+  }
+
   at(revision: number): StoredObject {
     return new StoredObject(this.key, revision, this.raw)
   }
@@ -79,4 +92,26 @@ function splitPosition(raw: Uint8Array): number {
   if (!/^\{"apiVersion":"[^"\\]*","kind":"[^"\\]*","metadata":\{/.test(head)) return 0
   return encoder.encode(head.slice(0, head.indexOf(metadataOpening) + metadataOpening.length))
     .length
+}
+
+/** Where the object that `start` lies in ends; 0 where it does not. */
+function closingBrace(raw: Uint8Array, start: number): number {
+  let open = 1
+  for (let at = start; at < raw.length; at++) {
+    const byte = raw[at]
+    if (byte === quote) at = closingQuote(raw, at + 1)
+    else if (byte === 0x7b) open += 1
+    else if (byte === 0x7d) open -= 1
+    if (open === 0) return at
+  }
+  return 0
+}
+
+const quote = 0x22
+const backslash = 0x5c
+
+function closingQuote(raw: Uint8Array, start: number): number {
+  let at = start
+  while (at < raw.length && raw[at] !== quote) at += raw[at] === backslash ? 2 : 1
+  return at
 }

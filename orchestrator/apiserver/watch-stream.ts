@@ -4,11 +4,11 @@
 
 import type { Clock, Timer } from '../../platform/clock.js'
 import { expired } from '../api/status.js'
+import type { EventEncoder } from './event-encoder.js'
 import type { BodySink } from './exchange.js'
 import type { ObjectFilter } from './object-filter.js'
 import type { WatchStart } from './object-reader.js'
 import type { RegistryCache } from './registry-cache.js'
-import type { EventEncoder } from './rendering.js'
 import type { ResourceId } from './keys.js'
 import type { CacheEvent } from './resource-cache.js'
 import type { StoredObject } from './stored-object.js'

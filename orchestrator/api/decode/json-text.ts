@@ -17,6 +17,8 @@ export interface ParsedText {
 export class JsonTextError extends Error {}
 
 const numberExpression = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 const escapes: ReadonlyMap<string, string> = new Map([
   ['"', '"'],
   ['\\', '\\'],
@@ -104,7 +106,7 @@ class JsonReader {
       const char = this.#text[this.#at]
       if (char === '"') {
         this.#at += 1
-        return result === '' ? plain : result + plain
+        return result === '' ? plain : wellFormed(result + plain)
       }
       if (char !== '\\') throw this.#unexpected('in string literal')
       result += plain + this.#escape()
@@ -195,6 +197,11 @@ class JsonReader {
     this.#at += 1
     return char === close
   }
+}
+
+/** Escapes can write half a surrogate pair, which no encoding has: it becomes U+FFFD, as in Go. */
+function wellFormed(text: string): string {
+  return /\p{Surrogate}/u.test(text) ? decoder.decode(encoder.encode(text)) : text
 }
 
 /**

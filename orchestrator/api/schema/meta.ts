@@ -148,6 +148,15 @@ export const listMeta: StructSchema = struct('io.k8s.apimachinery.pkg.apis.meta.
   shardInfo: pointer(5, shardInfo),
 })
 
+/** What an object is without its content. */
+export const partialObjectMetadata: StructSchema = struct(
+  'io.k8s.apimachinery.pkg.apis.meta.v1.PartialObjectMetadata',
+  {
+    ...typeMeta,
+    metadata: field(1, objectMeta),
+  },
+)
+
 export const statusCause: StructSchema = struct(
   'io.k8s.apimachinery.pkg.apis.meta.v1.StatusCause',
   {

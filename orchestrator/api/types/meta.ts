@@ -1,7 +1,7 @@
 // The types of ../schema/meta.ts, written by source.ts: change the schema, then run the
 // tests of this folder with -u.
 
-import type { JsonObject, ListMeta } from '../object.js'
+import type { JsonObject, KubeObject, ListMeta } from '../object.js'
 
 export interface ManagedFieldsEntry {
   readonly manager?: string
@@ -52,6 +52,8 @@ export interface DeleteOptions {
 export interface ShardInfo {
   readonly selector: string
 }
+
+export interface PartialObjectMetadata extends KubeObject {}
 
 export interface StatusCause {
   readonly reason?: string

@@ -10,6 +10,7 @@ export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, unknown>>
   readonly text: string
+  readonly bytes: Uint8Array
   /** The body as JSON; throws where it is none. */
   json<T = Record<string, unknown>>(): T
 }
@@ -69,20 +70,49 @@ export class ApiClient {
       stream.on('data', (chunk: Buffer) => chunks.push(chunk))
       stream.on('error', reject)
       stream.on('end', () => {
-        const text = Buffer.concat(chunks).toString('utf8')
+        const bytes = Buffer.concat(chunks)
+        const text = bytes.toString('utf8')
         resolve({
           status: Number(received[':status'] ?? 0),
           headers: received,
           text,
+          bytes,
           json: <T>() => JSON.parse(text) as T,
         })
       })
-      if (body !== undefined) stream.end(typeof body === 'string' ? body : JSON.stringify(body))
+      if (body === undefined) return
+      const raw = typeof body === 'string' || body instanceof Uint8Array
+      stream.end(raw ? body : JSON.stringify(body))
     })
   }
 
   get(path: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
     return this.request('GET', path, undefined, headers)
+  }
+
+  /** The first chunks of a stream, until `enough` of them have come; then the stream is left. */
+  read(
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    enough: (bytes: Uint8Array) => boolean,
+  ): Promise<{ readonly contentType: string; readonly bytes: Uint8Array }> {
+    return new Promise((resolve, reject) => {
+      const stream = this.#session.request({ ':method': 'GET', ':path': path, ...headers })
+      let contentType = ''
+      let bytes = Buffer.alloc(0)
+      stream.on('response', answered => {
+        contentType = answered['content-type'] ?? ''
+      })
+      stream.on('error', reject)
+      stream.on('end', () => reject(new Error('the stream ended too early')))
+      stream.on('data', (chunk: Buffer) => {
+        bytes = Buffer.concat([bytes, chunk])
+        if (!enough(bytes)) return
+        stream.removeAllListeners('end')
+        stream.close()
+        resolve({ contentType, bytes })
+      })
+    })
   }
 
   watch(path: string, headers: Readonly<Record<string, string>> = {}): OpenWatch {

@@ -6,18 +6,20 @@ import { unreachable } from '../../../platform/errors.js'
 import { encodeBase64 } from '../base64.js'
 import type { Json, JsonObject } from '../object.js'
 import { put } from '../record.js'
-import type { FieldSchema, ScalarType, StructSchema, TypeSchema } from '../schema.js'
+import type { FieldSchema, ListSchema, ScalarType, StructSchema, TypeSchema } from '../schema.js'
 import { formatMicroTime, formatTime } from '../time.js'
 import type { Timestamp } from '../time.js'
 import type { WireType } from '../wire-types.js'
-import { JsonTextError, nestingMax, parseJsonText } from './json-text.js'
+import { JsonTextError, nestingMax, parseJsonText } from '../decode/json-text.js'
+import { magic } from './encoder.js'
+import { layoutOf } from './layout.js'
+import type { Layout } from './layout.js'
 import { ProtobufError, WireReader } from './wire-reader.js'
 import type { WireField } from './wire-reader.js'
 
 export { ProtobufError } from './wire-reader.js'
 
-/** "k8s" and a zero byte. */
-const magic = [0x6b, 0x38, 0x73, 0x00] as const
+export type TypeLookup = (group: string, version: string, kind: string) => WireType | null
 
 type Building = { [key: string]: Json }
 
@@ -25,10 +27,7 @@ type Building = { [key: string]: Json }
  * The object in an envelope, with the apiVersion and kind of the envelope.
  * @throws ProtobufError
  */
-export function decodeProtobuf(
-  bytes: Uint8Array,
-  find: (group: string, version: string, kind: string) => WireType | null,
-): JsonObject {
+export function decodeProtobuf(bytes: Uint8Array, find: TypeLookup): JsonObject {
   if (!magic.every((byte, index) => bytes[index] === byte)) {
     throw new ProtobufError('the body does not begin as Kubernetes protobuf does')
   }
@@ -39,6 +38,20 @@ export function decodeProtobuf(
     throw new ProtobufError(`no kind "${kind}" is registered for version "${apiVersion}"`)
   }
   return { apiVersion, kind, ...decodeStruct(raw, type.schema, 0) }
+}
+
+/** The event in a frame of a watch, without the frame's length; see `decodeProtobuf`. */
+export function decodeWatchEvent(
+  bytes: Uint8Array,
+  find: TypeLookup,
+): { readonly type: string; readonly object: JsonObject } {
+  let type = ''
+  let envelopeBytes: Uint8Array = new Uint8Array()
+  for (const field of new WireReader(bytes).fields()) {
+    if (field.number === 1) type = textOf(field)
+    if (field.number === 2) envelopeBytes = innerBytes(field)
+  }
+  return { type, object: decodeProtobuf(envelopeBytes, find) }
 }
 
 /** runtime.Unknown: type meta 1, raw 2, content encoding 3, content type 4. */
@@ -63,52 +76,18 @@ function envelope(bytes: Uint8Array): { apiVersion: string; kind: string; raw: U
   return result
 }
 
-interface Numbered {
-  /** By number. */
-  readonly fields: ReadonlyMap<number, readonly [name: string, field: FieldSchema]>
-  /** Messages whose fields JSON spreads into the struct, by number. */
-  readonly nested: ReadonlyMap<number, Numbered>
-}
-
-const numberedSchemas = new WeakMap<StructSchema, Numbered>()
-
-function numbered(schema: StructSchema): Numbered {
-  const known = numberedSchemas.get(schema)
-  if (known !== undefined) return known
-  const result = numberedBelow([...schema.fields], 0)
-  numberedSchemas.set(schema, result)
-  return result
-}
-
-function numberedBelow(all: readonly (readonly [string, FieldSchema])[], depth: number): Numbered {
-  const fields = new Map<number, readonly [string, FieldSchema]>()
-  const deeper = new Map<number, (readonly [string, FieldSchema])[]>()
-  for (const entry of all) {
-    const [, { number, within }] = entry
-    if (number === 0) continue
-    const wrapper = within[depth]
-    if (wrapper === undefined) fields.set(number, entry)
-    else deeper.set(wrapper, [...(deeper.get(wrapper) ?? []), entry])
-  }
-  const nested = [...deeper].map(
-    ([number, inner]) => [number, numberedBelow(inner, depth + 1)] as const,
-  )
-  return { fields, nested: new Map(nested) }
-}
-
 function decodeStruct(bytes: Uint8Array, schema: StructSchema, depth: number): Building {
   if (depth > nestingMax) throw new ProtobufError('exceeded max depth')
   const result: Building = {}
-  decodeInto(result, bytes, numbered(schema), depth)
+  decodeInto(result, bytes, layoutOf(schema), depth)
   return result
 }
 
-function decodeInto(result: Building, bytes: Uint8Array, known: Numbered, depth: number): void {
+function decodeInto(result: Building, bytes: Uint8Array, layout: Layout, depth: number): void {
   for (const wire of new WireReader(bytes).fields()) {
-    const nested = known.nested.get(wire.number)
-    const entry = known.fields.get(wire.number)
-    if (nested !== undefined) decodeInto(result, bytesOf(wire), nested, depth)
-    else if (entry !== undefined) addField(result, entry[0], entry[1], wire, depth)
+    const entry = layout.byNumber.get(wire.number)
+    if (entry?.kind === 'nested') decodeInto(result, bytesOf(wire), entry.layout, depth)
+    else if (entry?.kind === 'field') addField(result, entry.name, entry.field, wire, depth)
   }
 }
 
@@ -163,6 +142,7 @@ function mapEntry(wire: WireField, type: TypeSchema, depth: number): readonly [s
 function emptyValue(type: TypeSchema): Json {
   if (type.type === 'string' || type.type === 'bytes') return ''
   if (type.type === 'quantity') return '0'
+  if (type.type === 'list') return []
   return type.type === 'struct' || type.type === 'map' ? {} : 0
 }
 
@@ -179,7 +159,7 @@ function decodeValue(wire: WireField, type: TypeSchema, depth: number): Json | u
     case 'bool':
       return scalarOfVarint(wire.varint, type.type)
     case 'double':
-      throw new ProtobufError('floating point fields are not supported')
+      return doubleOf(wire)
     case 'quantity':
       return firstText(wire) || '0'
     case 'int-or-string':
@@ -191,11 +171,30 @@ function decodeValue(wire: WireField, type: TypeSchema, depth: number): Json | u
     case 'raw':
       return rawJson(wire)
     case 'list':
+      return innerList(wire, type, depth)
     case 'map':
-      throw new ProtobufError('lists of lists are not supported')
+      throw new ProtobufError('maps inside of lists and maps are not supported')
     default:
       return unreachable(type)
   }
+}
+
+/** A list where only one value fits, in a list or map: a message has it as field 1. */
+function innerList(wire: WireField, type: ListSchema, depth: number): Json {
+  const items: Json[] = []
+  for (const field of new WireReader(bytesOf(wire)).fields()) {
+    if (field.number === 1) items.push(...listItems(field, type.items, depth + 1))
+  }
+  return items
+}
+
+function doubleOf(wire: WireField): Json {
+  if (wire.varint === null) throw new ProtobufError('a number was expected')
+  const view = new DataView(new ArrayBuffer(8))
+  view.setBigUint64(0, wire.varint)
+  const value = view.getFloat64(0)
+  if (!Number.isFinite(value)) throw new ProtobufError('a number is not finite')
+  return value === 0 ? 0 : value
 }
 
 function scalarOfVarint(value: bigint | null, type: ScalarType | 'struct' | 'list' | 'map'): Json {
@@ -215,10 +214,14 @@ function bytesOf(wire: WireField): Uint8Array {
 }
 
 function textOf(wire: WireField): string {
+  return utf8(bytesOf(wire))
+}
+
+function utf8(bytes: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytesOf(wire))
-  } catch (error) {
-    if (error instanceof ProtobufError) throw error
+    // A byte order mark is a character like any other here.
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
     throw new ProtobufError('a text is not UTF-8')
   }
 }
@@ -260,17 +263,22 @@ function timeOf(wire: WireField, type: 'time' | 'micro-time'): Json | undefined 
   return type === 'time' ? formatTime(time) : formatMicroTime(time)
 }
 
-function rawJson(wire: WireField): Json | undefined {
+/** The content of a RawExtension, in field 1. */
+function innerBytes(wire: WireField): Uint8Array {
+  let bytes: Uint8Array = new Uint8Array()
   for (const field of new WireReader(bytesOf(wire)).fields()) {
-    if (field.number !== 1) continue
-    const bytes = bytesOf(field)
-    if (bytes.length === 0) return undefined
-    try {
-      return parseJsonText(textOf(field)).value
-    } catch (error) {
-      if (error instanceof JsonTextError) throw new ProtobufError(error.message)
-      throw error
-    }
+    if (field.number === 1) bytes = bytesOf(field)
   }
-  return undefined
+  return bytes
+}
+
+function rawJson(wire: WireField): Json | undefined {
+  const bytes = innerBytes(wire)
+  if (bytes.length === 0) return undefined
+  try {
+    return parseJsonText(utf8(bytes)).value
+  } catch (error) {
+    if (error instanceof JsonTextError) throw new ProtobufError(error.message)
+    throw error
+  }
 }

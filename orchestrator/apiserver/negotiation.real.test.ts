@@ -1,0 +1,209 @@
+// What clients accept, through the real HTTP path: the same objects as JSON, YAML, protobuf, tables and
+// bare metadata, one by one, in lists and in watches.
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { findWireType, wireTypeOf } from '../api/decode.js'
+import { parseYamlText } from '../api/decode/yaml-text.js'
+import { kinds } from '../api/kinds.js'
+import type { JsonObject } from '../api/object.js'
+import { decodeProtobuf, decodeWatchEvent } from '../api/protobuf/decoder.js'
+import { encodeProtobuf } from '../api/protobuf/encoder.js'
+import { ApiClient } from './testing/api-client.js'
+import { startTestApiserver } from './testing/start-apiserver.js'
+import type { TestApiserver } from './testing/start-apiserver.js'
+
+const protobuf = 'application/vnd.kubernetes.protobuf'
+const partial = 'as=PartialObjectMetadata;v=v1;g=meta.k8s.io'
+const partialList = 'as=PartialObjectMetadataList;v=v1;g=meta.k8s.io'
+const maps = '/api/v1/namespaces/default/configmaps'
+
+let server: TestApiserver
+let client: ApiClient
+
+beforeAll(async () => {
+  server = await startTestApiserver()
+  client = new ApiClient(server.url, server.admin.caFile, server.admin)
+  const labels = { brace: '}{"', quote: '"\\' }
+  const metadata = { name: 'one', annotations: labels }
+  await client.request('POST', maps, { metadata, data: { a: 'b' } })
+})
+
+afterAll(async () => {
+  client.close()
+  await server.close()
+})
+
+const get = (path: string, accept: string) => client.get(path, { accept })
+
+describe('one object', () => {
+  test('is the same in JSON, YAML and protobuf', async () => {
+    const json = await get(`${maps}/one`, 'application/json')
+    const yaml = await get(`${maps}/one`, 'application/yaml')
+    const wire = await get(`${maps}/one`, protobuf)
+    expect([json, yaml, wire].map(({ headers }) => headers['content-type'])).toEqual([
+      'application/json',
+      'application/yaml',
+      protobuf,
+    ])
+    expect(parseYamlText(yaml.text).value).toEqual(json.json())
+    expect(decodeProtobuf(wire.bytes, findWireType)).toEqual(json.json())
+  })
+
+  test('is its metadata in JSON and protobuf', async () => {
+    const whole = (await get(`${maps}/one`, 'application/json')).json<JsonObject>()
+    const expected = {
+      kind: 'PartialObjectMetadata',
+      apiVersion: 'meta.k8s.io/v1',
+      metadata: whole['metadata'],
+    }
+    expect((await get(`${maps}/one`, `application/json;${partial}`)).json()).toEqual(expected)
+    const wire = await get(`${maps}/one`, `${protobuf};${partial}`)
+    expect(decodeProtobuf(wire.bytes, findWireType)).toEqual(expected)
+  })
+
+  test('is created, replaced and deleted in protobuf', async () => {
+    const type = findWireType('', 'v1', 'ConfigMap')
+    if (type === null) throw new Error('there is no ConfigMap')
+    const headers = { 'content-type': protobuf, accept: protobuf }
+    const body = encodeProtobuf(
+      { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'wire' }, data: { a: '1' } },
+      type.schema,
+    )
+    const created = await client.request('POST', maps, body, headers)
+    expect(created.status).toBe(201)
+    const object = decodeProtobuf(created.bytes, findWireType)
+    expect(object).toMatchObject({ metadata: { name: 'wire' }, data: { a: '1' } })
+    const next = encodeProtobuf({ ...object, data: { a: '2' } }, type.schema)
+    const replaced = await client.request('PUT', `${maps}/wire`, next, headers)
+    expect(decodeProtobuf(replaced.bytes, findWireType)).toMatchObject({ data: { a: '2' } })
+    const again = await client.request('PUT', `${maps}/wire`, body, headers)
+    const conflict = await client.request('PUT', `${maps}/wire`, next, headers)
+    expect([again.status, conflict.status]).toEqual([200, 409])
+    expect(decodeProtobuf(conflict.bytes, findWireType)).toMatchObject({
+      kind: 'Status',
+      reason: 'Conflict',
+      details: { name: 'wire', kind: 'configmaps' },
+      code: 409,
+    })
+    const gone = await client.request('DELETE', `${maps}/wire`, undefined, { accept: protobuf })
+    expect(decodeProtobuf(gone.bytes, findWireType)).toMatchObject({ status: 'Success' })
+  })
+})
+
+describe.each(kinds.map(kind => [kind.plural, kind] as const))('a list of %s', (plural, kind) => {
+  const root = kind.group === '' ? '/api' : `/apis/${kind.group}`
+  const path = `${root}/${kind.version}/${plural}`
+
+  test('is the same in every form', async () => {
+    const json = (await get(path, 'application/json')).json<{ items: JsonObject[] } & JsonObject>()
+    const wire = decodeProtobuf((await get(path, protobuf)).bytes, findWireType)
+    const versions = ({ items }: JsonObject) =>
+      ((items as readonly JsonObject[] | undefined) ?? []).map(item => item['metadata'])
+    expect(wire).toMatchObject({ kind: `${kind.kind}List`, metadata: json['metadata'] })
+    expect(versions(wire)).toEqual(versions(json))
+    const bare = (await get(path, `application/json;${partialList}`)).json<JsonObject>()
+    expect(bare['kind']).toBe('PartialObjectMetadataList')
+    expect(versions(bare)).toEqual(versions(json))
+    const bareWire = decodeProtobuf(
+      (await get(path, `${protobuf};${partialList}`)).bytes,
+      findWireType,
+    )
+    expect(versions(bareWire)).toEqual(versions(json))
+    expect(wireTypeOf(bareWire)).not.toBeNull()
+  })
+})
+
+/** The whole frames at the beginning of a stream. */
+function framesOf(bytes: Uint8Array): readonly Uint8Array[] {
+  const frames: Uint8Array[] = []
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  let at = 0
+  while (at + 4 <= bytes.length && at + 4 + view.getUint32(at) <= bytes.length) {
+    const end = at + 4 + view.getUint32(at)
+    frames.push(bytes.subarray(at + 4, end))
+    at = end
+  }
+  return frames
+}
+
+describe('a watch', () => {
+  const query =
+    'watch=1&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan'
+  const events = async (accept: string) => {
+    const enough = (bytes: Uint8Array) => framesOf(bytes).length >= 2
+    const path = `${maps}?${query}&fieldSelector=metadata.name%3Done`
+    const { contentType, bytes } = await client.read(path, { accept }, enough)
+    return { contentType, events: framesOf(bytes).map(f => decodeWatchEvent(f, findWireType)) }
+  }
+
+  test('comes in frames of protobuf', async () => {
+    const object = (await get(`${maps}/one`, 'application/json')).json()
+    const {
+      contentType,
+      events: [added, bookmark],
+    } = await events(protobuf)
+    expect(contentType).toBe(`${protobuf};stream=watch`)
+    expect(added).toEqual({ type: 'ADDED', object })
+    expect(bookmark).toMatchObject({
+      type: 'BOOKMARK',
+      object: {
+        kind: 'ConfigMap',
+        metadata: { annotations: { 'k8s.io/initial-events-end': 'true' } },
+      },
+    })
+  })
+
+  test('of metadata comes in frames of protobuf', async () => {
+    const { metadata } = (await get(`${maps}/one`, 'application/json')).json<JsonObject>()
+    const {
+      events: [added, bookmark],
+    } = await events(`${protobuf};${partial}`)
+    const kind = 'PartialObjectMetadata'
+    expect(added).toMatchObject({ type: 'ADDED', object: { kind, metadata } })
+    expect(bookmark).toMatchObject({ type: 'BOOKMARK', object: { kind } })
+  })
+
+  test('of metadata comes in lines of JSON', async () => {
+    const { metadata } = (await get(`${maps}/one`, 'application/json')).json<JsonObject>()
+    const watch = client.watch(`${maps}?${query}&fieldSelector=metadata.name%3Done`, {
+      accept: `application/json;${partial}`,
+    })
+    const kind = 'PartialObjectMetadata'
+    expect(await watch.next()).toMatchObject({ type: 'ADDED', object: { kind, metadata } })
+    expect(await watch.next()).toMatchObject({ type: 'BOOKMARK', object: { kind } })
+    watch.stop()
+  })
+})
+
+test.each([
+  [
+    `${maps}/one`,
+    'text/html',
+    'application/json, application/yaml, application/vnd.kubernetes.protobuf',
+  ],
+  [
+    maps,
+    'application/json;q=0',
+    'application/json, application/yaml, application/vnd.kubernetes.protobuf',
+  ],
+  [
+    `${maps}?watch=1`,
+    'application/yaml',
+    `application/json;stream=watch, ${protobuf};stream=watch`,
+  ],
+  ['/apis/apps/v1', protobuf, 'application/json, application/yaml'],
+  ['/openapi/v3', 'application/yaml', 'application/json'],
+])('%s as %s is not acceptable', async (path, accept, offered) => {
+  const answer = await get(path, accept)
+  const message = `only the following media types are accepted: ${offered}`
+  const wire = answer.headers['content-type'] === protobuf
+  const body = wire ? decodeProtobuf(answer.bytes, findWireType) : parseYamlText(answer.text).value
+  expect(body).toMatchObject({ status: 'Failure', code: 406, reason: 'NotAcceptable', message })
+  expect(answer.status).toBe(406)
+})
+
+test('an error comes in the format that was asked for', async () => {
+  const answer = await get(`${maps}/nobody`, protobuf)
+  expect(answer.headers['content-type']).toBe(protobuf)
+  expect(decodeProtobuf(answer.bytes, findWireType)).toMatchObject({ code: 404, kind: 'Status' })
+})
