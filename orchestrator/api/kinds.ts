@@ -14,12 +14,25 @@ import { endpoints } from './kinds/core/endpoints.js'
 import { event } from './kinds/core/event.js'
 import { namespace } from './kinds/core/namespace.js'
 import { node } from './kinds/core/node.js'
+import { persistentVolumeClaim } from './kinds/core/persistent-volume-claim.js'
+import { persistentVolume } from './kinds/core/persistent-volume.js'
 import { pod } from './kinds/core/pod.js'
 import { secret } from './kinds/core/secret.js'
 import { serviceAccount } from './kinds/core/service-account.js'
 import { service } from './kinds/core/service.js'
 import { endpointSlice } from './kinds/discovery/endpoint-slice.js'
 import { newEvent } from './kinds/events/event.js'
+import { ingressClass } from './kinds/networking/ingress-class.js'
+import { ingress } from './kinds/networking/ingress.js'
+import { ipAddress } from './kinds/networking/ip-address.js'
+import { networkPolicy } from './kinds/networking/network-policy.js'
+import { serviceCidr } from './kinds/networking/service-cidr.js'
+import { csiDriver } from './kinds/storage/csi-driver.js'
+import { csiNode } from './kinds/storage/csi-node.js'
+import { csiStorageCapacity } from './kinds/storage/csi-storage-capacity.js'
+import { storageClass } from './kinds/storage/storage-class.js'
+import { volumeAttachment } from './kinds/storage/volume-attachment.js'
+import { volumeAttributesClass } from './kinds/storage/volume-attributes-class.js'
 
 export const kinds: readonly Kind[] = [
   configMap,
@@ -27,6 +40,8 @@ export const kinds: readonly Kind[] = [
   event,
   namespace,
   node,
+  persistentVolume,
+  persistentVolumeClaim,
   pod,
   secret,
   serviceAccount,
@@ -38,6 +53,17 @@ export const kinds: readonly Kind[] = [
   lease,
   endpointSlice,
   newEvent,
+  ingress,
+  ingressClass,
+  ipAddress,
+  networkPolicy,
+  serviceCidr,
+  csiDriver,
+  csiNode,
+  csiStorageCapacity,
+  storageClass,
+  volumeAttachment,
+  volumeAttributesClass,
   customResourceDefinition,
 ]
 

@@ -1,16 +1,20 @@
 // What a volume means when it does not say. Counterpart: the volume sources in
 // pkg/apis/core/v1/defaults.go and pkg/apis/core/v1/zz_generated.defaults.go.
 
-import type { DownwardAPIVolumeFile, Volume, VolumeProjection } from '../types/core-volume.js'
+import type {
+  AzureDiskVolumeSource,
+  DownwardAPIVolumeFile,
+  HostPathVolumeSource,
+  PersistentVolumeClaimSpec,
+  Volume,
+  VolumeProjection,
+} from '../types/core-volume.js'
 
 const fileMode = 0o644
 const tokenExpirationSeconds = 3600
 
 export function volumeDefaults(volume: Volume): Volume {
-  return [withSource, withFileModes, withBlockDevices, withNetworkStorage].reduce(
-    (result, step) => step(result),
-    volume,
-  )
+  return withClaimTemplate(sharedSourceDefaults(withFileModes(withSource(volume))))
 }
 
 /** A volume from nowhere is an empty directory. */
@@ -77,11 +81,19 @@ function projectionDefaults(projection: VolumeProjection): VolumeProjection {
   }
 }
 
-function withBlockDevices(volume: Volume): Volume {
-  const { hostPath, azureDisk, scaleIO, ephemeral } = volume
-  const claim = ephemeral?.volumeClaimTemplate
+/** Sources that a volume of a pod and a PersistentVolume have alike. */
+interface SharedSources {
+  readonly hostPath?: HostPathVolumeSource
+  readonly azureDisk?: AzureDiskVolumeSource
+  readonly scaleIO?: { readonly storageMode?: string; readonly fsType?: string }
+  readonly iscsi?: { readonly iscsiInterface?: string }
+  readonly rbd?: { readonly pool?: string; readonly user?: string; readonly keyring?: string }
+}
+
+export function sharedSourceDefaults<T extends SharedSources>(source: T): T {
+  const { hostPath, azureDisk, scaleIO, iscsi, rbd } = source
   return {
-    ...volume,
+    ...source,
     ...(hostPath === undefined ? {} : { hostPath: { ...hostPath, type: hostPath.type ?? '' } }),
     ...(azureDisk === undefined
       ? {}
@@ -103,24 +115,6 @@ function withBlockDevices(volume: Volume): Volume {
             fsType: scaleIO.fsType || 'xfs',
           },
         }),
-    ...(claim === undefined
-      ? {}
-      : {
-          ephemeral: {
-            ...ephemeral,
-            volumeClaimTemplate: {
-              ...claim,
-              spec: { ...claim.spec, volumeMode: claim.spec.volumeMode ?? 'Filesystem' },
-            },
-          },
-        }),
-  }
-}
-
-function withNetworkStorage(volume: Volume): Volume {
-  const { iscsi, rbd } = volume
-  return {
-    ...volume,
     ...(iscsi === undefined
       ? {}
       : { iscsi: { ...iscsi, iscsiInterface: iscsi.iscsiInterface || 'default' } }),
@@ -134,5 +128,21 @@ function withNetworkStorage(volume: Volume): Volume {
             keyring: rbd.keyring || '/etc/ceph/keyring',
           },
         }),
+  }
+}
+
+export function claimSpecDefaults(spec: PersistentVolumeClaimSpec): PersistentVolumeClaimSpec {
+  return { ...spec, volumeMode: spec.volumeMode ?? 'Filesystem' }
+}
+
+function withClaimTemplate(volume: Volume): Volume {
+  const claim = volume.ephemeral?.volumeClaimTemplate
+  if (claim === undefined) return volume
+  return {
+    ...volume,
+    ephemeral: {
+      ...volume.ephemeral,
+      volumeClaimTemplate: { ...claim, spec: claimSpecDefaults(claim.spec) },
+    },
   }
 }

@@ -53,6 +53,14 @@ export function integer<T extends KubeObject>(
   return column(name, description, cell, 'integer', 0)
 }
 
+export function boolean<T extends KubeObject>(
+  name: string,
+  description: string,
+  cell: Cell<T>,
+): Column {
+  return column(name, description, cell, 'boolean', 0)
+}
+
 export const nameColumn: Column = {
   name: 'Name',
   type: 'string',

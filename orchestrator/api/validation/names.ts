@@ -49,6 +49,17 @@ export function dns1123Subdomain(value: string): string[] {
   return errors
 }
 
+/** Hosts of an Ingress that stand for every name one label below. */
+export function wildcardSubdomain(value: string): string[] {
+  const rest = value.startsWith('*.') ? value.slice(2) : ''
+  if (rest !== '' && dns1123Subdomain(rest).length === 0) return []
+  const text =
+    "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which " +
+    "must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric " +
+    'character'
+  return [because(text, `\\*\\.${subdomain}`, '*.example.com')]
+}
+
 /** Names of Services. */
 export function dns1035(value: string): string[] {
   const errors: string[] = []

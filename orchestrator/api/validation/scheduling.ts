@@ -4,6 +4,7 @@
 import type { FieldError } from '../kind.js'
 import type {
   Affinity,
+  NodeSelector,
   NodeSelectorTerm,
   PodAffinityTerm,
   Taint,
@@ -107,19 +108,22 @@ function validatePodAffinityTerm(term: PodAffinityTerm, field: string): FieldErr
 const requiredName = 'requiredDuringSchedulingIgnoredDuringExecution'
 const preferredName = 'preferredDuringSchedulingIgnoredDuringExecution'
 
+export function validateNodeSelector(selector: NodeSelector, field: string): FieldError[] {
+  const at = `${field}.nodeSelectorTerms`
+  const terms = selector.nodeSelectorTerms
+  return [
+    ...(terms.length === 0 ? [required(at, 'must have at least one node selector term')] : []),
+    ...terms.flatMap((term, index) => validateNodeSelectorTerm(term, `${at}[${index}]`)),
+  ]
+}
+
 export function validateAffinity(affinity: Affinity, field: string): FieldError[] {
   const errors: FieldError[] = []
   const { nodeAffinity } = affinity
   const hard = nodeAffinity?.[requiredName]
   const nodeField = `${field}.nodeAffinity`
   if (hard !== undefined) {
-    const at = `${nodeField}.${requiredName}.nodeSelectorTerms`
-    if (hard.nodeSelectorTerms.length === 0) {
-      errors.push(required(at, 'must have at least one node selector term'))
-    }
-    for (const [index, term] of hard.nodeSelectorTerms.entries()) {
-      errors.push(...validateNodeSelectorTerm(term, `${at}[${index}]`))
-    }
+    errors.push(...validateNodeSelector(hard, `${nodeField}.${requiredName}`))
   }
   for (const [index, { weight, preference }] of (nodeAffinity?.[preferredName] ?? []).entries()) {
     const at = `${nodeField}.${preferredName}[${index}]`

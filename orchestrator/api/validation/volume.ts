@@ -3,7 +3,13 @@
 
 import type { FieldError } from '../kind.js'
 import { parseQuantity } from '../quantity.js'
-import type { KeyToPath, Volume, VolumeProjection } from '../types/core-volume.js'
+import type {
+  HostPathVolumeSource,
+  KeyToPath,
+  NFSVolumeSource,
+  Volume,
+  VolumeProjection,
+} from '../types/core-volume.js'
 import {
   duplicate,
   forbiddenField,
@@ -13,6 +19,7 @@ import {
   required,
 } from './field-errors.js'
 import { dns1123Label, dns1123Subdomain } from './names.js'
+import { validateClaimSpec } from './persistent-volume-claim.js'
 
 const hostPathTypes = [
   'BlockDevice',
@@ -56,11 +63,7 @@ function validateSource(volume: Volume, at: string): FieldError[] {
   const errors: FieldError[] = []
   const { hostPath, emptyDir, secret, configMap, downwardAPI, projected, nfs, csi, image } = volume
   if (hostPath !== undefined) {
-    errors.push(...requiredText(hostPath.path, `${at}.hostPath.path`))
-    errors.push(...validateBackSteps(hostPath.path, `${at}.hostPath.path`))
-    if (!hostPathTypes.some(type => type === (hostPath.type ?? ''))) {
-      errors.push(notSupported(`${at}.hostPath.type`, hostPath.type ?? '', hostPathTypes))
-    }
+    errors.push(...validateHostPath(hostPath, `${at}.hostPath`))
   }
   const sizeLimit = emptyDir?.sizeLimit
   if (sizeLimit !== undefined && (parseQuantity(sizeLimit)?.nanos ?? -1n) < 0n) {
@@ -92,11 +95,7 @@ function validateSource(volume: Volume, at: string): FieldError[] {
     }
   }
   if (nfs !== undefined) {
-    errors.push(...requiredText(nfs.server, `${at}.nfs.server`))
-    errors.push(...requiredText(nfs.path, `${at}.nfs.path`))
-    if (nfs.path !== '' && !nfs.path.startsWith('/')) {
-      errors.push(invalidValue(`${at}.nfs.path`, nfs.path, 'must be an absolute path'))
-    }
+    errors.push(...validateNfs(nfs, `${at}.nfs`))
   }
   if (csi !== undefined) errors.push(...requiredText(csi.driver, `${at}.csi.driver`))
   if (image !== undefined) {
@@ -110,8 +109,31 @@ function validateSource(volume: Volume, at: string): FieldError[] {
       errors.push(...invalidFor(place, claim.claimName, dns1123Subdomain(claim.claimName)))
     }
   }
-  if (volume.ephemeral !== undefined && volume.ephemeral.volumeClaimTemplate === undefined) {
-    errors.push(required(`${at}.ephemeral.volumeClaimTemplate`))
+  if (volume.ephemeral !== undefined) {
+    const template = volume.ephemeral.volumeClaimTemplate
+    const place = `${at}.ephemeral.volumeClaimTemplate`
+    if (template === undefined) errors.push(required(place))
+    else errors.push(...validateClaimSpec(template.spec, `${place}.spec`))
+  }
+  return errors
+}
+
+export function validateHostPath(
+  { path, type = '' }: HostPathVolumeSource,
+  at: string,
+): FieldError[] {
+  const errors = requiredText(path, `${at}.path`)
+  errors.push(...validateBackSteps(path, `${at}.path`))
+  if (!hostPathTypes.some(known => known === type)) {
+    errors.push(notSupported(`${at}.type`, type, hostPathTypes))
+  }
+  return errors
+}
+
+export function validateNfs({ server, path }: NFSVolumeSource, at: string): FieldError[] {
+  const errors = [...requiredText(server, `${at}.server`), ...requiredText(path, `${at}.path`)]
+  if (path !== '' && !path.startsWith('/')) {
+    errors.push(invalidValue(`${at}.path`, path, 'must be an absolute path'))
   }
   return errors
 }
