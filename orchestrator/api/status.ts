@@ -146,6 +146,11 @@ export function conflict(
   return failure(409, 'Conflict', message, detailsOf(resource, name))
 }
 
+/** Somebody else owns what is applied; a cause for every field. */
+export function applyConflict(message: string, causes: readonly StatusCause[]): ApiError {
+  return failure(409, 'Conflict', message, { causes })
+}
+
 /**
  * A 422. `kind.kind` names the type as users know it ("Deployment.apps"); every error becomes a
  * cause. Errors must not be empty.
@@ -244,6 +249,18 @@ export function tooManyRequests(
 export function internalError(message: string): ApiError {
   const details = { causes: [{ message }] }
   return failure(500, 'InternalError', `Internal error occurred: ${message}`, details)
+}
+
+/** A failure that the original gives no reason for: a 500 with nothing but its sentence. */
+export function unexplained(message: string): ApiError {
+  return new ApiError({
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message,
+    code: 500,
+  })
 }
 
 export function serviceUnavailable(message: string, retryAfterSeconds = 0): ApiError {

@@ -28,17 +28,7 @@ export function decodeObject(
       `${type.kind} in version "${type.version}" cannot be handled: the body is empty`,
     )
   }
-  const parsed = parseBody(body, contentType)
-  return shapeChecked(type, parsed.value, parsed.duplicateFields, validation)
-}
-
-/** The same for a value that was made here: the result of a patch. */
-export function shapeChecked(
-  type: WireType,
-  value: Json,
-  duplicateFields: readonly string[],
-  validation: FieldValidation,
-): Decoded {
+  const { value, duplicateFields } = parseBody(body, contentType)
   if (!isJsonObject(value)) throw badRequest(`the body must be one ${type.kind} object`)
   const stated = withTypeMeta(type, value)
   const checked = checkShape(type, stated)
@@ -60,7 +50,11 @@ export function decodeOptions(type: WireType, body: Uint8Array, contentType: str
   return checked.object
 }
 
-function withTypeMeta(type: WireType, value: JsonObject): JsonObject {
+/**
+ * With apiVersion and kind, which may be left out where the URL says them. Throws ApiError BadRequest
+ * where they name another type.
+ */
+export function withTypeMeta(type: WireType, value: JsonObject): JsonObject {
   const apiVersion = type.group === '' ? type.version : `${type.group}/${type.version}`
   const given = { apiVersion: value['apiVersion'] ?? '', kind: value['kind'] ?? '' }
   if (given.apiVersion !== '' && given.apiVersion !== apiVersion) {

@@ -4,6 +4,7 @@
 import type { FieldError } from '../api/kind.js'
 import type { JsonObject } from '../api/object.js'
 import { badRequest, invalid } from '../api/status.js'
+import { forbiddenField, required } from '../api/validation/field-errors.js'
 import { isTrue } from './request-info.js'
 
 export type VersionMatch = 'NotOlderThan' | 'Exact'
@@ -137,6 +138,22 @@ export function parseWriteOptions(query: URLSearchParams): WriteOptions {
     fieldManager,
     force: isTrue(query.get('force')),
   }
+}
+
+/** Options of a PATCH: who applies must say who that is, and only they may force. Throws ApiError. */
+export function parsePatchOptions(query: URLSearchParams, apply: boolean): WriteOptions {
+  const options = parseWriteOptions(query)
+  const errors: FieldError[] = []
+  if (apply && options.fieldManager === '') {
+    errors.push(required('fieldManager', 'is required for apply patch'))
+  }
+  if (!apply && query.has('force')) {
+    errors.push(forbiddenField('force', 'may not be specified for non-apply patch'))
+  }
+  if (errors.length > 0) {
+    throw invalid({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', errors)
+  }
+  return options
 }
 
 /** The body, where there is one, replaces the query. Throws ApiError. */

@@ -8,13 +8,15 @@ import type { Random } from '../../platform/random.js'
 import type { Kind } from '../api/kind.js'
 import type { KubeObject } from '../api/object.js'
 import { fromStored, storedKind, toStored } from '../api/stored-version.js'
-import { ApiError, badRequest, conflict, deleted, invalid } from '../api/status.js'
+import { ApiError, badRequest, conflict, deleted, forbidden, invalid } from '../api/status.js'
 import { resourceVersionRequired } from '../api/validation/metadata.js'
 import { validateObject } from '../api/validation/object.js'
 import { deleteOptionsType } from '../api/wire-types.js'
+import { decodeConfiguration, settled } from './applying.js'
 import { admitNamespace, mutate, restrictNode } from './admission.js'
 import type { AdmissionRequest, AdmissionView } from './admission.js'
 import type { User } from './authentication.js'
+import { authorize, forbiddenMessage } from './authorization.js'
 import {
   checkName,
   checkNamespace,
@@ -26,13 +28,27 @@ import type { Decoded } from './decoding.js'
 import { checkPreconditions, planDelete, timestamp } from './deletion.js'
 import { eventEncoder } from './event-encoder.js'
 import type { ApiRequest, ApiResponse } from './exchange.js'
+import {
+  appliedObject,
+  managerOf,
+  ownersAfter,
+  ownedFromStart,
+  sameButForTimes,
+} from './field-management.js'
+import type { FieldWriter } from './field-management.js'
 import { collectionPrefix, resourceOfKind } from './keys.js'
 import type { Negotiated } from './negotiation.js'
+import { withMetadata } from './object-fields.js'
 import { compileFilter } from './object-filter.js'
 import type { ObjectReader } from './object-reader.js'
 import type { Change, ObjectWriter } from './object-writer.js'
 import { applyPatch, patchTypeOf } from './patching.js'
-import { parseDeleteOptions, parseListOptions, parseWriteOptions } from './query-options.js'
+import {
+  parseDeleteOptions,
+  parseListOptions,
+  parsePatchOptions,
+  parseWriteOptions,
+} from './query-options.js'
 import type { DeleteOptions, WriteOptions } from './query-options.js'
 import type { RegistryCache } from './registry-cache.js'
 import { jsonResponse, listResponse, objectResponse } from './rendering.js'
@@ -152,8 +168,9 @@ export class ResourceEndpoints {
       throw badRequest('resourceVersion should not be set on objects to be created')
     }
     const generated = (object.metadata.name ?? '') === ''
+    const owned = ownedFromStart(kind, kind.withDefaults(object), this.writerOf(call, options))
     for (let round = 1; ; round++) {
-      const prepared = this.#prepared(kind, object, info.namespace)
+      const prepared = this.#prepared(kind, owned, info.namespace)
       try {
         const stored = await this.createPrepared(kind, prepared, info.namespace, user, options)
         return this.#object(call, 201, stored, decoded)
@@ -167,7 +184,10 @@ export class ResourceEndpoints {
   /** Makes an object of the server's own, or of a controller within it. Throws ApiError. */
   createOwn(kind: Kind, object: KubeObject, user: User): Promise<StoredObject> {
     const namespace = object.metadata.namespace ?? ''
-    return this.createPrepared(kind, this.#prepared(kind, object, namespace), namespace, user, {
+    const now = timestamp(this.#nowMs())
+    const writer: FieldWriter = { manager: ownManager, subresource: '', now }
+    const owned = ownedFromStart(kind, kind.withDefaults(object), writer)
+    return this.createPrepared(kind, this.#prepared(kind, owned, namespace), namespace, user, {
       dryRun: false,
     })
   }
@@ -228,8 +248,9 @@ export class ResourceEndpoints {
 
   async patch(call: Call): Promise<ApiResponse> {
     const { info, kind, request } = call
-    const options = parseWriteOptions(info.query)
     const type = patchTypeOf(request.headers.get('content-type') ?? '')
+    const options = parsePatchOptions(info.query, type === 'apply')
+    if (type === 'apply') return this.#apply(call, options)
     let warnings: readonly string[] = []
     const stored = await this.modify(call, options, current => {
       const patched = applyPatch(kind, current, type, request.body, options.fieldValidation)
@@ -241,14 +262,73 @@ export class ResourceEndpoints {
     return this.#object(call, 200, stored, { warnings })
   }
 
+  /** Server-side apply: changes the object, or makes it where there is none. */
+  async #apply(call: Call, options: WriteOptions): Promise<ApiResponse> {
+    const { info, kind, request } = call
+    const contentType = request.headers.get('content-type') ?? ''
+    const validation = options.fieldValidation
+    const decoded = decodeConfiguration(kind, info, request.body, contentType, validation)
+    const applied = (live: KubeObject | null): KubeObject => {
+      const writer = this.writerOf(call, options)
+      const object = settled(kind, appliedObject(kind, live, decoded.config, writer, options.force))
+      checkNamespace(kind, object, info.namespace)
+      checkName(object, info.name)
+      return object
+    }
+    for (let round = 1; ; round++) {
+      try {
+        const stored = await this.modify(call, options, applied, { owned: true })
+        return this.#object(call, 200, stored, decoded)
+      } catch (error) {
+        const absent = error instanceof ApiError && error.status.reason === 'NotFound'
+        if (!absent || info.subresource !== '') throw error
+      }
+      try {
+        const stored = await this.#createApplied(call, options, applied(null))
+        return this.#object(call, 201, stored, decoded)
+      } catch (error) {
+        // Somebody else was faster: then there is an object to change.
+        const taken = error instanceof ApiError && error.status.reason === 'AlreadyExists'
+        if (!taken || round >= applyRounds) throw error
+      }
+    }
+  }
+
+  #createApplied(call: Call, options: WriteOptions, object: KubeObject): Promise<StoredObject> {
+    const { info, kind, user } = call
+    const create = { ...info, verb: 'create' as const }
+    if (authorize(user, create).kind === 'denied') {
+      throw forbidden(kind, info.name, forbiddenMessage(user, create))
+    }
+    const { uid = '', resourceVersion = '' } = object.metadata
+    if (uid !== '') {
+      const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`
+      throw conflict(kind, info.name, why)
+    }
+    if (resourceVersion !== '') throw conflict(kind, info.name)
+    const prepared = this.#prepared(kind, object, info.namespace)
+    return this.createPrepared(kind, prepared, info.namespace, user, options)
+  }
+
+  /** As whom a request writes. `subresource`: where another one than the URL's owns what is written. */
+  writerOf(
+    { info, request }: Call,
+    { fieldManager }: Pick<WriteOptions, 'fieldManager'>,
+    subresource: string = info.subresource,
+  ): FieldWriter {
+    const manager = managerOf(fieldManager, request.headers.get('user-agent') ?? '')
+    return { manager, subresource, now: timestamp(this.#nowMs()) }
+  }
+
   /**
    * Reads, lets `next` make the new object, prepares, admits, validates, swaps. `next` sees and
    * answers the version of the call. Throws ApiError.
    */
   async modify(
     call: Call,
-    options: Pick<WriteOptions, 'dryRun'>,
+    options: Pick<WriteOptions, 'dryRun' | 'fieldManager'>,
     next: (current: KubeObject) => KubeObject,
+    { subresource = call.info.subresource, owned = false }: Modification = {},
   ): Promise<StoredObject> {
     const { info, user } = call
     const kind = storedKind(call.kind)
@@ -264,21 +344,32 @@ export class ResourceEndpoints {
         const prepared = status
           ? prepareStatusUpdate(kind, wanted, current)
           : prepareUpdate(kind, wanted, current)
+        const { managedFields } = wanted.metadata
+        const managed = withMetadata(prepared, {
+          managedFields: owned
+            ? managedFields
+            : ownersAfter(
+                call.kind,
+                fromStored(call.kind, withMetadata(prepared, { managedFields })),
+                fromStored(call.kind, current),
+                this.writerOf(call, options, subresource),
+              ),
+        })
         const admission: AdmissionRequest = {
           kind,
           subresource: info.subresource,
           operation: 'update',
           namespace: info.namespace,
           name: info.name,
-          object: prepared,
+          object: managed,
           old: current,
           user,
         }
         restrictNode(admission)
-        const object = mutate(admission, this.#view) ?? prepared
+        const object = mutate(admission, this.#view) ?? managed
         const errors = validateObject(call.kind, object, current)
         if (errors.length > 0) throw invalid(kind, info.name, errors)
-        return { kind: 'put', object }
+        return sameButForTimes(object, current) ? { kind: 'none' } : { kind: 'put', object }
       },
       options.dryRun,
     )
@@ -413,6 +504,19 @@ export class ResourceEndpoints {
     ).join('')
   }
 }
+
+/** How a change is made that is more than the request's object in place of the old one. */
+export interface Modification {
+  /** As which subresource the fields are owned. Default: the call's. */
+  readonly subresource?: string
+  /** The new object comes with its owners. */
+  readonly owned?: boolean
+}
+
+/** The owner of the fields of what the server makes itself. */
+const ownManager = 'kube-apiserver'
+
+const applyRounds = 4
 
 /** Kinds that nobody may replace without saying which version was read. */
 const neverBlindly = new Set(['coordination.k8s.io/leases'])

@@ -1,7 +1,7 @@
 // The Scale of an object that has replicas, and the object with another number of them. Pure.
 // Counterpart: the scale subresources of registry/apps.
 
-import type { ScaleDescription } from '../api/kind.js'
+import type { GroupVersionKind, ScaleDescription } from '../api/kind.js'
 import type { JsonObject, KubeObject } from '../api/object.js'
 import {
   formatLabelSelector,
@@ -48,6 +48,17 @@ export function withScale(
     ])
   }
   return withField(object, description.specReplicasPath, wanted)
+}
+
+/** What applying a Scale means for its object: a configuration of the number of replicas alone. */
+export function configOfScale(
+  { group, version, kind }: GroupVersionKind,
+  description: ScaleDescription,
+  scale: JsonObject,
+): JsonObject {
+  const apiVersion = group === '' ? version : `${group}/${version}`
+  const config: JsonObject = { ...scale, apiVersion, kind, spec: undefined, status: undefined }
+  return withField(config, description.specReplicasPath, fieldAt(scale, 'spec.replicas'))
 }
 
 function selectorText(object: KubeObject, path: string): string {

@@ -5,6 +5,9 @@
 import type { Kind } from '../api/kind.js'
 import type { JsonObject, KubeObject, ObjectMeta } from '../api/object.js'
 import { sameJson } from '../api/equality.js'
+import { leaf, setOf } from '../api/merge/field-set.js'
+import type { FieldSet } from '../api/merge/field-set.js'
+import { fieldElement } from '../api/merge/path-element.js'
 import { asJson, fieldAt, withField, withMetadata } from './object-fields.js'
 
 export interface CreateContext {
@@ -55,6 +58,41 @@ export function prepareStatusUpdate(kind: Kind, object: KubeObject, old: KubeObj
   const names: readonly (keyof ObjectMeta)[] = kind.writes?.metadataWithStatus ?? userMetadata
   const changed = Object.fromEntries(names.map(name => [name, object.metadata[name]]))
   return withField(withMetadata(old, changed), 'status', fieldAt(object, 'status'))
+}
+
+const resets = new WeakMap<Kind, { readonly main: FieldSet; readonly status: FieldSet }>()
+
+/**
+ * What a write through an endpoint does not change, so that its manager does not own it: the status
+ * at the main one, and at /status all but the status and the metadata that goes with it.
+ */
+export function resetFields(kind: Kind, subresource: string): FieldSet {
+  let known = resets.get(kind)
+  if (known === undefined) {
+    known = { main: mainReset(kind), status: statusReset(kind) }
+    resets.set(kind, known)
+  }
+  if (subresource === '') return known.main
+  return subresource === 'status' ? known.status : leaf
+}
+
+function mainReset(kind: Kind): FieldSet {
+  return kind.hasStatus ? setOf([fieldElement('status')]) : leaf
+}
+
+function statusReset(kind: Kind): FieldSet {
+  const kept = new Set<string>(kind.writes?.metadataWithStatus ?? userMetadata)
+  const metadata = kind.schema.fields.get('metadata')?.type
+  const names = metadata?.type === 'struct' ? [...metadata.fields.keys()] : []
+  const others = [...kind.schema.fields.keys()].filter(
+    name => name !== 'metadata' && name !== 'status',
+  )
+  return setOf(
+    ...others.map(name => [fieldElement(name)]),
+    ...names
+      .filter(name => !kept.has(name))
+      .map(name => [fieldElement('metadata'), fieldElement(name)]),
+  )
 }
 
 /** PUT namespaces/<name>/finalize: only spec.finalizers changes. */

@@ -12,17 +12,20 @@ import {
 } from '../api/status.js'
 import { bindingType, evictionType, scaleType } from '../api/wire-types.js'
 import { isJsonObject } from '../api/record.js'
+import { decodeConfiguration, settled } from './applying.js'
 import { checkName, decodeObject, warningHeaders } from './decoding.js'
 import { timestamp } from './deletion.js'
 import type { ApiResponse } from './exchange.js'
-import { asJson, fieldAt, listAt, textAt } from './object-fields.js'
+import { appliedObject, ownersAfter } from './field-management.js'
+import { asJson, fieldAt, listAt, textAt, withMetadata } from './object-fields.js'
 import { applyPatch, patchTypeOf } from './patching.js'
 import { bind } from './pod-binding.js'
-import { parseDeleteOptions, parseWriteOptions } from './query-options.js'
+import { parseDeleteOptions, parsePatchOptions, parseWriteOptions } from './query-options.js'
+import type { WriteOptions } from './query-options.js'
 import { jsonResponse, statusResponse } from './rendering.js'
 import { checkVersion } from './resource-endpoints.js'
 import type { Call, EndpointServices, ResourceEndpoints } from './resource-endpoints.js'
-import { scaleOf, withScale } from './scale.js'
+import { configOfScale, scaleOf, withScale } from './scale.js'
 import type { TokenSigner } from './service-account-tokens.js'
 import { prepareFinalize } from './strategy.js'
 import { createToken } from './token-requests.js'
@@ -124,13 +127,17 @@ export class SubresourceEndpoints {
     const contentType = request.headers.get('content-type') ?? ''
     const { object } = decodeObject(kind, request.body, contentType, options.fieldValidation)
     checkName(object, info.name)
+    const { endpoints } = this.#services
     const result = await this.#services.writer.change(
       kind,
       '',
       info.name,
       current => {
         checkVersion(kind, object, current)
-        return { kind: 'put', object: prepareFinalize(object, current) }
+        const writer = endpoints.writerOf(call, options)
+        const next = prepareFinalize(object, current)
+        const managedFields = ownersAfter(kind, next, current, writer)
+        return { kind: 'put', object: withMetadata(next, { managedFields }) }
       },
       options.dryRun,
     )
@@ -152,31 +159,56 @@ export class SubresourceEndpoints {
       const { reader } = this.#services
       return answer((await reader.get(kind, info.namespace, info.name, '')).object)
     }
-    const options = parseWriteOptions(info.query)
     const contentType = request.headers.get('content-type') ?? ''
-    let warnings: readonly string[] = []
-    let next: (current: KubeObject) => KubeObject
-    if (info.verb === 'update') {
-      const decoded = decodeObject(scaleType, request.body, contentType, options.fieldValidation)
-      checkName(decoded.object, info.name)
-      next = () => decoded.object
-      warnings = decoded.warnings
-    } else if (info.verb === 'patch') {
-      const type = patchTypeOf(contentType)
-      next = current => {
-        const scale = scaleOf(description, current)
-        const patched = applyPatch(scaleType, scale, type, request.body, options.fieldValidation)
-        warnings = patched.warnings
-        return patched.object
-      }
-    } else {
-      throw methodNotAllowed(kind, info.verb)
-    }
     const main = { ...call, info: { ...info, subresource: '' } }
-    const stored = await this.#services.endpoints.modify(main, options, current => {
-      const scale = next(current)
+    const change = (
+      options: WriteOptions,
+      next: (current: KubeObject) => KubeObject,
+      owned = false,
+    ) => this.#services.endpoints.modify(main, options, next, { subresource: 'scale', owned })
+    const replace = (current: KubeObject, scale: KubeObject): KubeObject => {
       checkVersion(kind, scale, current)
       return withScale(description, current, scale)
+    }
+    if (info.verb === 'update') {
+      const options = parseWriteOptions(info.query)
+      const { fieldValidation } = options
+      const { object, warnings } = decodeObject(
+        scaleType,
+        request.body,
+        contentType,
+        fieldValidation,
+      )
+      checkName(object, info.name)
+      return answer((await change(options, current => replace(current, object))).object, warnings)
+    }
+    if (info.verb !== 'patch') throw methodNotAllowed(kind, info.verb)
+    const type = patchTypeOf(contentType)
+    const options = parsePatchOptions(info.query, type === 'apply')
+    const { fieldValidation, force } = options
+    if (type === 'apply') {
+      const { config, warnings } = decodeConfiguration(
+        scaleType,
+        info,
+        request.body,
+        contentType,
+        fieldValidation,
+      )
+      const writer = this.#services.endpoints.writerOf(call, options)
+      const wanted = configOfScale(kind, description, config)
+      const next = (current: KubeObject): KubeObject => {
+        const object = settled(kind, appliedObject(kind, current, wanted, writer, force))
+        checkName(object, info.name)
+        return object
+      }
+      return answer((await change(options, next, true)).object, warnings)
+    }
+    let warnings: readonly string[] = []
+    const stored = await change(options, current => {
+      const scale = scaleOf(description, current)
+      const patched = applyPatch(scaleType, scale, type, request.body, fieldValidation)
+      warnings = patched.warnings
+      return replace(current, patched.object)
     })
     return answer(stored.object, warnings)
   }

@@ -25,7 +25,7 @@ export const containerPort: StructSchema = struct('io.k8s.api.core.v1.ContainerP
   name: field(1, string),
   hostPort: field(2, int32),
   containerPort: always(3, int32, { required: true }),
-  protocol: field(4, string),
+  protocol: field(4, string, { default: 'TCP' }),
   hostIP: field(5, string),
 })
 

@@ -21,7 +21,7 @@ import {
 
 export const servicePort: StructSchema = struct('io.k8s.api.core.v1.ServicePort', {
   name: field(1, string, { description: 'A name; needed where there are several ports.' }),
-  protocol: field(2, string, { description: 'TCP, UDP or SCTP.' }),
+  protocol: field(2, string, { default: 'TCP', description: 'TCP, UDP or SCTP.' }),
   port: always(3, int32, { required: true, description: 'The port of the service.' }),
   targetPort: field(4, intOrString, { description: 'The port of the pods, by number or name.' }),
   nodePort: field(5, int32, { description: 'The port of every node.' }),

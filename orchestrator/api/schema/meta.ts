@@ -79,7 +79,8 @@ export const objectMeta: StructSchema = struct(
       merge: true,
       description: 'Who must have their say before the object is gone.',
     }),
-    managedFields: field(17, list(managedFieldsEntry), {
+    // Told apart from its absence: an empty list is how clients have it cleared.
+    managedFields: pointer(17, list(managedFieldsEntry), {
       description: 'Which manager set which field.',
     }),
   },
