@@ -81,6 +81,10 @@ const subcommands: ReadonlyMap<string, Subcommand> = new Map([
     },
   ],
   [
+    'diff',
+    { summary: 'what changed between two moments, and by whom', load: () => import('./diff.js') },
+  ],
+  [
     'bench',
     {
       summary: 'what the store does in a second, side by side with etcd',

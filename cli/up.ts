@@ -6,6 +6,7 @@ import { Layout, mastersMax, nodesMax } from './cluster/layout.js'
 import { checkDirectory, settleOptions } from './cluster/preflight.js'
 import { ensureNotRunning, runCluster } from './cluster/run.js'
 import { introduction, ProgressPrinter, type Progress } from './cluster/progress.js'
+import { retentionMs } from './span.js'
 import { UserError } from './user-error.js'
 
 interface Flags {
@@ -14,6 +15,7 @@ interface Flags {
   readonly portOffset?: number
   readonly runtime: string
   readonly tls: boolean
+  readonly history?: number | null
   readonly detach?: boolean
   readonly dataDir: string
   readonly background?: boolean
@@ -45,6 +47,11 @@ export function define(command: Command): void {
     .option('--nodes <count>', 'nodes (default: 2)', count('It', 0, nodesMax))
     .option('--runtime <name>', 'container runtime: auto or process', 'auto')
     .option('--port-offset <number>', 'added to every port (default: 0)', count('It', 0, 9000))
+    .option(
+      '--history <time>',
+      'how long the past can be read: 30m, 7d, forever (default: 1h)',
+      retentionMs,
+    )
     .option('--detach', 'return when the cluster is ready; it goes on in the background')
     .option('--no-tls', 'plain store client ports, for quick tries with other clients')
     .option('--data-dir <folder>', 'data, certificates and logs', '.raftsman')
@@ -73,6 +80,7 @@ async function up(flags: Flags): Promise<void> {
     nodes: flags.nodes,
     portOffset: flags.portOffset,
     storeTls: flags.tls,
+    historyMs: flags.history,
   })
   if (flags.background === true) {
     await runCluster(layout, options, reportToParent)

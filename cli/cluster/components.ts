@@ -5,6 +5,7 @@ import { type ClusterPlan, type Layout, type MasterPlan, type NodePlan } from '.
 import type { ClusterPki } from '../pki/cluster-pki.js'
 import type { TlsFiles } from '../../platform/network.js'
 import { must } from '../../platform/errors.js'
+import { retentionText } from '../span.js'
 
 export interface ComponentSpec {
   /** "master-1/store", "node-1/node" */
@@ -64,6 +65,7 @@ function apiserverArgs(plan: ClusterPlan, pki: ClusterPki, master: MasterPlan): 
     `--store=${endpoints.join(',')}`,
     `--service-cidr=${plan.addresses.serviceCidr}`,
     `--advertise=${master.apiserver}`,
+    `--history=${retentionText(plan.options.historyMs)}`,
     `--service-account-key-file=${pki.serviceAccountKeyFile}`,
     ...tlsFlags('', identity.apiserver),
     ...tlsFlags('kubelet-client-', identity.kubeletClient),

@@ -3,7 +3,13 @@ import { addressesOf, mastersMax, nodesMax, planAddresses, planCluster } from '.
 
 describe('the plan of a local cluster', () => {
   it('gives master i the ports that scripts rely on', () => {
-    const plan = planCluster({ masters: 3, nodes: 2, portOffset: 0, storeTls: true })
+    const plan = planCluster({
+      masters: 3,
+      nodes: 2,
+      portOffset: 0,
+      storeTls: true,
+      historyMs: null,
+    })
     expect(plan.balancer).toBe('127.0.0.1:6443')
     expect(plan.masters[1]).toEqual({
       name: 'master-2',
@@ -15,9 +21,11 @@ describe('the plan of a local cluster', () => {
   })
 
   it('shifts every port by the offset', () => {
-    const plain = addressesOf(planCluster({ masters: 5, nodes: 4, portOffset: 0, storeTls: true }))
+    const plain = addressesOf(
+      planCluster({ masters: 5, nodes: 4, portOffset: 0, storeTls: true, historyMs: null }),
+    )
     const shifted = addressesOf(
-      planCluster({ masters: 5, nodes: 4, portOffset: 100, storeTls: true }),
+      planCluster({ masters: 5, nodes: 4, portOffset: 100, storeTls: true, historyMs: null }),
     )
     const ports = (all: typeof plain): number[] =>
       all.map(({ address }) => Number(address.split(':')[1]))
@@ -26,7 +34,13 @@ describe('the plan of a local cluster', () => {
 
   it('never gives one address twice, and stays below 65536 at the largest offset', () => {
     const all = addressesOf(
-      planCluster({ masters: mastersMax, nodes: nodesMax, portOffset: 9000, storeTls: true }),
+      planCluster({
+        masters: mastersMax,
+        nodes: nodesMax,
+        portOffset: 9000,
+        storeTls: true,
+        historyMs: null,
+      }),
     )
     expect(new Set(all.map(({ address }) => address)).size).toBe(all.length)
     for (const { address } of all) expect(Number(address.split(':')[1])).toBeLessThan(65_536)

@@ -9,6 +9,8 @@ export interface ClusterOptions {
   readonly portOffset: number
   /** Plain store client ports, for quick tries with other clients. */
   readonly storeTls: boolean
+  /** How long the past can be read; null for ever. */
+  readonly historyMs: number | null
 }
 
 export const mastersMax = 5

@@ -23,6 +23,7 @@ export function rememberedPlan(layout: Layout): ClusterPlan {
       nodes: undefined,
       portOffset: undefined,
       storeTls,
+      historyMs: undefined,
     }),
   )
 }

@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { createServer } from 'node:net'
+import { historyMsUsual } from '../span.js'
 import { UserError } from '../user-error.js'
 import { addressesOf, type ClusterOptions, type ClusterPlan, type Layout } from './layout.js'
 
@@ -65,17 +66,24 @@ export function checkDirectory(layout: Layout): void {
   }
 }
 
-function readRemembered(
-  path: string,
-): { masters: number; nodes: number; portOffset: number } | null {
+interface Remembered {
+  readonly masters: number
+  readonly nodes: number
+  readonly portOffset: number
+  /** Undefined where it was started by a version that knew of none. */
+  readonly historyMs: number | null | undefined
+}
+
+function readRemembered(path: string): Remembered | null {
   if (!existsSync(path)) return null
   try {
     const value: unknown = JSON.parse(readFileSync(path, 'utf8'))
     if (typeof value !== 'object' || value === null) return null
-    const { masters, nodes, portOffset } = value as Record<string, unknown>
+    const { masters, nodes, portOffset, historyMs } = value as Record<string, unknown>
     if (typeof masters !== 'number' || typeof nodes !== 'number' || typeof portOffset !== 'number')
       return null
-    return { masters, nodes, portOffset }
+    const isHistory = typeof historyMs === 'number' || historyMs === null
+    return { masters, nodes, portOffset, historyMs: isHistory ? historyMs : undefined }
   } catch {
     return null
   }
@@ -86,6 +94,7 @@ export interface AskedOptions {
   readonly nodes: number | undefined
   readonly portOffset: number | undefined
   readonly storeTls: boolean
+  readonly historyMs: number | null | undefined
 }
 
 /**
@@ -99,16 +108,18 @@ export function settleOptions(layout: Layout, asked: AskedOptions): ClusterOptio
       `${layout.directory} holds a cluster of ${remembered.masters} masters, not ${asked.masters}. Start it as it is, or take another --data-dir, or remove it with \`raftsman down --purge\`.`,
     )
   }
+  const histories = [asked.historyMs, remembered?.historyMs, historyMsUsual]
   return {
     masters: asked.masters ?? remembered?.masters ?? 3,
     nodes: asked.nodes ?? remembered?.nodes ?? 2,
     portOffset: asked.portOffset ?? remembered?.portOffset ?? 0,
     storeTls: asked.storeTls,
+    historyMs: histories.find(ms => ms !== undefined) ?? null,
   }
 }
 
 export function rememberOptions(layout: Layout, options: ClusterOptions): void {
-  const { masters, nodes, portOffset, storeTls } = options
-  const content = JSON.stringify({ masters, nodes, portOffset, storeTls }, null, 2)
+  const { masters, nodes, portOffset, storeTls, historyMs } = options
+  const content = JSON.stringify({ masters, nodes, portOffset, storeTls, historyMs }, null, 2)
   writeFileSync(layout.clusterFile, `${content}\n`, { mode: 0o600 })
 }

@@ -5,6 +5,7 @@ import { startApiserver } from '../../orchestrator/apiserver/apiserver.js'
 import { nodeNetwork } from '../../platform/node/network.js'
 import { StoreClient } from '../../store/client/store-client.js'
 import type { Store } from '../../store/client/types.js'
+import { historyOption } from '../span.js'
 import { UserError } from '../user-error.js'
 import { buildVersion } from '../version.js'
 import {
@@ -26,6 +27,7 @@ interface Flags extends ComponentFlags, EtcdFlags {
   readonly serviceCidr: string
   readonly advertise?: string
   readonly serviceAccountKeyFile?: string
+  readonly history: number | null
 }
 
 export function define(command: Command): void {
@@ -39,6 +41,7 @@ export function define(command: Command): void {
     .option('--store <addresses>', 'client ports of store members, the own one first')
     .option('--service-cidr <cidr>', 'addresses of Services', '10.96.0.0/16')
     .option('--advertise <address>', 'host:port under which pods and others reach this server')
+    .addOption(historyOption())
   command.option(
     '--service-account-key-file <file>',
     'signs tokens of service accounts; the same on every master, PEM',
@@ -87,6 +90,7 @@ async function start(flags: Flags, parts: ComponentParts): Promise<Running> {
     store,
     serviceCidr: flags.serviceCidr,
     advertise: flags.advertise ?? null,
+    historyRetentionMs: flags.history,
     ...(flags.serviceAccountKeyFile === undefined
       ? {}
       : { serviceAccountKeyFile: flags.serviceAccountKeyFile }),

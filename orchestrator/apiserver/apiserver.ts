@@ -14,6 +14,7 @@ import type { TokenLookup, User } from './authentication.js'
 import { DiscoveryEndpoints } from './discovery-endpoints.js'
 import { EventLease } from './event-lease.js'
 import type { HealthCheck } from './health-endpoints.js'
+import { History } from './history.js'
 import { keepMasterEndpoints } from './master-endpoints.js'
 import { ObjectReader } from './object-reader.js'
 import { ObjectStorage } from './object-storage.js'
@@ -72,6 +73,8 @@ export interface ApiserverOptions {
   readonly metricsText?: (() => Promise<{ text: string; contentType: string }>) | null
   /** PEM file of the private key for service account tokens, one for all masters; null: none. */
   readonly serviceAccountKeyFile?: string | null
+  /** How long the past can be read; null: for ever. An hour when absent. */
+  readonly historyRetentionMs?: number | null
   /** Tokens that are known in advance. */
   readonly staticTokens?: ReadonlyMap<string, User>
   readonly limits?: Partial<ApiserverLimits>
@@ -101,6 +104,8 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
   const endpoints = new ResourceEndpoints(services)
   const kubelet = options.kubeletClient === null ? null : kubeletGateway(options.kubeletClient)
   const signer = signerOf(options)
+  const { historyRetentionMs: retentionMs = historyRetentionMsUsual } = options
+  const history = new History({ store, clock, logger, retentionMs })
   const boot = { done: false }
   const background = new Background(clock, logger)
   const pipeline = new Pipeline({
@@ -115,6 +120,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     reviews: new ReviewEndpoints(),
     reader,
     cache,
+    history,
     tokenLookups: tokenLookups(options, signer, reader),
     version: versionDocument(options.version),
     livenessChecks: [{ name: 'ping', run: () => Promise.resolve(null) }],
@@ -126,6 +132,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     metrics,
   })
   cache.start()
+  history.start()
   const server = await startServer({
     host: options.host,
     port: options.port,
@@ -167,6 +174,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     ready: () => ready,
     async close() {
       background.stop()
+      history.stop()
       await masterEndpoints.stop()
       watches.closeAll()
       await server.close()
@@ -175,6 +183,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
   }
 }
 
+const historyRetentionMsUsual = 3_600_000
 const retryMs = 500
 const repairMs = 10_000
 const allocationRepairMs = 10 * 60_000

@@ -89,7 +89,7 @@ const list = async (query: string) => {
 test('lists and gets wait for what others have confirmed', async () => {
   await store.put({ key, value: encodeObject(object('new')) })
   const listing = list('')
-  const getting = reader.get(kind, 'default', 'a', '')
+  const getting = reader.get(kind, 'default', 'a')
   // Whoever does not mind gets the old one meanwhile.
   expect(await list('resourceVersion=0')).toEqual(['old'])
   release()

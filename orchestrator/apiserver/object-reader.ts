@@ -22,7 +22,7 @@ import {
 import { compileFilter } from './object-filter.js'
 import type { ObjectFilter } from './object-filter.js'
 import { storeError } from './object-storage.js'
-import type { ListOptions } from './query-options.js'
+import type { GetOptions, ListOptions } from './query-options.js'
 import { CacheBehindError, successor } from './registry-cache.js'
 import type { RegistryCache } from './registry-cache.js'
 import type { ResourceCache } from './resource-cache.js'
@@ -32,6 +32,7 @@ import { StoredObject } from './stored-object.js'
 const freshMs = 10_000
 const tooLargeVersionMs = 3_000
 const storePageKeys = 500
+const newest: GetOptions = { resourceVersion: '', resourceVersionMatch: null }
 
 export interface ListResult {
   readonly items: readonly StoredObject[]
@@ -58,13 +59,16 @@ export class ObjectReader {
     this.#cache = cache
   }
 
-  /** Throws ApiError NotFound. */
+  /** Throws ApiError NotFound, and Expired for an exact version that is not kept any more. */
   async get(
     kind: Kind,
     namespace: string,
     name: string,
-    resourceVersion: string,
+    { resourceVersion, resourceVersionMatch }: GetOptions = newest,
   ): Promise<StoredObject> {
+    if (resourceVersionMatch === 'Exact') {
+      return await this.#getInStore(kind, namespace, name, Number(resourceVersion))
+    }
     await this.#settle(resourceVersion)
     const found = this.cached(kind, namespace, name)
     if (found === undefined) throw notFound(storedKind(kind), name)
@@ -183,6 +187,34 @@ export class ObjectReader {
     }
   }
 
+  async #getInStore(
+    kind: Kind,
+    namespace: string,
+    name: string,
+    revision: number,
+  ): Promise<StoredObject> {
+    const id = resourceId(kind.group, kind.plural)
+    const key = keyBytes(objectKey(id, kind.namespaced ? namespace : '', name))
+    try {
+      const { kvs } = await this.#store.range({ key, revision })
+      const [found] = kvs
+      if (found === undefined) throw notFound(kind, name)
+      return fromKeyValue(found)
+    } catch (error) {
+      return this.#refusePast(error, revision, expired(tooOldText))
+    }
+  }
+
+  /** What a read at an exact revision failed with, as the client is told it. */
+  #refusePast(error: unknown, revision: number, compacted: ApiError): never {
+    if (!(error instanceof RaftsmanError)) throw error
+    if (error.code === 'compacted') throw compacted
+    if (error.code === 'future-revision') {
+      throw tooLargeVersion(String(revision), this.#cache.revision)
+    }
+    throw storeError(error)
+  }
+
   async #listInStore(
     prefix: string,
     filter: ObjectFilter | null,
@@ -228,12 +260,8 @@ export class ObjectReader {
         ...(revision > 0 ? { revision } : {}),
       })
     } catch (error) {
-      if (!(error instanceof RaftsmanError)) throw error
-      if (error.code === 'compacted') throw expiredList(keyText(key).slice(prefix.length), start)
-      if (error.code === 'future-revision') {
-        throw tooLargeVersion(String(revision), this.#cache.revision)
-      }
-      throw storeError(error)
+      const compacted = expiredList(keyText(key).slice(prefix.length), start)
+      return this.#refusePast(error, revision, compacted)
     }
   }
 }
@@ -259,11 +287,12 @@ function pageMeta(
   }
 }
 
+const tooOldText = 'The resourceVersion for the provided list is too old.'
 const inconsistentText =
   'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.'
 
 function expiredList(next: string, start: string): ApiError {
-  if (start === '') return expired('The resourceVersion for the provided list is too old.')
+  if (start === '') return expired(tooOldText)
   const error = expired(inconsistentText)
   const metadata = { continue: encodeContinue({ revision: -1, start: next }) }
   return new ApiError({ ...error.status, metadata })

@@ -32,6 +32,8 @@ import { textResponse } from './exchange.js'
 import type { AbandonSignal, ApiRequest, ApiResponse, RequestHead } from './exchange.js'
 import { healthResponse } from './health-endpoints.js'
 import type { HealthCheck } from './health-endpoints.js'
+import type { History } from './history.js'
+import { historyPath, historyResponse } from './history-endpoint.js'
 import { negotiate, objectOffer, offeredTypes, statusFormat, watchOffer } from './negotiation.js'
 import { textAt } from './object-fields.js'
 import type { ObjectReader } from './object-reader.js'
@@ -59,6 +61,7 @@ export interface PipelineOptions {
   readonly reviews: ReviewEndpoints
   readonly reader: ObjectReader
   readonly cache: RegistryCache
+  readonly history: History
   readonly tokenLookups: readonly TokenLookup[]
   readonly version: JsonObject
   readonly livenessChecks: readonly HealthCheck[]
@@ -244,6 +247,7 @@ export class Pipeline {
       if (health !== null) return health
     }
     if (path === '/version') return jsonResponse(200, version)
+    if (path === historyPath) return historyResponse(this.#options.history, info.query)
     if (path === '/metrics' && metricsText !== null) {
       const { text, contentType } = await metricsText()
       return textResponse(200, text, contentType)
@@ -383,6 +387,7 @@ const rootPaths = [
   '/livez',
   '/metrics',
   '/openapi/v3',
+  historyPath,
   '/readyz',
   '/version',
 ]

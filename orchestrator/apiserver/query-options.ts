@@ -25,6 +25,13 @@ export interface ListOptions {
   readonly sendInitialEvents: boolean | null
 }
 
+export interface GetOptions {
+  /** As in ListOptions. */
+  readonly resourceVersion: string
+  /** Exact reads the object as it was; the original knows this of lists only. */
+  readonly resourceVersionMatch: VersionMatch | null
+}
+
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict'
 
 export interface WriteOptions {
@@ -43,6 +50,17 @@ export interface DeleteOptions {
   readonly uid: string | null
   readonly resourceVersion: string | null
   readonly dryRun: boolean
+}
+
+/** Throws ApiError Invalid. */
+export function parseGetOptions(query: URLSearchParams): GetOptions {
+  const { resourceVersion, resourceVersionMatch } = parseListOptions(
+    new URLSearchParams(
+      [...query].filter(([name]) => name === 'resourceVersion' || name === 'resourceVersionMatch'),
+    ),
+    false,
+  )
+  return { resourceVersion, resourceVersionMatch }
 }
 
 /** Throws ApiError: BadRequest for values that are no options, Invalid for contradictory ones. */

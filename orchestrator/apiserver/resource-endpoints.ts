@@ -45,6 +45,7 @@ import type { Change, ObjectWriter } from './object-writer.js'
 import { applyPatch, patchTypeOf } from './patching.js'
 import {
   parseDeleteOptions,
+  parseGetOptions,
   parseListOptions,
   parsePatchOptions,
   parseWriteOptions,
@@ -98,9 +99,8 @@ export class ResourceEndpoints {
 
   async get(call: Call): Promise<ApiResponse> {
     const { info, kind } = call
-    const version = info.query.get('resourceVersion') ?? ''
     const { reader } = this.#services
-    const stored = await reader.get(kind, info.namespace, info.name, version)
+    const stored = await reader.get(kind, info.namespace, info.name, parseGetOptions(info.query))
     return this.#object(call, 200, stored)
   }
 

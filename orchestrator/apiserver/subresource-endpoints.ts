@@ -157,7 +157,7 @@ export class SubresourceEndpoints {
       )
     if (info.verb === 'get') {
       const { reader } = this.#services
-      return answer((await reader.get(kind, info.namespace, info.name, '')).object)
+      return answer((await reader.get(kind, info.namespace, info.name)).object)
     }
     const contentType = request.headers.get('content-type') ?? ''
     const main = { ...call, info: { ...info, subresource: '' } }
@@ -218,7 +218,7 @@ export class SubresourceEndpoints {
     const { info, kind } = call
     if (info.verb !== 'get') throw methodNotAllowed(kind, info.verb)
     const { reader, kubelet } = this.#services
-    const pod = (await reader.get(kind, info.namespace, info.name, '')).object
+    const pod = (await reader.get(kind, info.namespace, info.name)).object
     const container = logContainer(pod, info.query.get('container') ?? '')
     const nodeName = textAt(pod, 'spec.nodeName')
     // As in Kubernetes: a pod without a node has an empty log, not an error.

@@ -42,7 +42,7 @@ export async function createToken(
   const review = decodeObject(tokenRequestType, request.body, contentType, 'Ignore').object
   const given = fieldAt(review, 'spec')
   const spec = isJsonObject(given) ? given : {}
-  const account = (await services.reader.get(kind, info.namespace, info.name, '')).object
+  const account = (await services.reader.get(kind, info.namespace, info.name)).object
   const pod = await boundPod(services, call, spec)
   const seconds = secondsOf(spec)
   const asked = Array.isArray(spec['audiences']) ? (spec['audiences'] as readonly Json[]) : []
@@ -118,7 +118,7 @@ async function boundPod(
   const { info } = call
   const pods = must(findKind('', 'v1', 'pods'), 'pods are served')
   const name = typeof reference['name'] === 'string' ? reference['name'] : ''
-  const pod = (await services.reader.get(pods, info.namespace, name, '')).object
+  const pod = (await services.reader.get(pods, info.namespace, name)).object
   const uid = reference['uid']
   if (typeof uid === 'string' && uid !== '' && uid !== pod.metadata.uid) {
     throw conflict(
