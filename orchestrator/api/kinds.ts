@@ -8,6 +8,13 @@ import {
   horizontalPodAutoscaler,
   horizontalPodAutoscalerV1,
 } from './kinds/autoscaling/horizontal-pod-autoscaler.js'
+import { selfSubjectReview, tokenReview } from './kinds/authentication/reviews.js'
+import {
+  localSubjectAccessReview,
+  selfSubjectAccessReview,
+  selfSubjectRulesReview,
+  subjectAccessReview,
+} from './kinds/authorization/reviews.js'
 import { lease } from './kinds/coordination/lease.js'
 import { configMap } from './kinds/core/config-map.js'
 import { endpoints } from './kinds/core/endpoints.js'
@@ -33,6 +40,8 @@ import { csiStorageCapacity } from './kinds/storage/csi-storage-capacity.js'
 import { storageClass } from './kinds/storage/storage-class.js'
 import { volumeAttachment } from './kinds/storage/volume-attachment.js'
 import { volumeAttributesClass } from './kinds/storage/volume-attributes-class.js'
+import { clusterRoleBinding, roleBinding } from './kinds/rbac/role-binding.js'
+import { clusterRole, role } from './kinds/rbac/role.js'
 
 export const kinds: readonly Kind[] = [
   configMap,
@@ -65,6 +74,16 @@ export const kinds: readonly Kind[] = [
   volumeAttachment,
   volumeAttributesClass,
   customResourceDefinition,
+  tokenReview,
+  selfSubjectReview,
+  localSubjectAccessReview,
+  selfSubjectAccessReview,
+  selfSubjectRulesReview,
+  subjectAccessReview,
+  clusterRoleBinding,
+  clusterRole,
+  roleBinding,
+  role,
 ]
 
 const byPlural = new Map(kinds.map(k => [`${k.group}/${k.version}/${k.plural}`, k]))

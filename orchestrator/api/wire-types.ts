@@ -2,12 +2,7 @@
 
 import type { GroupVersionKind } from './kind.js'
 import type { StructSchema } from './schema.js'
-import { selfSubjectReview, tokenRequest } from './schema/authentication.js'
-import {
-  selfSubjectAccessReview,
-  selfSubjectRulesReview,
-  subjectAccessReview,
-} from './schema/authorization.js'
+import { tokenRequest } from './schema/authentication.js'
 import { scale } from './schema/autoscaling.js'
 import { binding } from './schema/core-pod.js'
 import { deleteOptions, partialObjectMetadata, status } from './schema/meta.js'
@@ -62,26 +57,6 @@ export const tokenRequestType: WireType = {
   schema: tokenRequest,
 }
 
-const selfSubjectReviewType: WireType = {
-  group: 'authentication.k8s.io',
-  version: 'v1',
-  kind: 'SelfSubjectReview',
-  schema: selfSubjectReview,
-}
-
-function accessReview(kind: string, schema: StructSchema): WireType {
-  return { group: 'authorization.k8s.io', version: 'v1', kind, schema }
-}
-
-export const selfSubjectAccessReviewType = accessReview(
-  'SelfSubjectAccessReview',
-  selfSubjectAccessReview,
-)
-
-export const subjectAccessReviewType = accessReview('SubjectAccessReview', subjectAccessReview)
-
-const selfSubjectRulesReviewType = accessReview('SelfSubjectRulesReview', selfSubjectRulesReview)
-
 export const wireTypes: readonly WireType[] = [
   deleteOptionsType,
   statusType,
@@ -90,8 +65,4 @@ export const wireTypes: readonly WireType[] = [
   bindingType,
   evictionType,
   tokenRequestType,
-  selfSubjectReviewType,
-  selfSubjectAccessReviewType,
-  selfSubjectRulesReviewType,
-  subjectAccessReviewType,
 ]

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { JsonObject, KubeObject } from '../api/object.js'
-import { admitNamespace, mutate, podRefersTo, restrictNode } from './admission.js'
+import { admitNamespace, mutate, restrictNode } from './admission.js'
 import type { AdmissionRequest, AdmissionView } from './admission.js'
 import type { User } from './authentication.js'
 import { fieldAt } from './object-fields.js'
@@ -137,36 +137,5 @@ describe('what a node may touch', () => {
     ['create a pod', { object: pod({ nodeName: 'n1' }) }, false],
   ])('%s', (_, changes, expected) => {
     expect(may(changes)).toBe(expected)
-  })
-})
-
-describe('what a pod refers to', () => {
-  const spec: JsonObject = {
-    serviceAccountName: 'robot',
-    imagePullSecrets: [{ name: 'pull' }],
-    containers: [
-      {
-        name: 'secret-like-name',
-        envFrom: [{ secretRef: { name: 'from' } }, { configMapRef: { name: 'cm-from' } }],
-        env: [{ name: 'x', valueFrom: { secretKeyRef: { name: 'key', key: 'k' } } }],
-      },
-    ],
-    volumes: [
-      { name: 'v', secret: { secretName: 'vol' } },
-      { name: 'w', projected: { sources: [{ secret: { name: 'proj' } }] } },
-      { name: 'c', configMap: { name: 'cm-vol' } },
-      { name: 'd', persistentVolumeClaim: { claimName: 'claim' } },
-    ],
-  }
-
-  test.each([
-    ['secrets', ['pull', 'from', 'key', 'vol', 'proj'], ['secret-like-name', 'cm-vol', 'v', 'x']],
-    ['configmaps', ['cm-from', 'cm-vol'], ['vol', 'c']],
-    ['persistentvolumeclaims', ['claim'], ['d']],
-    ['serviceaccounts', ['robot'], ['default']],
-  ])('%s', (resource, yes, no) => {
-    const refers = (name: string) => podRefersTo(pod(spec), resource, name)
-    expect(yes.filter(refers)).toEqual(yes)
-    expect(no.filter(refers)).toEqual([])
   })
 })

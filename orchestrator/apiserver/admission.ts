@@ -4,12 +4,12 @@
 // Left out: webhooks, quota, PriorityClass lookup, token volumes.
 
 import type { Kind } from '../api/kind.js'
-import type { Json, JsonObject, KubeObject } from '../api/object.js'
+import type { Json, KubeObject } from '../api/object.js'
 import { ApiError, forbidden, notFound } from '../api/status.js'
 import { isJsonObject } from '../api/record.js'
 
 import type { User } from './authentication.js'
-import { nodeOf } from './authorization.js'
+import { nodeOf } from './node-authorizer.js'
 import { fieldAt, listAt, textAt, withField } from './object-fields.js'
 
 export interface AdmissionView {
@@ -189,53 +189,4 @@ function restrictNodePod(
 
 function isKind(kind: Kind, group: string, plural: string): boolean {
   return kind.group === group && kind.plural === plural
-}
-
-/** Does one of the pods bound to the node refer to the object? For the node authoriser. */
-export function podRefersTo(pod: KubeObject, resource: string, name: string): boolean {
-  const spec = fieldAt(pod, 'spec')
-  if (!isJsonObject(spec)) return false
-  if (resource === 'serviceaccounts') return spec['serviceAccountName'] === name
-  return mentions(spec, resource, name, 0)
-}
-
-const specDepthMax = 32
-
-/** Looks for the reference wherever the pod's schema may carry one, by the names of its fields. */
-function mentions(value: Json | undefined, resource: string, name: string, depth: number): boolean {
-  if (depth > specDepthMax || typeof value !== 'object' || value === null) return false
-  if (Array.isArray(value)) {
-    return value.some((item: Json) => mentions(item, resource, name, depth + 1))
-  }
-  const object = value as JsonObject
-  if (referenceFields(object, resource).some(found => found === name)) return true
-  return Object.values(object).some(inner => mentions(inner, resource, name, depth + 1))
-}
-
-function referenceFields(object: JsonObject, resource: string): readonly (Json | undefined)[] {
-  const nameIn = (field: string, key = 'name') => {
-    const inner = object[field]
-    return isJsonObject(inner) ? inner[key] : undefined
-  }
-  switch (resource) {
-    case 'secrets': {
-      const pull = object['imagePullSecrets']
-      const pulls = Array.isArray(pull)
-        ? pull.map((item: Json) => (isJsonObject(item) ? item['name'] : undefined))
-        : []
-      return [
-        nameIn('secret', 'secretName'),
-        nameIn('secret'),
-        nameIn('secretRef'),
-        nameIn('secretKeyRef'),
-        ...pulls,
-      ]
-    }
-    case 'configmaps':
-      return [nameIn('configMap'), nameIn('configMapRef'), nameIn('configMapKeyRef')]
-    case 'persistentvolumeclaims':
-      return [nameIn('persistentVolumeClaim', 'claimName')]
-    default:
-      return []
-  }
 }

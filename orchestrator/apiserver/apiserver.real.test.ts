@@ -377,7 +377,7 @@ describe('strangers and floods', () => {
       expect((await stranger.get(path)).status).toBe(200)
     }
     for (const path of ['/api', '/metrics', '/api/v1/pods', '/openapi/v3']) {
-      expect((await stranger.get(path)).status).toBe(401)
+      expect((await stranger.get(path)).status).toBe(403)
     }
     stranger.close()
   })

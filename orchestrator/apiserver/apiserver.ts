@@ -11,6 +11,7 @@ import type { Store } from '../../store/client/types.js'
 import { findKind, kinds } from '../api/kinds.js'
 import { ApiError } from '../api/status.js'
 import type { TokenLookup, User } from './authentication.js'
+import { Authorizer } from './authorizer.js'
 import { DiscoveryEndpoints } from './discovery-endpoints.js'
 import { EventLease } from './event-lease.js'
 import type { HealthCheck } from './health-endpoints.js'
@@ -22,16 +23,18 @@ import { ObjectWriter } from './object-writer.js'
 import { Pipeline } from './pipeline.js'
 import type { PipelineLimits } from './pipeline.js'
 import { kubeletGateway } from './kubelet-gateway.js'
+import { ensureRbacPolicy } from './rbac-bootstrap.js'
 import { RegistryCache } from './registry-cache.js'
 import { ResourceEndpoints } from './resource-endpoints.js'
 import { ReviewEndpoints } from './review-endpoints.js'
+import { RoleAggregation } from './role-aggregation.js'
 import { defaultServerLimits, startServer } from './server.js'
 import type { ServerLimits } from './server.js'
 import { gitVersion, versionDocument } from './server-version.js'
 import type { BuildVersion } from './server-version.js'
 import { releaseLeakedAllocations } from './allocation-repair.js'
 import { firstAddress, parseCidr } from './service-allocation.js'
-import { tokenSigner } from './service-account-tokens.js'
+import { tokenIssuer, tokenSigner } from './service-account-tokens.js'
 import type { TokenSigner, UidLookup } from './service-account-tokens.js'
 import { SubresourceEndpoints } from './subresource-endpoints.js'
 import { ensureSystemObjects } from './system-bootstrap.js'
@@ -100,12 +103,15 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
   const eventLease = new EventLease(store, clock)
   const writer = new ObjectWriter({ storage, reader, eventLease, clock, random, serviceCidr })
   const watches = new WatchGate(limits.watchesMax)
-  const services = { reader, writer, cache, clock, random, watches }
+  const authorizer = new Authorizer(reader, cache)
+  const services = { reader, writer, cache, clock, random, watches, authorizer }
   const endpoints = new ResourceEndpoints(services)
   const kubelet = options.kubeletClient === null ? null : kubeletGateway(options.kubeletClient)
   const signer = signerOf(options)
   const { historyRetentionMs: retentionMs = historyRetentionMsUsual } = options
   const history = new History({ store, clock, logger, retentionMs })
+  const lookups = tokenLookups(options, signer, reader)
+  const audiences = [tokenIssuer]
   const boot = { done: false }
   const background = new Background(clock, logger)
   const pipeline = new Pipeline({
@@ -117,11 +123,11 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     }),
     endpoints,
     subresources: new SubresourceEndpoints({ ...services, endpoints, kubelet, signer }),
-    reviews: new ReviewEndpoints(),
-    reader,
-    cache,
     history,
-    tokenLookups: tokenLookups(options, signer, reader),
+    reviews: new ReviewEndpoints({ authorizer, tokenLookups: lookups, audiences }),
+    audiences,
+    authorizer,
+    tokenLookups: lookups,
     version: versionDocument(options.version),
     livenessChecks: [{ name: 'ping', run: () => Promise.resolve(null) }],
     readinessChecks: readinessChecks(cache, clock, boot),
@@ -131,6 +137,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     logger,
     metrics,
   })
+  const aggregation = new RoleAggregation({ reader, writer, cache, clock, logger })
   cache.start()
   history.start()
   const server = await startServer({
@@ -160,6 +167,9 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
   const ready = new Promise<void>(resolve => {
     background.until('system objects', async () => {
       await ensureSystemObjects({ endpoints, reader, cache, serviceIp, caPem })
+      await ensureRbacPolicy({ endpoints, reader, writer, cache })
+      await cache.waitUntilFresh(bootFreshMs)
+      await aggregation.settle()
       boot.done = true
       masterEndpoints.refresh()
       resolve()
@@ -175,6 +185,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     async close() {
       background.stop()
       history.stop()
+      aggregation.stop()
       await masterEndpoints.stop()
       watches.closeAll()
       await server.close()
@@ -185,6 +196,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
 
 const historyRetentionMsUsual = 3_600_000
 const retryMs = 500
+const bootFreshMs = 5_000
 const repairMs = 10_000
 const allocationRepairMs = 10 * 60_000
 
@@ -243,9 +255,17 @@ function tokenLookups(
   const uidOf: UidLookup = (plural, namespace, name) =>
     reader.cachedAt('', plural, namespace, name)?.object.metadata.uid
   return [
-    ...(staticTokens === undefined ? [] : [(token: string) => staticTokens.get(token) ?? null]),
+    ...(staticTokens === undefined ? [] : [staticLookup(staticTokens)]),
     ...(signer === null ? [] : [signer.lookup(uidOf, () => clock.wallMs())]),
   ]
+}
+
+/** Such a token says nothing of whom it is for, so it is for all. */
+function staticLookup(tokens: ReadonlyMap<string, User>): TokenLookup {
+  return (token, audiences) => {
+    const user = tokens.get(token)
+    return user === undefined ? null : { user, audiences }
+  }
 }
 
 const readinessMs = 2_000

@@ -18,8 +18,14 @@ export const anonymous: User = {
   extra: {},
 }
 
-/** Looks a token up; null for one that is unknown, expired or forged. */
-export type TokenLookup = (token: string) => User | null
+/** Somebody, and for which of the audiences asked after their token is. */
+export interface KnownToken {
+  readonly user: User
+  readonly audiences: readonly string[]
+}
+
+/** Null for a token that is unknown, expired, forged, or for none of the audiences. */
+export type TokenLookup = (token: string, audiences: readonly string[]) => KnownToken | null
 
 export type Authentication =
   | { readonly kind: 'user'; readonly user: User }
@@ -28,8 +34,10 @@ export type Authentication =
 
 const allAuthenticated = 'system:authenticated'
 
+/** `audiences`: for whom a token must be. */
 export function authenticate(
   request: RequestHead,
+  audiences: readonly string[],
   lookups: readonly TokenLookup[],
 ): Authentication {
   if (request.peer === 'invalid') return { kind: 'refused' }
@@ -50,42 +58,30 @@ export function authenticate(
   if (authorization === undefined) return { kind: 'user', user: anonymous }
   const token = bearerToken(authorization)
   if (token === null) return { kind: 'refused' }
-  for (const lookup of lookups) {
-    const user = lookup(token)
-    if (user !== null) {
-      return { kind: 'user', user: { ...user, groups: withAuthenticated(user.groups) } }
-    }
-  }
-  return { kind: 'refused' }
+  const known = authenticateToken(token, audiences, lookups)
+  return known === null ? { kind: 'refused' } : { kind: 'user', user: known.user }
 }
 
-function withAuthenticated(groups: readonly string[]): readonly string[] {
+/** The first who knows the token. */
+export function authenticateToken(
+  token: string,
+  audiences: readonly string[],
+  lookups: readonly TokenLookup[],
+): KnownToken | null {
+  for (const lookup of lookups) {
+    const known = lookup(token, audiences)
+    if (known === null) continue
+    const { user } = known
+    return { ...known, user: { ...user, groups: withAuthenticated(user.groups) } }
+  }
+  return null
+}
+
+export function withAuthenticated(groups: readonly string[]): readonly string[] {
   return groups.includes(allAuthenticated) ? groups : [...groups, allAuthenticated]
 }
 
 function bearerToken(authorization: string): string | null {
   const match = /^bearer +([^ ]+)$/i.exec(authorization.trim())
   return match?.[1] ?? null
-}
-
-/**
- * Whom the request wants to be treated as (Impersonate-User, Impersonate-Group, Impersonate-Uid);
- * null when it does not ask, 'malformed' when it names groups without a user.
- */
-export function impersonated(request: RequestHead): User | 'malformed' | null {
-  const name = request.headers.get('impersonate-user') ?? ''
-  const given = request.headers.get('impersonate-group') ?? ''
-  const uid = request.headers.get('impersonate-uid') ?? ''
-  if (name === '') return given === '' && uid === '' ? null : 'malformed'
-  const named = given
-    .split(',')
-    .map(group => group.trim())
-    .filter(group => group !== '')
-  const account = /^system:serviceaccount:([^:]+):[^:]+$/.exec(name)
-  const implied =
-    account === null || named.length > 0
-      ? named
-      : ['system:serviceaccounts', `system:serviceaccounts:${account[1] ?? ''}`]
-  const groups = name === anonymous.name ? anonymous.groups : withAuthenticated(implied)
-  return { name, uid, groups, extra: {} }
 }

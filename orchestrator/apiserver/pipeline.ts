@@ -12,8 +12,6 @@ import { hasWireForm } from '../api/protobuf/layout.js'
 import {
   ApiError,
   badRequest,
-  forbidden,
-  forbiddenPath,
   internalError,
   methodNotAllowed,
   notAcceptable,
@@ -22,11 +20,10 @@ import {
   tooManyRequests,
   unauthorized,
 } from '../api/status.js'
-import { podRefersTo } from './admission.js'
-import { authenticate, impersonated } from './authentication.js'
+import { authenticate } from './authentication.js'
 import type { TokenLookup, User } from './authentication.js'
-import { authorize, forbiddenMessage } from './authorization.js'
-import type { NodeQuestion } from './authorization.js'
+import { attributesOf, forbiddenError } from './authorization.js'
+import type { Authorizer } from './authorizer.js'
 import type { DiscoveryEndpoints } from './discovery-endpoints.js'
 import { textResponse } from './exchange.js'
 import type { AbandonSignal, ApiRequest, ApiResponse, RequestHead } from './exchange.js'
@@ -34,11 +31,9 @@ import { healthResponse } from './health-endpoints.js'
 import type { HealthCheck } from './health-endpoints.js'
 import type { History } from './history.js'
 import { historyPath, historyResponse } from './history-endpoint.js'
+import { impersonated } from './impersonation.js'
 import { negotiate, objectOffer, offeredTypes, statusFormat, watchOffer } from './negotiation.js'
-import { textAt } from './object-fields.js'
-import type { ObjectReader } from './object-reader.js'
 import { storeError } from './object-storage.js'
-import type { RegistryCache } from './registry-cache.js'
 import { jsonResponse, statusResponse } from './rendering.js'
 import { parseRequestInfo } from './request-info.js'
 import type { NonResourceRequest, RequestInfo, ResourceRequest } from './request-info.js'
@@ -59,10 +54,11 @@ export interface PipelineOptions {
   readonly endpoints: ResourceEndpoints
   readonly subresources: SubresourceEndpoints
   readonly reviews: ReviewEndpoints
-  readonly reader: ObjectReader
-  readonly cache: RegistryCache
   readonly history: History
+  readonly authorizer: Authorizer
   readonly tokenLookups: readonly TokenLookup[]
+  /** For whom the tokens of callers must be. */
+  readonly audiences: readonly string[]
   readonly version: JsonObject
   readonly livenessChecks: readonly HealthCheck[]
   readonly readinessChecks: readonly HealthCheck[]
@@ -88,13 +84,13 @@ interface Accepted {
   readonly head: RequestHead
   readonly info: RequestInfo
   readonly user: User
-  readonly question: { readonly node: string; readonly question: NodeQuestion } | null
+  /** Refused by what had arrived here: asked again once everything has. */
+  readonly doubtful: { readonly caller: User } | null
   readonly startMs: number
   readonly leave: () => void
 }
 
 const overloadRetrySeconds = 1
-const freshMs = 5_000
 
 export class Pipeline {
   readonly #options: PipelineOptions
@@ -131,34 +127,21 @@ export class Pipeline {
       return { kind: 'refused', response: errorResponse(head, badRequest(parsed.problem)) }
     }
     const { info } = parsed
-    const authentication = authenticate(head, this.#options.tokenLookups)
+    const authentication = authenticate(head, this.#options.audiences, this.#options.tokenLookups)
     if (authentication.kind === 'refused') return this.#refuse(head, info, null, unauthorized())
     const caller = authentication.user
-    const other = impersonated(head)
-    if (other === 'malformed') {
-      const text = 'requested impersonation of groups or a uid without a user'
-      return this.#refuse(head, info, caller, badRequest(text))
-    }
-    if (other !== null && !caller.groups.includes('system:masters')) {
-      const users = { group: '', plural: 'users' }
-      const why = `User "${caller.name}" cannot impersonate resource "users" in API group "" at the cluster scope`
-      return this.#refuse(head, info, caller, forbidden(users, other.name, why))
-    }
-    const user = other ?? caller
-    const decision = authorize(user, info)
-    if (decision.kind === 'denied') {
-      // Somebody who has not said who they are is asked to.
-      const anonymousCall = user.groups.includes('system:unauthenticated')
-      const error = anonymousCall ? unauthorized() : forbiddenError(user, info)
-      return this.#refuse(head, info, user, error)
-    }
+    const judged = this.#judge(caller, head, info)
+    // Strangers may not make us ask the store, and a request that makes no sense never will.
+    const final = caller.groups.includes('system:unauthenticated') || judged.error?.httpCode === 400
+    if (judged.error !== null && final) return this.#refuse(head, info, judged.user, judged.error)
+    const { user } = judged
     const leave = this.#enter(info)
     if (leave === null) {
       const text = 'Too many requests, please try again later.'
       return this.#refuse(head, info, user, tooManyRequests(text, overloadRetrySeconds))
     }
-    const question = decision.kind === 'node' ? decision : null
-    const accepted: Accepted = { head, info, user, question, startMs, leave }
+    const doubtful = judged.error === null ? null : { caller }
+    const accepted: Accepted = { head, info, user, doubtful, startMs, leave }
     return {
       kind: 'accepted',
       run: (body, signal) => this.#run(accepted, body, signal),
@@ -178,10 +161,8 @@ export class Pipeline {
 
   async #respond(accepted: Accepted, request: ApiRequest): Promise<ApiResponse> {
     const { info, user } = accepted
-    if (accepted.question !== null) await this.#checkNode(accepted)
+    if (accepted.doubtful !== null) await this.#judgeAgain(accepted, accepted.doubtful.caller)
     if (info.kind === 'non-resource') return this.#nonResource(info, request)
-    const review = await this.#options.reviews.answer(info, request, user)
-    if (review !== null) return review
     const kind = this.#options.findKind(info.group, info.version, info.resource)
     if (kind === null) throw pathNotFound()
     const offer = {
@@ -204,7 +185,7 @@ export class Pipeline {
 
   #resource(call: Call): Promise<ApiResponse> {
     const { info, kind } = call
-    const { endpoints, subresources } = this.#options
+    const { endpoints, subresources, reviews } = this.#options
     if (!kind.namespaced && info.namespace !== '' && info.resource !== 'namespaces') {
       throw pathNotFound()
     }
@@ -222,7 +203,7 @@ export class Pipeline {
         return endpoints.watch(call)
       case 'create':
         if (info.name !== '') throw methodNotAllowed(kind, info.verb)
-        return endpoints.create(call)
+        return reviews.handles(kind) ? reviews.answer(call) : endpoints.create(call)
       case 'update':
       case 'patch':
         if (info.name === '') throw methodNotAllowed(kind, info.verb)
@@ -258,23 +239,34 @@ export class Pipeline {
     throw pathNotFound()
   }
 
-  async #checkNode({ question, user, info }: Accepted): Promise<void> {
-    if (question === null) return
-    const refers = () => this.#nodeRefersTo(question.node, question.question)
-    if (refers()) return
-    // The binding may have been written through another master a moment ago.
-    await this.#options.cache.waitUntilFresh(freshMs)
-    if (!refers()) throw forbiddenError(user, info)
+  /** As whom the request is made, and why it may not be; by what has arrived here. */
+  #judge(
+    caller: User,
+    head: RequestHead,
+    info: RequestInfo,
+  ): { readonly user: User; readonly error: ApiError | null } {
+    const { authorizer } = this.#options
+    const impersonation = impersonated(head)
+    if (impersonation.kind === 'malformed') {
+      return { user: caller, error: badRequest(impersonation.problem) }
+    }
+    const user = impersonation.kind === 'none' ? caller : impersonation.user
+    for (const needed of impersonation.kind === 'none' ? [] : impersonation.needs) {
+      const verdict = authorizer.verdict(caller, needed)
+      if (!verdict.allowed) {
+        return { user: caller, error: forbiddenError(caller, needed, verdict.reason) }
+      }
+    }
+    const asked = attributesOf(info)
+    const verdict = authorizer.verdict(user, asked)
+    return { user, error: verdict.allowed ? null : forbiddenError(user, asked, verdict.reason) }
   }
 
-  #nodeRefersTo(node: string, question: NodeQuestion): boolean {
-    return this.#options.reader
-      .cachedList('', 'pods', question.namespace)
-      .some(
-        ({ object }) =>
-          textAt(object, 'spec.nodeName') === node &&
-          podRefersTo(object, question.resource, question.name),
-      )
+  /** A role or a binding may have been written through another master a moment ago. */
+  async #judgeAgain({ head, info }: Accepted, caller: User): Promise<void> {
+    await this.#options.authorizer.settle()
+    const { error } = this.#judge(caller, head, info)
+    if (error !== null) throw error
   }
 
   #inTime(work: Promise<ApiResponse>): Promise<ApiResponse> {
@@ -399,10 +391,4 @@ function isLongRunning(info: RequestInfo): boolean {
 /** Only what is served becomes a label: users must not be able to make up series. */
 function metricResource(info: ResourceRequest, findKind: PipelineOptions['findKind']): string {
   return findKind(info.group, info.version, info.resource) === null ? 'unknown' : info.resource
-}
-
-function forbiddenError(user: User, info: RequestInfo): ApiError {
-  const message = forbiddenMessage(user, info)
-  if (info.kind === 'non-resource') return forbiddenPath(info.path, message)
-  return forbidden({ group: info.group, plural: info.resource }, info.name, message)
 }

@@ -8,7 +8,7 @@ import type { Random } from '../../platform/random.js'
 import type { Kind } from '../api/kind.js'
 import type { KubeObject } from '../api/object.js'
 import { fromStored, storedKind, toStored } from '../api/stored-version.js'
-import { ApiError, badRequest, conflict, deleted, forbidden, invalid } from '../api/status.js'
+import { ApiError, badRequest, conflict, deleted, invalid } from '../api/status.js'
 import { resourceVersionRequired } from '../api/validation/metadata.js'
 import { validateObject } from '../api/validation/object.js'
 import { deleteOptionsType } from '../api/wire-types.js'
@@ -16,7 +16,8 @@ import { decodeConfiguration, settled } from './applying.js'
 import { admitNamespace, mutate, restrictNode } from './admission.js'
 import type { AdmissionRequest, AdmissionView } from './admission.js'
 import type { User } from './authentication.js'
-import { authorize, forbiddenMessage } from './authorization.js'
+import { attributesOf, forbiddenError } from './authorization.js'
+import type { Authorizer } from './authorizer.js'
 import {
   checkName,
   checkNamespace,
@@ -54,6 +55,7 @@ import type { DeleteOptions, WriteOptions } from './query-options.js'
 import type { RegistryCache } from './registry-cache.js'
 import { jsonResponse, listResponse, objectResponse } from './rendering.js'
 import type { ResourceRequest } from './request-info.js'
+import { guardRoles } from './role-guard.js'
 import { prepareCreate, prepareStatusUpdate, prepareUpdate } from './strategy.js'
 import type { StoredObject } from './stored-object.js'
 import type { WatchGate } from './watch-gate.js'
@@ -66,6 +68,7 @@ export interface EndpointServices {
   readonly clock: Clock
   readonly random: Random
   readonly watches: WatchGate
+  readonly authorizer: Authorizer
 }
 
 /** One request, parsed, of somebody who may make it. */
@@ -222,6 +225,7 @@ export class ResourceEndpoints {
       user,
     }
     restrictNode(admission)
+    await this.#guardRoles(admission)
     await this.#admitNamespace(admission)
     const object = mutate(admission, this.#view) ?? complete
     const errors = validateObject(kind, object, null)
@@ -294,12 +298,15 @@ export class ResourceEndpoints {
     }
   }
 
-  #createApplied(call: Call, options: WriteOptions, object: KubeObject): Promise<StoredObject> {
+  async #createApplied(
+    call: Call,
+    options: WriteOptions,
+    object: KubeObject,
+  ): Promise<StoredObject> {
     const { info, kind, user } = call
-    const create = { ...info, verb: 'create' as const }
-    if (authorize(user, create).kind === 'denied') {
-      throw forbidden(kind, info.name, forbiddenMessage(user, create))
-    }
+    const asked = attributesOf({ ...info, verb: 'create' })
+    const { allowed, reason } = await this.#services.authorizer.freshVerdict(user, asked)
+    if (!allowed) throw forbiddenError(user, asked, reason)
     const { uid = '', resourceVersion = '' } = object.metadata
     if (uid !== '') {
       const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`
@@ -366,6 +373,7 @@ export class ResourceEndpoints {
           user,
         }
         restrictNode(admission)
+        guardRoles(admission, this.#services.authorizer)
         const object = mutate(admission, this.#view) ?? managed
         const errors = validateObject(call.kind, object, current)
         if (errors.length > 0) throw invalid(kind, info.name, errors)
@@ -459,6 +467,18 @@ export class ResourceEndpoints {
       },
       options.dryRun,
     )
+  }
+
+  /** The right to what is granted may have been given through another master a moment ago. */
+  async #guardRoles(admission: AdmissionRequest): Promise<void> {
+    const { authorizer } = this.#services
+    try {
+      guardRoles(admission, authorizer)
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error
+      await authorizer.settle()
+      guardRoles(admission, authorizer)
+    }
   }
 
   /** A namespace just made through another master may not have arrived here yet. */

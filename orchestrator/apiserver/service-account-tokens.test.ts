@@ -37,7 +37,7 @@ const uidOf: UidLookup = (plural, namespace, name) => uids[`${plural}/${namespac
 describe('tokens of service accounts', () => {
   test.each(['ec', 'rsa'] as const)('signed with an %s key are believed', type => {
     const signer = tokenSigner(pem(type))
-    const user = signer.lookup(uidOf, () => 1_500_000)(signer.sign(claims))
+    const user = signer.lookup(uidOf, () => 1_500_000)(signer.sign(claims), [tokenIssuer])?.user
     expect(user).toMatchObject({
       name: 'system:serviceaccount:ns:robot',
       groups: ['system:serviceaccounts', 'system:serviceaccounts:ns'],
@@ -50,7 +50,7 @@ describe('tokens of service accounts', () => {
 
   const signer = tokenSigner(pem('ec'))
   const look = (token: string, nowMs = 1_500_000, uid = uidOf) =>
-    signer.lookup(uid, () => nowMs)(token)
+    signer.lookup(uid, () => nowMs)(token, [tokenIssuer])
   const good = signer.sign(claims)
   const [head = '', body = '', signature = ''] = good.split('.')
   const none = Buffer.from('{"alg":"none"}').toString('base64url')

@@ -62,10 +62,11 @@ export function tokenSigner(pem: string): TokenSigner {
       })
       return `${input}.${signature.toString('base64url')}`
     },
-    lookup: (uidOf, nowMs) => token => {
+    lookup: (uidOf, nowMs) => (token, audiences) => {
       const claims = verified(token, publicKey, algorithm)
       if (claims === null || claimsProblem(claims, uidOf, nowMs()) !== null) return null
-      return userOf(claims)
+      const shared = audiences.filter(audience => claims.aud.includes(audience))
+      return shared.length === 0 ? null : { user: userOf(claims), audiences: shared }
     },
   }
 }
@@ -111,7 +112,6 @@ function verified(token: string, key: KeyObject, algorithm: Algorithm): TokenCla
 export function claimsProblem(claims: TokenClaims, uidOf: UidLookup, nowMs: number): string | null {
   const now = nowMs / 1000
   if (claims.iss !== tokenIssuer) return 'another issuer'
-  if (!claims.aud.includes(tokenIssuer)) return 'not meant for this server'
   if (now > claims.exp + leewaySeconds) return 'expired'
   if (now < claims.nbf - leewaySeconds) return 'not valid yet'
   const { namespace, serviceaccount, pod } = claims['kubernetes.io']

@@ -9,10 +9,10 @@ import {
   methodNotAllowed,
   serviceUnavailable,
 } from '../api/status.js'
-import { nodeOf } from './authorization.js'
 import { decodeObject } from './decoding.js'
 import { timestamp } from './deletion.js'
 import type { ApiResponse } from './exchange.js'
+import { nodeOf } from './node-authorizer.js'
 import { fieldAt, textAt } from './object-fields.js'
 import { jsonResponse } from './rendering.js'
 import { uuid } from './resource-endpoints.js'

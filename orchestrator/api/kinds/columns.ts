@@ -79,6 +79,16 @@ export const ageColumn: Column = {
   cell: (object, nowMs) => ageOf(object.metadata.creationTimestamp, nowMs),
 }
 
+/** Of kinds without columns of their own. */
+export const createdAtColumn: Column = {
+  name: 'Created At',
+  type: 'date',
+  format: '',
+  description: 'When the object was created.',
+  priority: 0,
+  cell: object => object.metadata.creationTimestamp ?? '',
+}
+
 export const none = '<none>'
 
 export function orNone(value: string | undefined): string {

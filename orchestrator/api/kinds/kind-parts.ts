@@ -2,6 +2,7 @@
 
 import type { Kind, Verb } from '../kind.js'
 import type { KubeObject } from '../object.js'
+import { nameColumn } from './columns.js'
 
 export const allVerbs: readonly Verb[] = [
   'create',
@@ -26,4 +27,14 @@ export const ordinary = {
   withDefaults: (object: KubeObject): KubeObject => object,
   gracePeriodSeconds: (): number => 0,
   hasGeneration: false,
+} satisfies Partial<Kind>
+
+/** A question that is answered at once: it can be created, and that is all. */
+export const review = {
+  ...ordinary,
+  version: 'v1',
+  namespaced: false,
+  verbs: ['create'],
+  columns: [nameColumn],
+  validate: () => [],
 } satisfies Partial<Kind>

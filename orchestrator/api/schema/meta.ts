@@ -87,6 +87,15 @@ export const objectMeta: StructSchema = struct(
   { description: 'What every stored object has: identity, labels, owners.' },
 )
 
+export const fieldSelectorRequirement: StructSchema = struct(
+  'io.k8s.apimachinery.pkg.apis.meta.v1.FieldSelectorRequirement',
+  {
+    key: always(1, string, { required: true }),
+    operator: always(2, string, { required: true }),
+    values: field(3, list(string)),
+  },
+)
+
 export const labelSelectorRequirement: StructSchema = struct(
   'io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorRequirement',
   {

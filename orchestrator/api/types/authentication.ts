@@ -16,8 +16,44 @@ export interface TokenRequestSpec {
   readonly expirationSeconds?: number
 }
 
-export interface TokenRequest extends KubeObject {
-  readonly spec: TokenRequestSpec
+export interface TokenRequestStatus {
+  readonly token: string
+  readonly expirationTimestamp: string
 }
 
-export interface SelfSubjectReview extends KubeObject {}
+export interface TokenRequest extends KubeObject {
+  readonly spec: TokenRequestSpec
+  readonly status?: TokenRequestStatus
+}
+
+export interface UserInfo {
+  readonly username?: string
+  readonly uid?: string
+  readonly groups?: readonly string[]
+  readonly extra?: { readonly [key: string]: readonly string[] }
+}
+
+export interface SelfSubjectReviewStatus {
+  readonly userInfo?: UserInfo
+}
+
+export interface SelfSubjectReview extends KubeObject {
+  readonly status?: SelfSubjectReviewStatus
+}
+
+export interface TokenReviewSpec {
+  readonly token: string
+  readonly audiences?: readonly string[]
+}
+
+export interface TokenReviewStatus {
+  readonly authenticated?: boolean
+  readonly user?: UserInfo
+  readonly error?: string
+  readonly audiences?: readonly string[]
+}
+
+export interface TokenReview extends KubeObject {
+  readonly spec: TokenReviewSpec
+  readonly status?: TokenReviewStatus
+}

@@ -2,6 +2,17 @@
 // tests of this folder with -u.
 
 import type { KubeObject } from '../object.js'
+import type { FieldSelectorRequirement, LabelSelectorRequirement } from './meta.js'
+
+export interface FieldSelectorAttributes {
+  readonly rawSelector?: string
+  readonly requirements?: readonly FieldSelectorRequirement[]
+}
+
+export interface LabelSelectorAttributes {
+  readonly rawSelector?: string
+  readonly requirements?: readonly LabelSelectorRequirement[]
+}
 
 export interface ResourceAttributes {
   readonly namespace?: string
@@ -11,6 +22,8 @@ export interface ResourceAttributes {
   readonly resource?: string
   readonly subresource?: string
   readonly name?: string
+  readonly fieldSelector?: FieldSelectorAttributes
+  readonly labelSelector?: LabelSelectorAttributes
 }
 
 export interface NonResourceAttributes {
@@ -23,8 +36,16 @@ export interface SelfSubjectAccessReviewSpec {
   readonly nonResourceAttributes?: NonResourceAttributes
 }
 
+export interface SubjectAccessReviewStatus {
+  readonly allowed: boolean
+  readonly reason?: string
+  readonly evaluationError?: string
+  readonly denied?: boolean
+}
+
 export interface SelfSubjectAccessReview extends KubeObject {
   readonly spec: SelfSubjectAccessReviewSpec
+  readonly status?: SubjectAccessReviewStatus
 }
 
 export interface SubjectAccessReviewSpec {
@@ -32,11 +53,37 @@ export interface SubjectAccessReviewSpec {
   readonly nonResourceAttributes?: NonResourceAttributes
   readonly user?: string
   readonly groups?: readonly string[]
+  readonly extra?: { readonly [key: string]: readonly string[] }
   readonly uid?: string
 }
 
 export interface SubjectAccessReview extends KubeObject {
   readonly spec: SubjectAccessReviewSpec
+  readonly status?: SubjectAccessReviewStatus
+}
+
+export interface LocalSubjectAccessReview extends KubeObject {
+  readonly spec: SubjectAccessReviewSpec
+  readonly status?: SubjectAccessReviewStatus
+}
+
+export interface ResourceRule {
+  readonly verbs: readonly string[]
+  readonly apiGroups?: readonly string[]
+  readonly resources?: readonly string[]
+  readonly resourceNames?: readonly string[]
+}
+
+export interface NonResourceRule {
+  readonly verbs: readonly string[]
+  readonly nonResourceURLs?: readonly string[]
+}
+
+export interface SubjectRulesReviewStatus {
+  readonly resourceRules: readonly ResourceRule[]
+  readonly nonResourceRules: readonly NonResourceRule[]
+  readonly incomplete: boolean
+  readonly evaluationError?: string
 }
 
 export interface SelfSubjectRulesReviewSpec {
@@ -45,4 +92,5 @@ export interface SelfSubjectRulesReviewSpec {
 
 export interface SelfSubjectRulesReview extends KubeObject {
   readonly spec: SelfSubjectRulesReviewSpec
+  readonly status?: SubjectRulesReviewStatus
 }

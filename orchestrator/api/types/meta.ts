@@ -13,6 +13,12 @@ export interface ManagedFieldsEntry {
   readonly subresource?: string
 }
 
+export interface FieldSelectorRequirement {
+  readonly key: string
+  readonly operator: string
+  readonly values?: readonly string[]
+}
+
 export interface LabelSelectorRequirement {
   readonly key: string
   readonly operator: string
