@@ -1,5 +1,7 @@
 // Child processes as an argument: what the supervisor and the embedded runtime need of the OS.
 
+import type { Readable, Writable } from 'node:stream'
+
 export type Signal = 'SIGTERM' | 'SIGKILL' | 'SIGINT' | 'SIGSTOP' | 'SIGCONT' | 'SIGHUP' | 'SIGUSR2'
 
 export interface ProcessSpec {
@@ -10,11 +12,11 @@ export interface ProcessSpec {
   readonly directory: string
   /** A session and process group of its own, outliving us when we die. */
   readonly detached: boolean
-  /** File descriptors or files: 'ignore', an open descriptor, or a file to append to. */
-  readonly stdout: 'ignore' | number | { readonly appendTo: string }
-  readonly stderr: 'ignore' | number | { readonly appendTo: string }
-  /** 'lifeline': a pipe whose end the child sees when we die. */
-  readonly stdin: 'ignore' | 'lifeline'
+  /** 'ignore', an open descriptor, a file to append to, or a pipe to us. */
+  readonly stdout: 'ignore' | 'pipe' | number | { readonly appendTo: string }
+  readonly stderr: 'ignore' | 'pipe' | number | { readonly appendTo: string }
+  /** 'lifeline': a pipe whose end the child sees when we die. 'pipe': one that we also write to. */
+  readonly stdin: 'ignore' | 'lifeline' | 'pipe'
 }
 
 export interface ExitStatus {
@@ -24,6 +26,10 @@ export interface ExitStatus {
 
 export interface ChildProcess {
   readonly pid: number
+  /** Our ends of the pipes that were asked for. */
+  readonly stdin: Writable | null
+  readonly stdout: Readable | null
+  readonly stderr: Readable | null
   /** Of the child alone. */
   kill(signal: Signal): void
 }

@@ -106,7 +106,8 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
   const authorizer = new Authorizer(reader, cache)
   const services = { reader, writer, cache, clock, random, watches, authorizer }
   const endpoints = new ResourceEndpoints(services)
-  const kubelet = options.kubeletClient === null ? null : kubeletGateway(options.kubeletClient)
+  const kubelet =
+    options.kubeletClient === null ? null : kubeletGateway(options.kubeletClient, clock)
   const signer = signerOf(options)
   const { historyRetentionMs: retentionMs = historyRetentionMsUsual } = options
   const history = new History({ store, clock, logger, retentionMs })

@@ -1,6 +1,8 @@
 // One HTTP call as a value: what the pipeline takes and what it returns. The HTTP shell turns
 // sockets into these and back, so every stage between is a function of its arguments.
 
+import type { Socket } from 'node:net'
+
 /** Who a verified client certificate names. */
 export interface PeerCertificate {
   readonly commonName: string
@@ -45,6 +47,8 @@ export type ResponseBody =
   | { readonly kind: 'bytes'; readonly chunks: readonly Uint8Array[] }
   /** `open` is called once headers are out; it returns what to call when the client has gone. */
   | { readonly kind: 'stream'; readonly open: (sink: BodySink) => () => void }
+  /** To an upgrade alone, with status 101: the connection is `open`'s, `head` is what came early. */
+  | { readonly kind: 'tunnel'; readonly open: (client: Socket, head: Uint8Array) => void }
 
 export type ResponseHeaders = Readonly<Record<string, string | readonly string[]>>
 

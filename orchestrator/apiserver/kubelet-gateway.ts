@@ -5,17 +5,39 @@
 import { readFileSync } from 'node:fs'
 import { Agent, request } from 'node:https'
 import type { IncomingMessage } from 'node:http'
+import type { Clock } from '../../platform/clock.js'
 import type { TlsFiles } from '../../platform/network.js'
 import type { KubeObject } from '../api/object.js'
-import { ApiError, badRequest, internalError, notFound, serviceUnavailable } from '../api/status.js'
+import {
+  ApiError,
+  badRequest,
+  internalError,
+  notFound,
+  serviceUnavailable,
+  tooManyRequests,
+} from '../api/status.js'
 import { isJsonObject } from '../api/record.js'
-import type { AbandonSignal, BodySink } from './exchange.js'
+import type { AbandonSignal, ApiResponse, BodySink } from './exchange.js'
 import { fieldAt, listAt } from './object-fields.js'
-import type { KubeletGateway } from './subresource-endpoints.js'
+import type { Call } from './resource-endpoints.js'
+import { openTunnel } from './tunnel.js'
 
 const connectMs = 10_000
 const errorBytesMax = 4_096
 const logsMax = 256
+
+/** The way to a node's kubelet. */
+export interface KubeletGateway {
+  /** Streams the log of a container. `query` is the client's, already reduced to known options. */
+  logs(
+    node: KubeObject,
+    pod: { readonly namespace: string; readonly name: string; readonly container: string },
+    query: URLSearchParams,
+    call: Call,
+  ): Promise<ApiResponse>
+  /** Joins the client's connection to what the kubelet turns `path` into. */
+  stream(node: KubeObject, path: string, call: Call): Promise<ApiResponse>
+}
 
 export interface KubeletAddress {
   readonly host: string
@@ -35,21 +57,27 @@ export function kubeletAddress(node: KubeObject): KubeletAddress | null {
 }
 
 /** Throws where the certificates cannot be read. */
-export function kubeletGateway(tls: TlsFiles): KubeletGateway {
-  const agent = new Agent({
+export function kubeletGateway(tls: TlsFiles, clock: Clock): KubeletGateway {
+  const identity = {
     cert: readFileSync(tls.certFile),
     key: readFileSync(tls.keyFile),
     ca: readFileSync(tls.caFile),
+  }
+  const agent = new Agent({
+    ...identity,
     keepAlive: true,
     maxFreeSockets: 16,
     maxSockets: logsMax,
   })
   return {
+    stream(node, path, call) {
+      const { host, port } = addressOf(node)
+      const target = { secure: true, host, port, path, ...identity }
+      return openTunnel(target, call.request, clock, (status, text) => refused(status, text))
+    },
     async logs(node, pod, query, call) {
-      const address = kubeletAddress(node)
       const { name: nodeName = '' } = node.metadata
-      if (address === null)
-        throw serviceUnavailable(`node ${nodeName} does not say where its kubelet is`)
+      const address = addressOf(node)
       const place = [pod.namespace, pod.name, pod.container].map(encodeURIComponent).join('/')
       const search = query.size === 0 ? '' : `?${query.toString()}`
       const path = `/containerLogs/${place}${search}`
@@ -62,6 +90,25 @@ export function kubeletGateway(tls: TlsFiles): KubeletGateway {
       }
     },
   }
+}
+
+function addressOf(node: KubeObject): KubeletAddress {
+  const address = kubeletAddress(node)
+  if (address !== null) return address
+  throw serviceUnavailable(`node ${node.metadata.name ?? ''} does not say where its kubelet is`)
+}
+
+/** What a kubelet would not turn into a stream, in its own words. */
+function refused(status: number, text: string): ApiError {
+  const like =
+    status === 400
+      ? badRequest(text)
+      : status === 404
+        ? notFound({ group: '', plural: 'pods' }, '')
+        : status === 429
+          ? tooManyRequests(text, 1)
+          : internalError(text)
+  return new ApiError({ ...like.status, message: text })
 }
 
 function ask(

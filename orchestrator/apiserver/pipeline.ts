@@ -152,7 +152,8 @@ export class Pipeline {
   async #run(accepted: Accepted, body: Uint8Array, signal: AbandonSignal): Promise<ApiResponse> {
     try {
       const work = this.#respond(accepted, { ...accepted.head, body, signal })
-      return this.#finish(accepted, await this.#inTime(work))
+      const endless = accepted.info.kind === 'resource' && isStream(accepted.info)
+      return this.#finish(accepted, await (endless ? work : this.#inTime(work)))
     } catch (error) {
       if (error instanceof InvariantViolation) throw error
       return this.#finish(accepted, this.#errorResponse(accepted, error))
@@ -171,8 +172,8 @@ export class Pipeline {
     }
     const include = info.query.get('includeObject')
     const negotiated = negotiate(request.headers.get('accept'), include, offer)
-    // A log is text whatever the client accepts.
-    if (negotiated === null && info.subresource !== 'log') throw notAcceptable(offeredTypes(offer))
+    // A log is text whatever the client accepts, and a stream what the other end makes of it.
+    if (negotiated === null && !isStream(info)) throw notAcceptable(offeredTypes(offer))
     const call: Call = {
       info,
       kind,
@@ -385,7 +386,14 @@ const rootPaths = [
 ]
 
 function isLongRunning(info: RequestInfo): boolean {
-  return info.kind === 'resource' && (info.verb === 'watch' || info.subresource === 'log')
+  return info.kind === 'resource' && (info.verb === 'watch' || isStream(info))
+}
+
+const streams = ['attach', 'exec', 'log', 'portforward', 'proxy']
+
+/** Goes on for as long as somebody behind us has something to say. */
+function isStream(info: ResourceRequest): boolean {
+  return streams.includes(info.subresource)
 }
 
 /** Only what is served becomes a label: users must not be able to make up series. */

@@ -10,10 +10,12 @@ import type {
   Http2ServerResponse,
   ServerHttp2Session,
 } from 'node:http2'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { ServerResponse, STATUS_CODES } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { PeerCertificate as TlsCertificate, TLSSocket } from 'node:tls'
 import type { Clock } from '../../platform/clock.js'
+import { assert } from '../../platform/errors.js'
 import type { Logger } from '../../platform/logger.js'
 import type { TlsFiles } from '../../platform/network.js'
 import { badRequest, requestEntityTooLarge, timeout } from '../api/status.js'
@@ -89,16 +91,25 @@ export async function startServer(options: ServerOptions): Promise<HttpServer> {
     },
   })
   const connections = new ConnectionWatch(server, options)
+  const broken = (error: unknown) => {
+    // Only a broken invariant gets here: it must end the process, not just this request.
+    logger.error({ error: String(error) }, 'request handling broke an invariant')
+    queueMicrotask(() => {
+      throw error
+    })
+  }
   const peers = new WeakMap<object, Peer>()
   server.on('request', (incoming: Incoming, outgoing: Outgoing) => {
     connections.track(outgoing)
-    serve(options, peers, incoming, outgoing).catch((error: unknown) => {
-      // Only a broken invariant gets here: it must end the process, not just this request.
-      logger.error({ error: String(error) }, 'request handling broke an invariant')
-      queueMicrotask(() => {
-        throw error
-      })
-    })
+    serve(options, peers, incoming, outgoing, null).catch(broken)
+  })
+  server.on('upgrade', (incoming: IncomingMessage, socket: TLSSocket, head: Buffer) => {
+    const outgoing = new ServerResponse(incoming)
+    outgoing.shouldKeepAlive = false
+    outgoing.assignSocket(socket)
+    outgoing.once('finish', () => socket.destroySoon())
+    connections.track(outgoing)
+    serve(options, peers, incoming, outgoing, { socket, head }).catch(broken)
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -209,11 +220,18 @@ function nameOf(socket: Socket): string {
   return `${socket.remoteAddress ?? ''}|${socket.remotePort ?? 0}`
 }
 
+/** A request that wants another protocol on its connection. It has no body. */
+interface Upgrade {
+  readonly socket: TLSSocket
+  readonly head: Uint8Array
+}
+
 async function serve(
   options: ServerOptions,
   peers: WeakMap<object, Peer>,
   incoming: Incoming,
   outgoing: Outgoing,
+  upgrade: Upgrade | null,
 ): Promise<void> {
   const abandon = new RequestAbandon()
   outgoing.on('error', () => abandon.fire())
@@ -227,13 +245,17 @@ async function serve(
     send(head, acceptance.response, outgoing, abandon, true)
     return
   }
-  const body = await readBody(incoming, options)
+  const body = upgrade === null ? await readBody(incoming, options) : noBody
   if (body.kind === 'failed') {
     incoming.resume()
     send(head, acceptance.drop(body.error), outgoing, abandon, true)
     return
   }
   const response = await acceptance.run(body.bytes, abandon)
+  if (response.body.kind === 'tunnel' && upgrade !== null) {
+    openTunnel(response, response.body.open, upgrade)
+    return
+  }
   send(head, response, outgoing, abandon, false)
 }
 
@@ -279,6 +301,21 @@ type Body =
   | { readonly kind: 'read'; readonly bytes: Uint8Array }
   | { readonly kind: 'failed'; readonly error: ApiError }
 
+const noBody: Body = { kind: 'read', bytes: new Uint8Array() }
+
+function openTunnel(
+  { status, headers }: ApiResponse,
+  open: (client: TLSSocket, head: Uint8Array) => void,
+  { socket, head }: Upgrade,
+): void {
+  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`]
+  for (const [name, value] of Object.entries(headers)) {
+    for (const one of typeof value === 'string' ? [value] : value) lines.push(`${name}: ${one}`)
+  }
+  if (!socket.destroyed) socket.write(`${lines.join('\r\n')}\r\n\r\n`)
+  open(socket, head)
+}
+
 function readBody(incoming: Incoming, options: ServerOptions): Promise<Body> {
   const { bodyBytesMax, bodyMs } = options.limits
   return new Promise(resolve => {
@@ -320,6 +357,7 @@ function send(
     if (response.body.kind === 'stream') response.body.open(closedSink)()
     return
   }
+  assert(response.body.kind !== 'tunnel', 'a tunnel answers only an upgrade')
   const http1 = !('stream' in outgoing)
   const headers: Record<string, string | string[]> = {}
   for (const [name, value] of Object.entries(response.headers)) {

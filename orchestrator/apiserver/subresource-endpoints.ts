@@ -17,7 +17,7 @@ import { checkName, decodeObject, warningHeaders } from './decoding.js'
 import { timestamp } from './deletion.js'
 import type { ApiResponse } from './exchange.js'
 import { appliedObject, ownersAfter } from './field-management.js'
-import { asJson, fieldAt, listAt, textAt, withMetadata } from './object-fields.js'
+import { asJson, fieldAt, textAt, withMetadata } from './object-fields.js'
 import { applyPatch, patchTypeOf } from './patching.js'
 import { bind } from './pod-binding.js'
 import { parseDeleteOptions, parsePatchOptions, parseWriteOptions } from './query-options.js'
@@ -25,21 +25,13 @@ import type { WriteOptions } from './query-options.js'
 import { jsonResponse, statusResponse } from './rendering.js'
 import { checkVersion } from './resource-endpoints.js'
 import type { Call, EndpointServices, ResourceEndpoints } from './resource-endpoints.js'
+import type { KubeletGateway } from './kubelet-gateway.js'
+import { podContainer } from './pod-container.js'
+import { openPodStream } from './pod-streams.js'
 import { configOfScale, scaleOf, withScale } from './scale.js'
 import type { TokenSigner } from './service-account-tokens.js'
 import { prepareFinalize } from './strategy.js'
 import { createToken } from './token-requests.js'
-
-/** The way to a node's kubelet. */
-export interface KubeletGateway {
-  /** Streams the log of a container. `query` is the client's, already reduced to known options. */
-  logs(
-    node: KubeObject,
-    pod: { readonly namespace: string; readonly name: string; readonly container: string },
-    query: URLSearchParams,
-    call: Call,
-  ): Promise<ApiResponse>
-}
 
 export interface SubresourceServices extends EndpointServices {
   readonly endpoints: ResourceEndpoints
@@ -67,6 +59,10 @@ export class SubresourceEndpoints {
         return this.#eviction(call)
       case '/pods/log':
         return this.#log(call)
+      case '/pods/exec':
+      case '/pods/attach':
+      case '/pods/portforward':
+        return openPodStream(this.#services, call)
       case '/serviceaccounts/token':
         return createToken(this.#services, this.#services.signer, call)
       case '/namespaces/finalize':
@@ -219,7 +215,7 @@ export class SubresourceEndpoints {
     if (info.verb !== 'get') throw methodNotAllowed(kind, info.verb)
     const { reader, kubelet } = this.#services
     const pod = (await reader.get(kind, info.namespace, info.name)).object
-    const container = logContainer(pod, info.query.get('container') ?? '')
+    const container = podContainer(pod, info.query.get('container') ?? '')
     const nodeName = textAt(pod, 'spec.nodeName')
     // As in Kubernetes: a pod without a node has an empty log, not an error.
     if (nodeName === '') return logText('')
@@ -264,29 +260,4 @@ export function logQuery(query: URLSearchParams): URLSearchParams {
     reduced.set(option, value)
   }
   return reduced
-}
-
-/** The container whose log is meant. Throws ApiError BadRequest, in the original's words. */
-export function logContainer(pod: KubeObject, asked: string): string {
-  const { name: podName = '' } = pod.metadata
-  const names = (path: string) =>
-    listAt(pod, path).flatMap(container => {
-      const name = isJsonObject(container) ? container['name'] : undefined
-      return typeof name === 'string' ? [name] : []
-    })
-  const containers = names('spec.containers')
-  const init = names('spec.initContainers')
-  const ephemeral = names('spec.ephemeralContainers')
-  if (asked !== '') {
-    if ([...containers, ...init, ...ephemeral].includes(asked)) return asked
-    throw badRequest(`container ${asked} is not valid for pod ${podName}`)
-  }
-  const annotated = pod.metadata.annotations?.['kubectl.kubernetes.io/default-container'] ?? ''
-  if (containers.includes(annotated)) return annotated
-  const [only, ...others] = containers
-  if (only !== undefined && others.length === 0) return only
-  const choose = init.length > 0 ? ` or one of the init containers: [${init.join(' ')}]` : ''
-  throw badRequest(
-    `a container name must be specified for pod ${podName}, choose one of: [${containers.join(' ')}]${choose}`,
-  )
 }

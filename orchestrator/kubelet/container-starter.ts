@@ -135,6 +135,7 @@ export class ContainerStarter {
       mounts,
       runAsUser: own?.runAsUser ?? shared?.runAsUser ?? null,
       runAsNonRoot: own?.runAsNonRoot ?? shared?.runAsNonRoot ?? false,
+      stdin: container.stdin ?? false,
     })
     const { name } = container
     events.ofContainer(pod, container, 'Normal', 'Created', `Created container: ${name}`)

@@ -1,8 +1,9 @@
 // What the kubelet asks of whatever runs containers. Counterpart: the CRI (RuntimeService and
 // ImageService), which a containerd runtime implements behind this same interface; process/ is the
-// embedded one. Left out: attach, port-forward, stats, checkpoint.
+// embedded one. Left out: stats, checkpoint. Port-forward needs no runtime: pods have addresses.
 
 import { RaftsmanError } from '../../platform/errors.js'
+import type { CommandStreams } from '../streams/remote-command.js'
 
 /** What all containers of a pod share. Counterpart: PodSandboxConfig. */
 export interface SandboxSpec {
@@ -44,6 +45,8 @@ export interface ContainerSpec {
   readonly runAsUser: number | null
   /** The pod refuses to run as user 0. */
   readonly runAsNonRoot: boolean
+  /** Whether clients may write to its input; else it has none. */
+  readonly stdin: boolean
 }
 
 export interface ContainerExit {
@@ -131,6 +134,21 @@ export interface Runtime {
   removeContainer(id: string): Promise<void>
   /** Runs a command beside the main process. */
   exec(id: string, command: readonly string[], timeoutMs: number): Promise<ExecResult>
+  /**
+   * The same for a client who is connected; a `tty` has its own pseudo terminal. Resolves with the
+   * exit code once all output was handed on. The command ends when the client leaves.
+   */
+  execSession(
+    id: string,
+    command: readonly string[],
+    tty: boolean,
+    streams: CommandStreams,
+  ): Promise<number>
+  /**
+   * Joins a client to the main process from now on. Resolves when either has ended. With `stdinOnce`
+   * the end of this client's input is the end of the container's.
+   */
+  attach(id: string, stdinOnce: boolean, streams: CommandStreams): Promise<void>
   /**
    * Pieces of the log as text lines; ends at the end of the log, or with `follow` when the
    * container has ended. Stops reading while the consumer does not ask for more.

@@ -1,12 +1,13 @@
-// The kubelet's own HTTPS server, which the API servers ask for logs. Counterpart: pkg/kubelet/
-// server. Mutual TLS alone; an unfinished handshake is dropped early. Left out: exec, attach,
-// port-forward, stats.
+// The kubelet's own HTTPS server, which the API servers ask for logs and for streams into pods
+// (stream-endpoints.ts). Counterpart: pkg/kubelet/server. Mutual TLS alone; an unfinished handshake is
+// dropped early. Left out: stats.
 
 import { readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import https from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { pipeline, Readable } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type { Clock } from '../../platform/clock.js'
 import { RaftsmanError } from '../../platform/errors.js'
@@ -16,6 +17,7 @@ import type { Pod } from '../api/types/core-pod.js'
 import { parseLogRequest } from './log-query.js'
 import type { Runtime } from './runtime.js'
 import { mayAskKubelet, type PeerSubject } from './server-authorization.js'
+import { findPod, StreamEndpoints } from './stream-endpoints.js'
 
 export interface KubeletServerOptions {
   readonly host: string
@@ -38,10 +40,12 @@ const logStreamsMax = 256
 export class KubeletServer {
   private readonly options: KubeletServerOptions
   private server: https.Server | null = null
+  private readonly streams: StreamEndpoints
   private logStreams = 0
 
   constructor(options: KubeletServerOptions) {
     this.options = options
+    this.streams = new StreamEndpoints(options)
   }
 
   /** Resolves with the port bound. */
@@ -64,6 +68,10 @@ export class KubeletServer {
       (request, response) => void this.handle(request, response),
     )
     server.maxConnections = connectionsMax
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      const subject = subjectOf(request.socket as TLSSocket)
+      void this.streams.handle({ request, socket, head }, subject)
+    })
     server.on('tlsClientError', error => {
       logger.debug({ reason: error.message }, 'connection refused')
     })
@@ -83,6 +91,7 @@ export class KubeletServer {
     await new Promise<void>(resolve => {
       server.close(() => resolve())
       server.closeAllConnections()
+      this.streams.close()
     })
   }
 
@@ -116,6 +125,9 @@ export class KubeletServer {
       const text = await this.options.metricsText()
       return answer(response, 200, text, 'text/plain; version=0.0.4; charset=utf-8')
     }
+    if (first === 'exec' || first === 'attach' || first === 'portForward') {
+      return answer(response, 400, 'Upgrade request required\n')
+    }
     if (first === 'containerLogs' && rest.length === 3) {
       const [namespace = '', pod = '', container = ''] = rest.map(decodeURIComponent)
       return this.containerLogs(namespace, pod, container, url.searchParams, response)
@@ -133,9 +145,7 @@ export class KubeletServer {
     const { clock, runtime } = this.options
     const request = parseLogRequest(params, clock.wallMs())
     if (typeof request === 'string') return answer(response, 400, `${request}\n`)
-    const found = this.options
-      .pods()
-      .find(({ metadata }) => metadata.namespace === namespace && metadata.name === podName)
+    const found = findPod(this.options.pods(), namespace, podName)
     if (found === undefined) {
       return answer(response, 404, `pod "${podName}" does not exist on this node\n`)
     }

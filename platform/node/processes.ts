@@ -23,15 +23,15 @@ export function nodeProcesses(): Processes {
 
 const spawnChild: Processes['spawn'] = (spec, onExit, onError) => {
   const opened: number[] = []
-  const output = (target: ProcessSpec['stdout']): number | 'ignore' => {
-    if (target === 'ignore' || typeof target === 'number') return target
+  const output = (target: ProcessSpec['stdout']): number | 'ignore' | 'pipe' => {
+    if (typeof target !== 'object') return target
     const fd = openSync(target.appendTo, 'a', 0o600)
     opened.push(fd)
     return fd
   }
   try {
     const stdio: StdioOptions = [
-      spec.stdin === 'lifeline' ? 'pipe' : 'ignore',
+      spec.stdin === 'ignore' ? 'ignore' : 'pipe',
       output(spec.stdout),
       output(spec.stderr),
     ]
@@ -52,6 +52,9 @@ const spawnChild: Processes['spawn'] = (spec, onExit, onError) => {
     child.once('exit', (code, signal) => onExit({ code, signal }))
     return {
       pid,
+      stdin: child.stdin,
+      stdout: child.stdout,
+      stderr: child.stderr,
       kill(signal) {
         child.kill(signal)
       },

@@ -80,6 +80,11 @@ const rooms = [
       'store/core/types.ts',
     ],
   },
+  { room: 'orchestrator/streams', may: ['platform', 'orchestrator/api'] },
+  {
+    room: 'orchestrator/kubelet',
+    may: ['platform', 'orchestrator/api', 'orchestrator/client', 'orchestrator/streams'],
+  },
   {
     room: 'orchestrator/node.ts',
     may: [
@@ -90,7 +95,7 @@ const rooms = [
       'orchestrator/proxy',
     ],
   },
-  ...['controllers', 'scheduler', 'cloud', 'kubelet', 'proxy'].map(name => ({
+  ...['controllers', 'scheduler', 'cloud', 'proxy'].map(name => ({
     room: `orchestrator/${name}`,
     may: ['platform', 'orchestrator/api', 'orchestrator/client'],
   })),

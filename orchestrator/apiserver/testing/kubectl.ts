@@ -12,6 +12,9 @@ export interface KubectlResult {
 }
 
 export interface Kubectl {
+  /** What `run` runs, and in which environment. */
+  readonly binary: string
+  readonly env: NodeJS.ProcessEnv
   run(...args: readonly string[]): Promise<KubectlResult>
   /** Standard output; throws with both outputs when the exit code is not 0. */
   ok(...args: readonly string[]): Promise<string>
@@ -59,6 +62,8 @@ export function kubectlWith(
       })
     })
   return {
+    binary,
+    env,
     run,
     async ok(...args) {
       const { code, stdout, stderr } = await run(...args)

@@ -87,6 +87,11 @@ export class ContainerLog {
     return this.position
   }
 
+  /** How much of an output file may have been given back: what is read of it is lost. */
+  releasedBytes(stream: LogStream): number {
+    return this.released[stream]
+  }
+
   generationPath(generation: number): string {
     return join(this.options.directory, `log.${generation}`)
   }
@@ -229,6 +234,7 @@ export class ContainerLog {
   private releaseConsumed(stream: LogStream): void {
     const consumed = this.position[stream]
     if (consumed - this.released[stream] < releaseBytes) return
+    // Before, so that a reader who asks afterwards learns of it.
     this.released[stream] = consumed
     this.options.release(join(this.options.directory, 'io', ioFiles[stream]), consumed)
   }

@@ -1,5 +1,5 @@
 // Runs a command beside a container's main process, with the environment and the directory that
-// this one really has. For exec probes and hooks; interactive streams are not for here.
+// this one really has. For exec probes and hooks; who is connected gets exec-session.ts.
 
 import { join } from 'node:path'
 import type { Clock } from '../../../../platform/clock.js'
@@ -24,7 +24,7 @@ export interface ExecRequest {
   readonly timeoutMs: number
 }
 
-async function environmentOf(
+export async function environmentOf(
   files: Files,
   main: ProcessIdentity,
 ): Promise<Readonly<Record<string, string>>> {

@@ -36,11 +36,13 @@ export class ProcessRun {
   private looking: Promise<void> | null = null
   private lookAgain = false
   private closed = false
+  private readonly over = new AbortController()
 
   constructor(state: ContainerState, directory: string, environment: RunEnvironment) {
     this.state = state
     this.directory = directory
     this.environment = environment
+    if (state.exit !== null) this.over.abort()
     this.log = new ContainerLog({
       directory,
       files: environment.files,
@@ -60,6 +62,11 @@ export class ProcessRun {
     return this.state.exit !== null
   }
 
+  /** Aborted when it has ended and its log is whole. */
+  get endSignal(): AbortSignal {
+    return this.over.signal
+  }
+
   get io(): string {
     return join(this.directory, 'io')
   }
@@ -68,6 +75,12 @@ export class ProcessRun {
   get main(): ProcessIdentity | null {
     if (this.started === null || this.ended) return null
     return { pid: this.started.pid, startTicks: this.started.startTicks }
+  }
+
+  /** Whoever holds its input open. */
+  get supervisor(): ProcessIdentity | null {
+    if (this.started === null || this.ended) return null
+    return { pid: this.started.supervisorPid, startTicks: this.started.supervisorStartTicks }
   }
 
   async save(): Promise<void> {
@@ -187,6 +200,7 @@ export class ProcessRun {
     this.state = { ...this.state, exit }
     await this.save()
     this.stopWatching()
+    this.over.abort()
     this.environment.onEnded(this)
   }
 

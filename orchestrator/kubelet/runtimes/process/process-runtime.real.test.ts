@@ -60,6 +60,7 @@ function container(command: readonly string[], more: Partial<ContainerSpec> = {}
     mounts: [],
     runAsUser: null,
     runAsNonRoot: false,
+    stdin: false,
     ...more,
   }
 }

@@ -8,8 +8,9 @@ import type { Clock, Timer } from '../../../../platform/clock.js'
 import { must } from '../../../../platform/errors.js'
 import type { Files } from '../../../../platform/files.js'
 import type { Logger } from '../../../../platform/logger.js'
-import type { Processes } from '../../../../platform/processes.js'
+import type { ProcessIdentity, Processes } from '../../../../platform/processes.js'
 import type { Random } from '../../../../platform/random.js'
+import type { CommandStreams } from '../../../streams/remote-command.js'
 import {
   type ContainerRecord,
   type ContainerSpec,
@@ -19,9 +20,11 @@ import {
   RuntimeError,
   type SandboxSpec,
 } from '../../runtime.js'
+import { attachToRun } from './attach.js'
 import { buildRoot, findDirectory, findProgram } from './container-root.js'
 import { parseContainerState, parseSandbox, readText, writeJson } from './container-state.js'
 import { execBeside } from './exec.js'
+import { runExecSession } from './exec-session.js'
 import { readContainerLog } from './log-reader.js'
 import { ProcessRun, type RunEnvironment } from './process-run.js'
 import { ioFiles, splitEnv, supervisorScript } from './supervisor.js'
@@ -172,6 +175,7 @@ export class ProcessRuntime implements Runtime {
       await files.makeDirectory(run.io, 0o700)
       const root = join(directory, 'root')
       await buildRoot(files, root, spec.mounts)
+      if (spec.stdin) await this.makeFifo(join(run.io, ioFiles.stdin))
       await run.save()
       await this.spawn(run, spec, sandbox.spec, root)
     } catch (error) {
@@ -210,11 +214,7 @@ export class ProcessRuntime implements Runtime {
   }
 
   async exec(id: string, command: readonly string[], timeoutMs: number): Promise<ExecResult> {
-    const run = this.runs.get(id)
-    const main = run?.main
-    if (run === undefined || !main) {
-      throw new RuntimeError('container-not-found', `container ${id} is not running`)
-    }
+    const { run, main } = this.running(id)
     return execBeside({
       ...this.options,
       directory: run.directory,
@@ -222,6 +222,36 @@ export class ProcessRuntime implements Runtime {
       command,
       timeoutMs,
     })
+  }
+
+  execSession(
+    id: string,
+    command: readonly string[],
+    tty: boolean,
+    streams: CommandStreams,
+  ): Promise<number> {
+    const { run, main } = this.running(id)
+    const tools = must(this.tools, 'restore comes before any session')
+    const { directory } = run
+    return runExecSession({
+      ...this.options,
+      tools,
+      directory,
+      main,
+      command,
+      tty,
+      streams: {
+        ...streams,
+        onResize: listener => streams.onResize(listener),
+        // As in a container: nothing in it outlives its main process.
+        signal: AbortSignal.any([streams.signal, run.endSignal]),
+      },
+    })
+  }
+
+  attach(id: string, stdinOnce: boolean, streams: CommandStreams): Promise<void> {
+    const { run } = this.running(id)
+    return attachToRun({ ...this.options, run, stdinOnce, streams })
   }
 
   async *readLog(id: string, query: LogQuery, signal: AbortSignal): AsyncIterable<Uint8Array> {
@@ -238,6 +268,15 @@ export class ProcessRuntime implements Runtime {
     this.sweeper?.cancel()
     this.sweeper = null
     await Promise.all([...this.runs.values()].map(run => run.close()))
+  }
+
+  private running(id: string): { readonly run: ProcessRun; readonly main: ProcessIdentity } {
+    const run = this.runs.get(id)
+    const main = run?.main
+    if (run === undefined || !main) {
+      throw new RuntimeError('container-not-found', `container ${id} is not running`)
+    }
+    return { run, main }
   }
 
   private get podsDirectory(): string {
@@ -376,6 +415,27 @@ export class ProcessRuntime implements Runtime {
       await run.look()
     }
     return run
+  }
+
+  private async makeFifo(path: string): Promise<void> {
+    const { processes, searchPath } = this.options
+    const code = await new Promise<number | null>(resolve => {
+      processes.spawn(
+        {
+          command: 'mkfifo',
+          args: ['-m', '0600', path],
+          env: { PATH: searchPath },
+          directory: '/',
+          detached: false,
+          stdin: 'ignore',
+          stdout: 'ignore',
+          stderr: 'ignore',
+        },
+        status => resolve(status.code),
+        () => resolve(null),
+      )
+    })
+    if (code !== 0) throw new RuntimeError('container-not-started', 'its input cannot be made')
   }
 
   private release(path: string, bytes: number): void {

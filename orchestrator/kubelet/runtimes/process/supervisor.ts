@@ -6,8 +6,10 @@
 // POSIX shell are used, besides setsid, which makes the main process the leader of a session and
 // process group of its own, so that one signal reaches all it forks and spares the script.
 
-/** Names in a container's io directory. Each is written once, by one write of one line. */
+/** Names in a container's io directory. Notes are written once, by one write of one line. */
 export const ioFiles = {
+  /** A FIFO, where the container has an input at all. */
+  stdin: 'stdin',
   stdout: 'stdout',
   stderr: 'stderr',
   /** "<pid> <start ticks> <supervisor pid> <supervisor start ticks>" */
@@ -17,15 +19,23 @@ export const ioFiles = {
 } as const
 
 /**
- * $1 io directory, $2 path of setsid, then the command. A kubelet that no longer wants this start
+ * $1 io directory, $2 path of setsid, then the command. Where there is a FIFO for the input, the script
+ * holds it open, so that it has no end between one client and the next; a SIGUSR2 gives it its end.
+ * A kubelet that no longer wants this start
  * has removed the io directory: the note cannot be written, and what was started is ended again.
  * The traps keep a stray signal from ending the script before its child; they are not inherited.
  */
 export const supervisorScript = `
 io=$1 setsid=$2
 shift 2
-trap : HUP INT TERM
-"$setsid" "$@" &
+trap : HUP INT TERM USR2
+if [ -p "$io/stdin" ]; then
+  exec 4<>"$io/stdin"
+  trap 'exec 4>&-' USR2
+  "$setsid" "$@" <"$io/stdin" 4>&- &
+else
+  "$setsid" "$@" &
+fi
 child=$!
 read -r stat <"/proc/$child/stat"
 set -f
