@@ -22,6 +22,7 @@ export interface FieldError {
     | 'FieldValueDuplicate'
     | 'FieldValueNotFound'
     | 'FieldValueTooLong'
+    | 'FieldValueTooMany'
     | 'FieldValueTypeInvalid'
   /** As in `spec.containers[0].name`. */
   readonly field: string

@@ -2,8 +2,11 @@
 
 import type { Kind } from './kind.js'
 import { customResourceDefinition } from './kinds/apiextensions/custom-resource-definition.js'
+import { controllerRevision } from './kinds/apps/controller-revision.js'
+import { daemonSet } from './kinds/apps/daemon-set.js'
 import { deployment } from './kinds/apps/deployment.js'
 import { replicaSet } from './kinds/apps/replica-set.js'
+import { statefulSet } from './kinds/apps/stateful-set.js'
 import {
   horizontalPodAutoscaler,
   horizontalPodAutoscalerV1,
@@ -15,6 +18,8 @@ import {
   selfSubjectRulesReview,
   subjectAccessReview,
 } from './kinds/authorization/reviews.js'
+import { cronJob } from './kinds/batch/cron-job.js'
+import { job } from './kinds/batch/job.js'
 import { lease } from './kinds/coordination/lease.js'
 import { configMap } from './kinds/core/config-map.js'
 import { endpoints } from './kinds/core/endpoints.js'
@@ -23,7 +28,9 @@ import { namespace } from './kinds/core/namespace.js'
 import { node } from './kinds/core/node.js'
 import { persistentVolumeClaim } from './kinds/core/persistent-volume-claim.js'
 import { persistentVolume } from './kinds/core/persistent-volume.js'
+import { podTemplate } from './kinds/core/pod-template.js'
 import { pod } from './kinds/core/pod.js'
+import { replicationController } from './kinds/core/replication-controller.js'
 import { secret } from './kinds/core/secret.js'
 import { serviceAccount } from './kinds/core/service-account.js'
 import { service } from './kinds/core/service.js'
@@ -52,13 +59,20 @@ export const kinds: readonly Kind[] = [
   persistentVolume,
   persistentVolumeClaim,
   pod,
+  podTemplate,
+  replicationController,
   secret,
   serviceAccount,
   service,
   deployment,
   replicaSet,
+  statefulSet,
+  daemonSet,
+  controllerRevision,
   horizontalPodAutoscaler,
   horizontalPodAutoscalerV1,
+  cronJob,
+  job,
   lease,
   endpointSlice,
   newEvent,

@@ -20,7 +20,10 @@ function strategyDefaults(strategy: DeploymentStrategy | undefined): DeploymentS
   return { ...strategy, type, rollingUpdate }
 }
 
-function templateOf(template: PodTemplateSpec | undefined): { template?: PodTemplateSpec } {
+/** The template as a field to spread: one that is missing stays so, for validation to say. */
+export function templateOf(template: PodTemplateSpec | undefined): {
+  template?: PodTemplateSpec
+} {
   return template === undefined ? {} : { template: podTemplateDefaults(template) }
 }
 

@@ -115,6 +115,16 @@ export function containerImages(spec: PodSpec | undefined): string {
   return (spec?.containers ?? []).map(c => c.image ?? '').join(',')
 }
 
+/** Of the pods that an object makes; wide. */
+export function containerColumns<T extends KubeObject>(
+  specOf: (object: T) => PodSpec | undefined,
+): readonly Column[] {
+  return [
+    wide<T>('Containers', 'Names of the containers.', object => containerNames(specOf(object))),
+    wide<T>('Images', 'Images of the containers.', object => containerImages(specOf(object))),
+  ]
+}
+
 /** The first three of many, and how many more there are. */
 export function firstThree(values: readonly string[]): string {
   const shown = values.slice(0, 3).join(',')

@@ -18,8 +18,19 @@ export function invalidValue(field: string, value: Json | undefined, detail: str
   }
 }
 
-export function notSupported(field: string, value: Json, supported: Iterable<string>): FieldError {
-  const list = [...supported].sort().map(s => JSON.stringify(s))
+/** Where the value is a whole struct, or says nothing: only the text is shown. */
+export function invalidField(field: string, detail: string): FieldError {
+  return { reason: 'FieldValueInvalid', field, message: `Invalid value: ${detail}` }
+}
+
+/** A list is shown in its own order, a set sorted. */
+export function notSupported(
+  field: string,
+  value: Json | undefined,
+  supported: Iterable<string>,
+): FieldError {
+  const values = Array.isArray(supported) ? supported : [...supported].sort()
+  const list = values.map(s => JSON.stringify(s))
   const message = `Unsupported value: ${shown(value)}: supported values: ${list.join(', ')}`
   return { reason: 'FieldValueNotSupported', field, message }
 }
@@ -40,6 +51,12 @@ export function notFoundValue(field: string, value: Json): FieldError {
 export function tooLong(field: string, bytesMax: number): FieldError {
   const message = `Too long: may not be more than ${bytesMax} bytes`
   return { reason: 'FieldValueTooLong', field, message }
+}
+
+export function tooMany(field: string, count: number, countMax: number): FieldError {
+  const items = countMax === 1 ? 'item' : 'items'
+  const message = `Too many: ${count}: must have at most ${countMax} ${items}`
+  return { reason: 'FieldValueTooMany', field, message }
 }
 
 export function typeInvalid(field: string, message: string): FieldError {

@@ -146,11 +146,16 @@ function validateGates(spec: PodSpec, field: string): FieldError[] {
 
 /** A template without a spec is checked as an empty one, so that what it needs is said. */
 export function validatePodTemplate(template: PodTemplateSpec, field: string): FieldError[] {
-  return [
+  const errors = [
     ...validateLabels(template.metadata?.labels, `${field}.metadata.labels`),
     ...validateAnnotations(template.metadata?.annotations, `${field}.metadata.annotations`),
     ...validatePodSpec(template.spec ?? { containers: [] }, `${field}.spec`),
   ]
+  if ((template.spec?.ephemeralContainers ?? []).length > 0) {
+    const text = 'ephemeral containers not allowed in pod template'
+    errors.push(forbiddenField(`${field}.spec.ephemeralContainers`, text))
+  }
+  return errors
 }
 
 export function validatePod(pod: Pod, old: Pod | null): FieldError[] {

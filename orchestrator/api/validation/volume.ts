@@ -22,6 +22,7 @@ import { dns1123Label, dns1123Subdomain } from './names.js'
 import { validateClaimSpec } from './persistent-volume-claim.js'
 
 const hostPathTypes = [
+  '',
   'BlockDevice',
   'CharDevice',
   'Directory',
@@ -29,7 +30,6 @@ const hostPathTypes = [
   'File',
   'FileOrCreate',
   'Socket',
-  '',
 ] as const
 
 const modeMax = 0o777

@@ -7,8 +7,7 @@ import type { Deployment } from '../../types/apps.js'
 import { validateDeployment } from '../../validation/workload.js'
 import {
   ageColumn,
-  containerImages,
-  containerNames,
+  containerColumns,
   integer,
   nameColumn,
   selectorText,
@@ -50,12 +49,7 @@ export const deployment: Kind = {
       d => d.status?.availableReplicas ?? 0,
     ),
     ageColumn,
-    wide<Deployment>('Containers', 'Names of the containers.', d =>
-      containerNames(d.spec.template.spec),
-    ),
-    wide<Deployment>('Images', 'Images of the containers.', d =>
-      containerImages(d.spec.template.spec),
-    ),
+    ...containerColumns<Deployment>(d => d.spec.template.spec),
     wide<Deployment>('Selector', 'Labels of its pods.', d => selectorText(d.spec.selector)),
   ],
   withDefaults: deploymentDefaults,

@@ -5,15 +5,7 @@ import type { Kind } from '../../kind.js'
 import { replicaSet as schema } from '../../schema/apps.js'
 import type { ReplicaSet } from '../../types/apps.js'
 import { validateReplicaSet } from '../../validation/workload.js'
-import {
-  ageColumn,
-  containerImages,
-  containerNames,
-  integer,
-  nameColumn,
-  selectorText,
-  wide,
-} from '../columns.js'
+import { ageColumn, containerColumns, integer, nameColumn, selectorText, wide } from '../columns.js'
 import { ordinary } from '../kind-parts.js'
 
 export const replicaSet: Kind = {
@@ -39,12 +31,7 @@ export const replicaSet: Kind = {
     integer<ReplicaSet>('Current', 'How many pods there are.', r => r.status?.replicas ?? 0),
     integer<ReplicaSet>('Ready', 'How many pods are ready.', r => r.status?.readyReplicas ?? 0),
     ageColumn,
-    wide<ReplicaSet>('Containers', 'Names of the containers.', r =>
-      containerNames(r.spec.template?.spec),
-    ),
-    wide<ReplicaSet>('Images', 'Images of the containers.', r =>
-      containerImages(r.spec.template?.spec),
-    ),
+    ...containerColumns<ReplicaSet>(r => r.spec.template?.spec),
     wide<ReplicaSet>('Selector', 'Labels of its pods.', r => selectorText(r.spec.selector)),
   ],
   fieldSelectors: {
