@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { JsonObject, KubeObject } from '../api/object.js'
-import { admitNamespace, mutate, restrictNode } from './admission.js'
+import { admitNamespace, checkAdmitted, mutate, restrictNode } from './admission.js'
 import type { AdmissionRequest, AdmissionView } from './admission.js'
 import type { User } from './authentication.js'
 import { fieldAt } from './object-fields.js'
@@ -10,9 +10,24 @@ const user = (name: string, ...groups: string[]): User => ({ name, uid: '', grou
 const admin = user('admin', 'system:masters')
 const node = user('system:node:n1', 'system:nodes')
 
+const defaultMark = (group: string) => ({ [`${group}.kubernetes.io/is-default-class`]: 'true' })
+
+const storageClasses = [
+  objectOf('StorageClass', { name: 'fixed' }),
+  objectOf(
+    'StorageClass',
+    { name: 'growing', annotations: defaultMark('storageclass') },
+    { allowVolumeExpansion: true },
+  ),
+]
+const ingressClasses = [
+  objectOf('IngressClass', { name: 'front', annotations: defaultMark('ingressclass') }),
+]
+
 const view: AdmissionView = {
   namespace: name => (name === 'none' ? null : objectOf('Namespace', { name })),
   serviceAccountExists: (_, name) => name === 'robot',
+  clusterWide: (_, plural) => (plural === 'storageclasses' ? storageClasses : ingressClasses),
 }
 
 const pod = (spec: JsonObject = {}, metadata: object = {}) =>
@@ -137,5 +152,70 @@ describe('what a node may touch', () => {
     ['create a pod', { object: pod({ nodeName: 'n1' }) }, false],
   ])('%s', (_, changes, expected) => {
     expect(may(changes)).toBe(expected)
+  })
+})
+
+describe('classes', () => {
+  const claims = kindOf('persistentvolumeclaims')
+  const claim = (spec: JsonObject, metadata: object = {}, status: JsonObject = {}) =>
+    objectOf('PersistentVolumeClaim', { name: 'c', ...metadata }, { spec, status })
+
+  test.each<readonly [string, JsonObject, object, unknown]>([
+    ['names none', {}, {}, 'growing'],
+    ['names one', { storageClassName: 'fixed' }, {}, 'fixed'],
+    ['wants none', { storageClassName: '' }, {}, ''],
+    [
+      'names one as long ago',
+      {},
+      { annotations: { 'volume.beta.kubernetes.io/storage-class': 'fixed' } },
+      undefined,
+    ],
+  ])('a claim that %s', (_, spec, metadata, expected) => {
+    const object = claim(spec, metadata)
+    const admitted = mutate(request({ kind: claims, object }), view) ?? object
+    expect(fieldAt(admitted, 'spec.storageClassName')).toBe(expected)
+  })
+
+  test('a claim that is there gets none any more', () => {
+    const object = claim({})
+    expect(mutate(request({ kind: claims, operation: 'update', object }), view)).toBe(object)
+  })
+
+  test.each<readonly [string, JsonObject, object, unknown]>([
+    ['names none', {}, {}, 'front'],
+    ['names one', { ingressClassName: 'back' }, {}, 'back'],
+    [
+      'names one as long ago',
+      {},
+      { annotations: { 'kubernetes.io/ingress.class': 'back' } },
+      undefined,
+    ],
+  ])('an ingress that %s', (_, spec, metadata, expected) => {
+    const object = objectOf('Ingress', { name: 'i', ...metadata }, { spec })
+    const kind = kindOf('ingresses', 'networking.k8s.io')
+    const admitted = mutate(request({ kind, object }), view) ?? object
+    expect(fieldAt(admitted, 'spec.ingressClassName')).toBe(expected)
+  })
+
+  const sized = (storage: string, storageClassName: string, phase = 'Bound') =>
+    claim({ storageClassName, resources: { requests: { storage } } }, {}, { phase })
+  const grow = (before: KubeObject, after: KubeObject) => () =>
+    checkAdmitted(
+      request({ kind: claims, operation: 'update', name: 'c', object: after, old: before }),
+      view,
+    )
+
+  test('a claim grows where its class lets it, once it has a volume', () => {
+    expect(grow(sized('1Gi', 'growing'), sized('2Gi', 'growing'))).not.toThrow()
+    expect(grow(sized('1Gi', 'fixed'), sized('1024Mi', 'fixed'))).not.toThrow()
+    expect(grow(sized('2Gi', 'fixed'), sized('1Gi', 'fixed'))).not.toThrow()
+    const refusal =
+      'persistentvolumeclaims "c" is forbidden: only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize'
+    for (const name of ['fixed', 'gone', '']) {
+      expect(grow(sized('1Gi', name), sized('2Gi', name))).toThrow(refusal)
+    }
+    expect(grow(sized('1Gi', 'growing', 'Pending'), sized('2Gi', 'growing'))).toThrow(
+      'persistentvolumeclaims "c" is forbidden: Only bound persistent volume claims can be expanded',
+    )
   })
 })

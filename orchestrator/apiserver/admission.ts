@@ -1,6 +1,6 @@
 // The checks and fillings-in between authorisation and validation. Counterpart: the admission
-// plugins NamespaceLifecycle, ServiceAccount, DefaultTolerationSeconds, Priority and
-// NodeRestriction. Pure: what a check needs of other objects comes through `AdmissionView`.
+// plugins NamespaceLifecycle, ServiceAccount, DefaultTolerationSeconds, Priority, DefaultStorageClass,
+// DefaultIngressClass, PersistentVolumeClaimResize and NodeRestriction. Pure: what a check needs of other objects comes through `AdmissionView`.
 // Left out: webhooks, quota, PriorityClass lookup, token volumes.
 
 import type { Kind } from '../api/kind.js'
@@ -8,6 +8,8 @@ import type { Json, KubeObject } from '../api/object.js'
 import { ApiError, forbidden, notFound } from '../api/status.js'
 import { isJsonObject } from '../api/record.js'
 
+import { growthProblem } from './admission/claim-growth.js'
+import { withIngressClass, withStorageClass } from './admission/default-classes.js'
 import type { User } from './authentication.js'
 import { nodeOf } from './node-authorizer.js'
 import { fieldAt, listAt, textAt, withField } from './object-fields.js'
@@ -16,6 +18,8 @@ export interface AdmissionView {
   /** Null when there is none. */
   readonly namespace: (name: string) => KubeObject | null
   readonly serviceAccountExists: (namespace: string, name: string) => boolean
+  /** All objects of a kind outside of namespaces. */
+  readonly clusterWide: (group: string, plural: string) => readonly KubeObject[]
 }
 
 export interface AdmissionRequest {
@@ -71,12 +75,35 @@ function terminatingError(request: AdmissionRequest): ApiError {
   return new ApiError(status)
 }
 
+const storageGroup = 'storage.k8s.io'
+const networkingGroup = 'networking.k8s.io'
+
 /** The object as it goes on to validation. Throws ApiError where admission refuses. */
 export function mutate(request: AdmissionRequest, view: AdmissionView): KubeObject | null {
   const { kind, object } = request
-  if (object === null || !isKind(kind, '', 'pods') || request.subresource !== '') return object
-  if (request.operation !== 'create') return withDefaultTolerations(object)
+  if (object === null || request.subresource !== '') return object
+  const isNew = request.operation === 'create'
+  if (isNew && isKind(kind, '', 'persistentvolumeclaims')) {
+    return withStorageClass(object, view.clusterWide(storageGroup, 'storageclasses'))
+  }
+  if (isNew && isKind(kind, networkingGroup, 'ingresses')) {
+    return withIngressClass(object, view.clusterWide(networkingGroup, 'ingressclasses'))
+  }
+  if (!isKind(kind, '', 'pods')) return object
+  if (!isNew) return withDefaultTolerations(object)
   return withPriority(withDefaultTolerations(withServiceAccount(object, request, view)))
+}
+
+/** What is refused though it is valid. Throws ApiError Forbidden. */
+export function checkAdmitted(request: AdmissionRequest, view: AdmissionView): void {
+  const { kind, object, old, name } = request
+  if (object === null || old === null || request.subresource !== '') return
+  if (!isKind(kind, '', 'persistentvolumeclaims')) return
+  const problem = growthProblem(object, old, wanted => {
+    const classes = view.clusterWide(storageGroup, 'storageclasses')
+    return classes.find(candidate => candidate.metadata.name === wanted) ?? null
+  })
+  if (problem !== null) throw forbidden(kind, name, problem)
 }
 
 function withServiceAccount(

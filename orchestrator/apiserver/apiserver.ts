@@ -32,9 +32,9 @@ import { defaultServerLimits, startServer } from './server.js'
 import type { ServerLimits } from './server.js'
 import { gitVersion, versionDocument } from './server-version.js'
 import type { BuildVersion } from './server-version.js'
-import { releaseLeakedAllocations } from './allocation-repair.js'
-import { firstAddress, parseCidr } from './service-allocation.js'
 import { tokenIssuer, tokenSigner } from './service-account-tokens.js'
+import { repairAllocations } from './allocation-repair.js'
+import { parseCidr } from './service-allocation.js'
 import type { TokenSigner, UidLookup } from './service-account-tokens.js'
 import { SubresourceEndpoints } from './subresource-endpoints.js'
 import { ensureSystemObjects } from './system-bootstrap.js'
@@ -151,7 +151,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     logger,
   })
   const advertise = options.advertise ?? `${options.host}:${server.port}`
-  const serviceIp = firstAddress(serviceCidr)
+  const system = { endpoints, reader, cache, clock, serviceCidr, caPem }
   const masterEndpoints = keepMasterEndpoints({
     store,
     clock,
@@ -163,11 +163,11 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     advertise,
   })
   background.later(allocationRepairMs, 'allocations', () =>
-    releaseLeakedAllocations({ store, reader, cache, logger }),
+    repairAllocations({ store, reader, cache, clock, random, logger }),
   )
   const ready = new Promise<void>(resolve => {
     background.until('system objects', async () => {
-      await ensureSystemObjects({ endpoints, reader, cache, serviceIp, caPem })
+      await ensureSystemObjects(system)
       await ensureRbacPolicy({ endpoints, reader, writer, cache })
       await cache.waitUntilFresh(bootFreshMs)
       await aggregation.settle()
@@ -175,9 +175,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
       masterEndpoints.refresh()
       resolve()
       // Somebody may delete them: the cluster cannot do without.
-      background.later(repairMs, 'system objects', () =>
-        ensureSystemObjects({ endpoints, reader, cache, serviceIp, caPem }),
-      )
+      background.later(repairMs, 'system objects', () => ensureSystemObjects(system))
     })
   })
   return {
@@ -199,7 +197,7 @@ const historyRetentionMsUsual = 3_600_000
 const retryMs = 500
 const bootFreshMs = 5_000
 const repairMs = 10_000
-const allocationRepairMs = 10 * 60_000
+const allocationRepairMs = 3 * 60_000
 
 /** Work that is tried until it succeeds: the store may come up after us. */
 class Background {

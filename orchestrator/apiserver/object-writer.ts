@@ -16,6 +16,8 @@ import { asJson, withMetadata } from './object-fields.js'
 import type { ObjectReader } from './object-reader.js'
 import { storeError } from './object-storage.js'
 import type { Commit, ObjectStorage } from './object-storage.js'
+import { newIdentity } from './object-identity.js'
+import { addressOfKey, serviceAddress } from './service-address.js'
 import { claimErrors, heldKeys, planAllocation } from './service-allocation.js'
 import type { AllocationPlan, Cidr } from './service-allocation.js'
 import { encodeObject, StoredObject } from './stored-object.js'
@@ -167,12 +169,13 @@ export class ObjectWriter {
     const lost = new Set<string>()
     for (let round = 0; round < claimRoundsMax; round++) {
       const plan = this.#allocate(kind, object, old, lost)
-      const note = new TextEncoder().encode(key)
       const result = await this.#commitOnce(kind, {
         key,
         expected,
         value: encodeObject(plan.object),
-        claims: new Map(plan.claims.map(claim => [claim, note])),
+        claims: new Map(
+          plan.claims.map(claim => [claim, this.#claimValue(claim, plan.object, key)]),
+        ),
         releases: plan.releases,
       })
       if (result.kind !== 'claimed') {
@@ -184,6 +187,14 @@ export class ObjectWriter {
       for (const claim of result.keys) lost.add(claim)
     }
     throw conflict(kind, object.metadata.name ?? '', 'no free cluster IP or node port was found')
+  }
+
+  /** What stands at a claimed key: an address says whose it is, a number who has it. */
+  #claimValue(claim: string, service: KubeObject, holder: string): Uint8Array {
+    const ip = addressOfKey(claim)
+    if (ip === null) return new TextEncoder().encode(holder)
+    const { clock, random } = this.#options
+    return encodeObject(serviceAddress(ip, service, newIdentity(clock, random)))
   }
 
   async #commitOnce(
@@ -216,6 +227,8 @@ export class ObjectWriter {
     for (const service of reader.cachedList('', 'services', '')) {
       for (const key of heldKeys(service.object)) taken.add(key)
     }
+    // Users may keep addresses for themselves.
+    for (const { key } of reader.cachedList('networking.k8s.io', 'ipaddresses', '')) taken.add(key)
     const result = planAllocation(object, old, { cidr: serviceCidr, random, taken })
     if (result.kind === 'invalid') throw invalid(kind, object.metadata.name ?? '', result.errors)
     return result.plan

@@ -4,9 +4,7 @@ import { silentLogger } from '../../platform/logger.js'
 import { nodeClock } from '../../platform/node/clock.js'
 import type { Store, WatchHandlers } from '../../store/client/types.js'
 import { LocalStore } from '../../store/local-store.js'
-import { releaseLeakedAllocations } from './allocation-repair.js'
 import { keyBytes } from './keys.js'
-import { ObjectReader } from './object-reader.js'
 import { CacheBehindError, RegistryCache } from './registry-cache.js'
 import { encodeObject } from './stored-object.js'
 
@@ -129,25 +127,4 @@ describe('the cache of the registry', () => {
     cache.close()
     await expect(waiting).rejects.toThrow(CacheBehindError)
   })
-})
-
-test('numbers that no Service holds are given back, those of Services are not', async () => {
-  cache.start()
-  const service = {
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name: 's' },
-    spec: { clusterIP: '10.96.0.5' },
-  }
-  const key = keyBytes('/registry/core/services/default/s')
-  await store.put({ key, value: encodeObject(service) })
-  for (const ip of ['10.96.0.5', '10.96.0.6']) {
-    await store.put({ key: keyBytes(`/allocations/clusterip/${ip}`), value: keyBytes('x') })
-  }
-  const reader = new ObjectReader(store, cache)
-  await releaseLeakedAllocations({ store, reader, cache, logger: silentLogger })
-  const left = await store.range({ key: keyBytes('/allocations/'), end: keyBytes('/allocations0') })
-  expect(left.kvs.map(kv => new TextDecoder().decode(kv.key))).toEqual([
-    '/allocations/clusterip/10.96.0.5',
-  ])
 })

@@ -13,7 +13,7 @@ import { resourceVersionRequired } from '../api/validation/metadata.js'
 import { validateObject } from '../api/validation/object.js'
 import { deleteOptionsType } from '../api/wire-types.js'
 import { decodeConfiguration, settled } from './applying.js'
-import { admitNamespace, mutate, restrictNode } from './admission.js'
+import { admitNamespace, checkAdmitted, mutate, restrictNode } from './admission.js'
 import type { AdmissionRequest, AdmissionView } from './admission.js'
 import type { User } from './authentication.js'
 import { attributesOf, forbiddenError } from './authorization.js'
@@ -42,6 +42,7 @@ import type { Negotiated } from './negotiation.js'
 import { withMetadata } from './object-fields.js'
 import { compileFilter } from './object-filter.js'
 import type { ObjectReader } from './object-reader.js'
+import { randomUid } from './object-identity.js'
 import type { Change, ObjectWriter } from './object-writer.js'
 import { applyPatch, patchTypeOf } from './patching.js'
 import {
@@ -82,7 +83,6 @@ export interface Call {
 
 /** A watch lives for half an hour to an hour unless its client says otherwise. */
 const watchMsMin = 30 * 60_000
-const uidBytes = 16
 const suffixAlphabet = 'bcdfghjklmnpqrstvwxz2456789'
 const generateNameRounds = 8
 
@@ -97,6 +97,8 @@ export class ResourceEndpoints {
       namespace: name => reader.cachedAt('', 'namespaces', '', name)?.object ?? null,
       serviceAccountExists: (namespace, name) =>
         reader.cachedAt('', 'serviceaccounts', namespace, name) !== undefined,
+      clusterWide: (group, plural) =>
+        reader.cachedList(group, plural, '').map(stored => stored.object),
     }
   }
 
@@ -198,7 +200,7 @@ export class ResourceEndpoints {
   #prepared(kind: Kind, object: KubeObject, namespace: string): KubeObject {
     return prepareCreate(kind, object, {
       now: timestamp(this.#nowMs()),
-      uid: this.#uid(),
+      uid: randomUid(this.#services.random),
       suffix: this.#suffix(),
       namespace,
     })
@@ -377,6 +379,7 @@ export class ResourceEndpoints {
         const object = mutate(admission, this.#view) ?? managed
         const errors = validateObject(call.kind, object, current)
         if (errors.length > 0) throw invalid(kind, info.name, errors)
+        checkAdmitted({ ...admission, object }, this.#view)
         return sameButForTimes(object, current) ? { kind: 'none' } : { kind: 'put', object }
       },
       options.dryRun,
@@ -512,10 +515,6 @@ export class ResourceEndpoints {
     return this.#services.clock.wallMs()
   }
 
-  #uid(): string {
-    return uuid(this.#services.random.bytes(uidBytes))
-  }
-
   #suffix(): string {
     const { random } = this.#services
     return Array.from(
@@ -551,6 +550,12 @@ const returnsObject = new Set([
   '/persistentvolumes',
   '/persistentvolumeclaims',
   '/serviceaccounts',
+  'storage.k8s.io/csidrivers',
+  'storage.k8s.io/csinodes',
+  'storage.k8s.io/csistoragecapacities',
+  'storage.k8s.io/storageclasses',
+  'storage.k8s.io/volumeattachments',
+  'storage.k8s.io/volumeattributesclasses',
 ])
 
 /** Optimistic locking: what the client read must still be what is there. Throws ApiError. */
@@ -567,19 +572,4 @@ export function checkVersion(kind: Kind, wanted: KubeObject, current: KubeObject
   if (resourceVersion !== '' && resourceVersion !== current.metadata.resourceVersion) {
     throw conflict(kind, name)
   }
-}
-
-/** RFC 9562 version 4 from 16 random bytes. */
-export function uuid(bytes: Uint8Array): string {
-  const b = Uint8Array.from(bytes)
-  b[6] = ((b[6] ?? 0) & 0x0f) | 0x40
-  b[8] = ((b[8] ?? 0) & 0x3f) | 0x80
-  const hex = Buffer.from(b).toString('hex')
-  return [
-    hex.slice(0, 8),
-    hex.slice(8, 12),
-    hex.slice(12, 16),
-    hex.slice(16, 20),
-    hex.slice(20, 32),
-  ].join('-')
 }

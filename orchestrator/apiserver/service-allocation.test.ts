@@ -57,7 +57,7 @@ describe('cluster IPs', () => {
     expect(fieldAt(kept.object, 'spec.clusterIP')).toBe('10.96.0.7')
     expect([kept.claims, kept.releases]).toEqual([[], []])
     const external = planned({ type: 'ExternalName', externalName: 'x.y' }, old)
-    expect(external.releases).toEqual(['/allocations/clusterip/10.96.0.7'])
+    expect(external.releases).toEqual(['/registry/networking.k8s.io/ipaddresses/10.96.0.7'])
   })
 
   test('asked for by name are refused outside of the range, and when somebody has them', () => {
@@ -66,7 +66,9 @@ describe('cluster IPs', () => {
     expect(claimErrors(plan, plan.claims)[0]?.message).toBe(
       'Invalid value: ["10.96.0.9"]: failed to allocate IP 10.96.0.9: provided IP is already allocated',
     )
-    expect(claimErrors(planned({}), ['/allocations/clusterip/10.96.0.2'])).toEqual([])
+    expect(claimErrors(planned({}), ['/registry/networking.k8s.io/ipaddresses/10.96.0.2'])).toEqual(
+      [],
+    )
   })
 })
 

@@ -1,7 +1,7 @@
 // Cluster IPs and node ports of a Service: what it needs, what it holds, what it gives back.
 // Counterpart: registry/core/service/ipallocator and portallocator. A number is held by a key in
 // the store that is written in the Service's own transaction, so no two masters can give it away
-// twice. Pure. IPv4 only; one address a Service.
+// twice; that of an address is an IPAddress. Pure. IPv4 only; one address a Service.
 
 import type { FieldError } from '../api/kind.js'
 import type { Json, JsonObject, KubeObject } from '../api/object.js'
@@ -9,8 +9,8 @@ import { isJsonObject } from '../api/record.js'
 import { RaftsmanError } from '../../platform/errors.js'
 import type { Random } from '../../platform/random.js'
 import { fieldAt, listAt, textAt, withField } from './object-fields.js'
+import { addressKey, addressOfKey } from './service-address.js'
 
-export const clusterIpPrefix = '/allocations/clusterip/'
 export const nodePortPrefix = '/allocations/nodeport/'
 export const nodePortMin = 30_000
 export const nodePortMax = 32_767
@@ -49,6 +49,10 @@ export function formatIpv4(address: number): string {
   return [24, 16, 8, 0].map(shift => Math.floor(address / 2 ** shift) % 256).join('.')
 }
 
+export function formatCidr({ base, size }: Cidr): string {
+  return `${formatIpv4(base)}/${32 - Math.log2(size)}`
+}
+
 /** The address of the `kubernetes` Service: the first usable one. */
 export function firstAddress(cidr: Cidr): string {
   return formatIpv4(cidr.base + 1)
@@ -62,7 +66,7 @@ export function heldKeys(service: KubeObject): readonly string[] {
   if (typeof health === 'number' && health > 0) ports.push(health)
   return [
     ...new Set([
-      ...(ip === null ? [] : [`${clusterIpPrefix}${ip}`]),
+      ...(ip === null ? [] : [addressKey(ip)]),
       ...ports.map(port => `${nodePortPrefix}${port}`),
     ]),
   ]
@@ -116,10 +120,11 @@ export function claimErrors(plan: AllocationPlan, keys: readonly string[]): read
   return keys.flatMap(key => {
     const named = plan.named.get(key)
     if (named === undefined) return []
-    const ip = key.startsWith(clusterIpPrefix)
-    const why = ip
-      ? `failed to allocate IP ${key.slice(clusterIpPrefix.length)}: provided IP is already allocated`
-      : 'provided port is already allocated'
+    const ip = addressOfKey(key)
+    const why =
+      ip === null
+        ? 'provided port is already allocated'
+        : `failed to allocate IP ${ip}: provided IP is already allocated`
     return [invalidField(named.field, named.value, why)]
   })
 }
@@ -161,7 +166,7 @@ function allocateAddress(
     return service
   }
   if (ip !== 'None' && given !== '' && given !== kept) {
-    named.set(`${clusterIpPrefix}${ip}`, { field: 'spec.clusterIPs', value: [ip] })
+    named.set(addressKey(ip), { field: 'spec.clusterIPs', value: [ip] })
     const problem = addressProblem(ip, inputs.cidr)
     if (problem !== null) errors.push(invalidField('spec.clusterIPs', [ip], problem))
   }
@@ -177,11 +182,10 @@ function allocateAddress(
 
 function addressProblem(ip: string, cidr: Cidr): string | null {
   const address = parseIpv4(ip)
-  const range = `${formatIpv4(cidr.base)}/${32 - Math.log2(cidr.size)}`
   const inside = address !== null && address > cidr.base && address < cidr.base + cidr.size - 1
   return inside
     ? null
-    : `failed to allocate IP ${ip}: the provided IP (${ip}) is not in the valid range. The range of valid IPs is ${range}`
+    : `failed to allocate IP ${ip}: the provided IP (${ip}) is not in the valid range. The range of valid IPs is ${formatCidr(cidr)}`
 }
 
 const picksMax = 32
@@ -191,7 +195,7 @@ function pickAddress(inputs: AllocationInputs): string | null {
   const { cidr, random, taken } = inputs
   const usable = cidr.size - 3
   const at = (index: number) => formatIpv4(cidr.base + 2 + index)
-  return pick(usable, random, index => !taken.has(`${clusterIpPrefix}${at(index)}`), at)
+  return pick(usable, random, index => !taken.has(addressKey(at(index))), at)
 }
 
 function pickPort(inputs: AllocationInputs, mine: ReadonlySet<number>): number | null {

@@ -3,11 +3,14 @@
 
 import { findKind } from '../api/kinds.js'
 import { ApiError } from '../api/status.js'
+import type { Clock } from '../../platform/clock.js'
 import { must } from '../../platform/errors.js'
 import type { User } from './authentication.js'
+import { timestamp } from './deletion.js'
 import type { ObjectReader } from './object-reader.js'
 import type { RegistryCache } from './registry-cache.js'
 import type { ResourceEndpoints } from './resource-endpoints.js'
+import type { Cidr } from './service-allocation.js'
 import { systemObjects } from './system-objects.js'
 
 /** The server itself, for admission. */
@@ -22,7 +25,8 @@ export interface SystemBootstrap {
   readonly endpoints: ResourceEndpoints
   readonly reader: ObjectReader
   readonly cache: RegistryCache
-  readonly serviceIp: string
+  readonly clock: Clock
+  readonly serviceCidr: Cidr
   readonly caPem: string
 }
 
@@ -30,9 +34,10 @@ const freshMs = 5_000
 
 /** Rejects with ApiError when the store does not take part; call again. */
 export async function ensureSystemObjects(options: SystemBootstrap): Promise<void> {
-  const { endpoints, reader, cache, serviceIp, caPem } = options
+  const { endpoints, reader, cache, clock, serviceCidr, caPem } = options
+  const now = timestamp(clock.wallMs())
   await cache.waitUntilFresh(freshMs)
-  for (const { group, version, plural, object } of systemObjects(serviceIp, caPem)) {
+  for (const { group, version, plural, object } of systemObjects(serviceCidr, caPem, now)) {
     const { namespace = '', name = '' } = object.metadata
     if (reader.cachedAt(group, plural, namespace, name) !== undefined) continue
     const kind = must(findKind(group, version, plural), `${plural} are not served`)

@@ -1,10 +1,12 @@
-// What every cluster has before anybody has written anything: the four namespaces, the
-// `kubernetes` Service, and in those namespaces the default account and the authority's
+// What every cluster has before anybody has written anything: the four namespaces, the range of
+// cluster IPs, the `kubernetes` Service, and in those namespaces the default account and the authority's
 // certificate. Counterpart: controlplane/controller/{systemnamespaces,kubernetesservice}. Pure.
 
 import type { KubeObject } from '../api/object.js'
 import { systemNamespaces } from './admission.js'
 import { asObject } from './object-fields.js'
+import { firstAddress, formatCidr } from './service-allocation.js'
+import type { Cidr } from './service-allocation.js'
 
 export interface SystemObject {
   readonly group: string
@@ -15,8 +17,11 @@ export interface SystemObject {
 
 export const secureServicePort = 443
 
-/** In the order in which they must be made. `caPem`: the cluster's certificate authority. */
-export function systemObjects(serviceIp: string, caPem: string): readonly SystemObject[] {
+/**
+ * In the order in which they must be made. `caPem`: the cluster's certificate authority; `now` in
+ * RFC 3339.
+ */
+export function systemObjects(range: Cidr, caPem: string, now: string): readonly SystemObject[] {
   const core = (plural: string, object: KubeObject): SystemObject => ({
     group: '',
     version: 'v1',
@@ -27,7 +32,13 @@ export function systemObjects(serviceIp: string, caPem: string): readonly System
     ...systemNamespaces.map(name =>
       core('namespaces', asObject({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })),
     ),
-    core('services', kubernetesService(serviceIp)),
+    {
+      group: 'networking.k8s.io',
+      version: 'v1',
+      plural: 'servicecidrs',
+      object: serviceRange(range, now),
+    },
+    core('services', kubernetesService(firstAddress(range))),
     ...systemNamespaces.flatMap(namespace => [
       core(
         'serviceaccounts',
@@ -56,6 +67,26 @@ export function systemObjects(serviceIp: string, caPem: string): readonly System
 
 const rootCaText =
   'Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.'
+
+function serviceRange(range: Cidr, now: string): KubeObject {
+  return asObject({
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'ServiceCIDR',
+    metadata: { name: 'kubernetes' },
+    spec: { cidrs: [formatCidr(range)] },
+    status: {
+      conditions: [
+        {
+          type: 'Ready',
+          status: 'True',
+          reason: '',
+          message: 'Kubernetes default Service CIDR is ready',
+          lastTransitionTime: now,
+        },
+      ],
+    },
+  })
+}
 
 function kubernetesService(ip: string): KubeObject {
   return asObject({

@@ -15,7 +15,7 @@ import type { ApiResponse } from './exchange.js'
 import { nodeOf } from './node-authorizer.js'
 import { fieldAt, textAt } from './object-fields.js'
 import { jsonResponse } from './rendering.js'
-import { uuid } from './resource-endpoints.js'
+import { randomUid } from './object-identity.js'
 import type { Call, EndpointServices } from './resource-endpoints.js'
 import { tokenIssuer } from './service-account-tokens.js'
 import type { BoundReference, TokenSigner } from './service-account-tokens.js'
@@ -27,7 +27,6 @@ import { must } from '../../platform/errors.js'
 const secondsDefault = 3_600
 const secondsMin = 600
 const secondsMax = 24 * 3_600
-const uidBytes = 16
 
 /** Throws ApiError. */
 export async function createToken(
@@ -57,7 +56,7 @@ export async function createToken(
     iat: now,
     nbf: now,
     exp: now + seconds,
-    jti: uuid(services.random.bytes(uidBytes)),
+    jti: randomUid(services.random),
     'kubernetes.io': {
       namespace: info.namespace,
       serviceaccount: referenceOf(account),

@@ -7,9 +7,14 @@ const storageAnnotations = [
   'storageclass.kubernetes.io/is-default-class',
   'storageclass.beta.kubernetes.io/is-default-class',
 ] as const
+const ingressAnnotation = 'ingressclass.kubernetes.io/is-default-class'
 
 export function isDefaultStorageClass({ metadata }: KubeObject): boolean {
   return storageAnnotations.some(key => metadata.annotations?.[key] === 'true')
+}
+
+export function isDefaultIngressClass({ metadata }: KubeObject): boolean {
+  return metadata.annotations?.[ingressAnnotation] === 'true'
 }
 
 /** Of several the newest, of those the first by name; null when there is none. */

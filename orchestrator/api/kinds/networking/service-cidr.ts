@@ -24,4 +24,5 @@ export const serviceCidr: Kind = {
     ageColumn,
   ],
   validate: (object, old) => validateServiceCidr(object, old),
+  writes: { initialStatus: 'given' },
 }
