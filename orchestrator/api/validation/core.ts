@@ -1,9 +1,11 @@
 // Checks of the small kinds: Namespace, ConfigMap, Secret, Lease.
 // Counterpart: pkg/apis/core/validation and pkg/apis/coordination/validation.
 
-import { base64ByteLength } from '../base64.js'
+import { base64ByteLength, decodeBase64 } from '../base64.js'
+import { JsonTextError, parseJsonText } from '../decode/json-text.js'
 import { sameJson } from '../equality.js'
 import type { FieldError } from '../kind.js'
+import { isJsonObject } from '../record.js'
 import type { ConfigMap, Namespace, Secret } from '../types/core-config.js'
 import type { Lease } from '../types/coordination.js'
 import { forbiddenField, invalidFor, invalidValue, required, tooLong } from './field-errors.js'
@@ -13,6 +15,7 @@ import { notNegative } from './resources.js'
 
 const contentBytesMax = 1024 * 1024
 const encoder = new TextEncoder()
+const decoder = new TextDecoder()
 
 type Entries = { readonly [key: string]: string }
 
@@ -84,16 +87,62 @@ export function validateConfigMap(configMap: ConfigMap, old: ConfigMap | null): 
   return [...errors, ...validateSealed(configMap, old, ['data', 'binaryData'])]
 }
 
-/** Keys that a type of secret promises; of a list of lists, one of each. */
-const secretKeys: ReadonlyMap<string, readonly (readonly string[])[]> = new Map([
-  ['kubernetes.io/tls', [['tls.crt'], ['tls.key']]],
-  ['kubernetes.io/dockercfg', [['.dockercfg']]],
-  ['kubernetes.io/dockerconfigjson', [['.dockerconfigjson']]],
-  ['kubernetes.io/ssh-auth', [['ssh-privatekey']]],
-  ['kubernetes.io/basic-auth', [['username', 'password']]],
-])
-
 const accountAnnotation = 'kubernetes.io/service-account.name'
+
+/** What a type of secret promises to those who read it. */
+function validateTypedContent(secret: Secret, data: Entries): FieldError[] {
+  const missing = (...keys: readonly string[]) =>
+    keys.filter(key => !Object.hasOwn(data, key)).map(key => required(`data[${key}]`))
+  switch (secret.type ?? '') {
+    case 'kubernetes.io/tls':
+      return missing('tls.crt', 'tls.key')
+    case 'kubernetes.io/dockercfg':
+      return [...missing('.dockercfg'), ...validateJsonEntry(data, '.dockercfg')]
+    case 'kubernetes.io/dockerconfigjson':
+      return [...missing('.dockerconfigjson'), ...validateJsonEntry(data, '.dockerconfigjson')]
+    case 'kubernetes.io/ssh-auth':
+      return (data['ssh-privatekey'] ?? '') === '' ? [required('data[ssh-privatekey]')] : []
+    case 'kubernetes.io/basic-auth': {
+      // One of the two is enough, and it may be empty.
+      const wanted = missing('username', 'password')
+      return wanted.length === 2 ? wanted : []
+    }
+    case 'kubernetes.io/service-account-token':
+      return (secret.metadata.annotations?.[accountAnnotation] ?? '') === ''
+        ? [required(`metadata.annotations[${accountAnnotation}]`)]
+        : []
+    default:
+      return []
+  }
+}
+
+/** The content must be an object in JSON; what it is instead is nobody's to read in an error. */
+function validateJsonEntry(data: Entries, key: string): FieldError[] {
+  const text = data[key]
+  if (text === undefined) return []
+  const problem = jsonObjectProblem(decoder.decode(decodeBase64(text)))
+  if (problem === null) return []
+  return [invalidValue(`data[${key}]`, '<secret contents redacted>', problem)]
+}
+
+function jsonObjectProblem(text: string): string | null {
+  try {
+    const { value } = parseJsonText(text)
+    if (value === null || isJsonObject(value)) return null
+    const found = Array.isArray(value) ? 'array' : goNames[typeof value]
+    return `json: cannot unmarshal ${found ?? 'value'} into Go value of type map[string]interface {}`
+  } catch (error) {
+    if (error instanceof JsonTextError) return error.message
+    throw error
+  }
+}
+
+/** What clients of the original are used to read. */
+const goNames: Readonly<Record<string, string>> = {
+  boolean: 'bool',
+  number: 'number',
+  string: 'string',
+}
 
 export function validateSecret(secret: Secret, old: Secret | null): FieldError[] {
   const { data = {}, type = '' } = secret
@@ -103,16 +152,7 @@ export function validateSecret(secret: Secret, old: Secret | null): FieldError[]
     ...validateSealed(secret, old, ['data']),
   ]
   if (binaryBytes(data) > contentBytesMax) errors.push(tooLong('data', contentBytesMax))
-  for (const choices of secretKeys.get(type) ?? []) {
-    if (!choices.some(key => Object.hasOwn(data, key))) {
-      errors.push(...choices.map(key => required(`data[${key}]`)))
-    }
-  }
-  if (type === 'kubernetes.io/service-account-token') {
-    if ((secret.metadata.annotations?.[accountAnnotation] ?? '') === '') {
-      errors.push(required(`metadata.annotations[${accountAnnotation}]`))
-    }
-  }
+  errors.push(...validateTypedContent(secret, data))
   if (old !== null && (old.type ?? '') !== type) {
     errors.push(invalidValue('type', type, immutableText))
   }

@@ -4,7 +4,7 @@ import type { Kind } from '../../kind.js'
 import { configMap as schema } from '../../schema/core-config.js'
 import type { ConfigMap } from '../../types/core-config.js'
 import { validateConfigMap } from '../../validation/core.js'
-import { ageColumn, integer, nameColumn } from '../columns.js'
+import { ageColumn, nameColumn, text } from '../columns.js'
 import { ordinary } from '../kind-parts.js'
 
 function entries({ data, binaryData }: ConfigMap): number {
@@ -20,6 +20,6 @@ export const configMap: Kind = {
   singular: 'configmap',
   shortNames: ['cm'],
   schema,
-  columns: [nameColumn, integer<ConfigMap>('Data', 'How many entries it has.', entries), ageColumn],
+  columns: [nameColumn, text<ConfigMap>('Data', 'How many entries it has.', entries), ageColumn],
   validate: (object, old) => validateConfigMap(object, old),
 }

@@ -6,7 +6,7 @@ import { secret as schema } from '../../schema/core-config.js'
 import type { Secret } from '../../types/core-config.js'
 import { encodeBase64 } from '../../base64.js'
 import { validateSecret } from '../../validation/core.js'
-import { ageColumn, integer, nameColumn, text } from '../columns.js'
+import { ageColumn, nameColumn, text } from '../columns.js'
 import { ordinary } from '../kind-parts.js'
 
 const encoder = new TextEncoder()
@@ -41,7 +41,7 @@ export const secret: Kind = {
   columns: [
     nameColumn,
     text<Secret>('Type', 'What the secret is for.', s => s.type ?? ''),
-    integer<Secret>('Data', 'How many entries it has.', s => Object.keys(s.data ?? {}).length),
+    text<Secret>('Data', 'How many entries it has.', s => Object.keys(s.data ?? {}).length),
     ageColumn,
   ],
   fieldSelectors: { type: object => (object as Secret).type ?? '' },

@@ -5,7 +5,7 @@ import { serviceAccount as schema } from '../../schema/core-config.js'
 import type { ServiceAccount } from '../../types/core-config.js'
 import { validateObjectName } from '../../validation/metadata.js'
 import { dns1123Subdomain } from '../../validation/names.js'
-import { ageColumn, integer, nameColumn } from '../columns.js'
+import { ageColumn, nameColumn, text } from '../columns.js'
 import { ordinary } from '../kind-parts.js'
 
 export const serviceAccount: Kind = {
@@ -19,7 +19,7 @@ export const serviceAccount: Kind = {
   schema,
   columns: [
     nameColumn,
-    integer<ServiceAccount>('Secrets', 'How many secrets it may use.', a => a.secrets?.length ?? 0),
+    text<ServiceAccount>('Secrets', 'How many secrets it may use.', a => a.secrets?.length ?? 0),
     ageColumn,
   ],
   validate: object => validateObjectName(object, dns1123Subdomain),
