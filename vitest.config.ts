@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config'
 const suitesThatNeed: Readonly<Record<string, readonly string[]>> = {
   kubectl: [
     'cli/*.real.test.ts',
-    'orchestrator/apiserver/{kubectl,kubectl-streams,skew,kubelet-gateway}.real.test.ts',
+    'orchestrator/apiserver/{kubectl,kubectl-explain,kubectl-streams,skew,kubelet-gateway}.real.test.ts',
   ],
   etcd: [
     'bench/run/sides.real.test.ts',

@@ -68,6 +68,7 @@ function build() {
   // The compiler leaves it a plain file; `npx raftsman` starts it as a program.
   chmodSync(join(root, 'dist', 'cli', 'main.js'), 0o755)
   noteBuild()
+  run('Describing the API', process.execPath, ['scripts/describe.mjs'], process.env)
 }
 
 export function setUp() {

@@ -8,6 +8,7 @@ import type { Store } from '../../store/client/types.js'
 import { historyOption } from '../span.js'
 import { UserError } from '../user-error.js'
 import { buildVersion } from '../version.js'
+import { apiDescriptions } from './api-descriptions.js'
 import {
   type ComponentFlags,
   type ComponentParts,
@@ -95,6 +96,7 @@ async function start(flags: Flags, parts: ComponentParts): Promise<Running> {
       ? {}
       : { serviceAccountKeyFile: flags.serviceAccountKeyFile }),
     version: buildVersion,
+    descriptions: apiDescriptions,
     clock,
     random,
     logger,

@@ -9,6 +9,7 @@ import type { TlsFiles } from '../../platform/network.js'
 import type { Random } from '../../platform/random.js'
 import type { Store } from '../../store/client/types.js'
 import { findKind, kinds } from '../api/kinds.js'
+import type { Descriptions } from '../api/openapi/descriptions.js'
 import { ApiError } from '../api/status.js'
 import type { TokenLookup, User } from './authentication.js'
 import { Authorizer } from './authorizer.js'
@@ -78,6 +79,8 @@ export interface ApiserverOptions {
   readonly serviceAccountKeyFile?: string | null
   /** How long the past can be read; null: for ever. An hour when absent. */
   readonly historyRetentionMs?: number | null
+  /** What the fields of objects mean, for OpenAPI; absent: only what schemas say. */
+  readonly descriptions?: () => Descriptions
   /** Tokens that are known in advance. */
   readonly staticTokens?: ReadonlyMap<string, User>
   readonly limits?: Partial<ApiserverLimits>
@@ -121,6 +124,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
       kinds,
       serverAddress: options.advertise ?? `${options.host}:${options.port}`,
       gitVersion: gitVersion(options.version),
+      descriptions: options.descriptions ?? (() => new Map()),
     }),
     endpoints,
     subresources: new SubresourceEndpoints({ ...services, endpoints, kubelet, signer }),

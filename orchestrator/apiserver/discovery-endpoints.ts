@@ -13,11 +13,13 @@ import {
 import type { Kind } from '../api/kind.js'
 import type { Json, JsonObject } from '../api/object.js'
 import { openApiGroupVersions, openApiV3 } from '../api/openapi.js'
+import type { Descriptions } from '../api/openapi/descriptions.js'
+import { openApiV2 } from '../api/openapi/v2-document.js'
+import { encodeOpenApiV2 } from '../api/openapi/v2-protobuf.js'
 import { notAcceptable, pathNotFound } from '../api/status.js'
 import { bytesResponse } from './exchange.js'
 import type { ApiResponse, RequestHead } from './exchange.js'
 import { documentOffer, negotiate, offeredTypes, parseAccept } from './negotiation.js'
-import { openApiV2, openApiV2Accepts, openApiV2Type } from './openapi-v2.js'
 import { jsonResponse } from './rendering.js'
 
 interface Document {
@@ -32,18 +34,34 @@ export interface DiscoveryOptions {
   readonly serverAddress: string
   /** As in /version. */
   readonly gitVersion: string
+  /** Asked for when the first OpenAPI document is made. */
+  readonly descriptions: () => Descriptions
 }
+
+const openApiV2Type = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf'
+
+/** Names under which clients ask for it. */
+const openApiV2Accepts: readonly string[] = [
+  openApiV2Type,
+  'application/com.github.proto-openapi.spec.v2@v1.0+protobuf',
+]
+
+const hashParameter = 'hash'
+const yearSeconds = 365 * 24 * 60 * 60
 
 export class DiscoveryEndpoints {
   readonly #kinds: readonly Kind[]
   readonly #serverAddress: string
   readonly #version: string
+  readonly #describe: () => Descriptions
+  #descriptions: Descriptions | null = null
   readonly #documents = new Map<string, Document>()
 
   constructor(options: DiscoveryOptions) {
     this.#kinds = options.kinds
     this.#serverAddress = options.serverAddress
     this.#version = options.gitVersion
+    this.#describe = options.descriptions
   }
 
   /** Null when the path is none of these. Throws ApiError: NotFound, NotAcceptable. */
@@ -103,41 +121,61 @@ export class DiscoveryEndpoints {
       ['application/json', '*/*', 'application/*'].includes(type),
     )
     if (!wantsJson) throw notAcceptable(['application/json'])
-    const groupVersions = openApiGroupVersions(this.#kinds)
     if (segments.length === 0) {
-      const paths = groupVersions.map(({ path }) => [
-        path,
-        { serverRelativeURL: `/openapi/v3/${path}?hash=${this.#openApiDocument(path).hash}` },
-      ])
-      return jsonResponse(200, { paths: Object.fromEntries(paths) as Json })
+      const index = this.#document('openapi', () => this.#openApiIndex())
+      return tagged(head, index, 'application/json', { 'cache-control': 'no-cache, private' })
     }
     const path = segments.join('/')
-    if (!groupVersions.some(known => known.path === path)) throw pathNotFound()
+    if (!openApiGroupVersions(this.#kinds).some(known => known.path === path)) throw pathNotFound()
     const document = this.#openApiDocument(path)
-    const named = query.get('hash') === document.hash
-    const caching = named ? 'public, immutable' : 'no-cache, private'
+    const asked = query.get(hashParameter)
+    if (asked !== null && asked !== document.hash) {
+      // What was there then is gone; caches must not keep what is there now under that name.
+      return redirect(openApiUrl(path, document))
+    }
+    const caching =
+      asked === null ? 'no-cache, private' : `public, max-age=${yearSeconds}, immutable`
     return tagged(head, document, 'application/json', { 'cache-control': caching, vary: 'Accept' })
   }
 
-  /** Protobuf or nothing: a client that gets JSON here stumbles over it. */
+  #openApiIndex(): JsonObject {
+    const paths = openApiGroupVersions(this.#kinds).map(({ path }) => [
+      path,
+      { serverRelativeURL: openApiUrl(path, this.#openApiDocument(path)) },
+    ])
+    return { paths: Object.fromEntries(paths) as Json }
+  }
+
+  /**
+   * Protobuf to all who name it, for they can read nothing else, and JSON to those who name JSON and
+   * not protobuf.
+   */
   #openApiV2(head: RequestHead): ApiResponse {
-    const asked = parseAccept(head.headers.get('accept'))
-    if (!asked.some(({ type }) => openApiV2Accepts.includes(type))) throw pathNotFound()
-    const document = this.#bytes('openapi-v2', () =>
-      openApiV2(
-        openApiGroupVersions(this.#kinds).map(({ group, version }) =>
-          openApiV3(group, version, this.#kinds),
-        ),
-        this.#version,
-      ),
-    )
-    return tagged(head, document, openApiV2Type, { vary: 'Accept' })
+    const types = parseAccept(head.headers.get('accept')).map(({ type }) => type)
+    const vary = { vary: 'Accept' }
+    if (types.some(type => openApiV2Accepts.includes(type))) {
+      const document = this.#bytes('openapi-v2', () => encodeOpenApiV2(this.#openApiV2Document()))
+      return tagged(head, document, openApiV2Type, vary)
+    }
+    if (!types.includes('application/json')) throw notAcceptable(openApiV2Accepts)
+    const document = this.#document('openapi-v2-json', () => this.#openApiV2Document())
+    return tagged(head, document, 'application/json', vary)
+  }
+
+  #openApiV2Document(): JsonObject {
+    const documents = openApiGroupVersions(this.#kinds).map(entry => this.#openApiV3(entry))
+    return openApiV2(documents, this.#version)
+  }
+
+  #openApiV3({ group, version }: { readonly group: string; readonly version: string }): JsonObject {
+    this.#descriptions ??= this.#describe()
+    return openApiV3(group, version, this.#kinds, this.#descriptions)
   }
 
   #openApiDocument(path: string): Document {
     return this.#document(`openapi:${path}`, () => {
       const known = openApiGroupVersions(this.#kinds).find(candidate => candidate.path === path)
-      return openApiV3(known?.group ?? '', known?.version ?? '', this.#kinds)
+      return known === undefined ? {} : this.#openApiV3(known)
     })
   }
 
@@ -154,6 +192,14 @@ export class DiscoveryEndpoints {
     this.#documents.set(key, document)
     return document
   }
+}
+
+function openApiUrl(path: string, { hash }: Document): string {
+  return `/openapi/v3/${path}?${hashParameter}=${hash}`
+}
+
+function redirect(location: string): ApiResponse {
+  return { status: 301, headers: { location }, body: { kind: 'bytes', chunks: [] } }
 }
 
 function tagged(

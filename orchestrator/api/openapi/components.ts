@@ -5,6 +5,8 @@ import { unreachable } from '../../../platform/errors.js'
 import type { GroupVersionKind } from '../kind.js'
 import type { JsonObject } from '../object.js'
 import type { FieldSchema, ScalarSchema, StructSchema, TypeSchema } from '../schema.js'
+import { fieldDescription, structDescription } from './descriptions.js'
+import type { Descriptions } from './descriptions.js'
 
 type Building = { [key: string]: JsonObject }
 
@@ -76,6 +78,11 @@ export function reference(name: string): JsonObject {
 /** Collects the components that the structs added to it need. */
 export class Components {
   readonly #schemas = new Map<string, JsonObject>()
+  readonly #texts: Descriptions
+
+  constructor(texts: Descriptions) {
+    this.#texts = texts
+  }
 
   /** Adds a struct and all that it refers to; `types` are the kinds that it is the shape of. */
   addStruct(struct: StructSchema, types: readonly GroupVersionKind[] = []): string {
@@ -84,11 +91,12 @@ export class Components {
     const properties: Building = {}
     const required: string[] = []
     for (const [name, field] of struct.fields) {
-      properties[name] = this.#property(field)
+      properties[name] = this.#property(field, fieldDescription(this.#texts, struct, name, field))
       if (field.required) required.push(name)
     }
+    const description = structDescription(this.#texts, struct)
     this.#schemas.set(struct.name, {
-      ...(struct.description === '' ? {} : { description: struct.description }),
+      ...(description === '' ? {} : { description }),
       type: 'object',
       ...(required.length === 0 ? {} : { required }),
       properties,
@@ -115,13 +123,8 @@ export class Components {
     return Object.fromEntries([...this.#schemas].sort(([a], [b]) => (a < b ? -1 : 1)))
   }
 
-  #property({
-    type,
-    patch,
-    description,
-    enum: choices,
-    default: fallback,
-  }: FieldSchema): JsonObject {
+  #property(field: FieldSchema, description: string): JsonObject {
+    const { type, patch, enum: choices, default: fallback } = field
     const strategies = [
       ...(patch.merge ? ['merge'] : []),
       ...(patch.retainKeys ? ['retainKeys'] : []),
