@@ -216,8 +216,12 @@ export function unsupportedMediaType(accepted: readonly string[]): ApiError {
 }
 
 export function requestEntityTooLarge(limitBytes: number): ApiError {
-  const message = `Request entity too large: limit is ${limitBytes}`
-  return failure(413, 'RequestEntityTooLarge', message)
+  return tooLarge(`limit is ${limitBytes}`)
+}
+
+/** `why` follows "too large: ". */
+export function tooLarge(why: string): ApiError {
+  return failure(413, 'RequestEntityTooLarge', `Request entity too large: ${why}`)
 }
 
 /** A resourceVersion or continue token that the store has compacted away. */

@@ -3,6 +3,7 @@
 // Counterpart: managedfields.FieldManager. What it all means is in api/merge.
 
 import type { Kind } from '../api/kind.js'
+import { findKindByName } from '../api/kinds.js'
 import type { JsonObject, KubeObject, ObjectMeta } from '../api/object.js'
 import { sameJson } from '../api/equality.js'
 import { conflictError } from '../api/merge/apply-conflicts.js'
@@ -15,6 +16,7 @@ import {
 } from '../api/merge/last-applied.js'
 import { clientEntries, managedFieldsOf, storedEntries } from '../api/merge/managed-fields.js'
 import type { ManagedEntry } from '../api/merge/managed-fields.js'
+import { fromStored, storedKind, toStored } from '../api/stored-version.js'
 import { asJson, asObject, withMetadata } from './object-fields.js'
 import { resetFields } from './strategy.js'
 
@@ -41,16 +43,53 @@ export function managerOf(fieldManager: string, userAgent: string): string {
 const beforeFirstApply = 'before-first-apply'
 
 function ownershipOf(kind: Kind, subresource: string): Ownership {
-  return { schema: kind.schema, reset: resetFields(kind, subresource) }
+  const { schema } = kind
+  const reset = resetFields(kind, subresource)
+  return {
+    schema,
+    reset,
+    inVersion: apiVersion => {
+      if (apiVersion === apiVersionOf(kind)) return { schema, reset, convert: object => object }
+      const other = siblingOf(kind, apiVersion)
+      return other === null
+        ? null
+        : {
+            schema: other.schema,
+            reset: resetFields(other, subresource),
+            convert: object => asJson(converted(kind, other, asObject(object))),
+          }
+    },
+  }
+}
+
+function apiVersionOf({ group, version }: Kind): string {
+  return group === '' ? version : `${group}/${version}`
+}
+
+/** The same objects under another version that is served. */
+function siblingOf(kind: Kind, apiVersion: string): Kind | null {
+  const cut = apiVersion.indexOf('/')
+  const group = cut === -1 ? '' : apiVersion.slice(0, cut)
+  const stored = storedKind(kind)
+  if (apiVersion === apiVersionOf(stored)) return stored
+  const other = findKindByName(group, apiVersion.slice(cut + 1), kind.kind)
+  return other !== null && storedKind(other) === stored ? other : null
+}
+
+function converted(from: Kind, to: Kind, object: KubeObject): KubeObject {
+  // Before a create there is nothing to convert.
+  if (object.metadata === undefined) return object
+  return fromStored(to, toStored(from, object))
 }
 
 function writerOf(kind: Kind, { manager, subresource, now }: FieldWriter): Writer {
-  const { group, version } = kind
-  return { manager, subresource, now, apiVersion: group === '' ? version : `${group}/${version}` }
+  return { manager, subresource, now, apiVersion: apiVersionOf(kind) }
 }
 
+/** Without its owners, which nobody owns. An undefined field is an absent one. */
 function bare(object: KubeObject): JsonObject {
-  return asJson(withMetadata(object, { managedFields: undefined }))
+  const metadata = { ...object.metadata, managedFields: undefined }
+  return { ...asJson(object), metadata: metadata as object as JsonObject }
 }
 
 function withOwners(object: KubeObject, entries: readonly ManagedEntry[]): KubeObject {

@@ -380,7 +380,9 @@ export class ResourceEndpoints {
         const errors = validateObject(call.kind, object, current)
         if (errors.length > 0) throw invalid(kind, info.name, errors)
         checkAdmitted({ ...admission, object }, this.#view)
-        return sameButForTimes(object, current) ? { kind: 'none' } : { kind: 'put', object }
+        // What an update changed has changed, unless admission took it back.
+        const idle = (owned || object !== managed) && sameButForTimes(object, current)
+        return idle ? { kind: 'none' } : { kind: 'put', object }
       },
       options.dryRun,
     )

@@ -37,26 +37,18 @@ const removedLeaf: Change = { added: undefined, modified: undefined, removed: le
 
 /** Changes below one path, gathered step by step. */
 class Gathered {
-  readonly #added: BuildingSet = {}
-  readonly #modified: BuildingSet = {}
-  readonly #removed: BuildingSet = {}
-  #any = false
+  #added: BuildingSet | undefined
+  #modified: BuildingSet | undefined
+  #removed: BuildingSet | undefined
 
-  put(element: PathElement, change: Change | null): void {
-    if (change === null) return
-    this.#any = true
-    if (change.added !== undefined) this.#added[element] = change.added
-    if (change.modified !== undefined) this.#modified[element] = change.modified
-    if (change.removed !== undefined) this.#removed[element] = change.removed
+  put(element: PathElement, change: Change): void {
+    if (change.added !== undefined) (this.#added ??= {})[element] = change.added
+    if (change.modified !== undefined) (this.#modified ??= {})[element] = change.modified
+    if (change.removed !== undefined) (this.#removed ??= {})[element] = change.removed
   }
 
-  change(): Change | null {
-    if (!this.#any) return null
-    return {
-      added: nodeOf(false, this.#added),
-      modified: nodeOf(false, this.#modified),
-      removed: nodeOf(false, this.#removed),
-    }
+  change(): Change {
+    return { added: this.#added, modified: this.#modified, removed: this.#removed }
   }
 }
 
@@ -76,8 +68,12 @@ function compare(
   type: TypeSchema,
 ): Change | null {
   if (old === current) return null
-  if (old === undefined) return { ...addedLeaf, added: everything(current ?? null, type) }
-  if (current === undefined) return { ...removedLeaf, removed: everything(old, type) }
+  if (old === undefined) {
+    return { added: everything(current ?? null, type), modified: undefined, removed: undefined }
+  }
+  if (current === undefined) {
+    return { added: undefined, modified: undefined, removed: everything(old, type) }
+  }
   if (isGranularList(type)) return compareLists(old, current, type)
   if (isGranularRecord(type, old, current)) return compareRecords(old, current, type)
   return sameJson(old, current) ? null : modifiedLeaf
@@ -86,16 +82,17 @@ function compare(
 function compareRecords(old: Json, current: Json, type: TypeSchema): Change | null {
   const before = recordOf(old)
   const after = recordOf(current)
-  const gathered = new Gathered()
+  let gathered: Gathered | undefined
   for (const key in after) {
-    gathered.put(fieldElement(key), compareFields(before, after, key, type))
+    const change = compareFields(before, after, key, type)
+    if (change !== null) (gathered ??= new Gathered()).put(fieldElement(key), change)
   }
   for (const key in before) {
-    if (!Object.hasOwn(after, key)) {
-      gathered.put(fieldElement(key), compareFields(before, after, key, type))
-    }
+    if (Object.hasOwn(after, key)) continue
+    const change = compareFields(before, after, key, type)
+    if (change !== null) (gathered ??= new Gathered()).put(fieldElement(key), change)
   }
-  return gathered.change()
+  return gathered?.change() ?? null
 }
 
 type Fields = ReturnType<typeof recordOf>
@@ -134,18 +131,20 @@ function indexed(items: readonly Json[], type: ListSchema): Map<PathElement, Jso
 }
 
 function compareLists(old: Json, current: Json, type: ListSchema): Change | null {
+  if (sameJson(old, current)) return null
   const before = indexed(listOf(old), type)
   const after = indexed(listOf(current), type)
-  const gathered = new Gathered()
-  for (const element of before.keys()) {
-    gathered.put(element, compareItems(before.get(element), after.get(element), type))
+  let gathered: Gathered | undefined
+  for (const [element, items] of before) {
+    const change = compareItems(items, after.get(element), type)
+    if (change !== null) (gathered ??= new Gathered()).put(element, change)
   }
-  for (const element of after.keys()) {
-    if (!before.has(element)) {
-      gathered.put(element, compareItems(undefined, after.get(element), type))
-    }
+  for (const [element, items] of after) {
+    if (before.has(element)) continue
+    const change = compareItems(undefined, items, type)
+    if (change !== null) (gathered ??= new Gathered()).put(element, change)
   }
-  return gathered.change()
+  return gathered?.change() ?? null
 }
 
 function compareItems(

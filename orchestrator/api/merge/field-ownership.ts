@@ -1,7 +1,7 @@
 // What a write does to the owners of an object's fields. An update takes what it changes; an apply
 // takes what its configuration speaks of, gives up what it no longer speaks of, and may meet others.
 // Counterpart: merge.Updater of structured-merge-diff, and the managers that apimachinery puts around
-// it. Pure. Entries under another version of the API are taken to name fields alike.
+// it. Pure.
 
 import type { Json, JsonObject } from '../object.js'
 import { sameJson } from '../equality.js'
@@ -28,11 +28,19 @@ import { fieldElement } from './path-element.js'
 import type { PathElement } from './path-element.js'
 import { mergeTyped } from './typed-merge.js'
 
-/** How objects of one kind are owned at one endpoint. */
-export interface Ownership {
+/** The form of a version of a kind, and what writes through an endpoint do not change in it. */
+interface Version {
   readonly schema: StructSchema
-  /** What writes through this endpoint do not change, so do not own: with all below it. */
+  /** Nobody who writes here owns it, nor anything below it. */
   readonly reset: FieldSet
+}
+
+/** How objects of one kind are owned at one endpoint. */
+export interface Ownership extends Version {
+  /** For entries that were made under another version; null for one that is not served (any more). */
+  readonly inVersion: (
+    apiVersion: string,
+  ) => (Version & { readonly convert: (object: JsonObject) => JsonObject }) | null
 }
 
 /** Who writes. `now`: RFC 3339, seconds. */
@@ -76,8 +84,9 @@ const unowned: FieldSet = setOf(
   ...metadataFields.map(name => [fieldElement('metadata'), fieldElement(name)]),
 )
 
-function compared({ schema, reset }: Ownership, old: JsonObject, current: JsonObject): Comparison {
+function compared({ schema, reset }: Version, old: JsonObject, current: JsonObject): Comparison {
   const { added, modified, removed } = compareObjects(schema, old, current)
+  if (isEmpty(reset)) return { added, modified, removed }
   return {
     added: without(added, reset),
     modified: without(modified, reset),
@@ -85,23 +94,48 @@ function compared({ schema, reset }: Ownership, old: JsonObject, current: JsonOb
   }
 }
 
-function groupOf(apiVersion: string): string {
-  return apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : ''
+/** What a write does, in the words of each version that owners use. */
+class Differences {
+  readonly #ownership: Ownership
+  readonly #old: JsonObject
+  readonly #current: JsonObject
+  readonly #known = new Map<string, Comparison | null>()
+
+  constructor(ownership: Ownership, old: JsonObject, current: JsonObject) {
+    this.#ownership = ownership
+    this.#old = old
+    this.#current = current
+  }
+
+  /** Null where nobody speaks that version. */
+  in(apiVersion: string): Comparison | null {
+    let found = this.#known.get(apiVersion)
+    if (found === undefined) {
+      const version = this.#ownership.inVersion(apiVersion)
+      found =
+        version === null
+          ? null
+          : compared(version, version.convert(this.#old), version.convert(this.#current))
+      this.#known.set(apiVersion, found)
+    }
+    return found
+  }
+
+  /** The entries without what was written or removed, and without those that then have nothing. */
+  left(entries: readonly ManagedEntry[]): readonly ManagedEntry[] {
+    return entries.flatMap(entry => {
+      const change = this.in(entry.apiVersion)
+      if (change === null) return []
+      const lost = union(writtenIn(change), change.removed)
+      if (isEmpty(lost)) return [entry]
+      const fields = difference(entry.fields, lost)
+      return isEmpty(fields) ? [] : [{ ...entry, fields }]
+    })
+  }
 }
 
-/** Versions of other groups are no longer served for this kind, so nobody can hold fields in them. */
-function known(entries: readonly ManagedEntry[], writer: Writer): readonly ManagedEntry[] {
-  const group = groupOf(writer.apiVersion)
-  return entries.filter(({ apiVersion }) => groupOf(apiVersion) === group)
-}
-
-/** Without the fields that somebody else has written or removed, and without those left with none. */
-function reduced(entries: readonly ManagedEntry[], lost: FieldSet): readonly ManagedEntry[] {
-  if (isEmpty(lost)) return entries
-  return entries.flatMap(entry => {
-    const fields = difference(entry.fields, lost)
-    return isEmpty(fields) ? [] : [{ ...entry, fields }]
-  })
+function writtenIn({ added, modified }: Comparison): FieldSet {
+  return union(modified, added)
 }
 
 /** The owners after an update of `old` to `current`; `old` is empty for a create. */
@@ -112,11 +146,13 @@ export function ownersAfterUpdate(
   old: JsonObject,
   current: JsonObject,
 ): readonly ManagedEntry[] {
-  const { added, modified, removed } = compared(ownership, old, current)
-  const written = difference(union(modified, added), unowned)
-  const others = reduced(known(entries, writer), union(written, removed))
-  if (isEmpty(written)) return others
   const { manager, apiVersion, subresource, now } = writer
+  const differences = new Differences(ownership, old, current)
+  const change = differences.in(apiVersion)
+  if (change === null) return entries
+  const others = differences.left(entries)
+  const written = difference(writtenIn(change), unowned)
+  if (isEmpty(written)) return others
   const entry: ManagedEntry = {
     manager,
     operation: 'Update',
@@ -144,7 +180,6 @@ export function applyConfiguration(
   force: boolean,
 ): Applied {
   const { schema, reset } = ownership
-  const all = known(entries, writer)
   const applied = without(appliedFields(config, schema), reset)
   const { manager, apiVersion, subresource, now } = writer
   const own: ManagedEntry = {
@@ -155,20 +190,24 @@ export function applyConfiguration(
     time: now,
     fields: applied,
   }
-  const previous = all.find(entry => sameManager(entry, own))
-  const others = all.filter(entry => entry !== previous)
+  const previous = entries.find(entry => sameManager(entry, own))
+  const others = entries.filter(
+    entry => entry !== previous && ownership.inVersion(entry.apiVersion) !== null,
+  )
   const merged = mergeTyped(schema, live, config)
+  // An owner under another version keeps what has the same name there.
   const owned = others.reduce((set, { fields }) => union(set, fields), applied)
   const object = pruned(schema, merged, previous?.fields ?? leaf, owned)
-  const { added, modified, removed } = compared(ownership, live, object)
-  const written = union(modified, added)
+  const differences = new Differences(ownership, live, object)
   if (!force) {
-    const conflicts = others.flatMap(owner =>
-      pathsOf(intersection(owner.fields, written)).map(path => ({ owner, path })),
-    )
+    const conflicts = others.flatMap(owner => {
+      const change = differences.in(owner.apiVersion)
+      const met = change === null ? leaf : intersection(owner.fields, writtenIn(change))
+      return pathsOf(met).map(path => ({ owner, path }))
+    })
     if (conflicts.length > 0) return { kind: 'conflicts', conflicts }
   }
-  const left = reduced(others, union(written, removed))
+  const left = differences.left(others)
   const fields = difference(applied, unowned)
   if (isEmpty(fields)) return { kind: 'applied', object, entries: left }
   const unchanged = previous !== undefined && isSameEntry(previous, { ...own, fields })

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Json } from '../object.js'
 import { ApiError } from '../status.js'
-import { jsonPatch } from './json-patch.js'
+import { copiedBytesMax, jsonPatch } from './json-patch.js'
 
 test.each<readonly [string, Json, Json, Json]>([
   ['adds a field', { a: 1 }, [{ op: 'add', path: '/b', value: 2 }], { a: 1, b: 2 }],
@@ -46,14 +46,25 @@ describe('a malformed patch is a 400', () => {
     ['no value', [{ op: 'add', path: '/a' }]],
     ['a pointer without slash', [{ op: 'remove', path: 'a' }]],
     ['a value moved into itself', [{ op: 'move', from: '/a', path: '/a/b' }]],
-    ['too many operations', Array.from({ length: 10_001 }, () => ({ op: 'remove', path: '/a' }))],
   ])('%s', (_, patch) => {
     expect(codeOf({ a: 1 }, patch)).toBe(400)
   })
+})
 
-  test('copies that grow without bound', () => {
+describe('a patch has limits', () => {
+  test('of operations, which is a 413', () => {
+    const many = (length: number) =>
+      Array.from({ length }, () => ({ op: 'test', path: '/a', value: 1 }))
+    expect(codeOf({ a: 1 }, many(10_000))).toBeUndefined()
+    expect(codeOf({ a: 1 }, many(10_001))).toBe(413)
+  })
+
+  test('of what its copies add up to', () => {
     const copies = Array.from({ length: 40 }, () => ({ op: 'copy', from: '', path: '/a/-' }))
-    expect(codeOf({ a: [] }, copies)).toBe(400)
+    expect(codeOf({ a: [] }, copies)).toBe(422)
+    const copy = [{ op: 'copy', from: '/a', path: '/b' }]
+    expect(codeOf({ a: 'x'.repeat(copiedBytesMax - 2) }, copy)).toBeUndefined()
+    expect(codeOf({ a: 'x'.repeat(copiedBytesMax - 1) }, copy)).toBe(422)
   })
 })
 

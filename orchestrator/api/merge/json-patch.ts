@@ -4,14 +4,16 @@
 
 import type { Json, JsonObject } from '../object.js'
 import { isJsonObject, own, put } from '../record.js'
-import { ApiError, badRequest } from '../status.js'
+import { ApiError, badRequest, tooLarge } from '../status.js'
 import type { ApiError as ApiErrorType } from '../status.js'
 
 /** As the original: operations in one patch. */
 export const jsonPatchOperationsMax = 10_000
 
-/** Copies multiply: what they add up to is limited, counted in values. */
-const copiedValuesMax = 100_000
+/** Copies multiply: what they add up to is limited, as in the original, in bytes of JSON. */
+export const copiedBytesMax = 3 * 1024 * 1024
+
+const encoder = new TextEncoder()
 
 const pointerDepthMax = 200
 
@@ -20,7 +22,7 @@ const copiedFieldsMax = 50_000_000
 
 /** What a patch may still cost. */
 interface Budget {
-  values: number
+  bytes: number
   fields: number
 }
 
@@ -182,23 +184,18 @@ function equal(a: Json | undefined, b: Json | undefined): boolean {
   return keys.every(key => Object.hasOwn(b, key) && equal(own(a, key), own(b, key)))
 }
 
-function countValues(value: Json): number {
-  if (typeof value !== 'object' || value === null) return 1
-  return Object.values(value).reduce<number>((sum, inner) => sum + countValues(inner ?? null), 1)
-}
-
 /**
  * `original` after all operations, in order.
- * @throws ApiError BadRequest for a patch that is malformed or past the limits, Invalid (422) for one
- * that does not apply
+ * @throws ApiError BadRequest for a patch that is malformed, RequestEntityTooLarge for one of too many
+ * operations, Invalid (422) for one that does not apply
  */
 export function jsonPatch(original: Json, patch: Json): Json {
   if (!Array.isArray(patch)) throw badRequest('a JSON patch must be a list of operations')
   if (patch.length > jsonPatchOperationsMax) {
-    const text = `the allowed maximum operations in a JSON patch is ${jsonPatchOperationsMax}`
-    throw badRequest(`${text}, got ${patch.length}`)
+    const text = `The allowed maximum operations in a JSON patch is ${jsonPatchOperationsMax}`
+    throw tooLarge(`${text}, got ${patch.length}`)
   }
-  const budget: Budget = { values: copiedValuesMax, fields: copiedFieldsMax }
+  const budget: Budget = { bytes: copiedBytesMax, fields: copiedFieldsMax }
   let document = original
   for (const operation of (patch as readonly Json[]).map(operationOf)) {
     switch (operation.op) {
@@ -228,8 +225,14 @@ export function jsonPatch(original: Json, patch: Json): Json {
       }
       case 'copy': {
         const source = read(document, stepsOf(operation.from), operation.from)
-        budget.values -= countValues(source)
-        if (budget.values < 0) throw badRequest('a JSON patch copies too much')
+        budget.bytes -= encoder.encode(JSON.stringify(source)).length
+        if (budget.bytes < 0) {
+          const copied = copiedBytesMax - budget.bytes
+          const text = `the accumulated size increase of copy is ${copied}`
+          throw doesNotApply(
+            `Unable to complete the copy, ${text}, exceeding the limit ${copiedBytesMax}`,
+          )
+        }
         document = add(document, operation.path, source, budget)
         break
       }

@@ -65,18 +65,19 @@ function entryOf(
   if (fieldsType !== 'FieldsV1' || !isJsonObject(fieldsV1)) return null
   const fields = fieldsOf(fieldsV1)
   if (fields === null) return null
-  const text = (key: string): string => {
-    const found = value[key]
-    return typeof found === 'string' ? found : ''
-  }
+  const time = textOf(value['time'])
   return {
-    manager: text('manager'),
+    manager: textOf(value['manager']),
     operation,
-    subresource: text('subresource'),
-    apiVersion: text('apiVersion'),
-    time: text('time') === '' ? null : text('time'),
+    subresource: textOf(value['subresource']),
+    apiVersion: textOf(value['apiVersion']),
+    time: time === '' ? null : time,
     fields,
   }
+}
+
+function textOf(value: Json | undefined): string {
+  return typeof value === 'string' ? value : ''
 }
 
 /** As they are stored: appliers first, then by age. Undefined for none. */
@@ -84,15 +85,20 @@ export function managedFieldsOf(
   entries: readonly ManagedEntry[],
 ): readonly JsonObject[] | undefined {
   if (entries.length === 0) return undefined
-  return entries.toSorted(byPlace).map(entry => ({
-    ...(entry.manager === '' ? {} : { manager: entry.manager }),
+  return entries.toSorted(byPlace).map(storedEntry)
+}
+
+function storedEntry(entry: ManagedEntry): JsonObject {
+  const stored: { [key: string]: Json } = {
+    manager: entry.manager,
     operation: entry.operation,
     apiVersion: entry.apiVersion,
-    ...(entry.time === null ? {} : { time: entry.time }),
-    fieldsType: 'FieldsV1',
-    fieldsV1: entry.fields as object as JsonObject,
-    ...(entry.subresource === '' ? {} : { subresource: entry.subresource }),
-  }))
+  }
+  if (entry.time !== null) stored['time'] = entry.time
+  stored['fieldsType'] = 'FieldsV1'
+  stored['fieldsV1'] = entry.fields as object as JsonObject
+  if (entry.subresource !== '') stored['subresource'] = entry.subresource
+  return stored
 }
 
 function compareText(a: string, b: string): number {

@@ -30,8 +30,13 @@ export function itemElement(list: ListSchema, item: Json): PathElement | null {
     return typeof item === 'object' ? null : `v:${JSON.stringify(item)}`
   }
   if (!isJsonObject(item) || list.items.type !== 'struct') return null
+  const { listKeys } = list
+  const [only = ''] = listKeys
+  // Most lists have one key, and every write of a pod asks for some dozen elements.
+  const name = listKeys.length === 1 ? own(item, only) : undefined
+  if (name !== undefined) return `k:{"${only}":${JSON.stringify(name)}}`
   const entries: (readonly [string, Json])[] = []
-  for (const key of list.listKeys) {
+  for (const key of listKeys) {
     const value = own(item, key) ?? list.items.fields.get(key)?.default
     if (value !== undefined) entries.push([key, value])
   }

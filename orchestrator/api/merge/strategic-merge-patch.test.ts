@@ -21,10 +21,10 @@ describe('lists with a merge key', () => {
     ],
   }
 
-  test('elements merge by key and new ones come last', () => {
+  test('elements merge by key, and new ones come as early as the patch has them', () => {
     const patch = { containers: [{ name: 'a', image: 'z' }, { name: 'c' }] }
     expect(patchSpec(two, patch)).toEqual({
-      containers: [{ name: 'a', image: 'z', tty: true }, { name: 'b', image: 'y' }, { name: 'c' }],
+      containers: [{ name: 'a', image: 'z', tty: true }, { name: 'c' }, { name: 'b', image: 'y' }],
     })
   })
 
@@ -38,8 +38,18 @@ describe('lists with a merge key', () => {
     expect(patchSpec(two, patch)).toEqual({ containers: [{ name: 'c' }] })
   })
 
-  test('$patch replace on an element replaces that element', () => {
-    const patch = { containers: [{ name: 'a', $patch: 'replace', image: 'n' }] }
+  test('$patch replace in one with a key does, too, and says nothing else', () => {
+    const patch = { containers: [{ name: 'a', $patch: 'replace', image: 'n' }, { name: 'd' }] }
+    expect(patchSpec(two, patch)).toEqual({ containers: [{ name: 'd' }] })
+  })
+
+  test('an element that is deleted and stated is made anew', () => {
+    const patch = {
+      containers: [
+        { name: 'a', image: 'n' },
+        { name: 'a', $patch: 'delete' },
+      ],
+    }
     expect(patchSpec(two, patch)).toEqual({
       containers: [
         { name: 'a', image: 'n' },
@@ -48,14 +58,19 @@ describe('lists with a merge key', () => {
     })
   })
 
-  test('$setElementOrder sorts, and what only the server has keeps its place', () => {
+  test('$patch merge is what happens anyway', () => {
+    const patch = { containers: [{ name: 'a', $patch: 'merge', image: 'n' }] }
+    expect(patchSpec(two, patch)).toMatchObject({ containers: [{ name: 'a', image: 'n' }, {}] })
+  })
+
+  test('$setElementOrder sorts, and what only the server has keeps its distance from the front', () => {
     const spec = { containers: [{ name: 'a' }, { name: 'side' }, { name: 'b' }] }
     const patch = {
       '$setElementOrder/containers': [{ name: 'b' }, { name: 'new' }, { name: 'a' }],
       containers: [{ name: 'new' }],
     }
     expect(patchSpec(spec, patch)).toEqual({
-      containers: [{ name: 'b' }, { name: 'side' }, { name: 'new' }, { name: 'a' }],
+      containers: [{ name: 'side' }, { name: 'b' }, { name: 'new' }, { name: 'a' }],
     })
   })
 
@@ -72,8 +87,8 @@ describe('lists with a merge key', () => {
         {
           name: 'a',
           env: [
-            { name: 'X', value: '1' },
             { name: 'Y', value: '2' },
+            { name: 'X', value: '1' },
           ],
         },
       ],
@@ -109,7 +124,7 @@ describe('other lists', () => {
       metadata: { finalizers: ['c/3', 'a/1'], '$deleteFromPrimitiveList/finalizers': ['b/2'] },
     }
     expect(strategicMergePatch(pod, original, patch)).toEqual({
-      metadata: { finalizers: ['a/1', 'c/3'] },
+      metadata: { finalizers: ['c/3', 'a/1'] },
     })
   })
 })
@@ -133,13 +148,14 @@ describe('objects', () => {
     expect(patchSpec(spec, patch)).toEqual({ volumes: [{ name: 'v', hostPath: { path: '/x' } }] })
   })
 
-  test('$patch replace and delete work on objects', () => {
+  test('$patch replace and delete work on objects, and delete leaves an empty one', () => {
     const spec = { nodeSelector: { a: '1' }, securityContext: { runAsUser: 1 } }
     const patch = {
       nodeSelector: { $patch: 'replace', b: '2' },
       securityContext: { $patch: 'delete' },
     }
-    expect(patchSpec(spec, patch)).toEqual({ nodeSelector: { b: '2' } })
+    expect(patchSpec(spec, patch)).toEqual({ nodeSelector: { b: '2' }, securityContext: {} })
+    expect(patchSpec({}, { securityContext: { $patch: 'delete' } })).toEqual({})
   })
 
   test('labels merge and null removes one', () => {
@@ -182,5 +198,69 @@ test('on data without lists it does what a merge patch does, twice as well as on
       expect(new Map(Object.entries(once['data'] ?? {}))).toEqual(new Map(expected))
       expect(JSON.stringify(original)).toBe(text)
     }),
+  )
+})
+
+// The dumb model of a keyed list: contents by a map, order by moving one thing at a time.
+interface Container {
+  readonly name: string
+  readonly image?: string
+  readonly tty?: boolean
+}
+interface ContainerPatch extends Container {
+  readonly $patch?: 'delete'
+}
+
+function modelOf(
+  current: readonly Container[],
+  patch: readonly ContainerPatch[],
+  order: readonly string[] | null,
+): readonly Container[] {
+  const deleted = new Set(patch.filter(p => p.$patch === 'delete').map(p => p.name))
+  const left = current.filter(({ name }) => !deleted.has(name))
+  const contents = new Map(left.map(item => [item.name, item]))
+  const stated = patch.filter(p => p.$patch !== 'delete')
+  for (const item of stated) contents.set(item.name, { ...contents.get(item.name), ...item })
+  const names = (order ?? stated.map(({ name }) => name)).filter(name => contents.has(name))
+  const front = [...new Set(names.toReversed())].toReversed()
+  const back = left.map(({ name }) => name).filter(name => !front.includes(name))
+  const place = (name: string | undefined) => left.findIndex(item => item.name === name)
+  const sorted: string[] = []
+  while (front.length > 0 || back.length > 0) {
+    const before = front.length === 0 || (back.length > 0 && place(back[0]) < place(front[0]))
+    sorted.push((before ? back : front).shift() ?? '')
+  }
+  return sorted.flatMap(name => contents.get(name) ?? [])
+}
+
+test('keyed lists end up as in the dumb model', () => {
+  const names = ['a', 'b', 'c', 'd', 'e']
+  const fields = {
+    name: fc.constantFrom(...names),
+    image: fc.constantFrom('x', 'y'),
+    tty: fc.boolean(),
+  }
+  const container = fc.record(fields, { requiredKeys: ['name'] })
+  const list = fc.uniqueArray(container, { selector: ({ name }) => name })
+  const entry = fc.record(
+    { ...fields, $patch: fc.constant('delete' as const) },
+    { requiredKeys: ['name'] },
+  )
+  const patches = fc.uniqueArray(entry, { selector: ({ name }) => name })
+  fc.assert(
+    fc.property(
+      list,
+      patches,
+      fc.boolean(),
+      fc.shuffledSubarray(names),
+      (before, patch, ordered, some) => {
+        const stated = patch.filter(item => item.$patch !== 'delete').map(({ name }) => name)
+        const order = ordered ? [...new Set([...some, ...stated])] : null
+        const directive =
+          order === null ? {} : { '$setElementOrder/containers': order.map(name => ({ name })) }
+        const patched = patchSpec({ containers: before }, { containers: patch, ...directive })
+        expect(patched).toEqual({ containers: modelOf(before, patch, order) })
+      },
+    ),
   )
 })

@@ -39,18 +39,18 @@ export function strategicMergePatch(
   patch: Json,
 ): JsonObject {
   if (!isJsonObject(patch)) throw badRequest('a strategic merge patch must be an object')
-  return mergeObjects(original, patch, schema) ?? {}
+  return mergeObjects(original, patch, schema)
 }
 
-/** null when the patch deletes the object itself. */
+/** An object that the patch deletes is there still, but empty: so the original does it. */
 function mergeObjects(
   original: JsonObject,
   patch: JsonObject,
   type: TypeSchema | null,
-): JsonObject | null {
+): JsonObject {
   const directive = own(patch, patchDirective)
   if (directive === 'replace') return withoutDirectives(patch)
-  if (directive === 'delete') return null
+  if (directive === 'delete') return {}
   if (directive !== undefined && directive !== 'merge') {
     throw badRequest(`unknown $patch directive ${JSON.stringify(directive)}`)
   }
@@ -135,9 +135,9 @@ function mergeField(
     put(result, name, value)
     return
   }
-  const merged = mergeObjects(isJsonObject(before) ? before : {}, value, innerType(type, name))
-  if (merged === null) delete result[name]
-  else put(result, name, merged)
+  const there = isJsonObject(before)
+  if (!there && isDeletion(value)) delete result[name]
+  else put(result, name, mergeObjects(there ? before : {}, value, innerType(type, name)))
 }
 
 function itemsType(type: TypeSchema | null): TypeSchema | null {
@@ -150,12 +150,12 @@ function listOf(value: Json | undefined, directive: string): List | null {
   return value
 }
 
-/** Lists of plain values merge as sets: new ones come last unless an order is given. */
+/** Lists of plain values merge as sets. */
 function mergeSets(current: List, added: List, deleted: List, order: List | null): List {
   const gone = new Set(deleted)
-  const merged = [...new Set([...current.filter(item => !gone.has(item)), ...added])]
-  if (order === null) return merged
-  return inOrder(merged, order, item => item)
+  const left = current.filter(item => !gone.has(item))
+  const merged = [...new Set([...left, ...added])]
+  return inOrder(merged, order ?? added, left, item => item)
 }
 
 function keyOf(item: Json, mergeKey: string): Json {
@@ -168,7 +168,10 @@ function keyOf(item: Json, mergeKey: string): Json {
   return key
 }
 
-/** Lists of objects merge element by element, told apart by the merge key. */
+/**
+ * Lists of objects merge element by element, told apart by the merge key. Deletions come first, and
+ * one element that says "replace" has the list begin anew.
+ */
 function mergeKeyed(
   current: List,
   patches: List,
@@ -176,76 +179,76 @@ function mergeKeyed(
   mergeKey: string,
   type: TypeSchema | null,
 ): List {
-  const replaces = patches.some(
-    item =>
-      isJsonObject(item) &&
-      own(item, patchDirective) === 'replace' &&
-      !Object.hasOwn(item, mergeKey),
-  )
-  const slots: (Json | undefined)[] = replaces ? [] : [...current]
-  // Where elements with a key stand. Stored elements may lack the key; they never match.
-  const places = new Map<Json, number[]>()
-  const remember = (key: Json | undefined, index: number): void => {
-    if (key !== undefined) places.set(key, [...(places.get(key) ?? []), index])
-  }
-  for (const [index, item] of slots.entries()) {
-    if (isJsonObject(item)) remember(own(item, mergeKey), index)
-  }
+  const plain: JsonObject[] = []
+  const deleted = new Set<Json>()
+  let replaces = false
   for (const patch of patches) {
-    if (!isJsonObject(patch))
+    if (!isJsonObject(patch)) {
       throw badRequest('a list of objects cannot be patched with plain values')
-    const directive = own(patch, patchDirective)
-    if (directive === 'replace' && !Object.hasOwn(patch, mergeKey)) continue
-    const key = keyOf(patch, mergeKey)
-    const [index, ...others] = places.get(key) ?? []
-    if (directive === 'delete') {
-      for (const gone of index === undefined ? [] : [index, ...others]) slots[gone] = undefined
-      places.delete(key)
-      continue
     }
-    const before = index === undefined ? undefined : slots[index]
-    const element = mergeObjects(isJsonObject(before) ? before : {}, patch, type)
-    if (element === null) continue
-    if (index === undefined) remember(key, slots.push(element) - 1)
-    else slots[index] = element
+    const directive = own(patch, patchDirective)
+    if (directive === 'delete') deleted.add(keyOf(patch, mergeKey))
+    else if (directive === 'replace') replaces = true
+    else plain.push(patch)
   }
-  const merged = slots.filter(item => item !== undefined)
-  if (order === null) return merged
-  const keys = order.map(item => keyOf(item, mergeKey))
-  return inOrder(merged, keys, item => (isJsonObject(item) ? (own(item, mergeKey) ?? null) : null))
+  const keyIn = (item: Json): Json | undefined =>
+    isJsonObject(item) ? own(item, mergeKey) : undefined
+  const left = replaces ? [] : current.filter(item => !deleted.has(keyIn(item) ?? null))
+  const merged = [...left]
+  // Where the first element with a key stands. Stored elements may lack the key; they never match.
+  const places = new Map<Json, number>()
+  for (const [index, item] of left.entries()) {
+    const key = keyIn(item)
+    if (key !== undefined && !places.has(key)) places.set(key, index)
+  }
+  for (const patch of plain) {
+    const key = keyOf(patch, mergeKey)
+    const index = places.get(key) ?? merged.length
+    places.set(key, index)
+    const before = merged[index]
+    merged[index] = mergeObjects(isJsonObject(before) ? before : {}, patch, type)
+  }
+  const keys = order === null ? plain.map(keyIn) : order.map(item => keyOf(item, mergeKey))
+  return inOrder(merged, keys, left.map(keyIn), keyIn)
 }
 
 /**
- * Sorts `items` as `order` names them. Those that it does not name, which only the server has, keep
- * their place: each stays behind the item that it stood behind.
+ * Sorts `items` as `order` names them. One that it does not name, which only the server has, comes
+ * before the first named one that it stood before in the original.
  */
-function inOrder(items: List, order: List, keyOfItem: (item: Json) => Json): List {
+function inOrder(
+  items: List,
+  order: readonly (Json | undefined)[],
+  original: readonly (Json | undefined)[],
+  keyIn: (item: Json) => Json | undefined,
+): List {
   const rank = new Map(order.map((key, index) => [key, index]))
+  const places = new Map<Json | undefined, number>()
+  for (const [index, key] of original.entries()) if (!places.has(key)) places.set(key, index)
+  const rankOf = (item: Json) => rank.get(keyIn(item)) ?? 0
   const named = items
-    .filter(item => rank.has(keyOfItem(item)))
-    .toSorted((a, b) => (rank.get(keyOfItem(a)) ?? 0) - (rank.get(keyOfItem(b)) ?? 0))
-  const serverOnly: { readonly item: Json; readonly before: number }[] = []
-  let seen = 0
-  for (const item of items) {
-    if (rank.has(keyOfItem(item))) seen += 1
-    else serverOnly.push({ item, before: seen })
-  }
+    .filter(item => rank.has(keyIn(item)))
+    .toSorted((a, b) => rankOf(a) - rankOf(b))
+  const others = items.filter(item => !rank.has(keyIn(item)))
   const result: Json[] = []
   let next = 0
-  for (let index = 0; index <= named.length; index++) {
-    while (serverOnly[next]?.before === index) result.push(serverOnly[next++]?.item ?? null)
-    const item = named[index]
-    if (item !== undefined) result.push(item)
+  for (const item of named) {
+    const place = places.get(keyIn(item)) ?? -1
+    for (; next < others.length; next++) {
+      const other = others[next] ?? null
+      if ((places.get(keyIn(other)) ?? place) >= place) break
+      result.push(other)
+    }
+    result.push(item)
   }
-  return result
+  return [...result, ...others.slice(next)]
 }
 
 /** What a patch adds anew: its content, with the directives in it followed or dropped. */
 function cleaned(value: Json): Json {
   if (isList(value)) {
     return value
-      .filter(item => !(isJsonObject(item) && isDeletion(item)))
-      .filter(item => !(isJsonObject(item) && isBareReplace(item)))
+      .filter(item => !(isJsonObject(item) && Object.hasOwn(item, patchDirective)))
       .map(cleaned)
   }
   return isJsonObject(value) ? withoutDirectives(value) : value
@@ -253,10 +256,6 @@ function cleaned(value: Json): Json {
 
 function isDeletion(item: JsonObject): boolean {
   return own(item, patchDirective) === 'delete'
-}
-
-function isBareReplace(item: JsonObject): boolean {
-  return own(item, patchDirective) === 'replace' && Object.keys(item).length === 1
 }
 
 function withoutDirectives(object: JsonObject): JsonObject {
