@@ -72,6 +72,15 @@ describe('cluster IPs', () => {
   })
 })
 
+test('an address of a sort that the cluster does not have is refused', () => {
+  expect(() => planned({ ipFamilies: ['IPv6'] })).toThrow('not configured on this cluster')
+  expect(() => planned({ ipFamilyPolicy: 'RequireDualStack' })).toThrow(
+    'this cluster is not configured for dual-stack services',
+  )
+  const preferred = planned({ ipFamilyPolicy: 'PreferDualStack' })
+  expect(fieldAt(preferred.object, 'spec.ipFamilies')).toEqual(['IPv4'])
+})
+
 describe('node ports', () => {
   const two = [{ port: 80 }, { port: 443 }]
 

@@ -100,6 +100,7 @@ export function planAllocation(
   const held = new Set(old === null ? [] : heldKeys(old))
   const named = new Map<string, { field: string; value: Json }>()
   const errors: FieldError[] = []
+  errors.push(...familyErrors(service))
   const withAddress = allocateAddress(service, old, inputs, named, errors)
   const object = allocatePorts(withAddress, old, inputs, named, errors)
   if (errors.length > 0) return { kind: 'invalid', errors }
@@ -135,6 +136,20 @@ function invalidField(field: string, value: Json, why: string): FieldError {
     field,
     message: `Invalid value: ${JSON.stringify(value)}: ${why}`,
   }
+}
+
+/** The cluster has addresses of one sort only. */
+function familyErrors(service: KubeObject): readonly FieldError[] {
+  if (textAt(service, 'spec.type') === 'ExternalName') return []
+  const foreign = listAt(service, 'spec.ipFamilies').flatMap((family, index) =>
+    family === 'IPv4'
+      ? []
+      : [invalidField(`spec.ipFamilies[${index}]`, family, 'not configured on this cluster')],
+  )
+  const policy = textAt(service, 'spec.ipFamilyPolicy')
+  if (policy !== 'RequireDualStack') return foreign
+  const why = 'this cluster is not configured for dual-stack services'
+  return [invalidField('spec.ipFamilyPolicy', policy, why), ...foreign]
 }
 
 function addressOf(service: KubeObject): string | null {

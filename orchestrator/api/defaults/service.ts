@@ -3,7 +3,13 @@
 // Addresses and node ports are allocated by the apiserver, not here.
 
 import type { KubeObject } from '../object.js'
-import type { Endpoints, Service, ServicePort, ServiceSpec } from '../types/core-service.js'
+import type {
+  Endpoints,
+  LoadBalancerStatus,
+  Service,
+  ServicePort,
+  ServiceSpec,
+} from '../types/core-service.js'
 import type { EndpointSlice } from '../types/discovery.js'
 
 /** Three hours, in seconds. */
@@ -24,6 +30,16 @@ function affinityDefaults(spec: ServiceSpec): Partial<ServiceSpec> {
   const timeoutSeconds = spec.sessionAffinityConfig?.clientIP?.timeoutSeconds
   const clientIP = { timeoutSeconds: timeoutSeconds ?? clientIpAffinitySeconds }
   return { sessionAffinity, sessionAffinityConfig: { clientIP } }
+}
+
+/** Traffic to an address of a balancer is taken to reach the Service unchanged. */
+function balancerDefaults({ spec, status }: Service): LoadBalancerStatus {
+  const balancer = status?.loadBalancer ?? {}
+  if (spec?.type !== 'LoadBalancer' || balancer.ingress === undefined) return balancer
+  const ingress = balancer.ingress.map(point =>
+    (point.ip ?? '') === '' ? point : { ...point, ipMode: point.ipMode ?? 'VIP' },
+  )
+  return { ...balancer, ingress }
 }
 
 export function serviceDefaults(object: KubeObject): Service {
@@ -49,7 +65,7 @@ export function serviceDefaults(object: KubeObject): Service {
         ? { allocateLoadBalancerNodePorts: spec.allocateLoadBalancerNodePorts ?? true }
         : {}),
     },
-    status: { ...service.status, loadBalancer: service.status?.loadBalancer ?? {} },
+    status: { ...service.status, loadBalancer: balancerDefaults(service) },
   }
 }
 

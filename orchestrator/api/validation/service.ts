@@ -1,6 +1,7 @@
 // Checks of Services. Counterpart: ValidateService and ValidateServiceUpdate of
 // pkg/apis/core/validation. Whether an address is free is the allocator's to say.
 
+import { sameJson } from '../equality.js'
 import type { FieldError } from '../kind.js'
 import type { Service, ServicePort, ServiceSpec } from '../types/core-service.js'
 import {
@@ -11,14 +12,30 @@ import {
   notSupported,
   required,
 } from './field-errors.js'
-import { validateLabels, validateObjectName } from './metadata.js'
-import { cidr, dns1035, dns1123Label, dns1123Subdomain, ipAddress, portNumber } from './names.js'
+import { immutableText, validateLabels, validateObjectName } from './metadata.js'
+import {
+  cidr,
+  dns1035,
+  dns1123Label,
+  dns1123Subdomain,
+  ipAddress,
+  isIpv4,
+  isIpv6,
+  portNumber,
+  qualifiedName,
+} from './names.js'
 import { validatePortReference } from './probe.js'
 
 const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'] as const
 const affinities = ['ClientIP', 'None'] as const
 const policies = ['Cluster', 'Local'] as const
 const protocols = ['SCTP', 'TCP', 'UDP'] as const
+const families = ['IPv4', 'IPv6'] as const
+const familyPolicies = ['PreferDualStack', 'RequireDualStack', 'SingleStack'] as const
+const distributions = ['PreferClose', 'PreferSameNode', 'PreferSameZone'] as const
+const modes = ['Proxy', 'VIP'] as const
+const kubeletPort = 10_250
+const onlyBalanced = "may only be used when `type` is 'LoadBalancer'"
 const affinitySecondsMax = 86_400
 
 function oneOf(value: string, known: readonly string[], field: string): FieldError[] {
@@ -36,12 +53,19 @@ function validatePort(
   spec: ServiceSpec,
   named: boolean,
 ): FieldError[] {
-  const { name = '', port: number, protocol = '', targetPort, nodePort = 0 } = port
+  const { name = '', port: number, protocol = '', targetPort, nodePort = 0, appProtocol } = port
   const errors: FieldError[] = []
   if (name !== '') errors.push(...invalidFor(`${field}.name`, name, dns1123Label(name)))
   else if (named) errors.push(required(`${field}.name`))
   errors.push(...invalidFor(`${field}.port`, number, portNumber(number)))
   errors.push(...oneOf(protocol, protocols, `${field}.protocol`))
+  if (appProtocol !== undefined) {
+    errors.push(...invalidFor(`${field}.appProtocol`, appProtocol, qualifiedName(appProtocol)))
+  }
+  if (spec.type === 'LoadBalancer' && number === kubeletPort) {
+    const text = `may not expose port ${kubeletPort} externally since it is used by kubelet`
+    errors.push(invalidValue(`${field}.port`, number, text))
+  }
   if (targetPort !== undefined) {
     errors.push(...validatePortReference(targetPort, `${field}.targetPort`))
   }
@@ -90,10 +114,14 @@ function validateAddresses(spec: ServiceSpec): FieldError[] {
       const name = externalName.endsWith('.') ? externalName.slice(0, -1) : externalName
       errors.push(...invalidFor('spec.externalName', externalName, dns1123Subdomain(name)))
     }
-    if (clusterIP !== '') {
-      errors.push(
-        forbiddenField('spec.clusterIPs[0]', "may not be set when `type` is 'ExternalName'"),
-      )
+    const unused = {
+      clusterIPs: clusterIP !== '' || clusterIPs.length > 0,
+      ipFamilies: (spec.ipFamilies ?? []).length > 0,
+      ipFamilyPolicy: spec.ipFamilyPolicy !== undefined,
+    }
+    for (const [name, isSet] of Object.entries(unused)) {
+      if (isSet)
+        errors.push(forbiddenField(`spec.${name}`, 'may not be set for ExternalName services'))
     }
     return errors
   }
@@ -126,6 +154,13 @@ function validateTraffic(spec: ServiceSpec): FieldError[] {
     const text = `must be greater than 0 and less than ${affinitySecondsMax}`
     errors.push(invalidValue(at, seconds, text))
   }
+  if (sessionAffinity === 'None' && spec.sessionAffinityConfig !== undefined) {
+    const text = 'must not be set when session affinity is None'
+    errors.push(forbiddenField('spec.sessionAffinityConfig', text))
+  }
+  if (spec.trafficDistribution !== undefined) {
+    errors.push(...oneOf(spec.trafficDistribution, distributions, 'spec.trafficDistribution'))
+  }
   if (externalTrafficPolicy !== undefined && externalTrafficPolicy !== '') {
     errors.push(...oneOf(externalTrafficPolicy, policies, 'spec.externalTrafficPolicy'))
     const outside =
@@ -149,6 +184,81 @@ function validateTraffic(spec: ServiceSpec): FieldError[] {
   return errors
 }
 
+/** Which of the two sorts of addresses; whether the cluster has them is the allocator's to say. */
+function validateFamilies({ type, ipFamilies = [], ipFamilyPolicy }: ServiceSpec): FieldError[] {
+  if (type === 'ExternalName') return []
+  const errors = ipFamilies.flatMap((family, index) => {
+    const at = `spec.ipFamilies[${index}]`
+    return [
+      ...(families.some(known => known === family) ? [] : [notSupported(at, family, families)]),
+      ...(ipFamilies.indexOf(family) < index ? [duplicate(at, family)] : []),
+    ]
+  })
+  if (ipFamilyPolicy === undefined) return errors
+  return [...errors, ...oneOf(ipFamilyPolicy, familyPolicies, 'spec.ipFamilyPolicy')]
+}
+
+/** What only a balancer in front of the cluster can do. */
+function validateBalancing(spec: ServiceSpec, old: ServiceSpec | null): FieldError[] {
+  const { loadBalancerClass, allocateLoadBalancerNodePorts, healthCheckNodePort = 0 } = spec
+  const balanced = spec.type === 'LoadBalancer'
+  const errors: FieldError[] = []
+  if (!balanced) {
+    const ranges = spec.loadBalancerSourceRanges ?? []
+    const given = {
+      loadBalancerSourceRanges: ranges.length === 0 ? undefined : ranges,
+      allocateLoadBalancerNodePorts,
+      loadBalancerClass,
+    }
+    for (const [name, value] of Object.entries(given)) {
+      if (value !== undefined) errors.push(forbiddenField(`spec.${name}`, onlyBalanced))
+    }
+  } else if (loadBalancerClass !== undefined) {
+    const wrong = qualifiedName(loadBalancerClass)
+    errors.push(...invalidFor('spec.loadBalancerClass', loadBalancerClass, wrong))
+  }
+  if (balanced && old?.type === 'LoadBalancer' && old.loadBalancerClass !== loadBalancerClass) {
+    const text = 'may not change once set'
+    errors.push(invalidValue('spec.loadBalancerClass', loadBalancerClass, text))
+  }
+  const checked = balanced && spec.externalTrafficPolicy === 'Local'
+  const at = 'spec.healthCheckNodePort'
+  if (!checked && healthCheckNodePort !== 0) {
+    const text =
+      "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
+    errors.push(invalidValue(at, healthCheckNodePort, text))
+  }
+  const before = old?.healthCheckNodePort ?? 0
+  if (checked && before !== 0 && healthCheckNodePort !== 0 && before !== healthCheckNodePort) {
+    errors.push(invalidValue(at, healthCheckNodePort, immutableText))
+  }
+  return errors
+}
+
+function validateStatus({ spec, status }: Service): FieldError[] {
+  const at = 'status.loadBalancer.ingress'
+  const points = status?.loadBalancer?.ingress ?? []
+  if (points.length > 0 && spec?.type !== 'LoadBalancer') {
+    return [forbiddenField(at, "may only be used when `spec.type` is 'LoadBalancer'")]
+  }
+  return points.flatMap(({ ip = '', hostname = '', ipMode }, index) => {
+    const field = `${at}[${index}]`
+    const errors: FieldError[] = []
+    if (ip !== '') errors.push(...invalidFor(`${field}.ip`, ip, ipAddress(ip)))
+    if (ip === '' && ipMode !== undefined) {
+      errors.push(forbiddenField(`${field}.ipMode`, 'may not be specified when `ip` is not set'))
+    } else if (ipMode !== undefined) errors.push(...oneOf(ipMode, modes, `${field}.ipMode`))
+    if (hostname !== '') {
+      errors.push(...invalidFor(`${field}.hostname`, hostname, dns1123Subdomain(hostname)))
+      if (isIpv4(hostname) || isIpv6(hostname)) {
+        const text = 'must be a DNS name, not an IP address'
+        errors.push(invalidValue(`${field}.hostname`, hostname, text))
+      }
+    }
+    return errors
+  })
+}
+
 /** An address stays for the life of the service, unless its type gives addresses up. */
 function validateUpdate(spec: ServiceSpec, old: ServiceSpec): FieldError[] {
   if (spec.type === 'ExternalName' || old.type === 'ExternalName') return []
@@ -168,6 +278,10 @@ export function validateService(service: Service, old: Service | null): FieldErr
     ...validatePorts(spec),
     ...validateAddresses(spec),
     ...validateTraffic(spec),
+    ...validateFamilies(spec),
+    ...validateBalancing(spec, old?.spec ?? null),
+    // A status outlives its type until whoever balances takes it away.
+    ...(sameJson(service.status, old?.status) ? [] : validateStatus(service)),
     ...validateLabels(spec.selector, 'spec.selector'),
   ]
 }

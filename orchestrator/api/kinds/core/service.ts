@@ -7,6 +7,7 @@ import type { Service } from '../../types/core-service.js'
 import { validateService } from '../../validation/service.js'
 import { ageColumn, joined, labelsText, nameColumn, none, text, wide } from '../columns.js'
 import { ordinary } from '../kind-parts.js'
+import { withoutLeftovers } from './service-type-change.js'
 
 function clusterIpText({ spec }: Service): string {
   return spec?.clusterIPs?.[0] || spec?.clusterIP || none
@@ -63,5 +64,5 @@ export const service: Kind = {
   },
   withDefaults: serviceDefaults,
   validate: (object, old) => validateService(object, old),
-  writes: { initialStatus: { loadBalancer: {} } },
+  writes: { initialStatus: { loadBalancer: {} }, onUpdate: withoutLeftovers },
 }
