@@ -100,7 +100,7 @@ describe.each(kubectlBinaries(['1.27', '1.33']))('kubectl %s and storage', (_, b
         line
           .trim()
           .replace(/ {2,}/g, '|')
-          .replace(/\|\d+[smh]$/, '|age'),
+          .replace(/\|(?:\d+[hms])+$/, '|age'),
       )
   }
 
@@ -140,7 +140,7 @@ describe.each(kubectlBinaries(['1.27', '1.33']))('kubectl %s and storage', (_, b
     // The default class is there before the claim, and stands in it.
     expect(await listed('pvc', '-o', 'wide')).toEqual([
       'NAME|STATUS|VOLUME|CAPACITY|ACCESS MODES|STORAGECLASS|VOLUMEATTRIBUTESCLASS|AGE|VOLUMEMODE',
-      expect.stringMatching(/^data\|Pending\|fast\|<unset>\|\d+s\|Filesystem$/),
+      expect.stringMatching(/^data\|Pending\|fast\|<unset>\|[\dhms]+\|Filesystem$/),
     ])
   })
 
@@ -302,7 +302,7 @@ spec: {parentRef: {group: example.com, resource: gateways, namespace: default, n
       'service/pod exposed\n',
     )
     const [, row] = await listed('svc', 'pod', '-o', 'wide')
-    expect(row).toMatch(/^pod\|ClusterIP\|[\d.]+\|<none>\|8080\/TCP\|\d+s\|app=web$/)
+    expect(row).toMatch(/^pod\|ClusterIP\|[\d.]+\|<none>\|8080\/TCP\|[\dhms]+\|app=web$/)
     await kubectl.ok('expose', 'svc', 'pod', '--name=again', '--type=NodePort', '--port=80')
     expect((await listed('svc', 'again'))[1]).toMatch(/^again\|NodePort\|/)
   })
