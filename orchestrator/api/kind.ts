@@ -53,6 +53,16 @@ export interface Subresource extends GroupVersionKind {
   /** As in the URL: "log". */
   readonly name: string
   readonly verbs: readonly Verb[]
+  /** Set where this endpoint reads and writes the object itself, but only a part of it. */
+  readonly part?: ObjectPart
+}
+
+/** What may be changed through an endpoint of its own, as the resources of a running pod. */
+export interface ObjectPart {
+  /** The old object with this part of the new one. */
+  readonly merge: (object: KubeObject, old: KubeObject) => KubeObject
+  /** Instead of the kind's own checks; `object` is what `merge` made. */
+  readonly validate: (object: KubeObject, old: KubeObject) => readonly FieldError[]
 }
 
 /**

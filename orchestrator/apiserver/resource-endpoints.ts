@@ -57,7 +57,7 @@ import type { RegistryCache } from './registry-cache.js'
 import { jsonResponse, listResponse, objectResponse } from './rendering.js'
 import type { ResourceRequest } from './request-info.js'
 import { guardRoles } from './role-guard.js'
-import { prepareCreate, prepareStatusUpdate, prepareUpdate } from './strategy.js'
+import { partOf, prepareCreate, prepareWrite } from './strategy.js'
 import type { StoredObject } from './stored-object.js'
 import type { WatchGate } from './watch-gate.js'
 import { WatchStream } from './watch-stream.js'
@@ -349,10 +349,7 @@ export class ResourceEndpoints {
         // Before anything is compared: what a client leaves out is no change.
         const wanted = toStored(call.kind, next(fromStored(call.kind, current)))
         checkVersion(kind, wanted, current)
-        const status = info.subresource === 'status'
-        const prepared = status
-          ? prepareStatusUpdate(kind, wanted, current)
-          : prepareUpdate(kind, wanted, current)
+        const prepared = prepareWrite(kind, info.subresource, wanted, current)
         const { managedFields } = wanted.metadata
         const managed = withMetadata(prepared, {
           managedFields: owned
@@ -377,7 +374,8 @@ export class ResourceEndpoints {
         restrictNode(admission)
         guardRoles(admission, this.#services.authorizer)
         const object = mutate(admission, this.#view) ?? managed
-        const errors = validateObject(call.kind, object, current)
+        const part = partOf(kind, info.subresource)
+        const errors = validateObject(call.kind, object, current, part)
         if (errors.length > 0) throw invalid(kind, info.name, errors)
         checkAdmitted({ ...admission, object }, this.#view)
         // What an update changed has changed, unless admission took it back.

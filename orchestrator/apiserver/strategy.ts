@@ -2,7 +2,7 @@
 // status is kept apart from spec, the generation counts changes of intent. Where a kind differs, its
 // description says so (WriteRules). Counterpart: registry/rest create.go and update.go. Pure.
 
-import type { Kind } from '../api/kind.js'
+import type { Kind, ObjectPart } from '../api/kind.js'
 import type { JsonObject, KubeObject, ObjectMeta } from '../api/object.js'
 import { sameJson } from '../api/equality.js'
 import { leaf, setOf } from '../api/merge/field-set.js'
@@ -49,6 +49,24 @@ export function prepareUpdate(kind: Kind, object: KubeObject, old: KubeObject): 
   if (kind.hasStatus) prepared = withField(prepared, 'status', fieldAt(old, 'status'))
   prepared = kind.writes?.onUpdate?.(prepared, old) ?? prepared
   return withGeneration(kind, prepared, old)
+}
+
+/** The part of an object that an endpoint of its own writes; null for all other endpoints. */
+export function partOf(kind: Kind, subresource: string): ObjectPart | null {
+  return (kind.subresources ?? []).find(({ name }) => name === subresource)?.part ?? null
+}
+
+/** What a write makes of the object, by the endpoint that it goes through. */
+export function prepareWrite(
+  kind: Kind,
+  subresource: string,
+  object: KubeObject,
+  old: KubeObject,
+): KubeObject {
+  if (subresource === 'status') return prepareStatusUpdate(kind, object, old)
+  const part = partOf(kind, subresource)
+  if (part === null) return prepareUpdate(kind, object, old)
+  return withGeneration(kind, withSystemMetadata(part.merge(object, old), old), old)
 }
 
 const userMetadata = ['labels', 'annotations', 'finalizers', 'ownerReferences'] as const

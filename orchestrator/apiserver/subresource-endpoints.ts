@@ -30,7 +30,7 @@ import { podContainer } from './pod-container.js'
 import { openPodStream } from './pod-streams.js'
 import { configOfScale, scaleOf, withScale } from './scale.js'
 import type { TokenSigner } from './service-account-tokens.js'
-import { prepareFinalize } from './strategy.js'
+import { partOf, prepareFinalize } from './strategy.js'
 import { createToken } from './token-requests.js'
 
 export interface SubresourceServices extends EndpointServices {
@@ -70,7 +70,8 @@ export class SubresourceEndpoints {
       default:
         break
     }
-    if (info.subresource === 'status' && kind.hasStatus) {
+    const ofStatus = info.subresource === 'status' && kind.hasStatus
+    if (ofStatus || partOf(kind, info.subresource) !== null) {
       if (info.verb === 'get') return endpoints.get(call)
       if (info.verb === 'update') return endpoints.update(call)
       if (info.verb === 'patch') return endpoints.patch(call)

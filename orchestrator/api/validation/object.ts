@@ -1,20 +1,24 @@
 // The one entry of validation: metadata and the kind's own rules, on create and on update.
 
-import type { FieldError, Kind } from '../kind.js'
+import type { FieldError, Kind, ObjectPart } from '../kind.js'
 import type { KubeObject } from '../object.js'
 import { fromStored, storedKind } from '../stored-version.js'
 import { validateMetadata, validateMetadataUpdate } from './metadata.js'
 
 /**
  * `old` is null on create. The object has its defaults and its stored form; an empty answer means it
- * may be stored. `kind` is the version under which it was sent.
+ * may be stored. `kind` is the version under which it was sent. `part`: what alone was written.
  */
 export function validateObject(
   kind: Kind,
   object: KubeObject,
   old: KubeObject | null,
+  part: ObjectPart | null = null,
 ): readonly FieldError[] {
-  const ofKind = [...storedKind(kind).validate(object, old), ...ofVersion(kind, object, old)]
+  const ofKind =
+    part === null || old === null
+      ? [...storedKind(kind).validate(object, old), ...ofVersion(kind, object, old)]
+      : part.validate(object, old)
   const ofName = (error: FieldError): boolean =>
     error.field === 'metadata.name' || error.field === 'metadata.generateName'
   return [

@@ -22,6 +22,9 @@ import { validateVolumes } from './volume.js'
 
 const restartPolicies = ['Always', 'Never', 'OnFailure'] as const
 const dnsPolicies = ['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None'] as const
+/** On what a kubelet shows of a pod that stands in its own files. */
+export const mirrorAnnotation = 'kubernetes.io/config.mirror'
+
 const secondsMax = 2 ** 31 - 1
 
 export function validatePodSpec(spec: PodSpec, field: string): FieldError[] {

@@ -8,6 +8,7 @@ import type { Pod } from '../../types/core-pod.js'
 import { validatePod } from '../../validation/pod.js'
 import { ordinary } from '../kind-parts.js'
 import { podColumns } from './pod-columns.js'
+import { ephemeralContainers, resources } from './pod-parts.js'
 
 const defaultGracePeriodSeconds = 30
 
@@ -36,6 +37,14 @@ export const pod: Kind = {
       verbs: ['create', 'get'],
     },
     { name: 'binding', group: '', version: 'v1', kind: 'Binding', verbs: ['create'] },
+    {
+      name: 'ephemeralcontainers',
+      group: '',
+      version: 'v1',
+      kind: 'Pod',
+      verbs: ['get', 'patch', 'update'],
+      part: ephemeralContainers,
+    },
     { name: 'eviction', group: 'policy', version: 'v1', kind: 'Eviction', verbs: ['create'] },
     { name: 'exec', group: '', version: 'v1', kind: 'PodExecOptions', verbs: ['create', 'get'] },
     { name: 'log', group: '', version: 'v1', kind: 'Pod', verbs: ['get'] },
@@ -45,6 +54,14 @@ export const pod: Kind = {
       version: 'v1',
       kind: 'PodPortForwardOptions',
       verbs: ['create', 'get'],
+    },
+    {
+      name: 'resize',
+      group: '',
+      version: 'v1',
+      kind: 'Pod',
+      verbs: ['get', 'patch', 'update'],
+      part: resources,
     },
   ],
   columns: podColumns,
