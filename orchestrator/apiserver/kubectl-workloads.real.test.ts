@@ -77,27 +77,27 @@ const made = [
 
 /** Which headings come, and how the row goes on after the name. */
 const tables: readonly (readonly [kind: string, headings: string, row: RegExp])[] = [
-  ['sts', 'NAME READY AGE CONTAINERS IMAGES', /^web +0\/2 +\d+s +web +nginx:1\.25$/m],
+  ['sts', 'NAME READY AGE CONTAINERS IMAGES', /^web +0\/2 +\d\S* +web +nginx:1\.25$/m],
   [
     'ds',
     'NAME DESIRED CURRENT READY UP-TO-DATE AVAILABLE NODE SELECTOR AGE CONTAINERS IMAGES SELECTOR',
-    /^agent +0 +0 +0 +0 +0 +<none> +\d+s +web +nginx:1\.25 +app=web$/m,
+    /^agent +0 +0 +0 +0 +0 +<none> +\d\S* +web +nginx:1\.25 +app=web$/m,
   ],
   [
     'rc',
     'NAME DESIRED CURRENT READY AGE CONTAINERS IMAGES SELECTOR',
-    /^elder +1 +0 +0 +\d+s +web +nginx:1\.25 +app=web$/m,
+    /^elder +1 +0 +0 +\d\S* +web +nginx:1\.25 +app=web$/m,
   ],
   ['podtemplates', 'NAME CONTAINERS IMAGES POD LABELS', /^mould +web +nginx:1\.25 +app=web$/m],
   [
     'jobs',
     'NAME STATUS COMPLETIONS DURATION AGE CONTAINERS IMAGES SELECTOR',
-    /^once +Running +0\/1 +\d+s +main +busybox +batch\.kubernetes\.io\/controller-uid=[-0-9a-f]{36}$/m,
+    /^once +Running +0\/1 +\d\S* +main +busybox +batch\.kubernetes\.io\/controller-uid=[-0-9a-f]{36}$/m,
   ],
   [
     'cj',
     'NAME SCHEDULE TIMEZONE SUSPEND ACTIVE LAST SCHEDULE AGE CONTAINERS IMAGES SELECTOR',
-    /^nightly +0 3 \* \* \* +Europe\/Berlin +False +0 +<none> +\d+s +main +busybox +<none>$/m,
+    /^nightly +0 3 \* \* \* +Europe\/Berlin +False +0 +<none> +\d\S* +main +busybox +<none>$/m,
   ],
 ]
 
@@ -211,7 +211,7 @@ describe.each(kubectlBinaries(['1.27', '1.33']))('workloads by kubectl %s', (_, 
     const file = kubectl.file('revision.json', JSON.stringify(revision))
     expect(await kubectl.ok('create', '-f', file)).toBe('controllerrevision.apps/agent-1 created\n')
     expect(await kubectl.ok('get', 'controllerrevisions')).toMatch(
-      /^NAME +CONTROLLER +REVISION +AGE\nagent-1 +daemonset\.apps\/agent +1 +\d+s\n$/,
+      /^NAME +CONTROLLER +REVISION +AGE\nagent-1 +daemonset\.apps\/agent +1 +\d\S*\n$/,
     )
     expect(await kubectl.ok('rollout', 'history', 'ds/agent')).toMatch(/^1 +<none>$/m)
     expect(await kubectl.ok('rollout', 'undo', 'ds/agent', '--to-revision=1')).toBe(
@@ -250,7 +250,7 @@ describe.each(kubectlBinaries(['1.27', '1.33']))('workloads by kubectl %s', (_, 
     const conditions = [{ type: 'Complete', status: 'True' }]
     await status('job/once', { startTime, completionTime, conditions, succeeded: 1 })
     expect(await waiting).toBe('job.batch/once condition met\n')
-    expect(await kubectl.ok('get', 'job', 'once')).toMatch(/^once +Complete +1\/1 +90s +\d+s$/m)
+    expect(await kubectl.ok('get', 'job', 'once')).toMatch(/^once +Complete +1\/1 +90s +\d\S*$/m)
   })
 
   const refusals: readonly (readonly [what: string, patch: object, text: string])[] = [
