@@ -83,6 +83,13 @@ export interface WriteRules {
   readonly onCreate?: (object: KubeObject) => KubeObject
   /** Sets back what the main endpoint does not change, or counts it. Defaults are there. */
   readonly onUpdate?: (object: KubeObject, old: KubeObject) => KubeObject
+  /**
+   * What becomes of the object when a subresource of its own form ("approval") is written; of the
+   * status only where more than the status counts. `now`: RFC 3339.
+   */
+  readonly onSubresource?: Readonly<
+    Record<string, (object: KubeObject, old: KubeObject, now: string) => KubeObject>
+  >
 }
 
 export type Verb =

@@ -20,6 +20,7 @@ import {
 } from './kinds/authorization/reviews.js'
 import { cronJob } from './kinds/batch/cron-job.js'
 import { job } from './kinds/batch/job.js'
+import { certificateSigningRequest } from './kinds/certificates/certificate-signing-request.js'
 import { lease } from './kinds/coordination/lease.js'
 import { configMap } from './kinds/core/config-map.js'
 import { endpoints } from './kinds/core/endpoints.js'
@@ -88,6 +89,7 @@ export const kinds: readonly Kind[] = [
   volumeAttachment,
   volumeAttributesClass,
   customResourceDefinition,
+  certificateSigningRequest,
   tokenReview,
   selfSubjectReview,
   localSubjectAccessReview,

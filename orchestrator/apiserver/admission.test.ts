@@ -119,6 +119,7 @@ describe('what a node may touch', () => {
   const leases = kindOf('leases', 'coordination.k8s.io')
   const self = objectOf('Node', { name: 'n1' })
   const tainted = objectOf('Node', { name: 'n1' }, { spec: { taints: [{ key: 'x' }] } })
+  const labelled = (key: string) => objectOf('Node', { name: 'n1', labels: { [key]: 'x' } })
   const mirror = { annotations: { 'kubernetes.io/config.mirror': 'x' } }
   const status = { operation: 'update', subresource: 'status' } as const
 
@@ -150,6 +151,30 @@ describe('what a node may touch', () => {
     ['create a mirror of its own', { object: pod({ nodeName: 'n1' }, mirror) }, true],
     ['create a mirror elsewhere', { object: pod({ nodeName: 'n2' }, mirror) }, false],
     ['create a pod', { object: pod({ nodeName: 'n1' }) }, false],
+    [
+      'create a mirror that reads a secret',
+      {
+        object: pod(
+          { nodeName: 'n1', volumes: [{ name: 's', secret: { secretName: 's' } }] },
+          mirror,
+        ),
+      },
+      false,
+    ],
+    ['say where it stands', { kind: nodes, object: labelled('topology.kubernetes.io/zone') }, true],
+    ['carry labels of its owner', { kind: nodes, object: labelled('acme.com/rack') }, true],
+    ['take a role', { kind: nodes, object: labelled('node-role.kubernetes.io/master') }, false],
+    [
+      'lose a label that others put on it',
+      {
+        kind: nodes,
+        name: 'n1',
+        operation: 'update',
+        object: self,
+        old: labelled('node-restriction.kubernetes.io/team'),
+      },
+      false,
+    ],
   ])('%s', (_, changes, expected) => {
     expect(may(changes)).toBe(expected)
   })

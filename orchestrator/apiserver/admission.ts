@@ -11,8 +11,10 @@ import { isJsonObject } from '../api/record.js'
 import { growthProblem } from './admission/claim-growth.js'
 import { withIngressClass, withStorageClass } from './admission/default-classes.js'
 import type { User } from './authentication.js'
+import { isCertificateRequest, withRequester } from './certificate-guard.js'
 import { nodeOf } from './node-authorizer.js'
 import { fieldAt, listAt, textAt, withField } from './object-fields.js'
+import { podReferences } from './pod-references.js'
 
 export interface AdmissionView {
   /** Null when there is none. */
@@ -83,6 +85,7 @@ export function mutate(request: AdmissionRequest, view: AdmissionView): KubeObje
   const { kind, object } = request
   if (object === null || request.subresource !== '') return object
   const isNew = request.operation === 'create'
+  if (isNew && isCertificateRequest(request)) return withRequester(object, request.user)
   if (isNew && isKind(kind, '', 'persistentvolumeclaims')) {
     return withStorageClass(object, view.clusterWide(storageGroup, 'storageclasses'))
   }
@@ -173,11 +176,12 @@ export function restrictNode(request: AdmissionRequest): void {
   if (isKind(kind, '', 'nodes')) {
     const target = operation === 'create' ? (object?.metadata.name ?? '') : request.name
     if (target !== node) throw refuse(`node "${node}" is not allowed to modify node "${target}"`)
+    if (object !== null) restrictNodeLabels(node, object, old, refuse)
     if (operation === 'update' && request.subresource === '' && object !== null && old !== null) {
       if (
         JSON.stringify(listAt(object, 'spec.taints')) !== JSON.stringify(listAt(old, 'spec.taints'))
       ) {
-        throw refuse(`is not allowed to modify taints`)
+        throw refuse(`node "${node}" is not allowed to modify taints`)
       }
     }
   } else if (isKind(kind, 'coordination.k8s.io', 'leases')) {
@@ -188,6 +192,45 @@ export function restrictNode(request: AdmissionRequest): void {
   } else if (isKind(kind, '', 'pods')) {
     restrictNodePod(request, node, refuse)
   }
+}
+
+/** A node that could label itself at will would draw other people's pods to it. */
+function restrictNodeLabels(
+  node: string,
+  object: KubeObject,
+  old: KubeObject | null,
+  refuse: (why: string) => ApiError,
+): void {
+  const next = object.metadata.labels ?? {}
+  const before = old?.metadata.labels ?? {}
+  const keys = new Set([...Object.keys(next), ...Object.keys(before)])
+  const wrong = [...keys].filter(key => next[key] !== before[key] && !nodeMaySetLabel(key)).sort()
+  if (wrong.length === 0) return
+  const what = old === null ? 'set the following labels' : 'modify labels'
+  throw refuse(`node "${node}" is not allowed to ${what}: ${wrong.join(', ')}`)
+}
+
+/** Of the labels under Kubernetes' own domains, those that describe the machine. */
+const nodeLabels = new Set([
+  'beta.kubernetes.io/arch',
+  'beta.kubernetes.io/instance-type',
+  'beta.kubernetes.io/os',
+  'failure-domain.beta.kubernetes.io/region',
+  'failure-domain.beta.kubernetes.io/zone',
+  'kubernetes.io/arch',
+  'kubernetes.io/hostname',
+  'kubernetes.io/os',
+  'topology.kubernetes.io/region',
+  'topology.kubernetes.io/zone',
+])
+const nodeLabelDomains = ['kubelet.kubernetes.io', 'node.kubernetes.io']
+
+function nodeMaySetLabel(key: string): boolean {
+  const slash = key.indexOf('/')
+  const domain = slash === -1 ? '' : key.slice(0, slash)
+  const under = (root: string) => domain === root || domain.endsWith(`.${root}`)
+  if (!under('kubernetes.io') && !under('k8s.io')) return true
+  return nodeLabels.has(key) || nodeLabelDomains.some(under)
 }
 
 function restrictNodePod(
@@ -204,6 +247,12 @@ function restrictNodePod(
     }
     if (textAt(object, 'spec.nodeName') !== node) {
       throw refuse(`node "${node}" can only create pods with spec.nodeName set to itself`)
+    }
+    // A pod's references are what its node may read: it may not make up its own.
+    const [reference] = podReferences(object)
+    if (reference !== undefined) {
+      const what = (reference.split('/')[0] ?? '').replace('serviceaccounts', 'a service account')
+      throw refuse(`node "${node}" can not create pods that reference ${what}`)
     }
     return
   }

@@ -21,6 +21,7 @@ import { keepMasterEndpoints } from './master-endpoints.js'
 import { ObjectReader } from './object-reader.js'
 import { ObjectStorage } from './object-storage.js'
 import { ObjectWriter } from './object-writer.js'
+import { openIdAnswer } from './openid-endpoints.js'
 import { Pipeline } from './pipeline.js'
 import type { PipelineLimits } from './pipeline.js'
 import { kubeletGateway } from './kubelet-gateway.js'
@@ -117,6 +118,8 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
   const lookups = tokenLookups(options, signer, reader)
   const audiences = [tokenIssuer]
   const boot = { done: false }
+  // Known once the port is, which may be any free one.
+  const bound = { address: options.advertise ?? '' }
   const background = new Background(clock, logger)
   const pipeline = new Pipeline({
     findKind,
@@ -131,6 +134,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     history,
     reviews: new ReviewEndpoints({ authorizer, tokenLookups: lookups, audiences }),
     audiences,
+    openId: path => (signer === null ? null : openIdAnswer(path, signer, bound.address)),
     authorizer,
     tokenLookups: lookups,
     version: versionDocument(options.version),
@@ -156,6 +160,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
   })
   const advertise = options.advertise ?? `${options.host}:${server.port}`
   const system = { endpoints, reader, cache, clock, serviceCidr, caPem }
+  bound.address = advertise
   const masterEndpoints = keepMasterEndpoints({
     store,
     clock,

@@ -33,6 +33,7 @@ import type { History } from './history.js'
 import { historyPath, historyResponse } from './history-endpoint.js'
 import { impersonated } from './impersonation.js'
 import { negotiate, objectOffer, offeredTypes, statusFormat, watchOffer } from './negotiation.js'
+import { jwksPath, openIdConfigurationPath } from './openid-endpoints.js'
 import { storeError } from './object-storage.js'
 import { jsonResponse, statusResponse } from './rendering.js'
 import { parseRequestInfo } from './request-info.js'
@@ -59,6 +60,8 @@ export interface PipelineOptions {
   readonly tokenLookups: readonly TokenLookup[]
   /** For whom the tokens of callers must be. */
   readonly audiences: readonly string[]
+  /** Null for any path but those of OpenID discovery. */
+  readonly openId: (path: string) => ApiResponse | null
   readonly version: JsonObject
   readonly livenessChecks: readonly HealthCheck[]
   readonly readinessChecks: readonly HealthCheck[]
@@ -234,6 +237,8 @@ export class Pipeline {
       const { text, contentType } = await metricsText()
       return textResponse(200, text, contentType)
     }
+    const openId = this.#options.openId(path)
+    if (openId !== null) return openId
     const discovery = this.#options.discovery.answer(path, info.query, request)
     if (discovery !== null) return discovery
     if (path === '/') return jsonResponse(200, { paths: rootPaths })
@@ -373,6 +378,7 @@ function errorResponse(head: RequestHead, { status }: ApiError): ApiResponse {
 }
 
 const rootPaths = [
+  openIdConfigurationPath,
   '/api',
   '/api/v1',
   '/apis',
@@ -380,6 +386,7 @@ const rootPaths = [
   '/livez',
   '/metrics',
   '/openapi/v3',
+  jwksPath,
   historyPath,
   '/readyz',
   '/version',

@@ -56,7 +56,7 @@ import type { DeleteOptions, WriteOptions } from './query-options.js'
 import type { RegistryCache } from './registry-cache.js'
 import { jsonResponse, listResponse, objectResponse } from './rendering.js'
 import type { ResourceRequest } from './request-info.js'
-import { guardRoles } from './role-guard.js'
+import { guardRights } from './rights-guard.js'
 import { partOf, prepareCreate, prepareWrite } from './strategy.js'
 import type { StoredObject } from './stored-object.js'
 import type { WatchGate } from './watch-gate.js'
@@ -227,7 +227,7 @@ export class ResourceEndpoints {
       user,
     }
     restrictNode(admission)
-    await this.#guardRoles(admission)
+    await this.#guardRights(admission)
     await this.#admitNamespace(admission)
     const object = mutate(admission, this.#view) ?? complete
     const errors = validateObject(kind, object, null)
@@ -349,7 +349,7 @@ export class ResourceEndpoints {
         // Before anything is compared: what a client leaves out is no change.
         const wanted = toStored(call.kind, next(fromStored(call.kind, current)))
         checkVersion(kind, wanted, current)
-        const prepared = prepareWrite(kind, info.subresource, wanted, current)
+        const prepared = this.#preparedUpdate(kind, info.subresource, wanted, current)
         const { managedFields } = wanted.metadata
         const managed = withMetadata(prepared, {
           managedFields: owned
@@ -372,7 +372,7 @@ export class ResourceEndpoints {
           user,
         }
         restrictNode(admission)
-        guardRoles(admission, this.#services.authorizer)
+        guardRights(admission, this.#services.authorizer)
         const object = mutate(admission, this.#view) ?? managed
         const part = partOf(kind, info.subresource)
         const errors = validateObject(call.kind, object, current, part)
@@ -385,6 +385,17 @@ export class ResourceEndpoints {
       options.dryRun,
     )
     return result.object
+  }
+
+  #preparedUpdate(
+    kind: Kind,
+    subresource: string,
+    wanted: KubeObject,
+    current: KubeObject,
+  ): KubeObject {
+    const own = kind.writes?.onSubresource?.[subresource]
+    if (own !== undefined) return own(wanted, current, timestamp(this.#nowMs()))
+    return prepareWrite(kind, subresource, wanted, current)
   }
 
   async delete(call: Call): Promise<ApiResponse> {
@@ -473,14 +484,14 @@ export class ResourceEndpoints {
   }
 
   /** The right to what is granted may have been given through another master a moment ago. */
-  async #guardRoles(admission: AdmissionRequest): Promise<void> {
+  async #guardRights(admission: AdmissionRequest): Promise<void> {
     const { authorizer } = this.#services
     try {
-      guardRoles(admission, authorizer)
+      guardRights(admission, authorizer)
     } catch (error) {
       if (!(error instanceof ApiError)) throw error
       await authorizer.settle()
-      guardRoles(admission, authorizer)
+      guardRights(admission, authorizer)
     }
   }
 

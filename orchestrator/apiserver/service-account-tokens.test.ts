@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
+import type { JsonObject } from '../api/object.js'
 import { tokenIssuer, tokenSigner } from './service-account-tokens.js'
 import type { TokenClaims, UidLookup } from './service-account-tokens.js'
 
@@ -28,9 +29,19 @@ const claims: TokenClaims = {
   },
 }
 
+const ofNode = (uid: string): TokenClaims => ({
+  ...claims,
+  'kubernetes.io': {
+    namespace: 'ns',
+    serviceaccount: { name: 'robot', uid: 'u1' },
+    node: { name: 'n', uid },
+  },
+})
+
 const uids: Readonly<Record<string, string>> = {
   'serviceaccounts/ns/robot': 'u1',
   'pods/ns/p': 'u2',
+  'nodes//n': 'u3',
 }
 const uidOf: UidLookup = (plural, namespace, name) => uids[`${plural}/${namespace}/${name}`]
 
@@ -42,6 +53,14 @@ describe('tokens of service accounts', () => {
       name: 'system:serviceaccount:ns:robot',
       groups: ['system:serviceaccounts', 'system:serviceaccounts:ns'],
     })
+  })
+
+  test('name the key that others can verify them with', () => {
+    const signer = tokenSigner(pem('ec'))
+    const [head = ''] = signer.sign(claims).split('.')
+    const { kid, alg } = JSON.parse(Buffer.from(head, 'base64url').toString()) as JsonObject
+    expect(signer.publicKey).toMatchObject({ kty: 'EC', use: 'sig', kid, alg })
+    expect(Object.hasOwn(signer.publicKey, 'd')).toBe(false)
   })
 
   test('a key of another sort is refused at the start', () => {
@@ -63,6 +82,7 @@ describe('tokens of service accounts', () => {
     ['whose claims were changed', `${head}.${others}.${signature}`],
     ['for another audience', signer.sign({ ...claims, aud: ['vault'] })],
     ['of another issuer', signer.sign({ ...claims, iss: 'https://x' })],
+    ['of a node that has gone', signer.sign(ofNode('old'))],
     ['that is none', 'a.b.c'],
     ['that is empty', ''],
   ])('one %s is not', (_, token) => {
@@ -71,6 +91,9 @@ describe('tokens of service accounts', () => {
 
   test('one dies with its time, its account and its pod', () => {
     expect(look(good)).not.toBeNull()
+    expect(look(signer.sign(ofNode('u3')))?.user.extra).toMatchObject({
+      'authentication.kubernetes.io/node-name': ['n'],
+    })
     expect(look(good, 2_011_000)).toBeNull()
     expect(look(good, 900_000)).toBeNull()
     expect(look(good, 1_500_000, plural => (plural === 'pods' ? 'u2' : undefined))).toBeNull()

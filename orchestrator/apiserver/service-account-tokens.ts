@@ -2,9 +2,10 @@
 // they die with it. Counterpart: pkg/serviceaccount. Signing is the platform's; what a token must
 // say to be believed is `claimsProblem`, which is pure.
 
-import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, sign, verify } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { RaftsmanError } from '../../platform/errors.js'
+import type { JsonObject } from '../api/object.js'
 import type { TokenLookup, User } from './authentication.js'
 
 export const tokenIssuer = 'https://kubernetes.default.svc.cluster.local'
@@ -29,17 +30,23 @@ export interface TokenClaims {
     readonly namespace: string
     readonly serviceaccount: BoundReference
     readonly pod?: BoundReference
+    readonly secret?: BoundReference
+    /** Of the token itself, or where its pod runs. */
+    readonly node?: BoundReference
   }
 }
 
 /** What is there now; undefined for what is not. */
 export type UidLookup = (
-  plural: 'serviceaccounts' | 'pods',
+  plural: 'serviceaccounts' | 'pods' | 'secrets' | 'nodes',
   namespace: string,
   name: string,
 ) => string | undefined
 
 export interface TokenSigner {
+  readonly algorithm: 'RS256' | 'ES256'
+  /** As a JSON Web Key. */
+  readonly publicKey: JsonObject
   sign(claims: TokenClaims): string
   /** For the authenticator. `nowMs`: wall time. */
   lookup(uidOf: UidLookup, nowMs: () => number): TokenLookup
@@ -52,9 +59,17 @@ export function tokenSigner(pem: string): TokenSigner {
   const privateKey = createPrivateKey(pem)
   const publicKey = createPublicKey(privateKey)
   const algorithm = algorithmOf(privateKey)
+  const keyId = keyIdOf(publicKey)
   return {
+    algorithm,
+    publicKey: {
+      use: 'sig',
+      ...(publicKey.export({ format: 'jwk' }) as JsonObject),
+      kid: keyId,
+      alg: algorithm,
+    },
     sign(claims) {
-      const head = encode({ alg: algorithm, typ: 'JWT' })
+      const head = encode({ alg: algorithm, kid: keyId })
       const input = `${head}.${encode(claims)}`
       const signature = sign('sha256', Buffer.from(input), {
         key: privateKey,
@@ -69,6 +84,12 @@ export function tokenSigner(pem: string): TokenSigner {
       return shared.length === 0 ? null : { user: userOf(claims), audiences: shared }
     },
   }
+}
+
+/** By which a verifier finds the key among others. */
+function keyIdOf(key: KeyObject): string {
+  const der = key.export({ type: 'spki', format: 'der' })
+  return createHash('sha256').update(der).digest('base64url')
 }
 
 function algorithmOf(key: KeyObject): Algorithm {
@@ -114,16 +135,22 @@ export function claimsProblem(claims: TokenClaims, uidOf: UidLookup, nowMs: numb
   if (claims.iss !== tokenIssuer) return 'another issuer'
   if (now > claims.exp + leewaySeconds) return 'expired'
   if (now < claims.nbf - leewaySeconds) return 'not valid yet'
-  const { namespace, serviceaccount, pod } = claims['kubernetes.io']
+  const { namespace, serviceaccount, pod, secret, node } = claims['kubernetes.io']
   if (uidOf('serviceaccounts', namespace, serviceaccount.name) !== serviceaccount.uid) {
     return 'the service account is gone'
   }
   if (pod !== undefined && uidOf('pods', namespace, pod.name) !== pod.uid) return 'the pod is gone'
+  if (secret !== undefined && uidOf('secrets', namespace, secret.name) !== secret.uid) {
+    return 'the secret is gone'
+  }
+  // That a pod's node goes ends the pod; only a token of the node itself depends on it alone.
+  const ofNode = node !== undefined && pod === undefined
+  if (ofNode && uidOf('nodes', '', node.name) !== node.uid) return 'the node is gone'
   return null
 }
 
 function userOf(claims: TokenClaims): User {
-  const { namespace, serviceaccount, pod } = claims['kubernetes.io']
+  const { namespace, serviceaccount, pod, node } = claims['kubernetes.io']
   return {
     name: `system:serviceaccount:${namespace}:${serviceaccount.name}`,
     uid: serviceaccount.uid,
@@ -135,6 +162,12 @@ function userOf(claims: TokenClaims): User {
         : {
             'authentication.kubernetes.io/pod-name': [pod.name],
             'authentication.kubernetes.io/pod-uid': [pod.uid],
+          }),
+      ...(node === undefined
+        ? {}
+        : {
+            'authentication.kubernetes.io/node-name': [node.name],
+            'authentication.kubernetes.io/node-uid': [node.uid],
           }),
     },
   }

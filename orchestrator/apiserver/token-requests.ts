@@ -5,10 +5,12 @@ import type { Json, JsonObject, KubeObject } from '../api/object.js'
 import {
   badRequest,
   conflict,
+  forbidden,
   invalid,
   methodNotAllowed,
   serviceUnavailable,
 } from '../api/status.js'
+import type { ApiError } from '../api/status.js'
 import { decodeObject } from './decoding.js'
 import { timestamp } from './deletion.js'
 import type { ApiResponse } from './exchange.js'
@@ -18,7 +20,7 @@ import { jsonResponse } from './rendering.js'
 import { randomUid } from './object-identity.js'
 import type { Call, EndpointServices } from './resource-endpoints.js'
 import { tokenIssuer } from './service-account-tokens.js'
-import type { BoundReference, TokenSigner } from './service-account-tokens.js'
+import type { BoundReference, TokenClaims, TokenSigner } from './service-account-tokens.js'
 import { findKind } from '../api/kinds.js'
 import { isJsonObject } from '../api/record.js'
 import { tokenRequestType } from '../api/wire-types.js'
@@ -42,7 +44,7 @@ export async function createToken(
   const given = fieldAt(review, 'spec')
   const spec = isJsonObject(given) ? given : {}
   const account = (await services.reader.get(kind, info.namespace, info.name)).object
-  const pod = await boundPod(services, call, spec)
+  const binding = await bindingOf(services, call, spec)
   const seconds = secondsOf(spec)
   const asked = Array.isArray(spec['audiences']) ? (spec['audiences'] as readonly Json[]) : []
   const named = asked.filter((audience): audience is string => typeof audience === 'string')
@@ -60,7 +62,7 @@ export async function createToken(
     'kubernetes.io': {
       namespace: info.namespace,
       serviceaccount: referenceOf(account),
-      ...(pod === null ? {} : { pod: referenceOf(pod) }),
+      ...binding,
     },
   })
   return jsonResponse(
@@ -99,40 +101,81 @@ function secondsOf(spec: JsonObject): number {
   return Math.min(asked, secondsMax)
 }
 
-async function boundPod(
+/** What the token is to die with, for its claims. */
+type Binding = Pick<TokenClaims['kubernetes.io'], 'pod' | 'secret' | 'node'>
+
+async function bindingOf(
   services: EndpointServices,
   call: Call,
   spec: JsonObject,
-): Promise<KubeObject | null> {
+): Promise<Binding> {
   const reference = spec['boundObjectRef']
   const node = nodeOf(call.user)
   if (!isJsonObject(reference)) {
     // A node acts for its pods, never for an account as such.
-    if (node !== null) throw badRequest(`node "${node}" must bind the token to one of its pods`)
-    return null
+    if (node !== null) throw restricted(call, node, 'not bound to a pod')
+    return {}
   }
-  if (reference['kind'] !== 'Pod' || reference['apiVersion'] !== 'v1') {
-    throw badRequest('cannot bind token to this kind of object: only v1 Pod is supported')
+  const kind = textAt(reference, 'kind')
+  if (textAt(reference, 'apiVersion') !== 'v1')
+    throw unbindable(textAt(reference, 'apiVersion'), kind)
+  if (node !== null && kind !== 'Pod') throw restricted(call, node, 'not bound to a pod')
+  switch (kind) {
+    case 'Pod':
+      return podBinding(services, call, await bound(services, call, reference, 'pods'))
+    case 'Secret':
+      return { secret: referenceOf(await bound(services, call, reference, 'secrets')) }
+    case 'Node':
+      return { node: referenceOf(await bound(services, call, reference, 'nodes')) }
+    default:
+      throw unbindable('v1', kind)
   }
-  const { info } = call
-  const pods = must(findKind('', 'v1', 'pods'), 'pods are served')
-  const name = typeof reference['name'] === 'string' ? reference['name'] : ''
-  const pod = (await services.reader.get(pods, info.namespace, name)).object
-  const uid = reference['uid']
-  if (typeof uid === 'string' && uid !== '' && uid !== pod.metadata.uid) {
+}
+
+function unbindable(apiVersion: string, kind: string): ApiError {
+  return badRequest(
+    `cannot bind token for serviceaccount to object of type ${apiVersion}, Kind=${kind}`,
+  )
+}
+
+function restricted({ kind, info }: Call, node: string, why: string): ApiError {
+  return forbidden(kind, info.name, `node requested token ${why} (node ${JSON.stringify(node)})`)
+}
+
+/** What the reference names, if it is still the one that was meant. */
+async function bound(
+  services: EndpointServices,
+  { info }: Call,
+  reference: JsonObject,
+  plural: 'pods' | 'secrets' | 'nodes',
+): Promise<KubeObject> {
+  const kind = must(findKind('', 'v1', plural), `${plural} are served`)
+  const name = textAt(reference, 'name')
+  const found = (await services.reader.get(kind, info.namespace, name)).object
+  const uid = textAt(reference, 'uid')
+  if (uid !== '' && uid !== found.metadata.uid) {
     throw conflict(
-      pods,
+      kind,
       name,
       `the UID in the bound object reference (${uid}) does not match the UID in record. The object might have been deleted and then recreated`,
     )
   }
+  return found
+}
+
+function podBinding(services: EndpointServices, call: Call, pod: KubeObject): Binding {
+  const { info } = call
+  const name = pod.metadata.name ?? ''
   if (textAt(pod, 'spec.serviceAccountName') !== info.name) {
     throw badRequest(
       `cannot bind token for serviceaccount "${info.name}" to pod "${name}" running with different serviceaccount name.`,
     )
   }
-  if (node !== null && textAt(pod, 'spec.nodeName') !== node) {
-    throw badRequest(`node "${node}" may not bind a token to a pod of another node`)
+  const nodeName = textAt(pod, 'spec.nodeName')
+  const asking = nodeOf(call.user)
+  if (asking !== null && nodeName !== asking) {
+    throw restricted(call, asking, 'bound to a pod scheduled on a different node')
   }
-  return pod
+  const node = services.reader.cachedAt('', 'nodes', '', nodeName)?.object
+  return { pod: referenceOf(pod), ...(node === undefined ? {} : { node: referenceOf(node) }) }
 }

@@ -17,6 +17,15 @@ export const serviceAccount: Kind = {
   singular: 'serviceaccount',
   shortNames: ['sa'],
   schema,
+  subresources: [
+    {
+      name: 'token',
+      group: 'authentication.k8s.io',
+      version: 'v1',
+      kind: 'TokenRequest',
+      verbs: ['create'],
+    },
+  ],
   columns: [
     nameColumn,
     text<ServiceAccount>('Secrets', 'How many secrets it may use.', a => a.secrets?.length ?? 0),

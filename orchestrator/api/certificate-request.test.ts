@@ -1,0 +1,54 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { parseCertificateRequest } from './certificate-request.js'
+
+/** One element: tag, length, content. */
+function der(tag: number, ...parts: readonly (readonly number[])[]): number[] {
+  const content = parts.flat()
+  const { length } = content
+  return [tag, ...(length < 128 ? [length] : [0x82, length >> 8, length & 255]), ...content]
+}
+
+const text = (value: string) => der(0x0c, [...new TextEncoder().encode(value)])
+const attribute = (last: number, value: string) =>
+  der(0x31, der(0x30, der(0x06, [0x55, 0x04, last]), text(value)))
+
+function request(...names: readonly (readonly number[])[]): string {
+  const info = der(0x30, der(0x02, [0]), der(0x30, ...names), der(0x30, [0x05, 0x00]), der(0xa0))
+  return pem('CERTIFICATE REQUEST', der(0x30, info, der(0x30, [0x05, 0x00]), der(0x03, [0, 1])))
+}
+
+function pem(type: string, bytes: readonly number[]): string {
+  const body = Buffer.from(bytes).toString('base64')
+  const lines = `-----BEGIN ${type}-----\n${body}\n-----END ${type}-----\n`
+  return Buffer.from(lines).toString('base64')
+}
+
+describe('a request for a certificate', () => {
+  test('says for whom it is', () => {
+    const names = [attribute(10, 'dev'), attribute(10, 'x'.repeat(300)), attribute(3, 'ann')]
+    expect(parseCertificateRequest(request(...names))).toEqual({
+      kind: 'request',
+      subject: { commonName: 'ann', organizations: ['dev', 'x'.repeat(300)] },
+    })
+    expect(parseCertificateRequest(request())).toMatchObject({ kind: 'request' })
+  })
+
+  test.each([
+    ['', 'PEM block type must be CERTIFICATE REQUEST'],
+    [pem('CERTIFICATE', [0x30, 0]), 'PEM block type must be CERTIFICATE REQUEST'],
+    [pem('CERTIFICATE REQUEST', [0x30, 0]), 'asn1: structure error: the request cannot be read'],
+    [pem('CERTIFICATE REQUEST', [0x30, 0x80]), 'asn1: structure error: the request cannot be read'],
+  ])('that is none is refused: %s', (value, problem) => {
+    expect(parseCertificateRequest(value)).toEqual({ kind: 'malformed', problem })
+  })
+
+  test('of any bytes is one or none, and never an accident', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), bytes => {
+        const { kind } = parseCertificateRequest(pem('CERTIFICATE REQUEST', [...bytes]))
+        expect(['request', 'malformed']).toContain(kind)
+      }),
+    )
+  })
+})
