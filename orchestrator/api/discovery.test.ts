@@ -63,9 +63,15 @@ test('older clients find resources and subresources in one list', () => {
     verbs: ['create'],
   })
   expect([...byName.keys()].filter(name => name.startsWith('pods/'))).toEqual([
+    'pods/attach',
     'pods/binding',
+    'pods/ephemeralcontainers',
     'pods/eviction',
+    'pods/exec',
     'pods/log',
+    'pods/portforward',
+    'pods/proxy',
+    'pods/resize',
     'pods/status',
   ])
   expect(apiResourceList(kinds, 'apps', 'v2')).toBeNull()

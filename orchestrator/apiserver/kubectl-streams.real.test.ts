@@ -295,6 +295,41 @@ describe.each(binaries)('kubectl %s', (version, binary) => {
     await forward.stop()
   })
 
+  test('get --raw reaches pods, services and nodes through their proxies', async () => {
+    const raw = (path: string) => kubectl.ok('get', '--raw', `/api/v1/${path}`)
+    const inside = 'namespaces/default'
+    expect(await raw(`${inside}/pods/web:8080/proxy/a/b%20c?d=e`)).toBe('GET /a/b%20c?d=e ')
+    expect(await raw(`${inside}/services/http:web:http/proxy/x/`)).toBe('GET /x/ ')
+    expect(await raw(`${inside}/services/web:80/proxy/`)).toBe('GET / ')
+    expect(await raw('nodes/n1/proxy/healthz')).toBe('ok')
+    const texts = [
+      [`${inside}/services/web:81/proxy/`, 'no service port 81 found for service "web"'],
+      [`${inside}/services/web:none/proxy/`, 'no endpoints available for service "web"'],
+      [`${inside}/pods/web:7999/proxy/`, 'error trying to reach service'],
+      [`${inside}/pods/a:b:c/proxy/`, 'invalid pod request "a:b:c"'],
+    ] as const
+    for (const [path, text] of texts) {
+      expect((await kubectl.run('get', '--raw', `/api/v1/${path}`)).stderr).toContain(text)
+    }
+  })
+
+  test('proxy hands on methods, bodies, headers and answers as they are', async () => {
+    const proxy = kubectl.follow('proxy', '--port=0')
+    const port = /127\.0\.0\.1:(\d+)/.exec(await proxy.until(/127\.0\.0\.1:\d+/))?.[1]
+    const url = `http://127.0.0.1:${port}/api/v1/namespaces/default/services/web:http/proxy`
+    const answer = await fetch(`${url}/put`, {
+      method: 'PUT',
+      body: 'a body',
+      headers: { 'x-want': '418', authorization: 'Basic abc' },
+    })
+    expect([answer.status, await answer.text()]).toEqual([418, 'PUT /put a body'])
+    expect(answer.headers.get('x-pod')).toBe('web')
+    const root = await fetch(url, { redirect: 'manual' })
+    expect(root.status).toBe(301)
+    expect(root.headers.get('location')).toMatch(/services\/web:http\/proxy\/$/)
+    await proxy.stop()
+  })
+
   test('logs of all containers, by label, with prefix, tail, times and limits', async () => {
     const every = await kubectl.ok('logs', '-l', 'app=two', '--all-containers', '--prefix')
     expect(every.trim().split('\n').toSorted()).toEqual([

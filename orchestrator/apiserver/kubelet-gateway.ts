@@ -8,19 +8,14 @@ import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../../platform/clock.js'
 import type { TlsFiles } from '../../platform/network.js'
 import type { KubeObject } from '../api/object.js'
-import {
-  ApiError,
-  badRequest,
-  internalError,
-  notFound,
-  serviceUnavailable,
-  tooManyRequests,
-} from '../api/status.js'
+import type { StatusReason } from '../api/status.js'
+import { ApiError, badRequest, internalError, notFound, serviceUnavailable } from '../api/status.js'
 import { isJsonObject } from '../api/record.js'
 import type { AbandonSignal, ApiResponse, BodySink } from './exchange.js'
 import { fieldAt, listAt } from './object-fields.js'
 import type { Call } from './resource-endpoints.js'
 import { openTunnel } from './tunnel.js'
+import type { TunnelTarget } from './tunnel.js'
 
 const connectMs = 10_000
 const errorBytesMax = 4_096
@@ -35,6 +30,8 @@ export interface KubeletGateway {
     query: URLSearchParams,
     call: Call,
   ): Promise<ApiResponse>
+  /** Where the kubelet listens, with what it wants to be shown. Throws ApiError. */
+  place(node: KubeObject): Omit<TunnelTarget, 'path'>
   /** Joins the client's connection to what the kubelet turns `path` into. */
   stream(node: KubeObject, path: string, call: Call): Promise<ApiResponse>
 }
@@ -70,10 +67,10 @@ export function kubeletGateway(tls: TlsFiles, clock: Clock): KubeletGateway {
     maxSockets: logsMax,
   })
   return {
+    place: node => ({ secure: true, ...addressOf(node), ...identity }),
     stream(node, path, call) {
-      const { host, port } = addressOf(node)
-      const target = { secure: true, host, port, path, ...identity }
-      return openTunnel(target, call.request, clock, (status, text) => refused(status, text))
+      const target = { secure: true, path, ...addressOf(node), ...identity }
+      return openTunnel(target, call.request, clock, refused)
     },
     async logs(node, pod, query, call) {
       const { name: nodeName = '' } = node.metadata
@@ -98,17 +95,20 @@ function addressOf(node: KubeObject): KubeletAddress {
   throw serviceUnavailable(`node ${node.metadata.name ?? ''} does not say where its kubelet is`)
 }
 
+const refusedReasons: Readonly<Record<number, StatusReason>> = {
+  400: 'BadRequest',
+  403: 'Forbidden',
+  404: 'NotFound',
+  429: 'TooManyRequests',
+}
+
 /** What a kubelet would not turn into a stream, in its own words. */
-function refused(status: number, text: string): ApiError {
-  const like =
-    status === 400
-      ? badRequest(text)
-      : status === 404
-        ? notFound({ group: '', plural: 'pods' }, '')
-        : status === 429
-          ? tooManyRequests(text, 1)
-          : internalError(text)
-  return new ApiError({ ...like.status, message: text })
+function refused(status: number, message: string): ApiError {
+  const reason = refusedReasons[status]
+  const { status: unknown } = internalError(message)
+  return new ApiError(
+    reason === undefined ? { ...unknown, message } : { ...unknown, message, reason, code: status },
+  )
 }
 
 function ask(
@@ -166,7 +166,8 @@ async function refusal(answer: IncomingMessage, container: string): Promise<ApiE
   return internalError(`the kubelet answered ${answer.statusCode ?? 0}: ${text}`)
 }
 
-function passOn(answer: IncomingMessage, sink: BodySink): () => void {
+/** Streams an answer on at the pace of who takes it. Answers what ends it early. */
+export function passOn(answer: IncomingMessage, sink: BodySink): () => void {
   sink.onDrain(() => answer.resume())
   answer.on('data', (chunk: Buffer) => {
     if (!sink.write(chunk)) answer.pause()

@@ -263,9 +263,11 @@ export class Pipeline {
         return { user: caller, error: forbiddenError(caller, needed, verdict.reason) }
       }
     }
-    const asked = attributesOf(info)
-    const verdict = authorizer.verdict(user, asked)
-    return { user, error: verdict.allowed ? null : forbiddenError(user, asked, verdict.reason) }
+    for (const asked of [info, ...impliedBy(info)].map(attributesOf)) {
+      const verdict = authorizer.verdict(user, asked)
+      if (!verdict.allowed) return { user, error: forbiddenError(user, asked, verdict.reason) }
+    }
+    return { user, error: null }
   }
 
   /** A role or a binding may have been written through another master a moment ago. */
@@ -397,6 +399,13 @@ function isLongRunning(info: RequestInfo): boolean {
 }
 
 const streams = ['attach', 'exec', 'log', 'portforward', 'proxy']
+
+/** A GET that becomes a stream runs something: who may only read may not. */
+function impliedBy(info: RequestInfo): readonly RequestInfo[] {
+  if (info.kind !== 'resource' || info.verb !== 'get') return []
+  const runs = ['attach', 'exec', 'portforward'].includes(info.subresource)
+  return runs ? [{ ...info, verb: 'create' }] : []
+}
 
 /** Goes on for as long as somebody behind us has something to say. */
 function isStream(info: ResourceRequest): boolean {

@@ -23,7 +23,7 @@ export interface ResourceRequest {
   readonly resource: string
   /** '' for none. */
   readonly subresource: string
-  /** Path behind the subresource, for proxies; '' for none. */
+  /** The path behind a proxy as it was received, so that it can be passed on; '' for none. */
   readonly subpath: string
   /** '' for collections. */
   readonly name: string
@@ -63,8 +63,9 @@ export function parseRequestInfo(
   const rawPath = mark === -1 ? url : url.slice(0, mark)
   const query = new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1))
   if (!rawPath.startsWith('/')) return { problem: 'the request path must start with /' }
+  const proxied = proxiedPath(rawPath)
   const segments: string[] = []
-  for (const raw of rawPath.split('/')) {
+  for (const raw of rawPath.slice(0, rawPath.length - proxied.length).split('/')) {
     if (raw === '') continue
     const segment = decodeSegment(raw)
     if (segment === null) return { problem: `the request path ${rawPath} is malformed` }
@@ -89,6 +90,7 @@ export function parseRequestInfo(
       root === 'api' ? '' : (segments[1] ?? ''),
       (root === 'api' ? segments[1] : segments[2]) ?? '',
       segments.slice(behindVersion),
+      proxied,
       path,
       query,
     ),
@@ -100,6 +102,7 @@ function resourceInfo(
   group: string,
   version: string,
   segments: readonly string[],
+  subpath: string,
   path: string,
   query: URLSearchParams,
 ): ResourceRequest {
@@ -113,7 +116,7 @@ function resourceInfo(
     const own = rest.length === 2 || rest[2] === 'status' || rest[2] === 'finalize'
     if (!(own && group === '')) rest = rest.slice(2)
   }
-  const [resource = '', name = '', subresource = '', ...behind] = rest
+  const [resource = '', name = '', subresource = ''] = rest
   if (verb === 'get' && (legacyWatch || (name === '' && isTrue(query.get('watch'))))) {
     verb = 'watch'
   } else if (name === '') {
@@ -128,11 +131,20 @@ function resourceInfo(
     namespace,
     resource,
     subresource,
-    subpath: behind.join('/'),
+    subpath,
     name,
     path,
     query,
   }
+}
+
+const proxyRoot =
+  /^\/+api\/+v1\/+(?:namespaces\/+[^/]+\/+(?:pods|services)|nodes)\/+[^/]+\/+proxy(?=\/|$)/
+
+/** What is behind a proxy is for somebody else to understand. */
+function proxiedPath(rawPath: string): string {
+  const root = proxyRoot.exec(rawPath)?.[0]
+  return root === undefined ? '' : rawPath.slice(root.length)
 }
 
 /** Query booleans as Go's ParseBool takes them, and a bare `?watch`. */

@@ -28,6 +28,7 @@ import type { Call, EndpointServices, ResourceEndpoints } from './resource-endpo
 import type { KubeletGateway } from './kubelet-gateway.js'
 import { podContainer } from './pod-container.js'
 import { openPodStream } from './pod-streams.js'
+import { passToProxied } from './proxy-endpoints.js'
 import { configOfScale, scaleOf, withScale } from './scale.js'
 import type { TokenSigner } from './service-account-tokens.js'
 import { partOf, prepareFinalize } from './strategy.js'
@@ -63,6 +64,10 @@ export class SubresourceEndpoints {
       case '/pods/attach':
       case '/pods/portforward':
         return openPodStream(this.#services, call)
+      case '/pods/proxy':
+      case '/services/proxy':
+      case '/nodes/proxy':
+        return passToProxied(this.#services, call)
       case '/serviceaccounts/token':
         return createToken(this.#services, this.#services.signer, call)
       case '/namespaces/finalize':

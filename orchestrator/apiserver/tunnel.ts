@@ -20,6 +20,7 @@ export interface TunnelTarget {
   readonly cert?: Buffer
   readonly key?: Buffer
   readonly ca?: Buffer
+  readonly rejectUnauthorized?: boolean
 }
 
 const connectMs = 30_000

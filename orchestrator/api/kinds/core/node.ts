@@ -55,6 +55,15 @@ export const node: Kind = {
   namespaced: false,
   schema,
   hasStatus: true,
+  subresources: [
+    {
+      name: 'proxy',
+      group: '',
+      version: 'v1',
+      kind: 'NodeProxyOptions',
+      verbs: ['create', 'delete', 'get', 'patch', 'update'],
+    },
+  ],
   columns: [
     nameColumn,
     text<Node>('Status', 'Whether the node is ready, and takes new pods.', statusText),

@@ -56,6 +56,13 @@ export const pod: Kind = {
       verbs: ['create', 'get'],
     },
     {
+      name: 'proxy',
+      group: '',
+      version: 'v1',
+      kind: 'PodProxyOptions',
+      verbs: ['create', 'delete', 'get', 'patch', 'update'],
+    },
+    {
       name: 'resize',
       group: '',
       version: 'v1',

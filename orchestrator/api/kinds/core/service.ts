@@ -49,6 +49,15 @@ export const service: Kind = {
   categories: ['all'],
   schema,
   hasStatus: true,
+  subresources: [
+    {
+      name: 'proxy',
+      group: '',
+      version: 'v1',
+      kind: 'ServiceProxyOptions',
+      verbs: ['create', 'delete', 'get', 'patch', 'update'],
+    },
+  ],
   columns: [
     nameColumn,
     text<Service>('Type', 'How the service is reached.', s => s.spec?.type ?? ''),
