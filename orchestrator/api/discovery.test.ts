@@ -44,11 +44,12 @@ test('all other groups are listed with their preferred versions', () => {
 })
 
 test('older clients find resources and subresources in one list', () => {
-  const list = apiResourceList(kinds, '', 'v1') as { resources?: readonly ResourceEntry[] } | null
+  const list = apiResourceList(kinds, '', 'v1', text => text) as { resources?: readonly ResourceEntry[] } | null
   const byName = new Map(list?.resources?.map(entry => [entry.name, entry]))
   expect(byName.get('pods')).toEqual({
     name: 'pods',
     singularName: 'pod',
+    storageVersionHash: '/v1/Pod',
     namespaced: true,
     kind: 'Pod',
     verbs: ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'],
@@ -74,7 +75,7 @@ test('older clients find resources and subresources in one list', () => {
     'pods/resize',
     'pods/status',
   ])
-  expect(apiResourceList(kinds, 'apps', 'v2')).toBeNull()
+  expect(apiResourceList(kinds, 'apps', 'v2', text => text)).toBeNull()
 })
 
 test('newer clients find everything in two documents', () => {

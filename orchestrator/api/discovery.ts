@@ -3,6 +3,7 @@
 
 import type { Kind, Subresource, Verb } from './kind.js'
 import type { Json, JsonObject } from './object.js'
+import { storedKind } from './stored-version.js'
 
 const writeVerbs: readonly Verb[] = ['get', 'patch', 'update']
 
@@ -77,7 +78,13 @@ export function apiGroup(kinds: readonly Kind[], group: string): JsonObject | nu
   return document === null ? null : { kind: 'APIGroup', apiVersion: 'v1', ...document }
 }
 
-function resourceEntries(kind: Kind): readonly JsonObject[] {
+/** What tells clients that objects are kept in another form than before. */
+function storageVersionHash(kind: Kind, digest: (text: string) => string): string {
+  const stored = storedKind(kind)
+  return digest(`${stored.group}/${stored.version}/${stored.kind}`)
+}
+
+function resourceEntries(kind: Kind, digest: (text: string) => string): readonly JsonObject[] {
   const subresources = subresourcesOf(kind).map(subresource => ({
     name: `${kind.plural}/${subresource.name}`,
     singularName: '',
@@ -97,6 +104,7 @@ function resourceEntries(kind: Kind): readonly JsonObject[] {
       kind: kind.kind,
       verbs: kind.verbs,
       ...namesAndCategories(kind),
+      storageVersionHash: storageVersionHash(kind, digest),
     },
     ...subresources,
   ]
@@ -109,11 +117,15 @@ function namesAndCategories({ shortNames, categories }: Kind): JsonObject {
   }
 }
 
-/** The body of /api/v1 or /apis/<group>/<version>; null when no kind is in it. */
+/**
+ * The body of /api/v1 or /apis/<group>/<version>; null when no kind is in it. `digest` answers the
+ * first eight bytes of a SHA-256 in base64.
+ */
 export function apiResourceList(
   kinds: readonly Kind[],
   group: string,
   version: string,
+  digest: (text: string) => string,
 ): JsonObject | null {
   const members = kinds.filter(kind => kind.group === group && kind.version === version)
   if (members.length === 0) return null
@@ -121,7 +133,7 @@ export function apiResourceList(
     kind: 'APIResourceList',
     apiVersion: 'v1',
     groupVersion: groupVersionText(group, version),
-    resources: members.flatMap(resourceEntries),
+    resources: members.flatMap(kind => resourceEntries(kind, digest)),
   }
 }
 

@@ -44,7 +44,9 @@ export function openApiV3(
     if (kind.group !== group || kind.version !== version) continue
     const own = addKind(kind, components)
     const listKind = { group, version, kind: `${kind.kind}List` }
-    const list = components.addStruct(listSchema(kind.schema), [listKind])
+    const list = kind.verbs.includes('list')
+      ? components.addStruct(listSchema(kind.schema), [listKind])
+      : own
     const kindPaths = pathsOf(kind, { own, list }, subresourcesOf(kind), subresource => {
       const wire = wireTypes.find(type => type.kind === subresource.kind)
       return wire === undefined ? own : components.addStruct(wire.schema, [wire])

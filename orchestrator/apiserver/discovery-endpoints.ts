@@ -71,13 +71,13 @@ export class DiscoveryEndpoints {
     if (root === 'api' || root === 'apis') {
       if (segments.length === 1) return this.#root(root, head)
       if (root === 'api' && group !== undefined && version === undefined) {
-        return this.#legacy(head, apiResourceList(this.#kinds, '', group))
+        return this.#legacy(head, apiResourceList(this.#kinds, '', group, shortDigest))
       }
       if (root === 'apis' && group !== undefined && extra === undefined) {
         const document =
           version === undefined
             ? apiGroup(this.#kinds, group)
-            : apiResourceList(this.#kinds, group, version)
+            : apiResourceList(this.#kinds, group, version, shortDigest)
         return this.#legacy(head, document)
       }
       return null
@@ -192,6 +192,11 @@ export class DiscoveryEndpoints {
     this.#documents.set(key, document)
     return document
   }
+}
+
+/** The first eight bytes of a SHA-256, as storage version hashes are written. */
+function shortDigest(text: string): string {
+  return createHash('sha256').update(text).digest().subarray(0, 8).toString('base64')
 }
 
 function openApiUrl(path: string, { hash }: Document): string {

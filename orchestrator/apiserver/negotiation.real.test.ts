@@ -1,6 +1,7 @@
 // What clients accept, through the real HTTP path: the same objects as JSON, YAML, protobuf, tables and
 // bare metadata, one by one, in lists and in watches.
 
+import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findWireType, wireTypeOf } from '../api/decode.js'
 import { parseYamlText } from '../api/decode/yaml-text.js'
@@ -90,7 +91,9 @@ describe('one object', () => {
   })
 })
 
-describe.each(kinds.map(kind => [kind.plural, kind] as const))('a list of %s', (plural, kind) => {
+const listed = kinds.filter(({ verbs }) => verbs.includes('list'))
+
+describe.each(listed.map(kind => [kind.plural, kind] as const))('a list of %s', (plural, kind) => {
   const root = kind.group === '' ? '/api' : `/apis/${kind.group}`
   const path = `${root}/${kind.version}/${plural}`
 
@@ -200,6 +203,72 @@ test.each([
   const body = wire ? decodeProtobuf(answer.bytes, findWireType) : parseYamlText(answer.text).value
   expect(body).toMatchObject({ status: 'Failure', code: 406, reason: 'NotAcceptable', message })
   expect(answer.status).toBe(406)
+})
+
+test('a list of resources says in which form each is kept', async () => {
+  const hashes = async (path: string) => {
+    const { resources } = (await get(path, 'application/json')).json<{
+      resources: { name: string; storageVersionHash?: string }[]
+    }>()
+    return new Map(resources.map(({ name, storageVersionHash }) => [name, storageVersionHash]))
+  }
+  // As every server of the original says it.
+  expect((await hashes('/api/v1')).get('pods')).toBe('xPOwRZ+Yhw8=')
+  expect((await hashes('/apis/apps/v1')).get('deployments')).toBe('8aSe+NMegvE=')
+  expect((await hashes('/api/v1')).get('pods/log')).toBeUndefined()
+})
+
+describe('documents about the API', () => {
+  test.each([
+    ['/apis', 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList'],
+    ['/api', 'application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList'],
+    ['/openapi/v3', 'application/json'],
+    ['/openapi/v2', 'application/json'],
+    ['/openapi/v2', 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'],
+  ])('%s is not sent again to those who have it', async (path, accept) => {
+    const { headers, status } = await get(path, accept)
+    const etag = String(headers['etag'])
+    expect([status, etag.length]).toEqual([200, 130])
+    const again = await client.get(path, { accept, 'if-none-match': `"x", ${etag}` })
+    expect([again.status, again.bytes.length]).toEqual([304, 0])
+  })
+
+  test('OpenAPI documents stay under the names that the index has for them', async () => {
+    const { paths } = (await get('/openapi/v3', 'application/json')).json<{
+      paths: Record<string, { serverRelativeURL: string }>
+    }>()
+    const url = paths['apis/apps/v1']?.serverRelativeURL ?? ''
+    const named = await get(url, 'application/json')
+    expect(named.headers['cache-control']).toBe('public, max-age=31536000, immutable')
+    const moved = await get('/openapi/v3/apis/apps/v1?hash=OLD', 'application/json')
+    expect([moved.status, moved.headers['location']]).toEqual([301, url])
+  })
+
+  test('OpenAPI v2 is protobuf for all who can read that', async () => {
+    const both =
+      'application/json, application/com.github.proto-openapi.spec.v2.v1.0+protobuf;q=0.1'
+    const type = (answer: { headers: Readonly<Record<string, unknown>> }) =>
+      answer.headers['content-type']
+    expect(type(await get('/openapi/v2', both))).toMatch(/\+protobuf$/)
+    expect(type(await get('/openapi/v2', 'application/json, */*'))).toBe('application/json')
+    expect((await get('/openapi/v2', '*/*')).status).toBe(406)
+  })
+})
+
+test('large answers are packed for those who take that', async () => {
+  const data = { a: 'x'.repeat(200_000) }
+  await client.request('POST', maps, { metadata: { name: 'large' }, data })
+  const path = `${maps}/large`
+  const packed = await client.get(path, { 'accept-encoding': 'deflate, gzip;q=0.5' })
+  expect(packed.headers).toMatchObject({ 'content-encoding': 'gzip', vary: 'Accept-Encoding' })
+  expect(packed.bytes.length).toBeLessThan(20_000)
+  const plain = await client.get(path, { 'accept-encoding': 'gzip;q=0' })
+  expect(plain.headers['content-encoding']).toBeUndefined()
+  expect(gunzipSync(packed.bytes)).toEqual(plain.bytes)
+  const small = await client.get(`${maps}/one`, { 'accept-encoding': 'gzip' })
+  expect(small.headers['content-encoding']).toBeUndefined()
+  const list = await client.get(maps, { 'accept-encoding': 'gzip' })
+  expect(gunzipSync(list.bytes).toString()).toContain('"large"')
 })
 
 test('an error comes in the format that was asked for', async () => {

@@ -20,6 +20,7 @@ import type { Logger } from '../../platform/logger.js'
 import type { TlsFiles } from '../../platform/network.js'
 import { badRequest, requestEntityTooLarge, timeout } from '../api/status.js'
 import type { ApiError } from '../api/status.js'
+import { sendGzip, wantsGzip } from './compression.js'
 import type { ApiResponse, BodySink, PeerCertificate, RequestHead } from './exchange.js'
 import type { Pipeline } from './pipeline.js'
 import { RequestAbandon } from './request-abandon.js'
@@ -364,6 +365,14 @@ function send(
     headers[name] = typeof value === 'string' ? value : [...value]
   }
   if (closeAfter && http1) headers['connection'] = 'close'
+  if (response.body.kind === 'bytes' && wantsGzip(head, response)) {
+    headers['content-encoding'] = 'gzip'
+    const vary = headers['vary'] ?? []
+    headers['vary'] = [...(typeof vary === 'string' ? [vary] : vary), 'Accept-Encoding']
+    outgoing.writeHead(response.status, headers)
+    sendGzip(piecesOf(response.body.chunks), outgoing, () => abandon.fire())
+    return
+  }
   if (response.body.kind === 'bytes') {
     const { chunks } = response.body
     const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
@@ -389,28 +398,40 @@ function writePieces(
   outgoing: Outgoing,
   abandon: RequestAbandon,
 ): void {
-  let next = 0
+  const pieces = piecesOf(chunks)
+  let piece = pieces.next().value ?? new Uint8Array()
   const pump = () => {
     while (!abandon.abandoned) {
-      const piece: Uint8Array[] = []
-      let bytes = 0
-      while (next < chunks.length && bytes < writeBytesMax) {
-        const chunk = chunks[next++] as Uint8Array
-        piece.push(chunk)
-        bytes += chunk.length
-      }
-      const whole = piece.length === 1 ? (piece[0] as Uint8Array) : Buffer.concat(piece)
-      if (next >= chunks.length) {
-        outgoing.end(whole)
+      const following = pieces.next()
+      // The last one goes out together with the end.
+      if (following.done === true) {
+        outgoing.end(piece)
         return
       }
-      if (!writeTo(outgoing, whole)) {
+      const sent = writeTo(outgoing, piece)
+      piece = following.value
+      if (!sent) {
         outgoing.once('drain', pump)
         return
       }
     }
   }
   pump()
+}
+
+/** Objects of a list are small: many of them are written at once. */
+function* piecesOf(chunks: readonly Uint8Array[]): Generator<Uint8Array, void> {
+  let next = 0
+  while (next < chunks.length) {
+    const piece: Uint8Array[] = []
+    let bytes = 0
+    while (next < chunks.length && bytes < writeBytesMax) {
+      const chunk = chunks[next++] as Uint8Array
+      piece.push(chunk)
+      bytes += chunk.length
+    }
+    yield piece.length === 1 ? (piece[0] as Uint8Array) : Buffer.concat(piece)
+  }
 }
 
 function writeTo(outgoing: Outgoing, chunk: Uint8Array): boolean {

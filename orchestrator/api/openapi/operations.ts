@@ -41,7 +41,6 @@ function query(
   return { name, in: 'query', description, schema: { type, uniqueItems: true } }
 }
 
-const pretty = query('pretty', 'string', 'If true, the answer is indented.')
 const dryRun = query('dryRun', 'string', 'All: do everything but store the result.')
 
 const writeParameters: readonly JsonObject[] = [
@@ -198,7 +197,7 @@ function collectionItem(kind: Kind, { own, list }: Shapes): JsonObject {
         result: status.name,
       }),
     ),
-    parameters: [...(kind.namespaced ? [namespaceParameter] : []), pretty],
+    ...(kind.namespaced ? { parameters: [namespaceParameter] } : {}),
   }
 }
 
@@ -219,7 +218,7 @@ const namespaceParameter = pathParameter('namespace', 'The namespace of the obje
 
 function itemParameters(kind: Kind): readonly JsonObject[] {
   const name = pathParameter('name', `The name of the ${kind.kind}.`)
-  return [name, ...(kind.namespaced ? [namespaceParameter] : []), pretty]
+  return [name, ...(kind.namespaced ? [namespaceParameter] : [])]
 }
 
 interface Target {
@@ -325,10 +324,7 @@ export function pathsOf(
   }
   if (kind.namespaced && verbs.includes('list')) {
     const id = new Names(kind).everywhere(kind.kind)
-    paths[`${root}/${kind.plural}`] = {
-      get: listOperation(kind, shapes.list, id),
-      parameters: [pretty],
-    }
+    paths[`${root}/${kind.plural}`] = { get: listOperation(kind, shapes.list, id) }
   }
   return paths
 }
