@@ -22,9 +22,11 @@ import { cronJob } from './kinds/batch/cron-job.js'
 import { job } from './kinds/batch/job.js'
 import { certificateSigningRequest } from './kinds/certificates/certificate-signing-request.js'
 import { lease } from './kinds/coordination/lease.js'
+import { componentStatus } from './kinds/core/component-status.js'
 import { configMap } from './kinds/core/config-map.js'
 import { endpoints } from './kinds/core/endpoints.js'
 import { event } from './kinds/core/event.js'
+import { limitRange } from './kinds/core/limit-range.js'
 import { namespace } from './kinds/core/namespace.js'
 import { node } from './kinds/core/node.js'
 import { persistentVolumeClaim } from './kinds/core/persistent-volume-claim.js'
@@ -32,6 +34,7 @@ import { persistentVolume } from './kinds/core/persistent-volume.js'
 import { podTemplate } from './kinds/core/pod-template.js'
 import { pod } from './kinds/core/pod.js'
 import { replicationController } from './kinds/core/replication-controller.js'
+import { resourceQuota } from './kinds/core/resource-quota.js'
 import { secret } from './kinds/core/secret.js'
 import { serviceAccount } from './kinds/core/service-account.js'
 import { service } from './kinds/core/service.js'
@@ -50,11 +53,16 @@ import { volumeAttachment } from './kinds/storage/volume-attachment.js'
 import { volumeAttributesClass } from './kinds/storage/volume-attributes-class.js'
 import { clusterRoleBinding, roleBinding } from './kinds/rbac/role-binding.js'
 import { clusterRole, role } from './kinds/rbac/role.js'
+import { runtimeClass } from './kinds/node/runtime-class.js'
+import { podDisruptionBudget } from './kinds/policy/pod-disruption-budget.js'
+import { priorityClass } from './kinds/scheduling/priority-class.js'
 
 export const kinds: readonly Kind[] = [
+  componentStatus,
   configMap,
   endpoints,
   event,
+  limitRange,
   namespace,
   node,
   persistentVolume,
@@ -62,6 +70,7 @@ export const kinds: readonly Kind[] = [
   pod,
   podTemplate,
   replicationController,
+  resourceQuota,
   secret,
   serviceAccount,
   service,
@@ -88,6 +97,9 @@ export const kinds: readonly Kind[] = [
   storageClass,
   volumeAttachment,
   volumeAttributesClass,
+  runtimeClass,
+  podDisruptionBudget,
+  priorityClass,
   customResourceDefinition,
   certificateSigningRequest,
   tokenReview,

@@ -40,12 +40,28 @@ function raiseTo(totals: Map<string, Quantity>, floor: ResourceTotals): void {
  * initialization where that is more, plus the overhead.
  */
 export function podRequests(spec: PodSpec): ResourceTotals {
+  const totals = containerTotals(spec, 'requests')
+  addInto(totals, totalsOf(spec.overhead))
+  return totals
+}
+
+/** What the containers may use at most, in the same way. Overhead counts where there is a limit. */
+export function podLimits(spec: PodSpec): ResourceTotals {
+  const totals = containerTotals(spec, 'limits')
+  for (const [name, quantity] of totalsOf(spec.overhead)) {
+    const limit = totals.get(name)
+    if (limit !== undefined) totals.set(name, addQuantities(limit, quantity))
+  }
+  return totals
+}
+
+function containerTotals(spec: PodSpec, part: 'requests' | 'limits'): Map<string, Quantity> {
   const totals = new Map<string, Quantity>()
-  for (const container of spec.containers) addInto(totals, totalsOf(container.resources?.requests))
+  for (const container of spec.containers) addInto(totals, totalsOf(container.resources?.[part]))
   const sidecars = new Map<string, Quantity>()
   const initialization = new Map<string, Quantity>()
   for (const container of spec.initContainers ?? []) {
-    const moment = totalsOf(container.resources?.requests)
+    const moment = totalsOf(container.resources?.[part])
     if (container.restartPolicy === 'Always') {
       addInto(sidecars, moment)
       raiseTo(initialization, sidecars)
@@ -56,7 +72,6 @@ export function podRequests(spec: PodSpec): ResourceTotals {
   }
   addInto(totals, sidecars)
   raiseTo(totals, initialization)
-  addInto(totals, totalsOf(spec.overhead))
   return totals
 }
 

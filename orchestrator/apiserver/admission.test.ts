@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { JsonObject, KubeObject } from '../api/object.js'
-import { admitNamespace, checkAdmitted, mutate, restrictNode } from './admission.js'
+import { admitNamespace, check, mutate, restrictNode } from './admission.js'
 import type { AdmissionRequest, AdmissionView } from './admission.js'
 import type { User } from './authentication.js'
 import { fieldAt } from './object-fields.js'
@@ -24,10 +24,18 @@ const ingressClasses = [
   objectOf('IngressClass', { name: 'front', annotations: defaultMark('ingressclass') }),
 ]
 
+const lists = new Map<string, readonly KubeObject[]>([
+  ['storageclasses', storageClasses],
+  ['ingressclasses', ingressClasses],
+])
+
 const view: AdmissionView = {
   namespace: name => (name === 'none' ? null : objectOf('Namespace', { name })),
   serviceAccountExists: (_, name) => name === 'robot',
-  clusterWide: (_, plural) => (plural === 'storageclasses' ? storageClasses : ingressClasses),
+  object: (_, plural, __, name) =>
+    (plural === 'storageclasses' ? storageClasses : []).find(one => one.metadata.name === name) ??
+    null,
+  list: (_, plural) => lists.get(plural) ?? [],
 }
 
 const pod = (spec: JsonObject = {}, metadata: object = {}) =>
@@ -225,7 +233,7 @@ describe('classes', () => {
   const sized = (storage: string, storageClassName: string, phase = 'Bound') =>
     claim({ storageClassName, resources: { requests: { storage } } }, {}, { phase })
   const grow = (before: KubeObject, after: KubeObject) => () =>
-    checkAdmitted(
+    check(
       request({ kind: claims, operation: 'update', name: 'c', object: after, old: before }),
       view,
     )

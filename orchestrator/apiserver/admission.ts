@@ -1,27 +1,39 @@
-// The checks and fillings-in between authorisation and validation. Counterpart: the admission
-// plugins NamespaceLifecycle, ServiceAccount, DefaultTolerationSeconds, Priority, DefaultStorageClass,
-// DefaultIngressClass, PersistentVolumeClaimResize and NodeRestriction. Pure: what a check needs of other objects comes through `AdmissionView`.
-// Left out: webhooks, quota, PriorityClass lookup, token volumes.
+// The checks and fillings-in between authorisation and validation, and the checks behind it.
+// Counterpart: the admission plugins NamespaceLifecycle, ServiceAccount, DefaultTolerationSeconds and
+// NodeRestriction, and the chain; the other plugins are in admission/. Pure: what a check needs of other
+// objects comes through `AdmissionView`. Left out: webhooks, token volumes.
 
 import type { Kind } from '../api/kind.js'
 import type { Json, KubeObject } from '../api/object.js'
 import { ApiError, forbidden, notFound } from '../api/status.js'
 import { isJsonObject } from '../api/record.js'
 
+import type { Pod } from '../api/types/core-pod.js'
 import { growthProblem } from './admission/claim-growth.js'
 import { withIngressClass, withStorageClass } from './admission/default-classes.js'
+import { applyLimits, checkLimits } from './admission/limit-ranger.js'
+import { checkPodSecurity } from './admission/pod-security.js'
+import { checkPriorityClass, withOldPriority, withPriority } from './admission/priority.js'
+import { isKind } from './admission/request.js'
+import { withRuntimeClass } from './admission/runtime-class.js'
 import type { User } from './authentication.js'
 import { isCertificateRequest, withRequester } from './certificate-guard.js'
 import { nodeOf } from './node-authorizer.js'
-import { fieldAt, listAt, textAt, withField } from './object-fields.js'
+import { listAt, textAt, withField } from './object-fields.js'
 import { podReferences } from './pod-references.js'
 
 export interface AdmissionView {
   /** Null when there is none. */
   readonly namespace: (name: string) => KubeObject | null
   readonly serviceAccountExists: (namespace: string, name: string) => boolean
-  /** All objects of a kind outside of namespaces. */
-  readonly clusterWide: (group: string, plural: string) => readonly KubeObject[]
+  readonly object: (
+    group: string,
+    plural: string,
+    namespace: string,
+    name: string,
+  ) => KubeObject | null
+  /** Namespace '' is all of them. */
+  readonly list: (group: string, plural: string, namespace: string) => readonly KubeObject[]
 }
 
 export interface AdmissionRequest {
@@ -82,30 +94,44 @@ const networkingGroup = 'networking.k8s.io'
 
 /** The object as it goes on to validation. Throws ApiError where admission refuses. */
 export function mutate(request: AdmissionRequest, view: AdmissionView): KubeObject | null {
-  const { kind, object } = request
-  if (object === null || request.subresource !== '') return object
-  const isNew = request.operation === 'create'
+  const { kind, object, old, operation, subresource } = request
+  if (object === null || subresource !== '') return object
+  const isNew = operation === 'create'
   if (isNew && isCertificateRequest(request)) return withRequester(object, request.user)
   if (isNew && isKind(kind, '', 'persistentvolumeclaims')) {
-    return withStorageClass(object, view.clusterWide(storageGroup, 'storageclasses'))
+    return withStorageClass(object, view.list(storageGroup, 'storageclasses', ''))
   }
   if (isNew && isKind(kind, networkingGroup, 'ingresses')) {
-    return withIngressClass(object, view.clusterWide(networkingGroup, 'ingressclasses'))
+    return withIngressClass(object, view.list(networkingGroup, 'ingressclasses', ''))
   }
   if (!isKind(kind, '', 'pods')) return object
-  if (!isNew) return withDefaultTolerations(object)
-  return withPriority(withDefaultTolerations(withServiceAccount(object, request, view)))
+  if (!isNew) {
+    const pod = old === null ? object : withOldPriority(object as Pod, old as Pod)
+    return withDefaultTolerations(pod)
+  }
+  let pod = applyLimits(object as Pod, request, view)
+  pod = withServiceAccount(pod, request, view) as Pod
+  pod = withPriority(pod, request, view)
+  pod = withDefaultTolerations(pod) as Pod
+  return withRuntimeClass(pod, request, view)
 }
 
-/** What is refused though it is valid. Throws ApiError Forbidden. */
-export function checkAdmitted(request: AdmissionRequest, view: AdmissionView): void {
+/** Of an object that is complete and valid: what to warn about. Throws ApiError Forbidden. */
+export function check(request: AdmissionRequest, view: AdmissionView): readonly string[] {
+  if (request.subresource === 'status') return []
+  checkGrowth(request, view)
+  checkLimits(request, view)
+  checkPriorityClass(request, view)
+  return checkPodSecurity(request, view)
+}
+
+function checkGrowth(request: AdmissionRequest, view: AdmissionView): void {
   const { kind, object, old, name } = request
   if (object === null || old === null || request.subresource !== '') return
   if (!isKind(kind, '', 'persistentvolumeclaims')) return
-  const problem = growthProblem(object, old, wanted => {
-    const classes = view.clusterWide(storageGroup, 'storageclasses')
-    return classes.find(candidate => candidate.metadata.name === wanted) ?? null
-  })
+  const problem = growthProblem(object, old, wanted =>
+    view.object(storageGroup, 'storageclasses', '', wanted),
+  )
   if (problem !== null) throw forbidden(kind, name, problem)
 }
 
@@ -151,18 +177,6 @@ function toleratesNoExecute(toleration: Json, key: string): boolean {
   const keyMatches = !toleration['key'] || toleration['key'] === key
   const effectMatches = !toleration['effect'] || toleration['effect'] === 'NoExecute'
   return keyMatches && effectMatches
-}
-
-/** The two built-in classes; without one a pod has priority 0. */
-const builtInPriorities: ReadonlyMap<string, number> = new Map([
-  ['system-cluster-critical', 2_000_000_000],
-  ['system-node-critical', 2_000_001_000],
-])
-
-function withPriority(pod: KubeObject): KubeObject {
-  const priority = builtInPriorities.get(textAt(pod, 'spec.priorityClassName')) ?? 0
-  const policy = fieldAt(pod, 'spec.preemptionPolicy') ?? 'PreemptLowerPriority'
-  return withField(withField(pod, 'spec.priority', priority), 'spec.preemptionPolicy', policy)
 }
 
 const mirrorAnnotation = 'kubernetes.io/config.mirror'
@@ -261,8 +275,4 @@ function restrictNodePod(
     const action = operation === 'delete' ? 'delete' : 'update status for'
     throw refuse(`node "${node}" can only ${action} pods with spec.nodeName set to itself`)
   }
-}
-
-function isKind(kind: Kind, group: string, plural: string): boolean {
-  return kind.group === group && kind.plural === plural
 }

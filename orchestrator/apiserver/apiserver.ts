@@ -13,6 +13,7 @@ import type { Descriptions } from '../api/openapi/descriptions.js'
 import { ApiError } from '../api/status.js'
 import type { TokenLookup, User } from './authentication.js'
 import { Authorizer } from './authorizer.js'
+import { ComponentStatuses } from './component-statuses.js'
 import { DiscoveryEndpoints } from './discovery-endpoints.js'
 import { EventLease } from './event-lease.js'
 import type { HealthCheck } from './health-endpoints.js'
@@ -131,6 +132,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     }),
     endpoints,
     subresources: new SubresourceEndpoints({ ...services, endpoints, kubelet, signer }),
+    componentStatuses: new ComponentStatuses({ reader, clock, store: storeCheck(cache, clock) }),
     history,
     reviews: new ReviewEndpoints({ authorizer, tokenLookups: lookups, audiences }),
     audiences,
@@ -285,11 +287,7 @@ function readinessChecks(
 ): readonly HealthCheck[] {
   return [
     { name: 'ping', run: () => Promise.resolve(null) },
-    {
-      name: 'store',
-      run: () =>
-        within(clock, readinessMs, cache.readRevision(), 'the store did not answer in time'),
-    },
+    storeCheck(cache, clock),
     {
       name: 'watch-cache',
       run: () => Promise.resolve(cache.synced ? null : 'the cache is not following the store'),
@@ -299,6 +297,13 @@ function readinessChecks(
       run: () => Promise.resolve(boot.done ? null : 'the first objects are not there yet'),
     },
   ]
+}
+
+function storeCheck(cache: RegistryCache, clock: Clock): HealthCheck {
+  return {
+    name: 'store',
+    run: () => within(clock, readinessMs, cache.readRevision(), 'the store did not answer in time'),
+  }
 }
 
 /** Null when the work succeeds in time, else a sentence. */

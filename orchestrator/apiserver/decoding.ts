@@ -102,15 +102,19 @@ export function warningHeaders(
   warnings: readonly string[],
 ): Readonly<Record<string, readonly string[]>> {
   if (warnings.length === 0) return {}
+  const total = warnings.reduce((sum, text) => sum + text.length, 0)
+  const most = total > warningsCharactersMax ? warningCharactersMax : total
   const values = warnings.slice(0, warningsMax).map(text => {
-    const clean = printable(text).slice(0, warningCharactersMax)
+    const clean = printable(text).slice(0, most)
     return `299 - "${clean.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`
   })
   return { warning: values }
 }
 
 const warningsMax = 32
+/** Cut to this each where all of them together would be too much for a header. */
 const warningCharactersMax = 256
+const warningsCharactersMax = 4_096
 
 /** Header values carry no control characters and nothing beyond ASCII. */
 function printable(text: string): string {

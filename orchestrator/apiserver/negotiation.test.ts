@@ -129,7 +129,7 @@ describe('what travels in headers and tokens', () => {
       'a "b" \\ c',
       'x\r\nset-cookie: y',
       'ü',
-      'z'.repeat(999),
+      'z'.repeat(9_999),
     ])
     expect(warning.slice(0, 3)).toEqual([
       '299 - "a \\"b\\" \\\\ c"',

@@ -24,6 +24,7 @@ import { authenticate } from './authentication.js'
 import type { TokenLookup, User } from './authentication.js'
 import { attributesOf, forbiddenError } from './authorization.js'
 import type { Authorizer } from './authorizer.js'
+import type { ComponentStatuses } from './component-statuses.js'
 import type { DiscoveryEndpoints } from './discovery-endpoints.js'
 import { textResponse } from './exchange.js'
 import type { AbandonSignal, ApiRequest, ApiResponse, RequestHead } from './exchange.js'
@@ -55,6 +56,7 @@ export interface PipelineOptions {
   readonly endpoints: ResourceEndpoints
   readonly subresources: SubresourceEndpoints
   readonly reviews: ReviewEndpoints
+  readonly componentStatuses: ComponentStatuses
   readonly history: History
   readonly authorizer: Authorizer
   readonly tokenLookups: readonly TokenLookup[]
@@ -198,6 +200,9 @@ export class Pipeline {
     const needsNamespace =
       kind.namespaced && info.namespace === '' && info.verb !== 'list' && info.verb !== 'watch'
     if (needsNamespace) throw methodNotAllowed(kind, info.verb)
+    if (kind.group === '' && kind.plural === 'componentstatuses') {
+      return this.#options.componentStatuses.answer(call)
+    }
     switch (info.verb) {
       case 'get':
         return endpoints.get(call)

@@ -3,17 +3,17 @@
 // pure functions of the neighbouring files; this is the thread through them.
 
 import type { Clock } from '../../platform/clock.js'
-import { unreachable } from '../../platform/errors.js'
+import { must, unreachable } from '../../platform/errors.js'
 import type { Random } from '../../platform/random.js'
-import type { Kind } from '../api/kind.js'
+import type { Kind, ObjectPart } from '../api/kind.js'
 import type { KubeObject } from '../api/object.js'
 import { fromStored, storedKind, toStored } from '../api/stored-version.js'
-import { ApiError, badRequest, conflict, deleted, invalid } from '../api/status.js'
+import { ApiError, badRequest, conflict, deleted, invalid, isStatusReason } from '../api/status.js'
 import { resourceVersionRequired } from '../api/validation/metadata.js'
 import { validateObject } from '../api/validation/object.js'
 import { deleteOptionsType } from '../api/wire-types.js'
 import { decodeConfiguration, settled } from './applying.js'
-import { admitNamespace, checkAdmitted, mutate, restrictNode } from './admission.js'
+import { admitNamespace, check, mutate, restrictNode } from './admission.js'
 import type { AdmissionRequest, AdmissionView } from './admission.js'
 import type { User } from './authentication.js'
 import { attributesOf, forbiddenError } from './authorization.js'
@@ -81,6 +81,30 @@ export interface Call {
   readonly negotiated: Negotiated
 }
 
+/** `warn` is told what admission has to say; of several attempts the last counts. */
+export interface AdmittedOptions extends Pick<WriteOptions, 'dryRun'> {
+  readonly warn?: (warnings: readonly string[]) => void
+}
+
+/** Options that remember what admission warned of. */
+function withWarnings(options: WriteOptions) {
+  let ofAdmission: readonly string[] = []
+  return {
+    ...options,
+    warn: (warnings: readonly string[]) => {
+      ofAdmission = warnings
+    },
+    warnings: (decoded: Pick<Decoded, 'warnings'>) => ({
+      warnings: [...decoded.warnings, ...ofAdmission],
+    }),
+  }
+}
+
+interface Admitted {
+  readonly object: KubeObject
+  readonly warnings: readonly string[]
+}
+
 /** A watch lives for half an hour to an hour unless its client says otherwise. */
 const watchMsMin = 30 * 60_000
 const suffixAlphabet = 'bcdfghjklmnpqrstvwxz2456789'
@@ -97,8 +121,10 @@ export class ResourceEndpoints {
       namespace: name => reader.cachedAt('', 'namespaces', '', name)?.object ?? null,
       serviceAccountExists: (namespace, name) =>
         reader.cachedAt('', 'serviceaccounts', namespace, name) !== undefined,
-      clusterWide: (group, plural) =>
-        reader.cachedList(group, plural, '').map(stored => stored.object),
+      object: (group, plural, namespace, name) =>
+        reader.cachedAt(group, plural, namespace, name)?.object ?? null,
+      list: (group, plural, namespace) =>
+        reader.cachedList(group, plural, namespace).map(stored => stored.object),
     }
   }
 
@@ -174,11 +200,12 @@ export class ResourceEndpoints {
     }
     const generated = (object.metadata.name ?? '') === ''
     const owned = ownedFromStart(kind, kind.withDefaults(object), this.writerOf(call, options))
+    const admitted = withWarnings(options)
     for (let round = 1; ; round++) {
       const prepared = this.#prepared(kind, owned, info.namespace)
       try {
-        const stored = await this.createPrepared(kind, prepared, info.namespace, user, options)
-        return this.#object(call, 201, stored, decoded)
+        const stored = await this.createPrepared(kind, prepared, info.namespace, user, admitted)
+        return this.#object(call, 201, stored, admitted.warnings(decoded))
       } catch (error) {
         const taken = error instanceof ApiError && error.status.reason === 'AlreadyExists'
         if (!generated || !taken || round >= generateNameRounds) throw error
@@ -212,7 +239,7 @@ export class ResourceEndpoints {
     prepared: KubeObject,
     namespace: string,
     user: User,
-    options: Pick<WriteOptions, 'dryRun'>,
+    options: AdmittedOptions,
   ): Promise<StoredObject> {
     const kept = storedKind(kind)
     const complete = toStored(kind, prepared)
@@ -228,11 +255,10 @@ export class ResourceEndpoints {
     }
     restrictNode(admission)
     await this.#guardRights(admission)
-    await this.#admitNamespace(admission)
-    const object = mutate(admission, this.#view) ?? complete
-    const errors = validateObject(kind, object, null)
-    if (errors.length > 0) throw invalid(kept, object.metadata.name ?? '', errors)
-    return this.#services.writer.create(kept, object, options.dryRun)
+    const { object, warnings } = await this.#admitted(kind, admission)
+    const stored = await this.#services.writer.create(kept, object, options.dryRun)
+    options.warn?.(warnings)
+    return stored
   }
 
   /** PUT of the object, its status, or (with `prepare`) another part of it. */
@@ -243,13 +269,14 @@ export class ResourceEndpoints {
     checkNamespace(call.kind, decoded.object, info.namespace)
     checkName(decoded.object, info.name)
     const blind = (decoded.object.metadata.resourceVersion ?? '') === ''
-    const stored = await this.modify(call, options, () => {
+    const admitted = withWarnings(options)
+    const stored = await this.modify(call, admitted, () => {
       if (blind && neverBlindly.has(`${call.kind.group}/${call.kind.plural}`)) {
         throw invalid(call.kind, info.name, [resourceVersionRequired])
       }
       return decoded.object
     })
-    return this.#object(call, 200, stored, decoded)
+    return this.#object(call, 200, stored, admitted.warnings(decoded))
   }
 
   async patch(call: Call): Promise<ApiResponse> {
@@ -258,14 +285,15 @@ export class ResourceEndpoints {
     const options = parsePatchOptions(info.query, type === 'apply')
     if (type === 'apply') return this.#apply(call, options)
     let warnings: readonly string[] = []
-    const stored = await this.modify(call, options, current => {
+    const admitted = withWarnings(options)
+    const stored = await this.modify(call, admitted, current => {
       const patched = applyPatch(kind, current, type, request.body, options.fieldValidation)
       warnings = patched.warnings
       checkNamespace(kind, patched.object, info.namespace)
       checkName(patched.object, info.name)
       return patched.object
     })
-    return this.#object(call, 200, stored, { warnings })
+    return this.#object(call, 200, stored, admitted.warnings({ warnings }))
   }
 
   /** Server-side apply: changes the object, or makes it where there is none. */
@@ -281,17 +309,18 @@ export class ResourceEndpoints {
       checkName(object, info.name)
       return object
     }
+    const admitted = withWarnings(options)
     for (let round = 1; ; round++) {
       try {
-        const stored = await this.modify(call, options, applied, { owned: true })
-        return this.#object(call, 200, stored, decoded)
+        const stored = await this.modify(call, admitted, applied, { owned: true })
+        return this.#object(call, 200, stored, admitted.warnings(decoded))
       } catch (error) {
         const absent = error instanceof ApiError && error.status.reason === 'NotFound'
         if (!absent || info.subresource !== '') throw error
       }
       try {
-        const stored = await this.#createApplied(call, options, applied(null))
-        return this.#object(call, 201, stored, decoded)
+        const stored = await this.#createApplied(call, admitted, applied(null))
+        return this.#object(call, 201, stored, admitted.warnings(decoded))
       } catch (error) {
         // Somebody else was faster: then there is an object to change.
         const taken = error instanceof ApiError && error.status.reason === 'AlreadyExists'
@@ -302,7 +331,7 @@ export class ResourceEndpoints {
 
   async #createApplied(
     call: Call,
-    options: WriteOptions,
+    options: AdmittedOptions,
     object: KubeObject,
   ): Promise<StoredObject> {
     const { info, kind, user } = call
@@ -335,7 +364,7 @@ export class ResourceEndpoints {
    */
   async modify(
     call: Call,
-    options: Pick<WriteOptions, 'dryRun' | 'fieldManager'>,
+    options: AdmittedOptions & Pick<WriteOptions, 'fieldManager'>,
     next: (current: KubeObject) => KubeObject,
     { subresource = call.info.subresource, owned = false }: Modification = {},
   ): Promise<StoredObject> {
@@ -373,11 +402,9 @@ export class ResourceEndpoints {
         }
         restrictNode(admission)
         guardRights(admission, this.#services.authorizer)
-        const object = mutate(admission, this.#view) ?? managed
         const part = partOf(kind, info.subresource)
-        const errors = validateObject(call.kind, object, current, part)
-        if (errors.length > 0) throw invalid(kind, info.name, errors)
-        checkAdmitted({ ...admission, object }, this.#view)
+        const { object, warnings } = this.#complete(call.kind, admission, part)
+        options.warn?.(warnings)
         // What an update changed has changed, unless admission took it back.
         const idle = (owned || object !== managed) && sameButForTimes(object, current)
         return idle ? { kind: 'none' } : { kind: 'put', object }
@@ -495,15 +522,28 @@ export class ResourceEndpoints {
     }
   }
 
-  /** A namespace just made through another master may not have arrived here yet. */
-  async #admitNamespace(admission: AdmissionRequest): Promise<void> {
-    try {
+  /** What the request depends on may just have been made through another master. */
+  async #admitted(kind: Kind, admission: AdmissionRequest): Promise<Admitted> {
+    const admitted = () => {
       admitNamespace(admission, this.#view)
-    } catch (error) {
-      if (!(error instanceof ApiError) || error.status.reason !== 'NotFound') throw error
-      await this.#services.cache.waitUntilFresh(freshNamespaceMs)
-      admitNamespace(admission, this.#view)
+      return this.#complete(kind, admission)
     }
+    try {
+      return admitted()
+    } catch (error) {
+      const stale = isStatusReason(error, 'NotFound') || isStatusReason(error, 'Forbidden')
+      if (!stale) throw error
+      await this.#services.cache.waitUntilFresh(freshAdmissionMs)
+      return admitted()
+    }
+  }
+
+  /** From what a client wrote to what may be stored. Throws ApiError Forbidden, Invalid. */
+  #complete(kind: Kind, admission: AdmissionRequest, part: ObjectPart | null = null): Admitted {
+    const object = must(mutate(admission, this.#view), 'a write has an object')
+    const errors = validateObject(kind, object, admission.old, part)
+    if (errors.length > 0) throw invalid(admission.kind, admission.name, errors)
+    return { object, warnings: check({ ...admission, object }, this.#view) }
   }
 
   #decode(call: Call, options: WriteOptions): Decoded {
@@ -551,7 +591,7 @@ const applyRounds = 4
 /** Kinds that nobody may replace without saying which version was read. */
 const neverBlindly = new Set(['coordination.k8s.io/leases'])
 
-const freshNamespaceMs = 5_000
+const freshAdmissionMs = 5_000
 
 /** Kinds whose DELETE answers with the object even when it is gone at once. */
 const returnsObject = new Set([

@@ -1,8 +1,10 @@
-// What every cluster has before anybody has written anything: the four namespaces, the range of
-// cluster IPs, the `kubernetes` Service, and in those namespaces the default account and the authority's
-// certificate. Counterpart: controlplane/controller/{systemnamespaces,kubernetesservice}. Pure.
+// What every cluster has before anybody has written anything: the four namespaces, the two
+// priorities of the system, the range of cluster IPs, the `kubernetes` Service, and in those namespaces
+// the default account and the authority's certificate.
+// Counterpart: controlplane/controller/{systemnamespaces,kubernetesservice}, registry/scheduling. Pure.
 
 import type { KubeObject } from '../api/object.js'
+import { systemPriorities } from '../api/validation/priority-class.js'
 import { systemNamespaces } from './admission.js'
 import { asObject } from './object-fields.js'
 import { firstAddress, formatCidr } from './service-allocation.js'
@@ -32,6 +34,7 @@ export function systemObjects(range: Cidr, caPem: string, now: string): readonly
     ...systemNamespaces.map(name =>
       core('namespaces', asObject({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })),
     ),
+    ...[...systemPriorities].map(([name, value]) => systemPriority(name, value)),
     {
       group: 'networking.k8s.io',
       version: 'v1',
@@ -87,6 +90,26 @@ function serviceRange(range: Cidr, now: string): KubeObject {
     },
   })
 }
+
+function systemPriority(name: string, value: number): SystemObject {
+  return {
+    group: 'scheduling.k8s.io',
+    version: 'v1',
+    plural: 'priorityclasses',
+    object: asObject({
+      apiVersion: 'scheduling.k8s.io/v1',
+      kind: 'PriorityClass',
+      metadata: { name },
+      value,
+      description: systemPriorityTexts.get(name) ?? '',
+    }),
+  }
+}
+
+const systemPriorityTexts: ReadonlyMap<string, string> = new Map([
+  ['system-node-critical', 'For pods that their node cannot do without, and that must stay there.'],
+  ['system-cluster-critical', 'For pods that the cluster needs, on whichever node they are.'],
+])
 
 function kubernetesService(ip: string): KubeObject {
   return asObject({

@@ -22,7 +22,7 @@ function validateResourceName(name: string, field: string): FieldError[] {
   ]
 }
 
-function validateAmounts(
+export function validateAmounts(
   amounts: { readonly [name: string]: string },
   field: string,
 ): FieldError[] {
