@@ -44,7 +44,9 @@ test('all other groups are listed with their preferred versions', () => {
 })
 
 test('older clients find resources and subresources in one list', () => {
-  const list = apiResourceList(kinds, '', 'v1', text => text) as { resources?: readonly ResourceEntry[] } | null
+  const list = apiResourceList(kinds, '', 'v1', text => text) as {
+    resources?: readonly ResourceEntry[]
+  } | null
   const byName = new Map(list?.resources?.map(entry => [entry.name, entry]))
   expect(byName.get('pods')).toEqual({
     name: 'pods',
