@@ -102,7 +102,9 @@ describe.each(listed.map(kind => [kind.plural, kind] as const))('a list of %s', 
     const wire = decodeProtobuf((await get(path, protobuf)).bytes, findWireType)
     const versions = ({ items }: JsonObject) =>
       ((items as readonly JsonObject[] | undefined) ?? []).map(item => item['metadata'])
-    expect(wire).toMatchObject({ kind: `${kind.kind}List`, metadata: json['metadata'] })
+    // Empty metadata, of a list that is of no revision, has no place on the wire.
+    const { metadata = {} } = wire
+    expect([wire['kind'], metadata]).toEqual([`${kind.kind}List`, json['metadata']])
     expect(versions(wire)).toEqual(versions(json))
     const bare = (await get(path, `application/json;${partialList}`)).json<JsonObject>()
     expect(bare['kind']).toBe('PartialObjectMetadataList')
