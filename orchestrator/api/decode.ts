@@ -7,10 +7,9 @@ import { decodeProtobuf, ProtobufError } from './protobuf/decoder.js'
 import { JsonTextError, parseJsonText } from './decode/json-text.js'
 import type { ParsedText } from './decode/json-text.js'
 import { checkStruct } from './decode/shape.js'
-import type { CheckedShape } from './decode/shape.js'
 import { parseYamlText } from './decode/yaml-text.js'
 import { findKindByName } from './kinds.js'
-import type { FieldError, GroupVersionKind } from './kind.js'
+import type { CheckedShape, FieldError, GroupVersionKind } from './kind.js'
 import { listSchema } from './list-schema.js'
 import type { Json, JsonObject } from './object.js'
 import type { ApiError } from './status.js'
@@ -18,7 +17,7 @@ import { badRequest, requestEntityTooLarge, unsupportedMediaType } from './statu
 import type { WireType } from './wire-types.js'
 import { wireTypes } from './wire-types.js'
 
-export type { CheckedShape } from './decode/shape.js'
+export type { CheckedShape } from './kind.js'
 export type { WireType } from './wire-types.js'
 
 /** As the original: 3 MiB. */
@@ -113,7 +112,7 @@ export function wireTypeOf({ apiVersion, kind }: JsonObject): WireType | null {
 
 /** Prunes and checks a parsed body; see CheckedShape. Every Kind is a WireType. */
 export function checkShape(type: WireType, value: Json): CheckedShape {
-  return checkStruct(type.schema, value)
+  return type.checkShape?.(value) ?? checkStruct(type.schema, value)
 }
 
 function unhandled({ version, kind }: GroupVersionKind, why: string): ApiError {

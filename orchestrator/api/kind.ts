@@ -2,6 +2,7 @@
 // discovery, OpenAPI, decoding, defaulting, validation, Tables, selectors, patches and codecs.
 // Counterpart: pkg/apis, pkg/registry and pkg/printers of Kubernetes.
 
+import type { Conversions } from './custom/conversions.js'
 import type { Json, JsonObject, KubeObject, ObjectMeta } from './object.js'
 import type { StructSchema } from './schema.js'
 
@@ -31,7 +32,7 @@ export interface FieldError {
 
 export interface Column {
   readonly name: string
-  readonly type: 'string' | 'integer' | 'boolean' | 'date'
+  readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'date'
   readonly format: string
   readonly description: string
   /** 0 always shown; above 0 with `-o wide`. */
@@ -90,6 +91,8 @@ export interface WriteRules {
   readonly onSubresource?: Readonly<
     Record<string, (object: KubeObject, old: KubeObject, now: string) => KubeObject>
   >
+  /** When its deletion begins, at `now` (RFC 3339): adds what holds it until its content is gone. */
+  readonly onDelete?: (object: KubeObject, now: string) => KubeObject
 }
 
 export type Verb =
@@ -107,6 +110,32 @@ export interface StoredVersion {
   readonly kind: Kind
   readonly toStored: (object: KubeObject) => KubeObject
   readonly fromStored: (object: KubeObject) => KubeObject
+}
+
+/** What decoding found in a value; see decode/shape.ts. */
+export interface CheckedShape {
+  /**
+   * Without unknown fields, nulls, and the empty values that JSON leaves out; quantities and times
+   * in canonical form.
+   */
+  readonly object: JsonObject
+  /** As in `spec.containers[0].foo`. */
+  readonly unknownFields: readonly string[]
+  /** An object with type errors must not be used. */
+  readonly typeErrors: readonly FieldError[]
+}
+
+/** What only a kind that a CustomResourceDefinition adds has. */
+export interface CustomTraits {
+  /** As in `metadata.name` of the definition. */
+  readonly definition: string
+  readonly conversions: Conversions
+  /** The schema as it is published, but for what every object has. */
+  readonly openApi: JsonObject
+  /** Its definition is being deleted: nothing new is taken. */
+  readonly terminating: boolean
+  /** In Warning headers; null where the version is not deprecated. */
+  readonly deprecation: string | null
 }
 
 export interface Kind extends GroupVersionKind {
@@ -137,4 +166,9 @@ export interface Kind extends GroupVersionKind {
   readonly writes?: WriteRules
   /** Absent: objects are kept as they are served. Else `validate` adds to what that kind checks. */
   readonly storedAs?: StoredVersion
+  /** Where it is not the kind with List behind it. */
+  readonly listKind?: string
+  /** Instead of the check that the schema stands for. */
+  readonly checkShape?: (value: Json) => CheckedShape
+  readonly custom?: CustomTraits
 }

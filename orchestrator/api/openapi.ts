@@ -9,7 +9,7 @@ import type { JsonObject } from './object.js'
 import { Components } from './openapi/components.js'
 import type { Descriptions } from './openapi/descriptions.js'
 import { patchName, pathsOf, rootOf } from './openapi/operations.js'
-import { deleteOptions, status } from './schema/meta.js'
+import { deleteOptions, objectMeta, status } from './schema/meta.js'
 import { wireTypes } from './wire-types.js'
 
 /** Paths below /openapi/v3: "api/v1", "apis/apps/v1". */
@@ -23,9 +23,16 @@ export function openApiGroupVersions(
   }))
 }
 
-/** The name of the component that objects of the kind are. */
+/** The name of the component that objects of the kind are. What users define looks as they wrote it. */
 function addKind(kind: Kind, components: Components): string {
-  return components.addStruct(kind.schema, [kind])
+  const { group, version, custom } = kind
+  if (custom === undefined) return components.addStruct(kind.schema, [kind])
+  components.addStruct(objectMeta)
+  components.add(kind.schema.name, {
+    ...custom.openApi,
+    'x-kubernetes-group-version-kind': [{ group, version, kind: kind.kind }],
+  })
+  return kind.schema.name
 }
 
 /** The document of one group and version; of `kinds`, only those in it matter. */
@@ -43,7 +50,7 @@ export function openApiV3(
   for (const kind of kinds) {
     if (kind.group !== group || kind.version !== version) continue
     const own = addKind(kind, components)
-    const listKind = { group, version, kind: `${kind.kind}List` }
+    const listKind = { group, version, kind: kind.listKind ?? `${kind.kind}List` }
     const list = kind.verbs.includes('list')
       ? components.addStruct(listSchema(kind.schema), [listKind])
       : own

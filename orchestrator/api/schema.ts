@@ -22,6 +22,8 @@ export type ScalarType =
   | 'fields-v1'
   /** Any object, kept as it is. */
   | 'raw'
+  /** Any value, kept as it is. */
+  | 'json'
 
 export interface ScalarSchema {
   readonly type: ScalarType
@@ -47,6 +49,8 @@ export interface StructSchema {
   readonly name: string
   /** By JSON name, in the order of declaration. */
   readonly fields: ReadonlyMap<string, FieldSchema>
+  /** What fields are that are not named; absent where there may be none. */
+  readonly others?: TypeSchema
   readonly mapType: 'granular' | 'atomic'
   readonly description: string
   /**
@@ -56,7 +60,20 @@ export interface StructSchema {
   readonly guaranteed: ReadonlyMap<string, FieldSchema>
 }
 
-export type TypeSchema = ScalarSchema | ListSchema | MapSchema | StructSchema
+/**
+ * A value whose form in JSON says which of several types it has. On the protobuf wire it is a
+ * message: with the struct behind a boolean that is true then, or with the list behind the struct.
+ */
+export interface UnionSchema {
+  readonly type: 'union'
+  /** As in OpenAPI. */
+  readonly name: string
+  readonly bool: boolean
+  readonly list: ListSchema | null
+  readonly struct: StructSchema
+}
+
+export type TypeSchema = ScalarSchema | ListSchema | MapSchema | StructSchema | UnionSchema
 
 /** How strategic merge treats a field; all false and null: the usual way. */
 export interface PatchStrategy {
@@ -109,6 +126,7 @@ export const time: ScalarSchema = { type: 'time' }
 export const microTime: ScalarSchema = { type: 'micro-time' }
 export const fieldsV1: ScalarSchema = { type: 'fields-v1' }
 export const raw: ScalarSchema = { type: 'raw' }
+export const json: ScalarSchema = { type: 'json' }
 
 /** A list that is replaced whole. */
 export function list(items: TypeSchema): ListSchema {
@@ -177,10 +195,34 @@ export const typeMeta: Readonly<Record<string, FieldSchema>> = {
   kind: field(0, string, { description: 'The kind of this object, in camel case: "Pod".' }),
 }
 
+interface StructOptions {
+  readonly atomic?: boolean
+  readonly description?: string
+}
+
+/** A struct whose fields may lead back to itself: they are made when they are first asked for. */
+export function recursive(
+  name: string,
+  fields: () => Readonly<Record<string, FieldSchema>>,
+  options: StructOptions = {},
+): StructSchema {
+  let made: StructSchema | null = null
+  const whole = (): StructSchema => (made ??= struct(name, fields(), options))
+  return {
+    ...struct(name, {}, options),
+    get fields() {
+      return whole().fields
+    },
+    get guaranteed() {
+      return whole().guaranteed
+    },
+  }
+}
+
 export function struct(
   name: string,
   fields: Readonly<Record<string, FieldSchema>>,
-  options: { readonly atomic?: boolean; readonly description?: string } = {},
+  options: StructOptions = {},
 ): StructSchema {
   const entries = Object.entries(fields)
   const isObject = entries.some(([key]) => key === 'apiVersion') && isObjectMeta(fields['metadata'])

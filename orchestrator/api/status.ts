@@ -199,8 +199,11 @@ export function forbiddenPath(path: string, why: string): ApiError {
 }
 
 /** `action` as users know it: the HTTP method or the verb. */
-export function methodNotAllowed(resource: ResourceName, action: string): ApiError {
-  const message = `${action} is not supported on resources of kind "${qualifiedResource(resource)}"`
+export function methodNotAllowed(
+  resource: ResourceName,
+  action: string,
+  message = `${action} is not supported on resources of kind "${qualifiedResource(resource)}"`,
+): ApiError {
   return failure(405, 'MethodNotAllowed', message, detailsOf(resource, ''))
 }
 

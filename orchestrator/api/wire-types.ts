@@ -1,6 +1,7 @@
 // Objects that travel but are not stored: options of a request, and bodies of subresources.
 
-import type { GroupVersionKind } from './kind.js'
+import type { CheckedShape, GroupVersionKind } from './kind.js'
+import type { Json } from './object.js'
 import type { StructSchema } from './schema.js'
 import { tokenRequest } from './schema/authentication.js'
 import { scale } from './schema/autoscaling.js'
@@ -11,6 +12,7 @@ import { eviction } from './schema/policy.js'
 /** What decoding must know of a type. Every Kind is one too. */
 export interface WireType extends GroupVersionKind {
   readonly schema: StructSchema
+  readonly checkShape?: (value: Json) => CheckedShape
 }
 
 export const deleteOptionsType: WireType = {

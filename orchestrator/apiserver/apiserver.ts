@@ -8,12 +8,16 @@ import type { Metrics } from '../../platform/metrics.js'
 import type { TlsFiles } from '../../platform/network.js'
 import type { Random } from '../../platform/random.js'
 import type { Store } from '../../store/client/types.js'
-import { findKind, kinds } from '../api/kinds.js'
+import { KindRegistry } from '../api/kind-registry.js'
+import { kinds as builtInKinds } from '../api/kinds.js'
 import type { Descriptions } from '../api/openapi/descriptions.js'
 import { ApiError } from '../api/status.js'
 import type { TokenLookup, User } from './authentication.js'
 import { Authorizer } from './authorizer.js'
 import { ComponentStatuses } from './component-statuses.js'
+import { ConversionClient } from './conversion-client.js'
+import { keepCustomKinds } from './custom-kinds.js'
+import { DefinitionController } from './definition-controller.js'
 import { DiscoveryEndpoints } from './discovery-endpoints.js'
 import { EventLease } from './event-lease.js'
 import type { HealthCheck } from './health-endpoints.js'
@@ -42,6 +46,7 @@ import type { TokenSigner, UidLookup } from './service-account-tokens.js'
 import { SubresourceEndpoints } from './subresource-endpoints.js'
 import { ensureSystemObjects } from './system-bootstrap.js'
 import { WatchGate } from './watch-gate.js'
+import { WebhookCaller } from './webhook-call.js'
 
 export interface ApiserverLimits extends PipelineLimits, ServerLimits {
   readonly watchesMax: number
@@ -102,14 +107,35 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
   const limits = { ...defaultLimits, ...options.limits }
   const serviceCidr = parseCidr(options.serviceCidr)
   const caPem = readFileSync(options.tls.caFile, 'utf8')
+  const kinds = new KindRegistry(builtInKinds)
   const cache = new RegistryCache({ store, clock, logger })
   const storage = new ObjectStorage(store, clock)
-  const reader = new ObjectReader(store, cache)
+  const webhooks = new WebhookCaller({ cache, clock, random })
+  const conversions = new ConversionClient(webhooks, random)
+  const reader = new ObjectReader(store, cache, conversions)
   const eventLease = new EventLease(store, clock)
-  const writer = new ObjectWriter({ storage, reader, eventLease, clock, random, serviceCidr })
+  const writer = new ObjectWriter({
+    storage,
+    reader,
+    conversions,
+    eventLease,
+    clock,
+    random,
+    serviceCidr,
+  })
   const watches = new WatchGate(limits.watchesMax)
   const authorizer = new Authorizer(reader, cache)
-  const services = { reader, writer, cache, clock, random, watches, authorizer }
+  const services = {
+    reader,
+    writer,
+    conversions,
+    kinds,
+    cache,
+    clock,
+    random,
+    watches,
+    authorizer,
+  }
   const endpoints = new ResourceEndpoints(services)
   const kubelet =
     options.kubeletClient === null ? null : kubeletGateway(options.kubeletClient, clock)
@@ -123,7 +149,8 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
   const bound = { address: options.advertise ?? '' }
   const background = new Background(clock, logger)
   const pipeline = new Pipeline({
-    findKind,
+    kinds,
+    cache,
     discovery: new DiscoveryEndpoints({
       kinds,
       serverAddress: options.advertise ?? `${options.host}:${options.port}`,
@@ -149,6 +176,8 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     metrics,
   })
   const aggregation = new RoleAggregation({ reader, writer, cache, clock, logger })
+  const stopKinds = keepCustomKinds({ kinds, cache, logger })
+  const definitions = new DefinitionController({ kinds, cache, reader, writer, clock, logger })
   cache.start()
   history.start()
   const server = await startServer({
@@ -197,8 +226,11 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
       history.stop()
       aggregation.stop()
       await masterEndpoints.stop()
+      definitions.stop()
+      stopKinds()
       watches.closeAll()
       await server.close()
+      webhooks.close()
       cache.close()
     },
   }

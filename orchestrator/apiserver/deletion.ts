@@ -35,10 +35,12 @@ export function checkPreconditions(kind: Kind, object: KubeObject, options: Dele
 /** `nowMs`: wall time. Preconditions have been checked. */
 export function planDelete(
   kind: Kind,
-  object: KubeObject,
+  given: KubeObject,
   options: DeleteOptions,
   nowMs: number,
 ): DeletePlan {
+  const begins = given.metadata.deletionTimestamp === undefined
+  const object = begins ? (kind.writes?.onDelete?.(given, timestamp(nowMs)) ?? given) : given
   if (kind.group === '' && kind.plural === 'namespaces') return planNamespace(object, nowMs)
   const finalizers = finalizersAfter(kind, object, options.propagationPolicy)
   const grace = graceSeconds(kind, object, options.gracePeriodSeconds)

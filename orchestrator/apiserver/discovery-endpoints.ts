@@ -1,5 +1,6 @@
 // The documents that tell clients what is served: /api, /apis and below, aggregated or one by one,
-// and /openapi/v3. All are made once, when first asked for, and answered with an ETag.
+// and /openapi/v3. All are made when first asked for, kept until the kinds change, and answered with
+// an ETag.
 
 import { createHash } from 'node:crypto'
 import {
@@ -11,6 +12,7 @@ import {
   apiVersions,
 } from '../api/discovery.js'
 import type { Kind } from '../api/kind.js'
+import type { KindRegistry } from '../api/kind-registry.js'
 import type { Json, JsonObject } from '../api/object.js'
 import { openApiGroupVersions, openApiV3 } from '../api/openapi.js'
 import type { Descriptions } from '../api/openapi/descriptions.js'
@@ -29,7 +31,7 @@ interface Document {
 }
 
 export interface DiscoveryOptions {
-  readonly kinds: readonly Kind[]
+  readonly kinds: KindRegistry
   /** host:port for /api's serverAddressByClientCIDRs. */
   readonly serverAddress: string
   /** As in /version. */
@@ -50,7 +52,7 @@ const hashParameter = 'hash'
 const yearSeconds = 365 * 24 * 60 * 60
 
 export class DiscoveryEndpoints {
-  readonly #kinds: readonly Kind[]
+  readonly #registry: KindRegistry
   readonly #serverAddress: string
   readonly #version: string
   readonly #describe: () => Descriptions
@@ -58,10 +60,15 @@ export class DiscoveryEndpoints {
   readonly #documents = new Map<string, Document>()
 
   constructor(options: DiscoveryOptions) {
-    this.#kinds = options.kinds
+    this.#registry = options.kinds
+    options.kinds.onChange(() => this.#documents.clear())
     this.#serverAddress = options.serverAddress
     this.#version = options.gitVersion
     this.#describe = options.descriptions
+  }
+
+  get #kinds(): readonly Kind[] {
+    return this.#registry.all
   }
 
   /** Null when the path is none of these. Throws ApiError: NotFound, NotAcceptable. */

@@ -61,8 +61,9 @@ beforeEach(async () => {
   const clock = nodeClock()
   const slow = lagging(store)
   cache = new RegistryCache({ store: slow, clock, logger: silentLogger })
-  reader = new ObjectReader(slow, cache)
+  reader = new ObjectReader(slow, cache, null)
   writer = new ObjectWriter({
+    conversions: null,
     storage: new ObjectStorage(slow, clock),
     reader,
     eventLease: new EventLease(slow, clock),

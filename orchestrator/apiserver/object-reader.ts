@@ -24,6 +24,7 @@ import type { ObjectFilter } from './object-filter.js'
 import { storeError } from './object-storage.js'
 import type { GetOptions, ListOptions } from './query-options.js'
 import { CacheBehindError, successor } from './registry-cache.js'
+import type { ConversionClient } from './conversion-client.js'
 import type { RegistryCache } from './registry-cache.js'
 import type { ResourceCache } from './resource-cache.js'
 import { StoredObject } from './stored-object.js'
@@ -53,10 +54,13 @@ export interface WatchStart {
 export class ObjectReader {
   readonly #store: Store
   readonly #cache: RegistryCache
+  readonly #conversions: ConversionClient | null
 
-  constructor(store: Store, cache: RegistryCache) {
+  /** `conversions` null: there are no custom kinds. */
+  constructor(store: Store, cache: RegistryCache, conversions: ConversionClient | null) {
     this.#store = store
     this.#cache = cache
+    this.#conversions = conversions
   }
 
   /** Throws ApiError NotFound, and Expired for an exact version that is not kept any more. */
@@ -72,6 +76,7 @@ export class ObjectReader {
     await this.#settle(resourceVersion)
     const found = this.cached(kind, namespace, name)
     if (found === undefined) throw notFound(storedKind(kind), name)
+    await this.#conversions?.ready(kind, [found])
     return found
   }
 
@@ -105,17 +110,18 @@ export class ObjectReader {
     const filter = compileFilter(kind, options.labelSelector, options.fieldSelector, '')
     if (options.continueToken !== '') {
       const token = decodeContinue(options.continueToken)
-      return this.#listInStore(prefix, filter, options.limit, token.revision, token.start)
+      return this.#listInStore(kind, prefix, filter, options.limit, token.revision, token.start)
     }
     const { resourceVersion, resourceVersionMatch, limit } = options
     const past = resourceVersion !== '' && resourceVersion !== '0'
     const exact = resourceVersionMatch === 'Exact' || (resourceVersionMatch === null && limit > 0)
     if (past && exact) {
-      return this.#listInStore(prefix, filter, limit, Number(resourceVersion), '')
+      return this.#listInStore(kind, prefix, filter, limit, Number(resourceVersion), '')
     }
     await this.#settle(resourceVersion)
     const revision = this.#cache.revision
     const all = this.#cache.resource(id).list(prefix)
+    await this.#conversions?.ready(kind, all)
     const items = filter === null ? all : all.filter(stored => filter(stored.object))
     if (limit <= 0 || items.length <= limit) {
       return { items, meta: { resourceVersion: String(revision) } }
@@ -157,11 +163,14 @@ export class ObjectReader {
     await this.#settle(resourceVersion)
     const cache = this.#cache.resource(id)
     const state = withState ? cache.list(prefix) : []
+    const cursor = cache.endSequence
+    const { revision } = this.#cache
+    await this.#conversions?.ready(kind, state)
     return {
       window: cache,
       initial: filter === null ? state : state.filter(stored => filter(stored.object)),
-      cursor: cache.endSequence,
-      revision: this.#cache.revision,
+      cursor,
+      revision,
     }
   }
 
@@ -216,6 +225,7 @@ export class ObjectReader {
   }
 
   async #listInStore(
+    kind: Kind,
     prefix: string,
     filter: ObjectFilter | null,
     limit: number,
@@ -228,8 +238,10 @@ export class ObjectReader {
     for (;;) {
       const page = await this.#page(prefix, key, revision, limit, start)
       if (revision === -1) revision = page.header.revision
+      const found = page.kvs.map(fromKeyValue)
+      await this.#conversions?.ready(kind, found)
       for (const [index, kv] of page.kvs.entries()) {
-        const stored = fromKeyValue(kv)
+        const stored = found[index] as StoredObject
         if (filter !== null && !filter(stored.object)) continue
         items.push(stored)
         if (limit > 0 && items.length === limit) {

@@ -10,6 +10,8 @@ import type { KubeObject } from '../api/object.js'
 import { alreadyExists, conflict, invalid, notFound } from '../api/status.js'
 import { deletionFinished } from './deletion.js'
 import { sameJson } from '../api/equality.js'
+import { ConversionNeeded } from '../api/custom/conversions.js'
+import type { ConversionClient } from './conversion-client.js'
 import type { EventLease } from './event-lease.js'
 import { objectKey, resourceOfKind } from './keys.js'
 import { asJson, withMetadata } from './object-fields.js'
@@ -39,6 +41,7 @@ export interface ChangeResult {
 export interface ObjectWriterOptions {
   readonly storage: ObjectStorage
   readonly reader: ObjectReader
+  readonly conversions: ConversionClient | null
   readonly eventLease: EventLease
   readonly clock: Clock
   readonly random: Random
@@ -83,7 +86,7 @@ export class ObjectWriter {
     let current = cached ?? (await this.#newest(kind, key, name))
     let proven = cached === undefined
     for (let round = 0; round < conflictRoundsMax; round++) {
-      const attempt = attempted(() => decide(current.object))
+      const attempt = await this.#attempted(() => decide(current.object))
       const refused = 'error' in attempt
       const idle = !refused && (attempt.value.kind === 'none' || isSame(attempt.value, current))
       if ((refused || idle) && !proven) {
@@ -106,6 +109,12 @@ export class ObjectWriter {
       proven = true
     }
     throw conflict(kind, name)
+  }
+
+  /** What only a webhook knows is asked for first. Throws ApiError where it does not answer. */
+  async #attempted<T>(work: () => T): Promise<{ readonly value: T } | { readonly error: unknown }> {
+    const { conversions } = this.#options
+    return conversions === null ? attempted(work) : conversions.settled(() => attempted(work))
   }
 
   async #newest(kind: Kind, key: string, name: string): Promise<StoredObject> {
@@ -260,6 +269,7 @@ function attempted<T>(work: () => T): { readonly value: T } | { readonly error: 
   try {
     return { value: work() }
   } catch (error) {
+    if (error instanceof ConversionNeeded) throw error
     return { error }
   }
 }

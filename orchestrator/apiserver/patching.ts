@@ -7,6 +7,7 @@ import { checkShape, fieldWarnings, parseBody } from '../api/decode.js'
 import { jsonPatch } from '../api/merge/json-patch.js'
 import { mergePatch } from '../api/merge/merge-patch.js'
 import { strategicMergePatch } from '../api/merge/strategic-merge-patch.js'
+import type { Kind } from '../api/kind.js'
 import type { Json, KubeObject } from '../api/object.js'
 import { isJsonObject } from '../api/record.js'
 import { invalid, unsupportedMediaType } from '../api/status.js'
@@ -33,9 +34,12 @@ const types: ReadonlyMap<string, PatchType> = new Map([
 ])
 
 /** Throws ApiError UnsupportedMediaType. */
-export function patchTypeOf(contentType: string): PatchType {
+export function patchTypeOf(contentType: string, kind: Kind): PatchType {
   const type = types.get(parseMediaType(contentType).type)
-  if (type === undefined) throw unsupportedMediaType([...types.keys()])
+  const known = [...types].filter(([, one]) => kind.custom === undefined || one !== 'strategic')
+  if (type === undefined || !known.some(([, one]) => one === type)) {
+    throw unsupportedMediaType(known.map(([name]) => name))
+  }
   return type
 }
 

@@ -9,6 +9,7 @@ import type { Counter, Gauge, Histogram, Metrics } from '../../platform/metrics.
 import type { JsonObject } from '../api/object.js'
 import type { Kind } from '../api/kind.js'
 import { hasWireForm } from '../api/protobuf/layout.js'
+import type { KindRegistry } from '../api/kind-registry.js'
 import {
   ApiError,
   badRequest,
@@ -25,6 +26,7 @@ import type { TokenLookup, User } from './authentication.js'
 import { attributesOf, forbiddenError } from './authorization.js'
 import type { Authorizer } from './authorizer.js'
 import type { ComponentStatuses } from './component-statuses.js'
+import { warningHeaders } from './decoding.js'
 import type { DiscoveryEndpoints } from './discovery-endpoints.js'
 import { textResponse } from './exchange.js'
 import type { AbandonSignal, ApiRequest, ApiResponse, RequestHead } from './exchange.js'
@@ -37,6 +39,7 @@ import { negotiate, objectOffer, offeredTypes, statusFormat, watchOffer } from '
 import { jwksPath, openIdConfigurationPath } from './openid-endpoints.js'
 import { storeError } from './object-storage.js'
 import { jsonResponse, statusResponse } from './rendering.js'
+import type { RegistryCache } from './registry-cache.js'
 import { parseRequestInfo } from './request-info.js'
 import type { NonResourceRequest, RequestInfo, ResourceRequest } from './request-info.js'
 import type { Call, ResourceEndpoints } from './resource-endpoints.js'
@@ -51,7 +54,8 @@ export interface PipelineLimits {
 }
 
 export interface PipelineOptions {
-  readonly findKind: (group: string, version: string, plural: string) => Kind | null
+  readonly kinds: KindRegistry
+  readonly cache: RegistryCache
   readonly discovery: DiscoveryEndpoints
   readonly endpoints: ResourceEndpoints
   readonly subresources: SubresourceEndpoints
@@ -96,6 +100,7 @@ interface Accepted {
 }
 
 const overloadRetrySeconds = 1
+const freshMs = 5_000
 
 export class Pipeline {
   readonly #options: PipelineOptions
@@ -169,11 +174,10 @@ export class Pipeline {
     const { info, user } = accepted
     if (accepted.doubtful !== null) await this.#judgeAgain(accepted, accepted.doubtful.caller)
     if (info.kind === 'non-resource') return this.#nonResource(info, request)
-    const kind = this.#options.findKind(info.group, info.version, info.resource)
-    if (kind === null) throw pathNotFound()
+    const kind = await this.#kind(info)
     const offer = {
       ...(info.verb === 'watch' ? watchOffer : objectOffer),
-      wireForm: hasWireForm(kind.schema),
+      wireForm: kind.custom === undefined && hasWireForm(kind.schema),
     }
     const include = info.query.get('includeObject')
     const negotiated = negotiate(request.headers.get('accept'), include, offer)
@@ -186,7 +190,26 @@ export class Pipeline {
       user,
       negotiated: negotiated ?? { format: 'json', shape: { kind: 'object' } },
     }
-    return this.#resource(call)
+    if (kind.custom?.terminating === true && info.verb === 'create') {
+      throw methodNotAllowed(
+        kind,
+        info.verb,
+        `${info.verb} not allowed while custom resource definition is terminating`,
+      )
+    }
+    return withWarning(await this.#resource(call), kind.custom?.deprecation ?? null)
+  }
+
+  /** Throws ApiError NotFound. */
+  async #kind({ group, version, resource }: ResourceRequest): Promise<Kind> {
+    const { kinds, cache } = this.#options
+    const known = kinds.find(group, version, resource)
+    if (known !== null) return known
+    // It may have been defined through another master a moment ago.
+    await cache.waitUntilFresh(freshMs)
+    const found = kinds.find(group, version, resource)
+    if (found === null) throw pathNotFound()
+    return found
   }
 
   #resource(call: Call): Promise<ApiResponse> {
@@ -355,7 +378,7 @@ export class Pipeline {
     code: number,
     elapsedMs: number | null,
   ): void {
-    const resource = info.kind === 'resource' ? metricResource(info, this.#options.findKind) : ''
+    const resource = info.kind === 'resource' ? metricResource(info, this.#options.kinds) : ''
     const verb = info.kind === 'resource' || info.verb === 'get' ? info.verb : 'other'
     this.#requests.add(1, { verb, resource, code: String(code) })
     if (elapsedMs !== null && !isLongRunning(info)) {
@@ -399,6 +422,17 @@ const rootPaths = [
   '/version',
 ]
 
+function withWarning(response: ApiResponse, text: string | null): ApiResponse {
+  if (text === null) return response
+  const { warning = [] } = response.headers
+  const others = typeof warning === 'string' ? [warning] : warning
+  const headers = {
+    ...response.headers,
+    warning: [...(warningHeaders([text])['warning'] ?? []), ...others],
+  }
+  return { ...response, headers }
+}
+
 function isLongRunning(info: RequestInfo): boolean {
   return info.kind === 'resource' && (info.verb === 'watch' || isStream(info))
 }
@@ -418,6 +452,6 @@ function isStream(info: ResourceRequest): boolean {
 }
 
 /** Only what is served becomes a label: users must not be able to make up series. */
-function metricResource(info: ResourceRequest, findKind: PipelineOptions['findKind']): string {
-  return findKind(info.group, info.version, info.resource) === null ? 'unknown' : info.resource
+function metricResource(info: ResourceRequest, kinds: KindRegistry): string {
+  return kinds.find(info.group, info.version, info.resource) === null ? 'unknown' : info.resource
 }

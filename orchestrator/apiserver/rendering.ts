@@ -143,7 +143,7 @@ export function listResponse(
   }
   const partial = shape.kind === 'partial'
   const typed = {
-    kind: partial ? 'PartialObjectMetadataList' : `${kind.kind}List`,
+    kind: partial ? 'PartialObjectMetadataList' : listKindOf(kind),
     apiVersion: partial ? `meta.k8s.io/${shape.version}` : apiVersionOf(kind),
     metadata: meta as unknown as JsonObject,
   }
@@ -166,6 +166,10 @@ export function listResponse(
     return bytesResponse(200, mediaTypes.protobuf, [bytes])
   }
   return jsonResponse(200, list, format)
+}
+
+function listKindOf(kind: Kind): string {
+  return kind.listKind ?? `${kind.kind}List`
 }
 
 export function apiVersionOf(kind: Kind): string {

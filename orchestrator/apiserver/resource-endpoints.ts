@@ -6,6 +6,7 @@ import type { Clock } from '../../platform/clock.js'
 import { must, unreachable } from '../../platform/errors.js'
 import type { Random } from '../../platform/random.js'
 import type { Kind, ObjectPart } from '../api/kind.js'
+import type { KindRegistry } from '../api/kind-registry.js'
 import type { KubeObject } from '../api/object.js'
 import { fromStored, storedKind, toStored } from '../api/stored-version.js'
 import { ApiError, badRequest, conflict, deleted, invalid, isStatusReason } from '../api/status.js'
@@ -41,6 +42,7 @@ import { collectionPrefix, resourceOfKind } from './keys.js'
 import type { Negotiated } from './negotiation.js'
 import { withMetadata } from './object-fields.js'
 import { compileFilter } from './object-filter.js'
+import type { ConversionClient } from './conversion-client.js'
 import type { ObjectReader } from './object-reader.js'
 import { randomUid } from './object-identity.js'
 import type { Change, ObjectWriter } from './object-writer.js'
@@ -65,6 +67,8 @@ import { WatchStream } from './watch-stream.js'
 export interface EndpointServices {
   readonly reader: ObjectReader
   readonly writer: ObjectWriter
+  readonly conversions: ConversionClient
+  readonly kinds: KindRegistry
   readonly cache: RegistryCache
   readonly clock: Clock
   readonly random: Random
@@ -144,7 +148,7 @@ export class ResourceEndpoints {
 
   async watch(call: Call): Promise<ApiResponse> {
     const { info, kind } = call
-    const { cache, clock, random, reader, watches } = this.#services
+    const { cache, clock, random, reader, watches, conversions, kinds } = this.#services
     const options = parseListOptions(info.query, true)
     const filter = compileFilter(kind, options.labelSelector, options.fieldSelector, info.name)
     const ticket = watches.enter()
@@ -174,10 +178,18 @@ export class ResourceEndpoints {
                 initialEventsEnd: options.sendInitialEvents === true && options.allowWatchBookmarks,
                 timeoutMs,
                 clock,
-                onClose: () => ticket.leave(),
+                convert: needed => conversions.ask([needed]),
+                onClose: () => {
+                  unlisten()
+                  ticket.leave()
+                },
               },
               sink,
             )
+            // The client finds out by its next watch whether the kind has changed or gone.
+            const unlisten = kinds.onChange(() => {
+              if (!kinds.serves(kind)) stream.close()
+            })
             ticket.attach(stream)
             return () => stream.abandon()
           },
@@ -204,8 +216,10 @@ export class ResourceEndpoints {
     for (let round = 1; ; round++) {
       const prepared = this.#prepared(kind, owned, info.namespace)
       try {
-        const stored = await this.createPrepared(kind, prepared, info.namespace, user, admitted)
-        return this.#object(call, 201, stored, admitted.warnings(decoded))
+        const stored = await this.#services.conversions.settled(() =>
+          this.createPrepared(kind, prepared, info.namespace, user, admitted),
+        )
+        return await this.#object(call, 201, stored, admitted.warnings(decoded))
       } catch (error) {
         const taken = error instanceof ApiError && error.status.reason === 'AlreadyExists'
         if (!generated || !taken || round >= generateNameRounds) throw error
@@ -281,7 +295,7 @@ export class ResourceEndpoints {
 
   async patch(call: Call): Promise<ApiResponse> {
     const { info, kind, request } = call
-    const type = patchTypeOf(request.headers.get('content-type') ?? '')
+    const type = patchTypeOf(request.headers.get('content-type') ?? '', kind)
     const options = parsePatchOptions(info.query, type === 'apply')
     if (type === 'apply') return this.#apply(call, options)
     let warnings: readonly string[] = []
@@ -456,6 +470,7 @@ export class ResourceEndpoints {
         if (!absent) throw error
       }
     }
+    await this.#services.conversions.ready(kind, gone)
     return listResponse(kind, gone, meta, call.negotiated, this.#nowMs())
   }
 
@@ -552,12 +567,13 @@ export class ResourceEndpoints {
     return decodeObject(kind, request.body, contentType, options.fieldValidation)
   }
 
-  #object(
+  async #object(
     call: Call,
     status: number,
     stored: StoredObject,
     decoded: Pick<Decoded, 'warnings'> = { warnings: [] },
-  ): ApiResponse {
+  ): Promise<ApiResponse> {
+    await this.#services.conversions.ready(call.kind, [stored])
     const headers = warningHeaders(decoded.warnings)
     return objectResponse(status, call.kind, stored, call.negotiated, this.#nowMs(), headers)
   }

@@ -63,6 +63,8 @@ export function configOfScale(
 
 function selectorText(object: KubeObject, path: string): string {
   const selector = fieldAt(object, path)
+  // Custom kinds keep it as text.
+  if (typeof selector === 'string') return selector
   if (!isJsonObject(selector)) return ''
   const labelled = 'matchLabels' in selector || 'matchExpressions' in selector
   // ReplicationController writes its selector as a plain map.

@@ -141,6 +141,8 @@ function nextGeneration(kind: Kind, object: KubeObject, old: KubeObject): number
   if (!kind.hasGeneration) return generation
   const changed =
     !sameJson(intent(object), intent(old)) ||
+    // Without an endpoint of its own the status is as good as anything else.
+    (!kind.hasStatus && !sameJson(fieldAt(object, 'status'), fieldAt(old, 'status'))) ||
     (kind.writes?.annotationsAreIntent === true &&
       !sameJson(object.metadata.annotations ?? {}, old.metadata.annotations ?? {}))
   return changed ? (generation ?? 0) + 1 : generation

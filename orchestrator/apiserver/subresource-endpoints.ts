@@ -10,6 +10,7 @@ import {
   serviceUnavailable,
   success,
 } from '../api/status.js'
+import { fromStored } from '../api/stored-version.js'
 import { bindingType, evictionType, scaleType } from '../api/wire-types.js'
 import { isJsonObject } from '../api/record.js'
 import { decodeConfiguration, settled } from './applying.js'
@@ -31,6 +32,7 @@ import { openPodStream } from './pod-streams.js'
 import { passToProxied } from './proxy-endpoints.js'
 import { configOfScale, scaleOf, withScale } from './scale.js'
 import type { TokenSigner } from './service-account-tokens.js'
+import type { StoredObject } from './stored-object.js'
 import { partOf, prepareFinalize } from './strategy.js'
 import { createToken } from './token-requests.js'
 
@@ -151,16 +153,15 @@ export class SubresourceEndpoints {
     const { info, request, kind, negotiated } = call
     const description = kind.scale
     if (description === null) throw pathNotFound()
-    const answer = (object: KubeObject, warnings: readonly string[] = []) =>
-      jsonResponse(
-        200,
-        asJson(scaleOf(description, object)),
-        negotiated.format,
-        warningHeaders(warnings),
-      )
+    const answer = async (stored: StoredObject, warnings: readonly string[] = []) => {
+      await this.#services.conversions.ready(kind, [stored])
+      const object = fromStored(kind, stored.object)
+      const scale = asJson(scaleOf(description, object))
+      return jsonResponse(200, scale, negotiated.format, warningHeaders(warnings))
+    }
     if (info.verb === 'get') {
       const { reader } = this.#services
-      return answer((await reader.get(kind, info.namespace, info.name)).object)
+      return answer(await reader.get(kind, info.namespace, info.name))
     }
     const contentType = request.headers.get('content-type') ?? ''
     const main = { ...call, info: { ...info, subresource: '' } }
@@ -183,10 +184,10 @@ export class SubresourceEndpoints {
         fieldValidation,
       )
       checkName(object, info.name)
-      return answer((await change(options, current => replace(current, object))).object, warnings)
+      return answer(await change(options, current => replace(current, object)), warnings)
     }
     if (info.verb !== 'patch') throw methodNotAllowed(kind, info.verb)
-    const type = patchTypeOf(contentType)
+    const type = patchTypeOf(contentType, kind)
     const options = parsePatchOptions(info.query, type === 'apply')
     const { fieldValidation, force } = options
     if (type === 'apply') {
@@ -204,7 +205,7 @@ export class SubresourceEndpoints {
         checkName(object, info.name)
         return object
       }
-      return answer((await change(options, next, true)).object, warnings)
+      return answer(await change(options, next, true), warnings)
     }
     let warnings: readonly string[] = []
     const stored = await change(options, current => {
@@ -213,7 +214,7 @@ export class SubresourceEndpoints {
       warnings = patched.warnings
       return replace(current, patched.object)
     })
-    return answer(stored.object, warnings)
+    return answer(stored, warnings)
   }
 
   /** GET pods/<name>/log: streamed from the kubelet of the pod's node. */

@@ -104,6 +104,7 @@ const open = () => {
       initialEventsEnd: false,
       timeoutMs: 1,
       clock: still,
+      convert: () => Promise.reject(new Error('no kind here has a webhook')),
       onClose: () => closed++,
     },
     sink,

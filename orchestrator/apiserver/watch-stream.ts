@@ -3,7 +3,8 @@
 // reading costs nothing until its place has left the window, and then it is told so and ended.
 
 import type { Clock, Timer } from '../../platform/clock.js'
-import { expired } from '../api/status.js'
+import { ConversionNeeded } from '../api/custom/conversions.js'
+import { ApiError, expired, internalError } from '../api/status.js'
 import type { EventEncoder } from './event-encoder.js'
 import type { BodySink } from './exchange.js'
 import type { ObjectFilter } from './object-filter.js'
@@ -29,6 +30,8 @@ export interface WatchStreamOptions {
   readonly initialEventsEnd: boolean
   readonly timeoutMs: number
   readonly clock: Clock
+  /** Asks for what the encoder or the filter could not know. */
+  readonly convert: (needed: ConversionNeeded) => Promise<void>
   readonly onClose: () => void
 }
 
@@ -61,6 +64,7 @@ export class WatchStream {
   #initialSent = 0
   #initialDone = false
   #blocked = false
+  #converting = false
   #closed = false
   /** Never behind what has been sent. */
   #revision: number
@@ -106,15 +110,42 @@ export class WatchStream {
   }
 
   #pump(): void {
-    while (!this.#closed && !this.#blocked) {
+    while (!this.#closed && !this.#blocked && !this.#converting) {
       const chunks: Uint8Array[] = []
-      const more = this.#initialDone ? this.#gatherEvents(chunks) : this.#gatherInitial(chunks)
+      const more = this.#gather(chunks)
       if (chunks.length > 0) this.#blocked = !this.#sink.write(joined(chunks))
       if (!more) return
     }
   }
 
   /** False when there is nothing more at this moment. */
+  #gather(chunks: Uint8Array[]): boolean {
+    try {
+      return this.#initialDone ? this.#gatherEvents(chunks) : this.#gatherInitial(chunks)
+    } catch (error) {
+      if (!(error instanceof ConversionNeeded)) throw error
+      this.#convert(error)
+      return false
+    }
+  }
+
+  /** Whatever comes meanwhile waits for its turn behind the object that is asked for. */
+  #convert(needed: ConversionNeeded): void {
+    this.#converting = true
+    this.#options.convert(needed).then(
+      () => {
+        this.#converting = false
+        this.#pump()
+      },
+      (error: unknown) => {
+        if (this.#closed) return
+        const told = error instanceof ApiError ? error : internalError(String(error))
+        this.#sink.write(this.#options.encoder.error(told.status))
+        this.close()
+      },
+    )
+  }
+
   #gatherEvents(chunks: Uint8Array[]): boolean {
     const { prefix, filter, encoder, start } = this.#options
     const { window } = start
@@ -129,13 +160,14 @@ export class WatchStream {
         this.close()
         return false
       }
-      this.#cursor++
       // A watch may begin ahead of this cache, at what another master has confirmed.
-      if (event.revision <= start.revision) continue
+      const seen = event.revision <= start.revision
+      const selected = seen ? null : selectEvent(event, prefix, filter)
+      const encoded = selected === null ? [] : encoder.event(selected.type, selected.object)
+      this.#cursor++
+      if (seen) continue
       this.#revision = event.revision
-      const selected = selectEvent(event, prefix, filter)
-      if (selected === null) continue
-      for (const chunk of encoder.event(selected.type, selected.object)) {
+      for (const chunk of encoded) {
         chunks.push(chunk)
         bytes += chunk.length
       }
@@ -147,8 +179,10 @@ export class WatchStream {
     const { start, encoder, initialEventsEnd } = this.#options
     let bytes = 0
     while (this.#initialSent < start.initial.length && bytes < writeBytesMax) {
-      const stored = start.initial[this.#initialSent++] as StoredObject
-      for (const chunk of encoder.event('ADDED', stored)) {
+      const stored = start.initial[this.#initialSent] as StoredObject
+      const encoded = encoder.event('ADDED', stored)
+      this.#initialSent++
+      for (const chunk of encoded) {
         chunks.push(chunk)
         bytes += chunk.length
       }
@@ -163,7 +197,7 @@ export class WatchStream {
   /** Only where every event up to the cache's revision has been looked at. */
   #bookmark(): void {
     const { cache, start, encoder } = this.#options
-    if (this.#closed || this.#blocked || !this.#initialDone) return
+    if (this.#closed || this.#blocked || this.#converting || !this.#initialDone) return
     if (this.#cursor !== start.window.endSequence) return
     const revision = Math.max(this.#revision, cache.revision)
     this.#revision = revision

@@ -4,7 +4,7 @@
 
 import { unreachable } from '../../../platform/errors.js'
 import { isBase64 } from '../base64.js'
-import type { FieldError } from '../kind.js'
+import type { CheckedShape, FieldError } from '../kind.js'
 import type { Json, JsonObject } from '../object.js'
 import { canonicalQuantity, quantityPattern } from '../quantity.js'
 import { isJsonObject, put } from '../record.js'
@@ -15,21 +15,10 @@ import type {
   ScalarSchema,
   StructSchema,
   TypeSchema,
+  UnionSchema,
 } from '../schema.js'
 import { formatMicroTime, formatTime, parseTime } from '../time.js'
 import { typeInvalid } from '../validation/field-errors.js'
-
-export interface CheckedShape {
-  /**
-   * Without unknown fields, nulls, and the empty values that JSON leaves out; quantities and times
-   * in canonical form.
-   */
-  readonly object: JsonObject
-  /** As in `spec.containers[0].foo`. */
-  readonly unknownFields: readonly string[]
-  /** An object with type errors must not be used. */
-  readonly typeErrors: readonly FieldError[]
-}
 
 /** More of either is noise, and an answer has limits too. */
 export const findingsMax = 100
@@ -65,6 +54,7 @@ class ShapeChecker {
     if (type.type === 'struct') return this.struct(value, type, place)
     if (type.type === 'list') return this.#list(value, type, place)
     if (type.type === 'map') return this.#map(value, type, place)
+    if (type.type === 'union') return this.#union(value, type, place)
     return this.#scalar(value, type, place)
   }
 
@@ -115,6 +105,14 @@ class ShapeChecker {
     return result
   }
 
+  #union(value: Json, type: UnionSchema, place: Place): Json | undefined {
+    if (typeof value === 'boolean' && type.bool) return value
+    if (Array.isArray(value) && type.list !== null) return this.#list(value, type.list, place)
+    return isJsonObject(value)
+      ? this.struct(value, type.struct, place)
+      : this.#mismatch(value, type, place)
+  }
+
   #scalar(value: Json, type: ScalarSchema, place: Place): Json | undefined {
     switch (type.type) {
       case 'string':
@@ -141,6 +139,8 @@ class ShapeChecker {
       case 'fields-v1':
       case 'raw':
         return isJsonObject(value) ? value : this.#mismatch(value, type, place)
+      case 'json':
+        return value
       default:
         return unreachable(type.type)
     }
@@ -195,7 +195,9 @@ function isLeftOut(value: Json, { type, presence }: FieldSchema): boolean {
     case 'time':
     case 'micro-time':
     case 'raw':
+    case 'json':
     case 'fields-v1':
+    case 'union':
       return false
     default:
       return unreachable(type)
@@ -223,7 +225,10 @@ function emptyOf(type: TypeSchema): Json | undefined {
     case 'struct':
     case 'raw':
     case 'fields-v1':
+    case 'union':
       return {}
+    case 'json':
+      return null
     case 'time':
     case 'micro-time':
       return undefined
@@ -267,6 +272,10 @@ function goType(type: TypeSchema): string {
       return 'v1.FieldsV1'
     case 'raw':
       return 'runtime.RawExtension'
+    case 'json':
+      return 'v1.JSON'
+    case 'union':
+      return `v1.${type.name.slice(type.name.lastIndexOf('.') + 1)}`
     case 'string':
     case 'bool':
     case 'int32':

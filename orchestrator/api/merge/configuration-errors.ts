@@ -24,7 +24,7 @@ function check(
   path: readonly PathElement[],
   errors: string[],
 ): void {
-  if (value === null || type.type === 'raw' || type.type === 'fields-v1') return
+  if (value === null || isUntyped(type)) return
   const wrong = (what: string): void => {
     const at = pathText(path)
     if (errors.length < errorsMax) errors.push(at === '' ? what : `${at}: ${what}`)
@@ -34,6 +34,7 @@ function check(
     else checkItems(value as readonly Json[], type, path, errors, wrong)
     return
   }
+  if (type.type === 'union') return
   if (type.type !== 'struct' && type.type !== 'map') {
     const what = scalarError(value, type)
     if (what !== null) wrong(what)
@@ -51,6 +52,11 @@ function check(
       errors.push(`${pathText(step)}: field not declared in schema`)
     }
   }
+}
+
+/** What these hold is nobody's but the kind's to check. */
+function isUntyped({ type }: TypeSchema): boolean {
+  return type === 'raw' || type === 'fields-v1' || type === 'json' || type === 'union'
 }
 
 function checkItems(

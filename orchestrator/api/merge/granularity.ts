@@ -22,7 +22,7 @@ export function isGranularRecord(
 
 /** The type under a key of a struct, a map or a raw object; null for a field nobody knows. */
 export function fieldType(type: TypeSchema, key: string): TypeSchema | null {
-  if (type.type === 'struct') return type.fields.get(key)?.type ?? null
+  if (type.type === 'struct') return type.fields.get(key)?.type ?? type.others ?? null
   if (type.type === 'map') return type.values
   return type.type === 'raw' ? type : null
 }

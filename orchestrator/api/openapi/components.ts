@@ -159,6 +159,10 @@ export class Components {
           additionalProperties: this.#type(type.values),
           ...(type.mapType === 'atomic' ? { 'x-kubernetes-map-type': 'atomic' } : {}),
         }
+      case 'union':
+      case 'json':
+        // Without a type, as the original has it: anything goes.
+        return {}
       case 'string':
       case 'int32':
       case 'int64':

@@ -6,7 +6,7 @@ import { unreachable } from '../../../platform/errors.js'
 import { encodeBase64 } from '../base64.js'
 import type { Json, JsonObject } from '../object.js'
 import { put } from '../record.js'
-import type { FieldSchema, ListSchema, ScalarType, StructSchema, TypeSchema } from '../schema.js'
+import type { FieldSchema, ListSchema, StructSchema, TypeSchema, UnionSchema } from '../schema.js'
 import { formatMicroTime, formatTime } from '../time.js'
 import type { Timestamp } from '../time.js'
 import type { WireType } from '../wire-types.js'
@@ -167,9 +167,12 @@ function decodeValue(wire: WireField, type: TypeSchema, depth: number): Json | u
     case 'time':
     case 'micro-time':
       return timeOf(wire, type.type)
+    case 'json':
     case 'fields-v1':
     case 'raw':
       return rawJson(wire)
+    case 'union':
+      return unionOf(wire, type, depth)
     case 'list':
       return innerList(wire, type, depth)
     case 'map':
@@ -188,6 +191,22 @@ function innerList(wire: WireField, type: ListSchema, depth: number): Json {
   return items
 }
 
+/** A struct if there is one, whatever stands beside it. */
+function unionOf(wire: WireField, type: UnionSchema, depth: number): Json {
+  const structNumber = type.bool ? 2 : 1
+  let allowed = false
+  let found: Json | undefined
+  const items: Json[] = []
+  for (const field of new WireReader(bytesOf(wire)).fields()) {
+    if (field.number === structNumber) found = decodeValue(field, type.struct, depth + 1)
+    else if (type.bool && field.number === 1) allowed = field.varint === 1n
+    else if (type.list !== null && field.number === 2) {
+      items.push(...listItems(field, type.list.items, depth + 1))
+    }
+  }
+  return found ?? (type.bool ? allowed : items)
+}
+
 function doubleOf(wire: WireField): Json {
   if (wire.varint === null) throw new ProtobufError('a number was expected')
   const view = new DataView(new ArrayBuffer(8))
@@ -197,7 +216,7 @@ function doubleOf(wire: WireField): Json {
   return value === 0 ? 0 : value
 }
 
-function scalarOfVarint(value: bigint | null, type: ScalarType | 'struct' | 'list' | 'map'): Json {
+function scalarOfVarint(value: bigint | null, type: TypeSchema['type']): Json {
   if (value === null) throw new ProtobufError('a number was expected')
   if (type === 'bool') return value !== 0n
   const signed = BigInt.asIntN(64, value)

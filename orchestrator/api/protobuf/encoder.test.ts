@@ -111,6 +111,20 @@ class Messages {
       case 'time':
       case 'micro-time':
         return 'Time'
+      case 'union': {
+        const name = this.#name()
+        const message = new protobufjs.Type(name)
+        this.#root.add(message)
+        const inner = this.struct(type.struct)
+        if (type.bool) message.add(new protobufjs.Field('allows', 1, 'bool', 'optional'))
+        message.add(new protobufjs.Field('struct', type.bool ? 2 : 1, inner, 'optional'))
+        if (type.list !== null) {
+          const items = this.#typeName(type.list.items)
+          message.add(new protobufjs.Field('list', 2, items, 'repeated'))
+        }
+        return name
+      }
+      case 'json':
       case 'raw':
       case 'fields-v1':
         return 'Raw'

@@ -6,7 +6,7 @@ import { unreachable } from '../../../platform/errors.js'
 import { decodeBase64 } from '../base64.js'
 import type { Json, JsonObject } from '../object.js'
 import { isJsonObject } from '../record.js'
-import type { StructSchema, TypeSchema } from '../schema.js'
+import type { StructSchema, TypeSchema, UnionSchema } from '../schema.js'
 import { parseTime } from '../time.js'
 import { layoutOf } from './layout.js'
 import type { Layout } from './layout.js'
@@ -137,12 +137,26 @@ function writeValue(writer: WireWriter, number: number, type: TypeSchema, value:
     case 'micro-time':
       writeTime(writer, number, textOf(value))
       return
+    case 'union':
+      writer.message(number, () => writeUnion(writer, type, value))
+      return
+    case 'json':
     case 'fields-v1':
     case 'raw':
       writer.message(number, () => writer.bytes(1, encoder.encode(JSON.stringify(value))))
       return
     default:
       unreachable(type)
+  }
+}
+
+/** A boolean stands before the struct, a list behind it. */
+function writeUnion(writer: WireWriter, type: UnionSchema, value: Json): void {
+  if (typeof value === 'boolean') writer.bool(1, value)
+  else if (Array.isArray(value) && type.list !== null) writeField(writer, 2, type.list, value)
+  else {
+    writeValue(writer, type.bool ? 2 : 1, type.struct, value)
+    if (type.bool) writer.bool(1, true)
   }
 }
 

@@ -107,6 +107,8 @@ function scalarArbitrary({ type }: ScalarSchema): fc.Arbitrary<Json> {
     case 'fields-v1':
     case 'raw':
       return anyObject
+    case 'json':
+      return fc.oneof(anyObject, text, fc.boolean(), fc.nat({ max: 3 }))
     default:
       return unreachable(type)
   }
@@ -120,6 +122,15 @@ function typeArbitrary(type: TypeSchema, depth: number): fc.Arbitrary<Json> {
   if (type.type === 'list') return listArbitrary(type, depth)
   if (type.type === 'map') {
     return fc.dictionary(text, typeArbitrary(type.values, depth), { maxKeys: 3 }).map(withOwnKeys)
+  }
+  if (type.type === 'union') {
+    return fc.oneof(
+      ...(type.bool ? [fc.boolean()] : []),
+      ...(type.list === null
+        ? []
+        : [fc.array(typeArbitrary(type.list.items, depth + 1), { minLength: 1, maxLength: 2 })]),
+      structArbitrary(type.struct, depth + 1),
+    )
   }
   return scalarArbitrary(type)
 }

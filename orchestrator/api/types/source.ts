@@ -43,6 +43,14 @@ export function typesSource(target: SchemaFile, all: readonly SchemaFile[]): str
       case 'fields-v1':
       case 'raw':
         return need('../object.js', 'JsonObject')
+      case 'json':
+        return need('../object.js', 'Json')
+      case 'union':
+        return [
+          ...(type.bool ? ['boolean'] : []),
+          ...(type.list === null ? [] : [render(type.list)]),
+          render(type.struct),
+        ].join(' | ')
       case 'list':
         return `readonly ${render(type.items)}[]`
       case 'map':
@@ -83,7 +91,8 @@ function interfaceSource(
     .map(([name, field]) => {
       // Required ones that decoding cannot fill in are there once validation has passed.
       const mark = field.required || struct.guaranteed.has(name) ? '' : '?'
-      return `  readonly ${name}${mark}: ${render(field.type)}\n`
+      const key = /^[$\w]+$/.test(name) ? name : `'${name}'`
+      return `  readonly ${key}${mark}: ${render(field.type)}\n`
     })
   const body = lines.length === 0 ? '{}' : `{\n${lines.join('')}}`
   return `export interface ${typeName(struct)}${base} ${body}\n`
