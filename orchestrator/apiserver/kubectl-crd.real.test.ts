@@ -98,5 +98,38 @@ describe.each(kubectlBinaries(['1.27', '1.30', '1.33']))(
       expect(await kubectl.ok('get', 'ct', 'one', '-o', 'jsonpath={.spec.image}')).toBe('busybox')
       expect(await kubectl.ok('get', 'all')).toContain('crontab.stable.example.com/one')
     })
+
+    test('explains it in the words of its author', async () => {
+      expect(await kubectl.ok('explain', 'ct.spec.cronSpec')).toContain(
+        'Five fields, as in crontab.',
+      )
+    })
+
+    test('refuses what the schema refuses, in the words of the original', async () => {
+      const bad = kubectl.file('bad.yaml', object('bad', '{cronSpec: "x", replicas: 11, more: 1}'))
+      const strict = await kubectl.run('create', '-f', bad)
+      expect(strict.stderr).toContain('unknown field "spec.more"')
+      const loose = await kubectl.run('create', '--validate=false', '-f', bad)
+      expect(loose.code).toBe(1)
+      expect(loose.stderr).toContain('spec.cronSpec in body should match')
+      expect(loose.stderr).toContain('spec.replicas in body should be less than or equal to 10')
+    })
+
+    test('scales, patches, applies on the server, and selects by a field', async () => {
+      await kubectl.ok('scale', 'ct/one', '--replicas=3')
+      expect(await kubectl.ok('get', 'ct', 'one', '-o', 'jsonpath={.spec.replicas}')).toBe('3')
+      await kubectl.ok('patch', 'ct', 'one', '--type=merge', '-p', '{"spec":{"image":"other"}}')
+      const found = await kubectl.ok('get', 'ct', '--field-selector=spec.image=other', '-o', 'name')
+      expect(found).toBe('crontab.stable.example.com/one\n')
+      const file = kubectl.file('two.yaml', object('two', '{cronSpec: "* * * * *"}'))
+      const applied = await kubectl.ok('apply', '--server-side', '-f', file)
+      expect(applied).toBe('crontab.stable.example.com/two serverside-applied\n')
+    })
+
+    test('takes all objects along when the definition is deleted', async () => {
+      await kubectl.ok('delete', 'crd', 'crontabs.stable.example.com', '--timeout=20s')
+      const { stderr } = await kubectl.run('get', 'ct')
+      expect(stderr).toMatch(/could not find the requested resource|doesn't have a resource type/)
+    })
   },
 )

@@ -4,14 +4,36 @@
 import type { FieldError } from '../kind.js'
 import type { JsonObject, KubeObject } from '../object.js'
 import type { JSONSchemaProps } from '../types/apiextensions.js'
+import { invalidValue } from '../validation/field-errors.js'
 import { validateListTypes } from './list-types.js'
+import { validateRules } from './validation-rules.js'
 import { validateValue } from './value-validation.js'
+
+/** After these a rule would see what its author was promised it would not. */
+const blocking: ReadonlySet<string> = new Set([
+  'FieldValueRequired',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'FieldValueTypeInvalid',
+])
+
+const unchecked =
+  'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation'
 
 export function validateCustomObject(
   schema: JSONSchemaProps,
   object: KubeObject,
-  _old: KubeObject | null,
+  old: KubeObject | null,
 ): readonly FieldError[] {
   const value = object as unknown as JsonObject
-  return [...validateValue(schema, value, ''), ...validateListTypes(schema, value, '')]
+  const errors = [...validateValue(schema, value, ''), ...validateListTypes(schema, value, '')]
+  const before = old === null ? undefined : (old as unknown as JsonObject)
+  if (!errors.some(error => blocking.has(error.reason))) {
+    return [...errors, ...validateRules(schema, value, before)]
+  }
+  return hasRules(schema) ? [...errors, invalidValue('<nil>', null, unchecked)] : errors
+}
+
+function hasRules(schema: JSONSchemaProps): boolean {
+  return JSON.stringify(schema).includes('"x-kubernetes-validations"')
 }

@@ -6,6 +6,7 @@ import type { FieldError } from '../kind.js'
 import type { Json } from '../object.js'
 import type { JSONSchemaProps } from '../types/apiextensions.js'
 import { forbiddenField, invalidValue, notSupported, required } from '../validation/field-errors.js'
+import { CelError, compileCel } from './cel/program.js'
 import { withSchemaDefaults } from './defaulting.js'
 import { validateListTypes } from './list-types.js'
 import { compilePattern } from './pattern.js'
@@ -27,6 +28,13 @@ export const schemaNodesMax = 20_000
 const depthMax = 100
 
 const types = ['array', 'boolean', 'integer', 'number', 'object', 'string'] as const
+
+const ruleReasons = [
+  'FieldValueDuplicate',
+  'FieldValueForbidden',
+  'FieldValueInvalid',
+  'FieldValueRequired',
+]
 
 const unsupported = [
   '$ref',
@@ -99,6 +107,7 @@ class StructuralRules {
     this.#lists(schema, path)
     this.#checks(schema, path)
     this.#default(schema, path)
+    this.#rules(schema, path)
     for (const [name, property] of propertiesOf(schema)) {
       const at = `${path}.properties[${name}]`
       if ((property.type ?? '') === '' && !typeless(property)) {
@@ -298,6 +307,39 @@ class StructuralRules {
     }
     const filled = withSchemaDefaults(schema, value)
     this.#add(...validateValue(schema, filled, field), ...validateListTypes(schema, filled, field))
+  }
+
+  #rules(schema: JSONSchemaProps, path: string): void {
+    for (const [index, rule] of (schema['x-kubernetes-validations'] ?? []).entries()) {
+      const at = `${path}.x-kubernetes-validations[${index}]`
+      if (rule.rule.trim() === '') {
+        this.#add(required(`${at}.rule`, 'rule is not specified'))
+        continue
+      }
+      this.#expression(`${at}.rule`, rule.rule, 'bool')
+      const { message, messageExpression, reason } = rule
+      if (messageExpression !== undefined) {
+        this.#expression(`${at}.messageExpression`, messageExpression, 'string')
+      }
+      if (message?.includes('\n') === true) {
+        this.#add(invalidValue(`${at}.message`, message, 'message must not contain line breaks'))
+      }
+      if (reason !== undefined && !ruleReasons.includes(reason)) {
+        this.#add(notSupported(`${at}.reason`, reason, ruleReasons))
+      }
+    }
+  }
+
+  #expression(field: string, expression: string, wanted: string): void {
+    try {
+      const { type } = compileCel(expression)
+      if (type === wanted || type === 'dyn') return
+      const text = `cel expression must evaluate to a ${wanted}`
+      this.#add(invalidValue(field, expression, text))
+    } catch (error) {
+      if (!(error instanceof CelError)) throw error
+      this.#add(invalidValue(field, expression, `compilation failed: ERROR: ${error.message}`))
+    }
   }
 
   /** `outer`: the schema outside of all alternatives that has the types of what they speak of. */
