@@ -31,6 +31,7 @@ import { Pipeline } from './pipeline.js'
 import type { PipelineLimits } from './pipeline.js'
 import { kubeletGateway } from './kubelet-gateway.js'
 import { ensureRbacPolicy } from './rbac-bootstrap.js'
+import { QuotaLedger } from './quota-ledger.js'
 import { RegistryCache } from './registry-cache.js'
 import { ResourceEndpoints } from './resource-endpoints.js'
 import { ReviewEndpoints } from './review-endpoints.js'
@@ -114,6 +115,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
   const conversions = new ConversionClient(webhooks, random)
   const reader = new ObjectReader(store, cache, conversions)
   const eventLease = new EventLease(store, clock)
+  const quotas = new QuotaLedger({ reader, storage, cache })
   const writer = new ObjectWriter({
     storage,
     reader,
@@ -122,6 +124,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     clock,
     random,
     serviceCidr,
+    quotas,
   })
   const watches = new WatchGate(limits.watchesMax)
   const authorizer = new Authorizer(reader, cache)

@@ -14,6 +14,7 @@ import { ObjectReader } from './object-reader.js'
 import { ObjectStorage } from './object-storage.js'
 import { ObjectWriter } from './object-writer.js'
 import { parseListOptions } from './query-options.js'
+import { QuotaLedger } from './quota-ledger.js'
 import { RegistryCache } from './registry-cache.js'
 import { checkVersion } from './resource-endpoints.js'
 import { parseCidr } from './service-allocation.js'
@@ -62,9 +63,11 @@ beforeEach(async () => {
   const slow = lagging(store)
   cache = new RegistryCache({ store: slow, clock, logger: silentLogger })
   reader = new ObjectReader(slow, cache, null)
+  const storage = new ObjectStorage(slow, clock)
   writer = new ObjectWriter({
     conversions: null,
-    storage: new ObjectStorage(slow, clock),
+    storage,
+    quotas: new QuotaLedger({ reader, storage, cache }),
     reader,
     eventLease: new EventLease(slow, clock),
     clock,

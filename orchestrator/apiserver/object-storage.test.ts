@@ -62,6 +62,7 @@ async function told(storage: ObjectStorage, what: Write): Promise<string> {
     const commit = await storage.commit(what)
     if (commit.kind === 'committed') return `committed ${commit.revision}`
     if (commit.kind === 'claimed') return `claimed ${commit.keys.join()}`
+    if (commit.kind === 'overtaken') return 'overtaken'
     return `conflict ${commit.current?.revision ?? 'gone'}`
   } catch (error) {
     return error instanceof ApiError ? `${error.httpCode} ${error.status.reason ?? ''}` : 'thrown'

@@ -1,5 +1,5 @@
 // Compare-and-swap of single objects in the store, with what belongs to the same transaction:
-// claims on cluster IPs and node ports. Where the store cannot say whether a write happened, the
+// claims on cluster IPs and node ports, and what an object costs its quotas. Where the store cannot say whether a write happened, the
 // same transaction is offered again: its compares make that safe, and its answer mostly tells.
 
 import type { Clock } from '../../platform/clock.js'
@@ -23,6 +23,13 @@ const unknownRetriesMax = 3
 const unknownRetryMs = 200
 export const retryAfterSeconds = 1
 
+/** Another object that changes in the same transaction, if it is as it was. */
+export interface BesideWrite {
+  readonly key: string
+  readonly expected: number
+  readonly value: Uint8Array
+}
+
 export interface Write {
   readonly key: string
   /** Mod revision that the key must have; 0: it must not exist. */
@@ -34,6 +41,7 @@ export interface Write {
   /** Keys outside of /registry/ that nobody may hold yet, with the holder's note. */
   readonly claims: ReadonlyMap<string, Uint8Array>
   readonly releases: readonly string[]
+  readonly beside?: readonly BesideWrite[]
 }
 
 export type Commit =
@@ -41,6 +49,8 @@ export type Commit =
   /** Null: the object is not there. */
   | { readonly kind: 'conflict'; readonly current: StoredObject | null }
   | { readonly kind: 'claimed'; readonly keys: readonly string[] }
+  /** Something beside the object has changed. */
+  | { readonly kind: 'overtaken' }
 
 export class ObjectStorage {
   readonly #store: Store
@@ -88,6 +98,7 @@ export class ObjectStorage {
 
 function transaction(write: Write): TxnRequest {
   const key = keyBytes(write.key)
+  const beside = write.beside ?? []
   const unclaimed = [...write.claims.keys()].map(
     (claim): Compare => ({ key: keyBytes(claim), target: 'version', version: 0, result: 'equal' }),
   )
@@ -107,13 +118,30 @@ function transaction(write: Write): TxnRequest {
           },
         }
   return {
-    compare: [expected, ...unclaimed],
+    compare: [
+      expected,
+      ...unclaimed,
+      ...beside.map(
+        (other): Compare => ({
+          key: keyBytes(other.key),
+          target: 'mod',
+          modRevision: other.expected,
+          result: 'equal',
+        }),
+      ),
+    ],
     success: [
       change,
       ...[...write.claims].map(
         ([claim, note]): RequestOp => ({
           kind: 'put',
           request: { key: keyBytes(claim), value: note },
+        }),
+      ),
+      ...beside.map(
+        (other): RequestOp => ({
+          kind: 'put',
+          request: { key: keyBytes(other.key), value: other.value },
         }),
       ),
       ...write.releases.map(
@@ -145,7 +173,8 @@ function failed(write: Write, answer: TxnResponse, ambiguous: boolean): Commit {
   }
   if (!asExpected) return { kind: 'conflict', current: storedObject(write.key, current) }
   const claims = [...write.claims.keys()]
-  return { kind: 'claimed', keys: claims.filter((_, index) => ranges[index + 1] !== undefined) }
+  const taken = claims.filter((_, index) => ranges[index + 1] !== undefined)
+  return taken.length > 0 ? { kind: 'claimed', keys: taken } : { kind: 'overtaken' }
 }
 
 function storedObject(key: string, kv: KeyValue | undefined): StoredObject | null {

@@ -17,8 +17,9 @@ import { objectKey, resourceOfKind } from './keys.js'
 import { asJson, withMetadata } from './object-fields.js'
 import type { ObjectReader } from './object-reader.js'
 import { storeError } from './object-storage.js'
-import type { Commit, ObjectStorage } from './object-storage.js'
+import type { BesideWrite, Commit, ObjectStorage } from './object-storage.js'
 import { newIdentity } from './object-identity.js'
+import type { QuotaLedger, QuotaWrite } from './quota-ledger.js'
 import { addressOfKey, serviceAddress } from './service-address.js'
 import { claimErrors, heldKeys, planAllocation } from './service-allocation.js'
 import type { AllocationPlan, Cidr } from './service-allocation.js'
@@ -27,6 +28,8 @@ import { encodeObject, StoredObject } from './stored-object.js'
 /** Rounds against other writers before the client is told of the conflict. */
 const conflictRoundsMax = 16
 const claimRoundsMax = 8
+/** Rounds against others who charge the same quotas. */
+const quotaRoundsMax = 64
 
 export type Change =
   | { readonly kind: 'put'; readonly object: KubeObject }
@@ -46,6 +49,7 @@ export interface ObjectWriterOptions {
   readonly clock: Clock
   readonly random: Random
   readonly serviceCidr: Cidr
+  readonly quotas: QuotaLedger
 }
 
 export class ObjectWriter {
@@ -63,6 +67,7 @@ export class ObjectWriter {
       const existing = await this.#options.storage.read(key)
       if (existing !== null) throw alreadyExists(kind, name)
       const { object: complete } = this.#allocate(kind, object, null, new Set())
+      await this.#options.quotas.charges({ kind, key, object: complete, old: null }, false)
       return new StoredObject(key, 0, encodeObject(complete))
     }
     const commit = await this.#commit(kind, key, 0, object, null)
@@ -101,7 +106,7 @@ export class ObjectWriter {
       if (refused) throw attempt.error
       if (idle) return { object: current, removed: false }
       const change = finished(kind, attempt.value)
-      if (dryRun) return this.#imagined(kind, key, change, current)
+      if (dryRun) return await this.#imagined(kind, key, change, current)
       const outcome = await this.#commitChange(kind, key, current, change)
       if (outcome.kind === 'done') return outcome.result
       if (outcome.current === null) throw notFound(kind, name)
@@ -123,9 +128,15 @@ export class ObjectWriter {
     return found
   }
 
-  #imagined(kind: Kind, key: string, change: Change, current: StoredObject): ChangeResult {
+  async #imagined(
+    kind: Kind,
+    key: string,
+    change: Change,
+    current: StoredObject,
+  ): Promise<ChangeResult> {
     if (change.kind !== 'put') return { object: current, removed: change.kind === 'remove' }
     const { object } = this.#allocate(kind, change.object, current.object, new Set())
+    await this.#options.quotas.charges({ kind, key, object, old: current.object }, false)
     return {
       object: new StoredObject(key, current.revision, encodeObject(object)),
       removed: false,
@@ -149,14 +160,18 @@ export class ObjectWriter {
       const object = new StoredObject(key, commit.revision, encodeObject(commit.object))
       return { kind: 'done', result: { object, removed: false } }
     }
-    const commit = await this.#options.storage.commit({
-      key,
-      expected: current.revision,
-      value: null,
-      lease: 0,
-      claims: new Map(),
-      releases: isService(kind) ? heldKeys(current.object) : [],
-    })
+    const write = { kind, key, object: null, old: current.object }
+    const commit = await this.#charged(write, beside =>
+      this.#options.storage.commit({
+        key,
+        expected: current.revision,
+        value: null,
+        lease: 0,
+        claims: new Map(),
+        releases: isService(kind) ? heldKeys(current.object) : [],
+        beside,
+      }),
+    )
     if (commit.kind !== 'committed') {
       return { kind: 'conflict', current: commit.kind === 'conflict' ? commit.current : null }
     }
@@ -171,22 +186,28 @@ export class ObjectWriter {
     object: KubeObject,
     old: KubeObject | null,
   ): Promise<{
-    readonly result: Exclude<Commit, { kind: 'claimed' }>
+    readonly result: Exclude<Commit, { kind: 'claimed' | 'overtaken' }>
     readonly revision: number
     readonly object: KubeObject
   }> {
     const lost = new Set<string>()
+    const counted = this.#options.quotas.counted(kind, object)
     for (let round = 0; round < claimRoundsMax; round++) {
-      const plan = this.#allocate(kind, object, old, lost)
-      const result = await this.#commitOnce(kind, {
-        key,
-        expected,
-        value: encodeObject(plan.object),
-        claims: new Map(
-          plan.claims.map(claim => [claim, this.#claimValue(claim, plan.object, key)]),
-        ),
-        releases: plan.releases,
-      })
+      const plan = this.#allocate(kind, counted, old, lost)
+      const claims = plan.claims.map(
+        claim => [claim, this.#claimValue(claim, plan.object, key)] as const,
+      )
+      const write = { kind, key, object: plan.object, old }
+      const result = await this.#charged(write, beside =>
+        this.#commitOnce(kind, {
+          key,
+          expected,
+          value: encodeObject(plan.object),
+          claims: new Map(claims),
+          releases: plan.releases,
+          beside,
+        }),
+      )
       if (result.kind !== 'claimed') {
         const revision = result.kind === 'committed' ? result.revision : 0
         return { result, revision, object: plan.object }
@@ -196,6 +217,20 @@ export class ObjectWriter {
       for (const claim of result.keys) lost.add(claim)
     }
     throw conflict(kind, object.metadata.name ?? '', 'no free cluster IP or node port was found')
+  }
+
+  /** Commits with what the write costs its quotas, again as long as somebody else charges them. */
+  async #charged(
+    write: QuotaWrite,
+    commit: (beside: readonly BesideWrite[]) => Promise<Commit>,
+  ): Promise<Exclude<Commit, { kind: 'overtaken' }>> {
+    for (let round = 0; round < quotaRoundsMax; round++) {
+      const beside = await this.#options.quotas.charges(write, round > 0)
+      const result = await commit(beside)
+      if (result.kind !== 'overtaken') return result
+    }
+    const name = (write.object ?? write.old)?.metadata.name ?? ''
+    throw conflict(write.kind, name, 'its quotas are charged by too many others at once')
   }
 
   /** What stands at a claimed key: an address says whose it is, a number who has it. */

@@ -4,6 +4,7 @@
 import type { KubeObject } from '../api/object.js'
 import {
   badRequest,
+  isStatusReason,
   methodNotAllowed,
   notFound,
   pathNotFound,
@@ -11,18 +12,21 @@ import {
   success,
 } from '../api/status.js'
 import { fromStored } from '../api/stored-version.js'
+import { podDisruptionBudget } from '../api/kinds/policy/pod-disruption-budget.js'
+import type { Pod } from '../api/types/core-pod.js'
 import { bindingType, evictionType, scaleType } from '../api/wire-types.js'
 import { isJsonObject } from '../api/record.js'
 import { decodeConfiguration, settled } from './applying.js'
 import { checkName, decodeObject, warningHeaders } from './decoding.js'
 import { timestamp } from './deletion.js'
+import { chargeBudget, planEviction } from './eviction.js'
 import type { ApiResponse } from './exchange.js'
 import { appliedObject, ownersAfter } from './field-management.js'
 import { asJson, fieldAt, textAt, withMetadata } from './object-fields.js'
 import { applyPatch, patchTypeOf } from './patching.js'
 import { bind } from './pod-binding.js'
 import { parseDeleteOptions, parsePatchOptions, parseWriteOptions } from './query-options.js'
-import type { WriteOptions } from './query-options.js'
+import type { DeleteOptions, WriteOptions } from './query-options.js'
 import { jsonResponse, statusResponse } from './rendering.js'
 import { checkVersion } from './resource-endpoints.js'
 import type { Call, EndpointServices, ResourceEndpoints } from './resource-endpoints.js'
@@ -35,6 +39,9 @@ import type { TokenSigner } from './service-account-tokens.js'
 import type { StoredObject } from './stored-object.js'
 import { partOf, prepareFinalize } from './strategy.js'
 import { createToken } from './token-requests.js'
+
+/** Rounds against a pod that changes while it is evicted. */
+const evictionRoundsMax = 20
 
 export interface SubresourceServices extends EndpointServices {
   readonly endpoints: ResourceEndpoints
@@ -107,7 +114,7 @@ export class SubresourceEndpoints {
     return statusResponse({ ...success(), code: 201 })
   }
 
-  /** POST pods/<name>/eviction: a delete, as long as there are no disruption budgets. */
+  /** POST pods/<name>/eviction: a delete that disruption budgets may refuse. */
   async #eviction(call: Call): Promise<ApiResponse> {
     const { info, request, kind } = call
     if (info.verb !== 'create') throw methodNotAllowed(kind, info.verb)
@@ -120,8 +127,42 @@ export class SubresourceEndpoints {
     const body = fieldAt(object, 'deleteOptions')
     const options = parseDeleteOptions(new URLSearchParams(), isJsonObject(body) ? body : null)
     const dryRun = options.dryRun || write.dryRun
-    await this.#services.endpoints.deleteOne(call, info.name, { ...options, dryRun })
+    await this.#evict(call, { ...options, dryRun })
     return statusResponse({ ...success(), code: 201 })
+  }
+
+  /** Throws ApiError: TooManyRequests where the pod's budget does not allow it. */
+  async #evict(call: Call, options: DeleteOptions): Promise<void> {
+    const { info, kind } = call
+    const { reader, writer, clock, endpoints } = this.#services
+    for (let round = 1; ; round++) {
+      // A read that is fresh brings the budgets up to date as well.
+      const pod = (await reader.get(kind, info.namespace, info.name)).object as Pod
+      const stored = reader.cachedList('policy', 'poddisruptionbudgets', info.namespace)
+      const budgets = stored.map(({ object }) => object)
+      const plan = planEviction(pod, budgets)
+      if (plan.kind === 'charge') {
+        const now = timestamp(clock.wallMs())
+        await writer.change(
+          podDisruptionBudget,
+          info.namespace,
+          plan.budget.metadata.name ?? '',
+          budget => ({ kind: 'put', object: chargeBudget(budget, info.name, now) }),
+          options.dryRun,
+        )
+      }
+      const guarded =
+        plan.kind === 'delete' && plan.unchanged && options.resourceVersion === null
+          ? { ...options, resourceVersion: pod.metadata.resourceVersion ?? null }
+          : options
+      try {
+        await endpoints.deleteOne(call, info.name, guarded)
+        return
+      } catch (error) {
+        const changed = guarded !== options && isStatusReason(error, 'Conflict')
+        if (!changed || round >= evictionRoundsMax) throw error
+      }
+    }
   }
 
   /** PUT namespaces/<name>/finalize. */

@@ -60,6 +60,7 @@ export function withPriority(pod: Pod, request: AdmissionRequest, view: Admissio
 /** A pod keeps what it got when it was made. */
 export function withOldPriority(pod: Pod, old: Pod): Pod {
   const { priority, preemptionPolicy } = old.spec
+  if (pod.spec.priority !== undefined && pod.spec.preemptionPolicy !== undefined) return pod
   return {
     ...pod,
     spec: {
