@@ -20,7 +20,8 @@
 //   > raftsman …         our own command line
 
 import { must } from '../../../platform/errors.js'
-import { Bindings } from './bindings.js'
+import { Bindings } from '../../../platform/testing/script/bindings.js'
+import { wordsOf } from '../../../platform/testing/script/words.js'
 import { Program, run } from './program.js'
 
 const untilMsMax = 60_000
@@ -92,16 +93,6 @@ function* partsOf(script: string, kind: ScriptCluster['kind']): Generator<string
         .map(({ text }) => text.replace(/^([ER]?< ?|[ER ] )/, ''))
     yield { line, command, input: texts('input'), expected: texts('output'), beneath }
   }
-}
-
-/** Words, as a shell cuts them: with quotes of both kinds, and nothing else. */
-export function wordsOf(text: string): string[] {
-  return [...text.matchAll(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g)].map(([word]) =>
-    word.replace(
-      /"([^"]*)"|'([^']*)'/g,
-      (_all, one?: string, other?: string) => one ?? other ?? '',
-    ),
-  )
 }
 
 /** What was printed, an empty line that may be missing marked as such whether it is there or not. */
