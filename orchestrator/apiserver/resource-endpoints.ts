@@ -28,7 +28,6 @@ import {
 } from './decoding.js'
 import type { Decoded } from './decoding.js'
 import { checkPreconditions, planDelete, timestamp } from './deletion.js'
-import { eventEncoder } from './event-encoder.js'
 import type { ApiRequest, ApiResponse } from './exchange.js'
 import {
   appliedObject,
@@ -38,10 +37,8 @@ import {
   sameButForTimes,
 } from './field-management.js'
 import type { FieldWriter } from './field-management.js'
-import { collectionPrefix, resourceOfKind } from './keys.js'
 import type { Negotiated } from './negotiation.js'
 import { withMetadata } from './object-fields.js'
-import { compileFilter } from './object-filter.js'
 import type { ConversionClient } from './conversion-client.js'
 import type { ObjectReader } from './object-reader.js'
 import { randomUid } from './object-identity.js'
@@ -62,7 +59,7 @@ import { guardRights } from './rights-guard.js'
 import { partOf, prepareCreate, prepareWrite } from './strategy.js'
 import type { StoredObject } from './stored-object.js'
 import type { WatchGate } from './watch-gate.js'
-import { WatchStream } from './watch-stream.js'
+import { watchResponse } from './watch-endpoint.js'
 
 export interface EndpointServices {
   readonly reader: ObjectReader
@@ -109,8 +106,6 @@ interface Admitted {
   readonly warnings: readonly string[]
 }
 
-/** A watch lives for half an hour to an hour unless its client says otherwise. */
-const watchMsMin = 30 * 60_000
 const suffixAlphabet = 'bcdfghjklmnpqrstvwxz2456789'
 const generateNameRounds = 8
 
@@ -146,59 +141,8 @@ export class ResourceEndpoints {
     return listResponse(kind, items, meta, call.negotiated, this.#nowMs())
   }
 
-  async watch(call: Call): Promise<ApiResponse> {
-    const { info, kind } = call
-    const { cache, clock, random, reader, watches, conversions, kinds } = this.#services
-    const options = parseListOptions(info.query, true)
-    const filter = compileFilter(kind, options.labelSelector, options.fieldSelector, info.name)
-    const ticket = watches.enter()
-    try {
-      const start = await reader.startWatch(kind, info.namespace, options, filter)
-      const resource = resourceOfKind(kind)
-      const timeoutMs =
-        options.timeoutSeconds > 0
-          ? Math.min(options.timeoutSeconds * 1000, 2 * watchMsMin)
-          : watchMsMin + random.integer(watchMsMin)
-      const encoder = eventEncoder(kind, call.negotiated, () => this.#nowMs())
-      return {
-        status: 200,
-        headers: { 'content-type': encoder.contentType, 'cache-control': 'no-cache, private' },
-        body: {
-          kind: 'stream',
-          open: sink => {
-            const stream = new WatchStream(
-              {
-                cache,
-                resource,
-                prefix: collectionPrefix(resource, kind.namespaced ? info.namespace : ''),
-                filter,
-                start,
-                encoder,
-                bookmarks: options.allowWatchBookmarks,
-                initialEventsEnd: options.sendInitialEvents === true && options.allowWatchBookmarks,
-                timeoutMs,
-                clock,
-                convert: needed => conversions.ask([needed]),
-                onClose: () => {
-                  unlisten()
-                  ticket.leave()
-                },
-              },
-              sink,
-            )
-            // The client finds out by its next watch whether the kind has changed or gone.
-            const unlisten = kinds.onChange(() => {
-              if (!kinds.serves(kind)) stream.close()
-            })
-            ticket.attach(stream)
-            return () => stream.abandon()
-          },
-        },
-      }
-    } catch (error) {
-      ticket.leave()
-      throw error
-    }
+  watch(call: Call): Promise<ApiResponse> {
+    return watchResponse(this.#services, call)
   }
 
   async create(call: Call): Promise<ApiResponse> {

@@ -97,7 +97,7 @@ describe('the server of a kubelet', () => {
     expect(await ask('/healthz', files)).toEqual({ status: 200, body: 'ok' })
     expect(await ask('/metrics', files)).toEqual({ status: 200, body: 'up 1\n' })
     expect((await ask('/pods', files)).body).toContain('"kind":"PodList"')
-    expect((await ask('/exec', files)).status).toBe(404)
+    expect((await ask('/exec', files)).status).toBe(400)
   })
 
   it('answers members of system:masters, and no other node', async () => {

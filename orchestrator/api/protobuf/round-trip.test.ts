@@ -11,9 +11,9 @@ import { yamlText } from '../yaml.js'
 import { decodeProtobuf, ProtobufError } from './decoder.js'
 import { encodeProtobuf } from './encoder.js'
 
-/** What the wire cannot tell from absence: an empty value where there is no pointer. */
-function isUnsaid(value: Json, { presence }: FieldSchema): boolean {
-  if (presence === 'pointer') return false
+/** What the wire cannot tell from absence: an empty list or map, and an empty value where there is no pointer. */
+function isUnsaid(value: Json, { presence, type }: FieldSchema): boolean {
+  if (presence === 'pointer' && type.type !== 'list' && type.type !== 'map') return false
   if (value === '' || value === 0 || value === false) return true
   return typeof value === 'object' && value !== null && Object.keys(value).length === 0
 }
