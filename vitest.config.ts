@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config'
 const suitesThatNeed: Readonly<Record<string, readonly string[]>> = {
   kubectl: [
     'cli/*.real.test.ts',
-    'orchestrator/apiserver/{kubectl,kubectl-explain,kubectl-streams,skew,kubelet-gateway}.real.test.ts',
+    'orchestrator/apiserver/{kubectl,kubectl-*,skew,kubelet-gateway}.real.test.ts',
   ],
   etcd: [
     'bench/run/sides.real.test.ts',
@@ -17,6 +17,12 @@ const suitesThatNeed: Readonly<Record<string, readonly string[]>> = {
 }
 const missing = (process.env['RAFTSMAN_MISSING'] ?? '').split(',')
 const leftOut = missing.flatMap(component => suitesThatNeed[component] ?? [])
+
+/** Against an API server of their own, on ports that nobody else has: two files at a time. */
+const kubectlSuites = [
+  'orchestrator/apiserver/{kubectl,skew}.real.test.ts',
+  'orchestrator/apiserver/kubectl-{apply,auth,crd,explain,policy,storage,workloads}.real.test.ts',
+]
 
 const everywhere = { exclude: ['node_modules/**', 'dist/**', '.raftsman/**', ...leftOut] }
 
@@ -40,10 +46,22 @@ export default defineConfig({
           ...everywhere,
           name: 'real',
           include: ['**/*.real.test.ts'],
+          exclude: [...everywhere.exclude, ...kubectlSuites],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          ...everywhere,
+          name: 'kubectl',
+          include: kubectlSuites,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

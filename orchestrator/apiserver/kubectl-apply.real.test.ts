@@ -36,7 +36,7 @@ interface Entry {
   readonly fieldsV1: Record<string, unknown>
 }
 
-describe.each(kubectlBinaries(['1.27', '1.30', '1.33']))('kubectl %s', (_, binary) => {
+describe.each(kubectlBinaries(['1.27', '1.33']))('kubectl %s', (_, binary) => {
   let server: TestApiserver
   let kubectl: Kubectl
   let files = 0

@@ -19,7 +19,7 @@ async function certificateRequest(name: string): Promise<string> {
   return Buffer.from(request.toString('pem')).toString('base64')
 }
 
-describe.each(kubectlBinaries(['1.27', '1.30', '1.33']))(
+describe.each(kubectlBinaries(['1.27', '1.33']))(
   'kubectl %s, unmodified',
   (version, binary) => {
     let server: TestApiserver

@@ -61,7 +61,7 @@ metadata: {name: ${name}}
 spec: ${spec}
 `
 
-describe.each(kubectlBinaries(['1.27', '1.30', '1.33']))(
+describe.each(kubectlBinaries(['1.27', '1.33']))(
   'kubectl %s and a kind of users',
   (_, binary) => {
     let server: TestApiserver
