@@ -28,7 +28,7 @@ function chosen(): readonly (readonly [string, string])[] {
 
 describe.each(chosen())('kubectl %s', (version, binary) => {
   const cluster = new LocalCluster(7000)
-  let session: KubectlSession
+  let session: KubectlSession | null = null
 
   beforeAll(async () => {
     const { code, stderr } = await cluster.up('--masters', '1', '--nodes', '2')
@@ -37,7 +37,7 @@ describe.each(chosen())('kubectl %s', (version, binary) => {
   }, 180_000)
 
   afterAll(async () => {
-    await session.end()
+    await session?.end()
     await cluster.dispose()
   }, 120_000)
 
@@ -45,7 +45,7 @@ describe.each(chosen())('kubectl %s', (version, binary) => {
     '%s',
     async file => {
       const script = readFileSync(join(folder, file), 'utf8')
-      expect(await session.replay(script)).toBe(script)
+      expect(await session?.replay(script)).toBe(script)
     },
     600_000,
   )

@@ -61,19 +61,3 @@ test('a Lease is replaced only by those who say which one they read', async () =
   const informed = await client.request('PUT', `${path}/mine`, lease('b', { resourceVersion }))
   expect(informed.status).toBe(200)
 })
-
-test('definitions of custom resources can be looked for, and not be made', async () => {
-  const path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
-  expect((await client.get(path)).json()).toMatchObject({
-    kind: 'CustomResourceDefinitionList',
-    items: [],
-  })
-  expect((await client.get(`${path}/boats.example.com`)).status).toBe(404)
-  const refused = await client.request('POST', path, {
-    apiVersion: 'apiextensions.k8s.io/v1',
-    kind: 'CustomResourceDefinition',
-    metadata: { name: 'boats.example.com' },
-  })
-  expect(refused.status).toBe(405)
-  expect(refused.text).toContain('not supported')
-})
