@@ -61,75 +61,68 @@ metadata: {name: ${name}}
 spec: ${spec}
 `
 
-describe.each(kubectlBinaries(['1.27', '1.33']))(
-  'kubectl %s and a kind of users',
-  (_, binary) => {
-    let server: TestApiserver
-    let kubectl: Kubectl
+describe.each(kubectlBinaries(['1.27', '1.33']))('kubectl %s and a kind of users', (_, binary) => {
+  let server: TestApiserver
+  let kubectl: Kubectl
 
-    beforeAll(async () => {
-      server = await startTestApiserver()
-      kubectl = kubectlWith(binary, server.kubeconfig)
-      const file = kubectl.file('crd.yaml', definition)
-      expect(await kubectl.ok('apply', '-f', file)).toBe(
-        'customresourcedefinition.apiextensions.k8s.io/crontabs.stable.example.com created\n',
-      )
-      await kubectl.ok(
-        'wait',
-        '--for=condition=established',
-        '--timeout=10s',
-        'crd/crontabs.stable.example.com',
-      )
-    })
+  beforeAll(async () => {
+    server = await startTestApiserver()
+    kubectl = kubectlWith(binary, server.kubeconfig)
+    const file = kubectl.file('crd.yaml', definition)
+    expect(await kubectl.ok('apply', '-f', file)).toBe(
+      'customresourcedefinition.apiextensions.k8s.io/crontabs.stable.example.com created\n',
+    )
+    await kubectl.ok(
+      'wait',
+      '--for=condition=established',
+      '--timeout=10s',
+      'crd/crontabs.stable.example.com',
+    )
+  })
 
-    afterAll(async () => {
-      await server.close()
-    })
+  afterAll(async () => {
+    await server.close()
+  })
 
-    test('applies an object, and prints the columns that the definition asks for', async () => {
-      const file = kubectl.file('ct.yaml', object('one', '{cronSpec: "* * * * */5"}'))
-      expect(await kubectl.ok('apply', '-f', file)).toBe('crontab.stable.example.com/one created\n')
-      expect(await kubectl.ok('apply', '-f', file)).toBe(
-        'crontab.stable.example.com/one unchanged\n',
-      )
-      expect(await kubectl.ok('get', 'ct')).toMatch(
-        /^NAME +SPEC +REPLICAS +AGE\none +\* \* \* \* \*\/5 +1 +\d+s\n$/,
-      )
-      expect(await kubectl.ok('get', 'ct', 'one', '-o', 'jsonpath={.spec.image}')).toBe('busybox')
-      expect(await kubectl.ok('get', 'all')).toContain('crontab.stable.example.com/one')
-    })
+  test('applies an object, and prints the columns that the definition asks for', async () => {
+    const file = kubectl.file('ct.yaml', object('one', '{cronSpec: "* * * * */5"}'))
+    expect(await kubectl.ok('apply', '-f', file)).toBe('crontab.stable.example.com/one created\n')
+    expect(await kubectl.ok('apply', '-f', file)).toBe('crontab.stable.example.com/one unchanged\n')
+    expect(await kubectl.ok('get', 'ct')).toMatch(
+      /^NAME +SPEC +REPLICAS +AGE\none +\* \* \* \* \*\/5 +1 +\d+s\n$/,
+    )
+    expect(await kubectl.ok('get', 'ct', 'one', '-o', 'jsonpath={.spec.image}')).toBe('busybox')
+    expect(await kubectl.ok('get', 'all')).toContain('crontab.stable.example.com/one')
+  })
 
-    test('explains it in the words of its author', async () => {
-      expect(await kubectl.ok('explain', 'ct.spec.cronSpec')).toContain(
-        'Five fields, as in crontab.',
-      )
-    })
+  test('explains it in the words of its author', async () => {
+    expect(await kubectl.ok('explain', 'ct.spec.cronSpec')).toContain('Five fields, as in crontab.')
+  })
 
-    test('refuses what the schema refuses, in the words of the original', async () => {
-      const bad = kubectl.file('bad.yaml', object('bad', '{cronSpec: "x", replicas: 11, more: 1}'))
-      const strict = await kubectl.run('create', '-f', bad)
-      expect(strict.stderr).toContain('unknown field "spec.more"')
-      const loose = await kubectl.run('create', '--validate=false', '-f', bad)
-      expect(loose.code).toBe(1)
-      expect(loose.stderr).toContain('spec.cronSpec in body should match')
-      expect(loose.stderr).toContain('spec.replicas in body should be less than or equal to 10')
-    })
+  test('refuses what the schema refuses, in the words of the original', async () => {
+    const bad = kubectl.file('bad.yaml', object('bad', '{cronSpec: "x", replicas: 11, more: 1}'))
+    const strict = await kubectl.run('create', '-f', bad)
+    expect(strict.stderr).toContain('unknown field "spec.more"')
+    const loose = await kubectl.run('create', '--validate=false', '-f', bad)
+    expect(loose.code).toBe(1)
+    expect(loose.stderr).toContain('spec.cronSpec in body should match')
+    expect(loose.stderr).toContain('spec.replicas in body should be less than or equal to 10')
+  })
 
-    test('scales, patches, applies on the server, and selects by a field', async () => {
-      await kubectl.ok('scale', 'ct/one', '--replicas=3')
-      expect(await kubectl.ok('get', 'ct', 'one', '-o', 'jsonpath={.spec.replicas}')).toBe('3')
-      await kubectl.ok('patch', 'ct', 'one', '--type=merge', '-p', '{"spec":{"image":"other"}}')
-      const found = await kubectl.ok('get', 'ct', '--field-selector=spec.image=other', '-o', 'name')
-      expect(found).toBe('crontab.stable.example.com/one\n')
-      const file = kubectl.file('two.yaml', object('two', '{cronSpec: "* * * * *"}'))
-      const applied = await kubectl.ok('apply', '--server-side', '-f', file)
-      expect(applied).toBe('crontab.stable.example.com/two serverside-applied\n')
-    })
+  test('scales, patches, applies on the server, and selects by a field', async () => {
+    await kubectl.ok('scale', 'ct/one', '--replicas=3')
+    expect(await kubectl.ok('get', 'ct', 'one', '-o', 'jsonpath={.spec.replicas}')).toBe('3')
+    await kubectl.ok('patch', 'ct', 'one', '--type=merge', '-p', '{"spec":{"image":"other"}}')
+    const found = await kubectl.ok('get', 'ct', '--field-selector=spec.image=other', '-o', 'name')
+    expect(found).toBe('crontab.stable.example.com/one\n')
+    const file = kubectl.file('two.yaml', object('two', '{cronSpec: "* * * * *"}'))
+    const applied = await kubectl.ok('apply', '--server-side', '-f', file)
+    expect(applied).toBe('crontab.stable.example.com/two serverside-applied\n')
+  })
 
-    test('takes all objects along when the definition is deleted', async () => {
-      await kubectl.ok('delete', 'crd', 'crontabs.stable.example.com', '--timeout=20s')
-      const { stderr } = await kubectl.run('get', 'ct')
-      expect(stderr).toMatch(/could not find the requested resource|doesn't have a resource type/)
-    })
-  },
-)
+  test('takes all objects along when the definition is deleted', async () => {
+    await kubectl.ok('delete', 'crd', 'crontabs.stable.example.com', '--timeout=20s')
+    const { stderr } = await kubectl.run('get', 'ct')
+    expect(stderr).toMatch(/could not find the requested resource|doesn't have a resource type/)
+  })
+})
