@@ -50,6 +50,11 @@ function structOf(type: TypeSchema): StructSchema | null {
   return type.type === 'map' ? structOf(type.values) : null
 }
 
+/** Of a field, whose name may have a $ in front. */
+function line(name: string): RegExp {
+  return new RegExp(`^ +${name.replace('$', String.raw`\$`)}\\t`, 'm')
+}
+
 /** Field names as deep as they are looked at here. */
 function fieldNames(schema: StructSchema, depth: number): readonly string[] {
   return [...schema.fields].flatMap(([name, { type }]) => {
@@ -87,12 +92,14 @@ describe.each(kubectlBinaries(versions))('kubectl %s', (_, binary) => {
     )
 
   test('explains every kind with all its fields', async () => {
-    await forEach(kinds, async kind => {
+    // The template of kubectl does not come to an end with a shape that contains itself.
+    const finite = kinds.filter(({ kind }) => kind !== 'CustomResourceDefinition')
+    await forEach(finite, async kind => {
       const text = await explain(kind, [], '--recursive')
       expect(text).toMatch(new RegExp(`^KIND: +${kind.kind}$`, 'm'))
       expect(text).toMatch(new RegExp(`^VERSION: +${kind.version}$`, 'm'))
       for (const name of fieldNames(kind.schema, 4)) {
-        expect(text, `${kind.kind} ${name}`).toMatch(new RegExp(`^ +${name}\\t`, 'm'))
+        expect(text, `${kind.kind} ${name}`).toMatch(line(name))
       }
     })
   })
@@ -111,7 +118,7 @@ describe.each(kubectlBinaries(versions))('kubectl %s', (_, binary) => {
       const text = await explain(kind, [], flag, '--recursive')
       expect(text).toMatch(new RegExp(`^KIND: +${kind.kind}$`, 'm'))
       for (const name of fieldNames(kind.schema, 2)) {
-        expect(text, `${kind.kind} ${name}`).toMatch(new RegExp(`^ +${name}\\t`, 'm'))
+        expect(text, `${kind.kind} ${name}`).toMatch(line(name))
       }
     })
   })
