@@ -4,13 +4,14 @@
 import { unreachable } from '../../../platform/errors.js'
 import type { GroupVersionKind } from '../kind.js'
 import type { JsonObject } from '../object.js'
-import type { FieldSchema, ScalarSchema, StructSchema, TypeSchema } from '../schema.js'
+import type { FieldSchema, ScalarSchema, StructSchema, TypeSchema, UnionSchema } from '../schema.js'
 import { fieldDescription, structDescription } from './descriptions.js'
 import type { Descriptions } from './descriptions.js'
 
 type Building = { [key: string]: JsonObject }
 
 const machinery = 'io.k8s.apimachinery.pkg'
+const extensions = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1'
 
 /** Scalars that are components of their own, so that `explain` can name them. */
 const namedScalars: ReadonlyMap<string, readonly [name: string, schema: JsonObject]> = new Map([
@@ -61,6 +62,8 @@ const namedScalars: ReadonlyMap<string, readonly [name: string, schema: JsonObje
     ],
   ],
   ['raw', [`${machinery}.runtime.RawExtension`, { description: 'Any object.', type: 'object' }]],
+  // Without a type, as the original has it: anything goes. `explain` fails over a schema that is empty.
+  ['json', [`${extensions}.JSON`, { description: 'Any value of JSON.' }]],
 ])
 
 const plainScalars: ReadonlyMap<string, JsonObject> = new Map([
@@ -70,6 +73,13 @@ const plainScalars: ReadonlyMap<string, JsonObject> = new Map([
   ['bool', { type: 'boolean' }],
   ['bytes', { type: 'string', format: 'byte' }],
 ])
+
+function unionDescription({ bool, list }: UnionSchema): string {
+  if (bool) return 'A schema, or true or false.'
+  return list?.items.type === 'string'
+    ? 'A schema, or names of fields.'
+    : 'A schema, or a list of schemas.'
+}
 
 export function reference(name: string): JsonObject {
   return { $ref: `#/components/schemas/${name}` }
@@ -160,9 +170,9 @@ export class Components {
           ...(type.mapType === 'atomic' ? { 'x-kubernetes-map-type': 'atomic' } : {}),
         }
       case 'union':
-      case 'json':
-        // Without a type, as the original has it: anything goes.
-        return {}
+        this.addStruct(type.struct)
+        this.#schemas.set(type.name, { description: unionDescription(type) })
+        return reference(type.name)
       case 'string':
       case 'int32':
       case 'int64':
@@ -175,6 +185,7 @@ export class Components {
       case 'micro-time':
       case 'fields-v1':
       case 'raw':
+      case 'json':
         return this.#scalar(type)
       default:
         return unreachable(type)
