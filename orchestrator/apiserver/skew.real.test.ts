@@ -153,13 +153,16 @@ describe.each(kubectlBinaries(versions))('kubectl %s', (version, binary) => {
       ['wait pod/one --for=condition=Ready --timeout=20s', /condition met/],
       ['expose deploy web --port=80', /service\/web exposed/],
       ['apply -k @', /configmap\/k-map created/],
+      [
+        'apply --server-side -f @web.yaml',
+        /web serverside-applied\nconfigmap\/settings serverside-applied/,
+      ],
     )
     await fail(
       ['create -f @pod.yaml', /\(AlreadyExists\).* pods "one" already exists/],
       ['label cm c x=z', /'x' already has a value \(y\), and --overwrite is false/],
       ['diff -f @web-2.yaml', /^-.*image: hello:1\n\+.*image: hello:2$/m],
       ['replace -f @pod.yaml', /pod updates may not change fields other than/],
-      ['apply --server-side -f @web.yaml', /Server-side apply not available on the server/],
     )
   })
 
@@ -196,9 +199,10 @@ describe.each(kubectlBinaries(versions))('kubectl %s', (version, binary) => {
   test('says at once what is not there', async () => {
     await fail(
       ['top pods', /Metrics API not available/],
-      ['exec one -- ls', /pods "one" not found|pods\/exec is not served/],
-      ['port-forward deploy/web 0:80', /pods\/portforward is not served/],
-      ['attach deploy/web', /pods\/attach is not served/],
+      ['exec nope -- ls', /pods "nope" not found/],
+      ['attach nope', /pods "nope" not found/],
+      ['port-forward deploy/nope 0:80', /deployments.apps "nope" not found/],
+      ['port-forward pod/nope 0:80', /pods "nope" not found/],
     )
   })
 
