@@ -80,6 +80,10 @@ export interface WriteRules {
   readonly annotationsAreIntent?: true
   /** What it owns outlives it unless the client says otherwise. */
   readonly orphansDependents?: true
+  /** Nobody may replace one without saying which version was read. */
+  readonly neverBlindly?: true
+  /** DELETE answers with the object even when it is gone at once. */
+  readonly deleteReturnsObject?: true
   /** Adds what only the server knows. Name, namespace and uid are set, defaults are not. */
   readonly onCreate?: (object: KubeObject) => KubeObject
   /** Sets back what the main endpoint does not change, or counts it. Defaults are there. */

@@ -1,6 +1,10 @@
 // The kinds that the apiserver serves. Adding one is writing its description and a line here.
 
 import type { Kind } from './kind.js'
+import {
+  mutatingWebhookConfiguration,
+  validatingWebhookConfiguration,
+} from './kinds/admissionregistration/webhook-configurations.js'
 import { customResourceDefinition } from './kinds/apiextensions/custom-resource-definition.js'
 import { controllerRevision } from './kinds/apps/controller-revision.js'
 import { daemonSet } from './kinds/apps/daemon-set.js'
@@ -100,6 +104,8 @@ export const kinds: readonly Kind[] = [
   runtimeClass,
   podDisruptionBudget,
   priorityClass,
+  mutatingWebhookConfiguration,
+  validatingWebhookConfiguration,
   customResourceDefinition,
   certificateSigningRequest,
   tokenReview,

@@ -48,6 +48,7 @@ import { SubresourceEndpoints } from './subresource-endpoints.js'
 import { ensureSystemObjects } from './system-bootstrap.js'
 import { WatchGate } from './watch-gate.js'
 import { WebhookCaller } from './webhook-call.js'
+import { WriteAdmission } from './write-admission.js'
 
 export interface ApiserverLimits extends PipelineLimits, ServerLimits {
   readonly watchesMax: number
@@ -128,6 +129,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
   })
   const watches = new WatchGate(limits.watchesMax)
   const authorizer = new Authorizer(reader, cache)
+  const admission = new WriteAdmission({ reader, cache, authorizer, plugins: [] })
   const services = {
     reader,
     writer,
@@ -138,6 +140,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     random,
     watches,
     authorizer,
+    admission,
   }
   const endpoints = new ResourceEndpoints(services)
   const kubelet =

@@ -76,14 +76,14 @@ export class ObjectWriter {
   }
 
   /**
-   * Changes what is there. `decide` is pure; when it throws on a state that may be stale, it is
-   * asked again with the newest one. Throws ApiError NotFound, Conflict, Timeout.
+   * Changes what is there. `decide` depends on nothing but the object, and on those whom admission
+   * asks; when it throws on a state that may be stale, it is asked again with the newest one. Throws ApiError NotFound, Conflict, Timeout.
    */
   async change(
     kind: Kind,
     namespace: string,
     name: string,
-    decide: (current: KubeObject) => Change,
+    decide: (current: KubeObject) => Change | Promise<Change>,
     dryRun: boolean,
   ): Promise<ChangeResult> {
     const key = keyOf(kind, namespace, name)
@@ -117,7 +117,7 @@ export class ObjectWriter {
   }
 
   /** What only a webhook knows is asked for first. Throws ApiError where it does not answer. */
-  async #attempted<T>(work: () => T): Promise<{ readonly value: T } | { readonly error: unknown }> {
+  async #attempted<T>(work: () => T | Promise<T>): Promise<Attempt<T>> {
     const { conversions } = this.#options
     return conversions === null ? attempted(work) : conversions.settled(() => attempted(work))
   }
@@ -300,11 +300,18 @@ function isSame(change: Change, current: StoredObject): boolean {
   return sameJson(bare(change.object), bare(current.object))
 }
 
-function attempted<T>(work: () => T): { readonly value: T } | { readonly error: unknown } {
-  try {
-    return { value: work() }
-  } catch (error) {
+type Attempt<T> = { readonly value: T } | { readonly error: unknown }
+
+/** Waits only for what has to be waited for. */
+function attempted<T>(work: () => T | Promise<T>): Attempt<T> | Promise<Attempt<T>> {
+  const refused = (error: unknown): Attempt<T> => {
     if (error instanceof ConversionNeeded) throw error
     return { error }
+  }
+  try {
+    const value = work()
+    return value instanceof Promise ? value.then(value => ({ value }), refused) : { value }
+  } catch (error) {
+    return refused(error)
   }
 }

@@ -3,19 +3,19 @@
 // pure functions of the neighbouring files; this is the thread through them.
 
 import type { Clock } from '../../platform/clock.js'
-import { must, unreachable } from '../../platform/errors.js'
+import { unreachable } from '../../platform/errors.js'
 import type { Random } from '../../platform/random.js'
-import type { Kind, ObjectPart } from '../api/kind.js'
+import type { Kind } from '../api/kind.js'
 import type { KindRegistry } from '../api/kind-registry.js'
 import type { KubeObject } from '../api/object.js'
 import { fromStored, storedKind, toStored } from '../api/stored-version.js'
-import { ApiError, badRequest, conflict, deleted, invalid, isStatusReason } from '../api/status.js'
+import { ApiError, badRequest, conflict, deleted, invalid } from '../api/status.js'
 import { resourceVersionRequired } from '../api/validation/metadata.js'
-import { validateObject } from '../api/validation/object.js'
 import { deleteOptionsType } from '../api/wire-types.js'
 import { decodeConfiguration, settled } from './applying.js'
-import { admitNamespace, check, mutate, restrictNode } from './admission.js'
-import type { AdmissionRequest, AdmissionView } from './admission.js'
+import { createOptions, deleteOptions, updateOptions } from './admission/options.js'
+import { whenDone } from './admission/dynamic.js'
+import type { DynamicRequest } from './admission/dynamic.js'
 import type { User } from './authentication.js'
 import { attributesOf, forbiddenError } from './authorization.js'
 import type { Authorizer } from './authorizer.js'
@@ -28,6 +28,7 @@ import {
 } from './decoding.js'
 import type { Decoded } from './decoding.js'
 import { checkPreconditions, planDelete, timestamp } from './deletion.js'
+import type { DeletePlan } from './deletion.js'
 import type { ApiRequest, ApiResponse } from './exchange.js'
 import {
   appliedObject,
@@ -42,7 +43,7 @@ import { withMetadata } from './object-fields.js'
 import type { ConversionClient } from './conversion-client.js'
 import type { ObjectReader } from './object-reader.js'
 import { randomUid } from './object-identity.js'
-import type { Change, ObjectWriter } from './object-writer.js'
+import type { Change, ChangeResult, ObjectWriter } from './object-writer.js'
 import { applyPatch, patchTypeOf } from './patching.js'
 import {
   parseDeleteOptions,
@@ -55,11 +56,11 @@ import type { DeleteOptions, WriteOptions } from './query-options.js'
 import type { RegistryCache } from './registry-cache.js'
 import { jsonResponse, listResponse, objectResponse } from './rendering.js'
 import type { ResourceRequest } from './request-info.js'
-import { guardRights } from './rights-guard.js'
 import { partOf, prepareCreate, prepareWrite } from './strategy.js'
 import type { StoredObject } from './stored-object.js'
 import type { WatchGate } from './watch-gate.js'
 import { watchResponse } from './watch-endpoint.js'
+import type { Lens, WriteAdmission } from './write-admission.js'
 
 export interface EndpointServices {
   readonly reader: ObjectReader
@@ -71,6 +72,7 @@ export interface EndpointServices {
   readonly random: Random
   readonly watches: WatchGate
   readonly authorizer: Authorizer
+  readonly admission: WriteAdmission
 }
 
 /** One request, parsed, of somebody who may make it. */
@@ -83,7 +85,7 @@ export interface Call {
 }
 
 /** `warn` is told what admission has to say; of several attempts the last counts. */
-export interface AdmittedOptions extends Pick<WriteOptions, 'dryRun'> {
+export interface AdmittedOptions extends WriteOptions {
   readonly warn?: (warnings: readonly string[]) => void
 }
 
@@ -101,30 +103,14 @@ function withWarnings(options: WriteOptions) {
   }
 }
 
-interface Admitted {
-  readonly object: KubeObject
-  readonly warnings: readonly string[]
-}
-
 const suffixAlphabet = 'bcdfghjklmnpqrstvwxz2456789'
 const generateNameRounds = 8
 
 export class ResourceEndpoints {
   readonly #services: EndpointServices
-  readonly #view: AdmissionView
 
   constructor(services: EndpointServices) {
     this.#services = services
-    const { reader } = services
-    this.#view = {
-      namespace: name => reader.cachedAt('', 'namespaces', '', name)?.object ?? null,
-      serviceAccountExists: (namespace, name) =>
-        reader.cachedAt('', 'serviceaccounts', namespace, name) !== undefined,
-      object: (group, plural, namespace, name) =>
-        reader.cachedAt(group, plural, namespace, name)?.object ?? null,
-      list: (group, plural, namespace) =>
-        reader.cachedList(group, plural, namespace).map(stored => stored.object),
-    }
   }
 
   async get(call: Call): Promise<ApiResponse> {
@@ -158,11 +144,8 @@ export class ResourceEndpoints {
     const owned = ownedFromStart(kind, kind.withDefaults(object), this.writerOf(call, options))
     const admitted = withWarnings(options)
     for (let round = 1; ; round++) {
-      const prepared = this.#prepared(kind, owned, info.namespace)
       try {
-        const stored = await this.#services.conversions.settled(() =>
-          this.createPrepared(kind, prepared, info.namespace, user, admitted),
-        )
+        const stored = await this.#createOwned(kind, owned, info.namespace, user, admitted)
         return await this.#object(call, 201, stored, admitted.warnings(decoded))
       } catch (error) {
         const taken = error instanceof ApiError && error.status.reason === 'AlreadyExists'
@@ -177,46 +160,47 @@ export class ResourceEndpoints {
     const now = timestamp(this.#nowMs())
     const writer: FieldWriter = { manager: ownManager, subresource: '', now }
     const owned = ownedFromStart(kind, kind.withDefaults(object), writer)
-    return this.createPrepared(kind, this.#prepared(kind, owned, namespace), namespace, user, {
-      dryRun: false,
-    })
+    return this.#createOwned(kind, owned, namespace, user, ownOptions)
   }
 
-  #prepared(kind: Kind, object: KubeObject, namespace: string): KubeObject {
-    return prepareCreate(kind, object, {
-      now: timestamp(this.#nowMs()),
-      uid: randomUid(this.#services.random),
-      suffix: this.#suffix(),
-      namespace,
-    })
-  }
-
-  /** From defaults to the store, for objects whose system fields are set. Throws ApiError. */
-  async createPrepared(
+  /** From an object with defaults and owners to the store. Throws ApiError. */
+  #createOwned(
     kind: Kind,
-    prepared: KubeObject,
+    owned: KubeObject,
     namespace: string,
     user: User,
     options: AdmittedOptions,
   ): Promise<StoredObject> {
-    const kept = storedKind(kind)
-    const complete = toStored(kind, prepared)
-    const admission: AdmissionRequest = {
-      kind: kept,
-      subresource: '',
-      operation: 'create',
+    const { admission, conversions, random, writer } = this.#services
+    const context = {
+      now: timestamp(this.#nowMs()),
+      uid: randomUid(random),
+      suffix: this.#suffix(),
       namespace,
-      name: prepared.metadata.name ?? '',
-      object: complete,
-      old: null,
-      user,
     }
-    restrictNode(admission)
-    await this.#guardRights(admission)
-    const { object, warnings } = await this.#admitted(kind, admission)
-    const stored = await this.#services.writer.create(kept, object, options.dryRun)
-    options.warn?.(warnings)
-    return stored
+    const kept = storedKind(kind)
+    return conversions.settled(async () => {
+      const object = toStored(kind, owned)
+      const { name = '' } = object.metadata
+      const request: DynamicRequest = {
+        kind: kept,
+        requestKind: kind,
+        body: null,
+        subresource: '',
+        operation: 'create',
+        namespace,
+        name,
+        object: withNamespace(kept, object, namespace),
+        old: null,
+        user,
+        options: createOptions(options),
+        dryRun: options.dryRun,
+      }
+      const admitted = await admission.created(request, one => prepareCreate(kind, one, context))
+      const stored = await writer.create(kept, admitted.object, options.dryRun)
+      options.warn?.(admitted.warnings)
+      return stored
+    })
   }
 
   /** PUT of the object, its status, or (with `prepare`) another part of it. */
@@ -229,7 +213,7 @@ export class ResourceEndpoints {
     const blind = (decoded.object.metadata.resourceVersion ?? '') === ''
     const admitted = withWarnings(options)
     const stored = await this.modify(call, admitted, () => {
-      if (blind && neverBlindly.has(`${call.kind.group}/${call.kind.plural}`)) {
+      if (blind && call.kind.writes?.neverBlindly === true) {
         throw invalid(call.kind, info.name, [resourceVersionRequired])
       }
       return decoded.object
@@ -302,8 +286,7 @@ export class ResourceEndpoints {
       throw conflict(kind, info.name, why)
     }
     if (resourceVersion !== '') throw conflict(kind, info.name)
-    const prepared = this.#prepared(kind, object, info.namespace)
-    return this.createPrepared(kind, prepared, info.namespace, user, options)
+    return this.#createOwned(kind, object, info.namespace, user, options)
   }
 
   /** As whom a request writes. `subresource`: where another one than the URL's owns what is written. */
@@ -322,21 +305,25 @@ export class ResourceEndpoints {
    */
   async modify(
     call: Call,
-    options: AdmittedOptions & Pick<WriteOptions, 'fieldManager'>,
+    options: AdmittedOptions,
     next: (current: KubeObject) => KubeObject,
-    { subresource = call.info.subresource, owned = false }: Modification = {},
+    { lens, owned = false }: Modification = {},
   ): Promise<StoredObject> {
     const { info, user } = call
     const kind = storedKind(call.kind)
+    const subresource = lens?.subresource ?? info.subresource
+    const part = partOf(kind, info.subresource)
     const result = await this.#services.writer.change(
       kind,
       info.namespace,
       info.name,
       current => {
+        const prepare = (object: KubeObject) =>
+          this.#preparedUpdate(kind, info.subresource, object, current)
         // Before anything is compared: what a client leaves out is no change.
         const wanted = toStored(call.kind, next(fromStored(call.kind, current)))
         checkVersion(kind, wanted, current)
-        const prepared = this.#preparedUpdate(kind, info.subresource, wanted, current)
+        const prepared = prepare(wanted)
         const { managedFields } = wanted.metadata
         const managed = withMetadata(prepared, {
           managedFields: owned
@@ -348,8 +335,10 @@ export class ResourceEndpoints {
                 this.writerOf(call, options, subresource),
               ),
         })
-        const admission: AdmissionRequest = {
+        const request: DynamicRequest = {
           kind,
+          requestKind: call.kind,
+          body: null,
           subresource: info.subresource,
           operation: 'update',
           namespace: info.namespace,
@@ -357,15 +346,19 @@ export class ResourceEndpoints {
           object: managed,
           old: current,
           user,
+          options: updateOptions(options),
+          dryRun: options.dryRun,
         }
-        restrictNode(admission)
-        guardRights(admission, this.#services.authorizer)
-        const part = partOf(kind, info.subresource)
-        const { object, warnings } = this.#complete(call.kind, admission, part)
-        options.warn?.(warnings)
-        // What an update changed has changed, unless admission took it back.
-        const idle = (owned || object !== managed) && sameButForTimes(object, current)
-        return idle ? { kind: 'none' } : { kind: 'put', object }
+        const preparation = { prepare, part, ...(lens === undefined ? {} : { lens }) }
+        return whenDone(
+          this.#services.admission.changed(request, preparation),
+          ({ object, warnings }): Change => {
+            options.warn?.(warnings)
+            // What an update changed has changed, unless admission took it back.
+            const idle = (owned || object !== managed) && sameButForTimes(object, current)
+            return idle ? { kind: 'none' } : { kind: 'put', object }
+          },
+        )
       },
       options.dryRun,
     )
@@ -386,12 +379,13 @@ export class ResourceEndpoints {
   async delete(call: Call): Promise<ApiResponse> {
     const { info, kind } = call
     const options = this.deleteOptions(call)
-    const { object, removed } = await this.deleteOne(call, info.name, options)
-    if (!removed || returnsObject.has(`${kind.group}/${kind.plural}`)) {
-      return this.#object(call, 200, object)
+    const { object, removed, warnings } = await this.deleteOne(call, info, options)
+    if (!removed || kind.writes?.deleteReturnsObject === true) {
+      return this.#object(call, 200, object, { warnings })
     }
     const { uid = '' } = object.object.metadata
-    return jsonResponse(200, deleted(kind, info.name, uid), call.negotiated.format)
+    const status = deleted(kind, info.name, uid)
+    return jsonResponse(200, status, call.negotiated.format, warningHeaders(warnings))
   }
 
   async deleteCollection(call: Call): Promise<ApiResponse> {
@@ -406,9 +400,8 @@ export class ResourceEndpoints {
     const gone: StoredObject[] = []
     for (const item of items) {
       const { name = '', namespace = '' } = item.object.metadata
-      const one = { ...call, info: { ...info, namespace, name } }
       try {
-        gone.push((await this.deleteOne(one, name, options)).object)
+        gone.push((await this.deleteOne(call, { namespace, name }, options)).object)
       } catch (error) {
         const absent = error instanceof ApiError && error.status.reason === 'NotFound'
         if (!absent) throw error
@@ -427,16 +420,20 @@ export class ResourceEndpoints {
     return parseDeleteOptions(info.query, body)
   }
 
-  /** Throws ApiError. */
+  /** Whoever has asked admission already is `trusted`. Throws ApiError. */
   async deleteOne(
     call: Call,
-    name: string,
+    { namespace, name }: { readonly namespace: string; readonly name: string },
     options: DeleteOptions,
-  ): Promise<{ readonly object: StoredObject; readonly removed: boolean }> {
+    trusted = false,
+  ): Promise<ChangeResult & { readonly warnings: readonly string[] }> {
     const { info, user } = call
+    const { admission } = this.#services
     const kind = storedKind(call.kind)
-    const admission: AdmissionRequest = {
+    const request: DynamicRequest = {
       kind,
+      requestKind: call.kind,
+      body: null,
       subresource: '',
       operation: 'delete',
       namespace: info.namespace,
@@ -444,65 +441,32 @@ export class ResourceEndpoints {
       object: null,
       old: null,
       user,
+      options: deleteOptions(options),
+      dryRun: options.dryRun,
     }
-    admitNamespace(admission, this.#view)
-    return this.#services.writer.change(
+    admission.removing(request)
+    let warnings: readonly string[] = []
+    const result = await this.#services.writer.change(
       kind,
-      info.namespace,
+      namespace,
       name,
-      (current): Change => {
-        restrictNode({ ...admission, old: current })
+      current => {
+        admission.restrict({ ...request, old: current })
         checkPreconditions(kind, current, options)
         const plan = planDelete(kind, current, options, this.#nowMs())
-        switch (plan.kind) {
-          case 'remove':
-            return { kind: 'remove' }
-          case 'update':
-            return { kind: 'put', object: plan.object }
-          case 'pending':
-            return { kind: 'none' }
-          default:
-            return unreachable(plan)
-        }
+        // A collection is deleted without names, as in Kubernetes.
+        const asked = trusted
+          ? null
+          : admission.removed({ ...request, old: current, name: info.name })
+        if (asked === null) return changeOf(plan)
+        return asked.then(said => {
+          warnings = said
+          return changeOf(plan)
+        })
       },
       options.dryRun,
     )
-  }
-
-  /** The right to what is granted may have been given through another master a moment ago. */
-  async #guardRights(admission: AdmissionRequest): Promise<void> {
-    const { authorizer } = this.#services
-    try {
-      guardRights(admission, authorizer)
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error
-      await authorizer.settle()
-      guardRights(admission, authorizer)
-    }
-  }
-
-  /** What the request depends on may just have been made through another master. */
-  async #admitted(kind: Kind, admission: AdmissionRequest): Promise<Admitted> {
-    const admitted = () => {
-      admitNamespace(admission, this.#view)
-      return this.#complete(kind, admission)
-    }
-    try {
-      return admitted()
-    } catch (error) {
-      const stale = isStatusReason(error, 'NotFound') || isStatusReason(error, 'Forbidden')
-      if (!stale) throw error
-      await this.#services.cache.waitUntilFresh(freshAdmissionMs)
-      return admitted()
-    }
-  }
-
-  /** From what a client wrote to what may be stored. Throws ApiError Forbidden, Invalid. */
-  #complete(kind: Kind, admission: AdmissionRequest, part: ObjectPart | null = null): Admitted {
-    const object = must(mutate(admission, this.#view), 'a write has an object')
-    const errors = validateObject(kind, object, admission.old, part)
-    if (errors.length > 0) throw invalid(admission.kind, admission.name, errors)
-    return { object, warnings: check({ ...admission, object }, this.#view) }
+    return { ...result, warnings }
   }
 
   #decode(call: Call, options: WriteOptions): Decoded {
@@ -537,37 +501,41 @@ export class ResourceEndpoints {
 
 /** How a change is made that is more than the request's object in place of the old one. */
 export interface Modification {
-  /** As which subresource the fields are owned. Default: the call's. */
-  readonly subresource?: string
+  /** What clients write instead of the object, and as which subresource its fields are owned. */
+  readonly lens?: Lens
   /** The new object comes with its owners. */
   readonly owned?: boolean
 }
 
 /** The owner of the fields of what the server makes itself. */
 const ownManager = 'kube-apiserver'
+const ownOptions: WriteOptions = {
+  dryRun: false,
+  fieldValidation: 'Warn',
+  fieldManager: '',
+  force: false,
+}
 
 const applyRounds = 4
 
-/** Kinds that nobody may replace without saying which version was read. */
-const neverBlindly = new Set(['coordination.k8s.io/leases'])
+function withNamespace(kind: Kind, object: KubeObject, namespace: string): KubeObject {
+  const given = object.metadata.namespace
+  const wanted = kind.namespaced ? namespace : undefined
+  return given === wanted ? object : withMetadata(object, { namespace: wanted })
+}
 
-const freshAdmissionMs = 5_000
-
-/** Kinds whose DELETE answers with the object even when it is gone at once. */
-const returnsObject = new Set([
-  '/pods',
-  '/services',
-  '/namespaces',
-  '/persistentvolumes',
-  '/persistentvolumeclaims',
-  '/serviceaccounts',
-  'storage.k8s.io/csidrivers',
-  'storage.k8s.io/csinodes',
-  'storage.k8s.io/csistoragecapacities',
-  'storage.k8s.io/storageclasses',
-  'storage.k8s.io/volumeattachments',
-  'storage.k8s.io/volumeattributesclasses',
-])
+function changeOf(plan: DeletePlan): Change {
+  switch (plan.kind) {
+    case 'remove':
+      return { kind: 'remove' }
+    case 'update':
+      return { kind: 'put', object: plan.object }
+    case 'pending':
+      return { kind: 'none' }
+    default:
+      return unreachable(plan)
+  }
+}
 
 /** Optimistic locking: what the client read must still be what is there. Throws ApiError. */
 export function checkVersion(kind: Kind, wanted: KubeObject, current: KubeObject): void {

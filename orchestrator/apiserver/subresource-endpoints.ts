@@ -11,7 +11,7 @@ import {
   serviceUnavailable,
   success,
 } from '../api/status.js'
-import { fromStored } from '../api/stored-version.js'
+import { fromStored, toStored } from '../api/stored-version.js'
 import { podDisruptionBudget } from '../api/kinds/policy/pod-disruption-budget.js'
 import type { Pod } from '../api/types/core-pod.js'
 import { bindingType, evictionType, scaleType } from '../api/wire-types.js'
@@ -39,6 +39,7 @@ import type { TokenSigner } from './service-account-tokens.js'
 import type { StoredObject } from './stored-object.js'
 import { partOf, prepareFinalize } from './strategy.js'
 import { createToken } from './token-requests.js'
+import type { Lens } from './write-admission.js'
 
 /** Rounds against a pod that changes while it is evicted. */
 const evictionRoundsMax = 20
@@ -156,7 +157,7 @@ export class SubresourceEndpoints {
           ? { ...options, resourceVersion: pod.metadata.resourceVersion ?? null }
           : options
       try {
-        await endpoints.deleteOne(call, info.name, guarded)
+        await endpoints.deleteOne(call, info, guarded, true)
         return
       } catch (error) {
         const changed = guarded !== options && isStatusReason(error, 'Conflict')
@@ -206,11 +207,18 @@ export class SubresourceEndpoints {
     }
     const contentType = request.headers.get('content-type') ?? ''
     const main = { ...call, info: { ...info, subresource: '' } }
+    const lens: Lens = {
+      subresource: 'scale',
+      body: scaleType,
+      of: object => scaleOf(description, fromStored(kind, object)),
+      into: (object, scale) =>
+        toStored(kind, withScale(description, fromStored(kind, object), scale)),
+    }
     const change = (
       options: WriteOptions,
       next: (current: KubeObject) => KubeObject,
       owned = false,
-    ) => this.#services.endpoints.modify(main, options, next, { subresource: 'scale', owned })
+    ) => this.#services.endpoints.modify(main, options, next, { lens, owned })
     const replace = (current: KubeObject, scale: KubeObject): KubeObject => {
       checkVersion(kind, scale, current)
       return withScale(description, current, scale)

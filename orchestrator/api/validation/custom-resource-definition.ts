@@ -25,6 +25,7 @@ import {
 } from './field-errors.js'
 import { immutableText, validateObjectName } from './metadata.js'
 import { dns1035, dns1123Subdomain } from './names.js'
+import { validateWebhookClient } from './webhook-client.js'
 
 const approvalAnnotation = 'api-approved.kubernetes.io'
 const approvalPage = 'https://github.com/kubernetes/enhancements/pull/1111'
@@ -327,25 +328,7 @@ function validateConversion(conversion: CustomResourceConversion): FieldError[] 
     return [required(`${field}.webhook.clientConfig`, text)]
   }
   const at = `${field}.webhook.clientConfig`
-  const errors: FieldError[] = []
-  if ((config.url === undefined) === (config.service === undefined)) {
-    errors.push(required(at, 'exactly one of url or service is required'))
-  }
-  if (config.url !== undefined) errors.push(...validateUrl(config.url, `${at}.url`))
-  if (config.service !== undefined) {
-    const { name, namespace, path, port = 443 } = config.service
-    if (name === '') errors.push(required(`${at}.service.name`, 'service name is required'))
-    if (namespace === '') {
-      errors.push(required(`${at}.service.namespace`, 'service namespace is required'))
-    }
-    if (path !== undefined && !path.startsWith('/')) {
-      errors.push(invalidValue(`${at}.service.path`, path, "must start with a '/'"))
-    }
-    if (port < 1 || port > 65535) {
-      const text = 'port is not valid: must be between 1 and 65535, inclusive'
-      errors.push(invalidValue(`${at}.service.port`, port, text))
-    }
-  }
+  const errors = validateWebhookClient(config, at)
   return [...errors, ...validateReviewVersions(webhook.conversionReviewVersions)]
 }
 
@@ -364,26 +347,6 @@ function validateReviewVersions(versions: readonly string[]): FieldError[] {
   if (!versions.includes('v1') && !versions.includes('v1beta1')) {
     const text = 'must include at least one of v1, v1beta1'
     errors.push(invalidValue(field, versions, text))
-  }
-  return errors
-}
-
-function validateUrl(text: string, field: string): FieldError[] {
-  const scheme = /^([a-zA-Z][-+.a-zA-Z0-9]*):\/\//.exec(text)
-  if (scheme?.[1]?.toLowerCase() !== 'https') {
-    const why = `'https' is the only allowed URL scheme; desired format: https://host[/path]`
-    return [invalidValue(field, text, why)]
-  }
-  if (!URL.canParse(text)) return [invalidValue(field, text, 'url must be a valid URL')]
-  const url = new URL(text)
-  const errors: FieldError[] = []
-  if (url.username !== '' || url.password !== '') {
-    errors.push(invalidValue(field, text, 'user information is not permitted in the URL'))
-  }
-  if (url.hash !== '')
-    errors.push(invalidValue(field, text, 'fragments are not permitted in the URL'))
-  if (url.search !== '') {
-    errors.push(invalidValue(field, text, 'query parameters are not permitted in the URL'))
   }
   return errors
 }

@@ -21,4 +21,5 @@ export const lease: Kind = {
     ageColumn,
   ],
   validate: object => validateLease(object),
+  writes: { neverBlindly: true },
 }

@@ -78,6 +78,7 @@ export const namespace: Kind = {
   withDefaults,
   validate: (object, old) => validateNamespace(object, old),
   writes: {
+    deleteReturnsObject: true,
     initialStatus: { phase: 'Active' },
     onCreate: withOwnHold,
     onUpdate: withOldFinalizers,

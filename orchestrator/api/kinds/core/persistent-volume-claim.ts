@@ -56,6 +56,7 @@ export const persistentVolumeClaim: Kind = {
   withDefaults: persistentVolumeClaimDefaults,
   validate: (object, old) => validatePersistentVolumeClaim(object, old),
   writes: {
+    deleteReturnsObject: true,
     initialStatus: { phase: 'Pending' },
     onCreate: object => withProtection(object, 'pvc-protection'),
   },

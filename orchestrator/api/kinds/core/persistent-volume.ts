@@ -70,5 +70,8 @@ export const persistentVolume: Kind = {
   ],
   withDefaults: persistentVolumeDefaults,
   validate: (object, old) => validatePersistentVolume(object, old),
-  writes: { onCreate: object => withFirstPhase(withProtection(object, 'pv-protection')) },
+  writes: {
+    deleteReturnsObject: true,
+    onCreate: object => withFirstPhase(withProtection(object, 'pv-protection')),
+  },
 }

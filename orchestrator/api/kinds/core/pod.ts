@@ -93,6 +93,7 @@ export const pod: Kind = {
     return Math.max(1, spec.terminationGracePeriodSeconds ?? defaultGracePeriodSeconds)
   },
   writes: {
+    deleteReturnsObject: true,
     initialStatus: { phase: 'Pending' },
     // Old kubelets send owners back as they understood them.
     metadataWithStatus: ['labels', 'annotations', 'finalizers'],

@@ -32,4 +32,5 @@ export const serviceAccount: Kind = {
     ageColumn,
   ],
   validate: object => validateObjectName(object, dns1123Subdomain),
+  writes: { deleteReturnsObject: true },
 }

@@ -73,5 +73,9 @@ export const service: Kind = {
   },
   withDefaults: serviceDefaults,
   validate: (object, old) => validateService(object, old),
-  writes: { initialStatus: { loadBalancer: {} }, onUpdate: withoutLeftovers },
+  writes: {
+    deleteReturnsObject: true,
+    initialStatus: { loadBalancer: {} },
+    onUpdate: withoutLeftovers,
+  },
 }

@@ -53,4 +53,5 @@ export const csiDriver: Kind = {
   ],
   withDefaults: csiDriverDefaults,
   validate: (object, old) => validateCsiDriver(object as CSIDriver, old as CSIDriver | null),
+  writes: { deleteReturnsObject: true },
 }

@@ -22,4 +22,5 @@ export const csiNode: Kind = {
     ageColumn,
   ],
   validate: (object, old) => validateCsiNode(object as CSINode, old as CSINode | null),
+  writes: { deleteReturnsObject: true },
 }

@@ -24,4 +24,5 @@ export const csiStorageCapacity: Kind = {
   ],
   validate: (object, old) =>
     validateCsiStorageCapacity(object as CSIStorageCapacity, old as CSIStorageCapacity | null),
+  writes: { deleteReturnsObject: true },
 }

@@ -49,4 +49,5 @@ export const storageClass: Kind = {
   withDefaults: storageClassDefaults,
   validate: (object, old) =>
     validateStorageClass(object as StorageClass, old as StorageClass | null),
+  writes: { deleteReturnsObject: true },
 }

@@ -30,4 +30,5 @@ export const volumeAttachment: Kind = {
   withDefaults: volumeAttachmentDefaults,
   validate: (object, old) =>
     validateVolumeAttachment(object as VolumeAttachment, old as VolumeAttachment | null),
+  writes: { deleteReturnsObject: true },
 }

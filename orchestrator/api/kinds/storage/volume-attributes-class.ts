@@ -28,4 +28,5 @@ export const volumeAttributesClass: Kind = {
       object as VolumeAttributesClass,
       old as VolumeAttributesClass | null,
     ),
+  writes: { deleteReturnsObject: true },
 }
