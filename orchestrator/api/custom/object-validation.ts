@@ -26,8 +26,11 @@ export function validateCustomObject(
   old: KubeObject | null,
 ): readonly FieldError[] {
   const value = object as unknown as JsonObject
-  const errors = [...validateValue(schema, value, ''), ...validateListTypes(schema, value, '')]
   const before = old === null ? undefined : (old as unknown as JsonObject)
+  const errors = [
+    ...validateValue(schema, value, '', before),
+    ...listTypeErrors(schema, value, before),
+  ]
   if (!errors.some(error => blocking.has(error.reason))) {
     return [...errors, ...validateRules(schema, value, before)]
   }
@@ -36,4 +39,17 @@ export function validateCustomObject(
 
 function hasRules(schema: JSONSchemaProps): boolean {
   return JSON.stringify(schema).includes('"x-kubernetes-validations"')
+}
+
+/** Lists that were no sets or maps before need not become any. */
+function listTypeErrors(
+  schema: JSONSchemaProps,
+  value: JsonObject,
+  old: JsonObject | undefined,
+): readonly FieldError[] {
+  const errors = validateListTypes(schema, value, '')
+  if (errors.length === 0 || old === undefined) return errors
+  const isDuplicate = ({ reason }: FieldError) => reason === 'FieldValueDuplicate'
+  if (!validateListTypes(schema, old, '').some(isDuplicate)) return errors
+  return errors.filter(error => !isDuplicate(error))
 }

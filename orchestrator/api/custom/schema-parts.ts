@@ -3,7 +3,7 @@
 // make sure that it says of every field what it is. Counterpart: apiserver/schema/structural.go.
 
 import type { Json, JsonObject } from '../object.js'
-import { own } from '../record.js'
+import { isJsonObject, own } from '../record.js'
 import type { JSONSchemaProps } from '../types/apiextensions.js'
 
 export function propertyOf(schema: JSONSchemaProps, name: string): JSONSchemaProps | undefined {
@@ -56,4 +56,22 @@ export function listKey(item: JsonObject, keys: readonly string[]): JsonObject {
 /** As in `spec.list[0].name`. */
 export function childPath(path: string, name: string): string {
   return path === '' ? name : `${path}.${name}`
+}
+
+/** Finds the item that a new one of a list of type map replaces; undefined for all others. */
+export function itemsBefore(
+  schema: JSONSchemaProps,
+  old: Json | undefined,
+): (item: Json) => Json | undefined {
+  if (schema['x-kubernetes-list-type'] !== 'map' || old === undefined || !isList(old)) {
+    return () => undefined
+  }
+  const keys = schema['x-kubernetes-list-map-keys'] ?? []
+  const keyOf = (item: Json) =>
+    isJsonObject(item) ? JSON.stringify(listKey(item, keys)) : undefined
+  const before = new Map(old.map(item => [keyOf(item), item]))
+  return item => {
+    const key = keyOf(item)
+    return key === undefined ? undefined : before.get(key)
+  }
 }

@@ -2,15 +2,16 @@
 // every field outside of the alternatives, and nothing but checks within them.
 // Counterpart: apiserver/schema/validation.go and the schema checks of apiextensions/validation.
 
+import { CelError } from '../cel/cel-error.js'
 import type { FieldError } from '../kind.js'
 import type { Json } from '../object.js'
 import type { JSONSchemaProps } from '../types/apiextensions.js'
 import { forbiddenField, invalidValue, notSupported, required } from '../validation/field-errors.js'
-import { CelError, compileCel } from './cel/program.js'
 import { withSchemaDefaults } from './defaulting.js'
 import { validateListTypes } from './list-types.js'
-import { compilePattern } from './pattern.js'
+import { compilePattern } from '../pattern.js'
 import { prunedValue } from './pruning.js'
+import { ruleLanguage } from './rule-language.js'
 import {
   furtherOf,
   isEmbedded,
@@ -332,13 +333,13 @@ class StructuralRules {
 
   #expression(field: string, expression: string, wanted: string): void {
     try {
-      const { type } = compileCel(expression)
+      const { type } = ruleLanguage.compile(expression)
       if (type === wanted || type === 'dyn') return
       const text = `cel expression must evaluate to a ${wanted}`
       this.#add(invalidValue(field, expression, text))
     } catch (error) {
       if (!(error instanceof CelError)) throw error
-      this.#add(invalidValue(field, expression, `compilation failed: ERROR: ${error.message}`))
+      this.#add(invalidValue(field, expression, `compilation failed: ${error.message}`))
     }
   }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Json } from '../object.js'
 import type { JSONSchemaProps, ValidationRule } from '../types/apiextensions.js'
-import { compileCel } from './cel/program.js'
+import { ruleLanguage } from './rule-language.js'
 import { validateStructure } from './structural-rules.js'
 import { validateRules } from './validation-rules.js'
 
@@ -60,7 +60,7 @@ describe('rules', () => {
       'spec: Forbidden: max is 2',
     ])
     expect(errors({ rule: 'self.name == "x"' }, {})[0]).toMatch(
-      /^spec: Invalid value: "object": No such key: name evaluating rule: /,
+      /^spec: Invalid value: "object": no such key: name evaluating rule: /,
     )
   })
 
@@ -87,11 +87,13 @@ describe('rules', () => {
       validateStructure(schemaWith({ rule }), 'p').map(error => `${error.field}: ${error.message}`)
     const at = 'p.properties[spec].x-kubernetes-validations[0].rule'
     expect(found('self.min <')[0]).toMatch(/compilation failed: ERROR: /)
-    expect(found('nothing == 1')[0]).toMatch(/compilation failed: ERROR: Unknown variable: nothing/)
+    expect(found('nothing == 1')[0]).toMatch(
+      /compilation failed: ERROR: <input>:1:1: undeclared reference to 'nothing'/,
+    )
     expect(found('1 + 1')).toEqual([
       `${at}: Invalid value: "1 + 1": cel expression must evaluate to a bool`,
     ])
     expect(found('self.min > 0')).toEqual([])
-    expect(compileCel('oldSelf == self').usesOldSelf).toBe(true)
+    expect(ruleLanguage.compile('oldSelf == self').names.has('oldSelf')).toBe(true)
   })
 })

@@ -1,20 +1,21 @@
 // x-kubernetes-validations: rules in CEL over a value and, on updates, over what it was before.
 // Counterpart: apiserver/schema/cel. Rules that speak of oldSelf look at changes, and are passed over
-// where there is nothing to compare with; what is new in a list is compared by the list's keys.
+// where there is nothing to compare with; what is new in a list is compared by the list's keys. Other
+// rules are passed over where nothing changed.
 
-import { CelError, compileCel } from './cel/program.js'
-import { celValue } from './cel/values.js'
+import { CelError } from '../cel/cel-error.js'
+import { Budget } from '../cel/metering.js'
+import { sameJson } from '../equality.js'
+import { ruleLanguage } from './rule-language.js'
+import { celValue } from './rule-values.js'
 import { findingsMax } from '../decode/shape.js'
 import type { FieldError } from '../kind.js'
 import type { Json } from '../object.js'
 import { isJsonObject, own } from '../record.js'
 import type { JSONSchemaProps, ValidationRule } from '../types/apiextensions.js'
 import { duplicate, forbiddenField, invalidValue, required } from '../validation/field-errors.js'
-import { childPath, furtherOf, isList, itemsOf, listKey, propertyOf } from './schema-parts.js'
+import { childPath, furtherOf, isList, itemsBefore, itemsOf, propertyOf } from './schema-parts.js'
 import { Optional } from '@marcbachmann/cel-js'
-
-/** Evaluations for one object: each has a budget of its own besides. */
-const evaluationsMax = 2_000
 
 export function validateRules(
   schema: JSONSchemaProps,
@@ -28,7 +29,8 @@ export function validateRules(
 
 class Rules {
   readonly errors: FieldError[] = []
-  #evaluations = 0
+  readonly #budget = new Budget()
+  #spent = false
   readonly #values = new Map<Json, unknown>()
 
   walk(schema: JSONSchemaProps, value: Json, old: Json | undefined, path: string): void {
@@ -50,13 +52,9 @@ class Rules {
   #items(schema: JSONSchemaProps, value: readonly Json[], old: Json | undefined, path: string) {
     const items = itemsOf(schema)
     if (items === null) return
-    const keys = schema['x-kubernetes-list-map-keys'] ?? []
-    const keyOf = (item: Json) =>
-      isJsonObject(item) ? JSON.stringify(listKey(item, keys)) : undefined
-    const comparable = schema['x-kubernetes-list-type'] === 'map' && isList(old)
-    const before = new Map(comparable ? old.map(item => [keyOf(item), item]) : [])
+    const before = itemsBefore(schema, old)
     for (const [index, item] of value.entries()) {
-      this.walk(items, item, before.get(keyOf(item)), `${path}[${index}]`)
+      this.walk(items, item, before(item), `${path}[${index}]`)
     }
   }
 
@@ -75,16 +73,15 @@ class Rules {
     old: Json | undefined,
     path: string,
   ): void {
+    if (this.#spent) return
     const type = schema.type ?? ''
     const optional = rule.optionalOldSelf === true
     try {
-      const program = compileCel(rule.rule)
-      if (program.usesOldSelf && old === undefined && !optional) return
-      if (++this.#evaluations > evaluationsMax) {
-        throw new CelError(
-          'validation failed due to running out of cost budget, no further validation rules will be run',
-        )
-      }
+      const program = ruleLanguage.compile(rule.rule)
+      const isTransition = program.names.has('oldSelf')
+      if (isTransition && old === undefined && !optional) return
+      // What was wrong before the rule was there may stay as it is.
+      if (!isTransition && old !== undefined && sameJson(value, old)) return
       const before = old === undefined ? undefined : this.#cel(schema, old)
       const variables = {
         self: this.#cel(schema, value),
@@ -94,15 +91,29 @@ class Rules {
             : Optional.of(before)
           : (before ?? null),
       }
-      const result = program.run(variables)
+      const result = program.run(variables, this.#budget)
       if (result === true) return
-      this.errors.push(failure(rule, type, fieldOf(rule, path), textOf(rule, variables)))
+      const text = textOf(rule, variables, this.#budget)
+      this.errors.push(failure(rule, type, fieldOf(rule, path), text))
     } catch (error) {
       if (!(error instanceof CelError)) throw error
-      const detail = `${error.message} evaluating rule: ${rule.message ?? rule.rule.trim()}`
-      this.errors.push(invalidValue(shownPath(path), type, detail))
+      this.#spent = error.kind === 'budget' || error.kind === 'call-limit'
+      this.errors.push(invalidValue(shownPath(path), type, problemOf(rule, error)))
     }
   }
+}
+
+/** Why a rule could not be evaluated. */
+function problemOf(rule: ValidationRule, { kind, message }: CelError): string {
+  const shown = (rule.message ?? '').trim() || rule.rule.trim()
+  if (kind === 'budget') return message
+  if (kind === 'call-limit') {
+    return `'${message}': no further validation rules will be run due to call cost exceeds limit for rule: ${shown}`
+  }
+  if (message.startsWith('no such overload')) {
+    return `'${message}': call arguments did not match a supported operator, function or macro signature for rule: ${shown}`
+  }
+  return `${message} evaluating rule: ${shown}`
 }
 
 function shownPath(path: string): string {
@@ -114,11 +125,15 @@ function fieldOf({ fieldPath = '' }: ValidationRule, path: string): string {
   return below === '' ? shownPath(path) : path === '' ? below : `${path}.${below}`
 }
 
-function textOf(rule: ValidationRule, variables: Readonly<Record<string, unknown>>): string {
+function textOf(
+  rule: ValidationRule,
+  variables: Readonly<Record<string, unknown>>,
+  budget: Budget,
+): string {
   const { message = '', messageExpression = '' } = rule
   if (messageExpression !== '') {
     try {
-      const text = compileCel(messageExpression).run(variables)
+      const text = ruleLanguage.compile(messageExpression).run(variables, budget)
       if (typeof text === 'string' && text.trim() !== '' && !text.includes('\n')) return text.trim()
     } catch (error) {
       // The rule has failed all the same; what is left says so.

@@ -5,7 +5,7 @@ import { findingsMax } from '../decode/shape.js'
 import { sameJson } from '../equality.js'
 import type { FieldError } from '../kind.js'
 import type { Json, JsonObject } from '../object.js'
-import { isJsonObject } from '../record.js'
+import { isJsonObject, own } from '../record.js'
 import type { JSONSchemaProps } from '../types/apiextensions.js'
 import {
   invalidValue,
@@ -15,21 +15,30 @@ import {
   typeInvalid,
 } from '../validation/field-errors.js'
 import { hasFormat } from './formats.js'
-import { matchesPattern } from './pattern.js'
+import { matchesPattern } from '../pattern.js'
 import {
   childPath,
   furtherOf,
   isIntOrString,
   isList,
+  itemsBefore,
   itemsOf,
   propertiesOf,
   propertyOf,
 } from './schema-parts.js'
 
-/** Errors of a value at `path`, such as `spec.items[0]`; '' is the object itself. */
-export function validateValue(schema: JSONSchemaProps, value: Json, path: string): FieldError[] {
+/**
+ * Errors of a value at `path`, such as `spec.items[0]`; '' is the object itself. Parts that are as in
+ * `old` may be wrong: the schema may have become stricter since they were written.
+ */
+export function validateValue(
+  schema: JSONSchemaProps,
+  value: Json,
+  path: string,
+  old?: Json,
+): FieldError[] {
   const check = new Check()
-  check.value(schema, value, path)
+  check.value(schema, value, path, old)
   return check.errors
 }
 
@@ -44,7 +53,8 @@ class Check {
     if (this.errors.length < findingsMax) this.errors.push(error)
   }
 
-  value(schema: JSONSchemaProps, value: Json, path: string): void {
+  value(schema: JSONSchemaProps, value: Json, path: string, old?: Json): void {
+    if (old !== undefined && sameJson(value, old)) return
     if (value === null) {
       if (schema.nullable !== true) this.#type(schema, value, path)
       return
@@ -53,8 +63,8 @@ class Check {
     this.#choices(schema, value, path)
     if (typeof value === 'string') this.#text(schema, value, path)
     else if (typeof value === 'number') this.#number(schema, value, path)
-    else if (isList(value)) this.#list(schema, value, path)
-    else if (isJsonObject(value)) this.#object(schema, value, path)
+    else if (isList(value)) this.#list(schema, value, path, old)
+    else if (isJsonObject(value)) this.#object(schema, value, path, old)
     this.#composites(schema, value, path)
   }
 
@@ -126,7 +136,12 @@ class Check {
     }
   }
 
-  #list(schema: JSONSchemaProps, value: readonly Json[], path: string): void {
+  #list(
+    schema: JSONSchemaProps,
+    value: readonly Json[],
+    path: string,
+    old: Json | undefined,
+  ): void {
     const { maxItems, minItems } = schema
     if (maxItems !== undefined && value.length > maxItems) {
       this.#add(tooMany(path, value.length, maxItems))
@@ -136,10 +151,14 @@ class Check {
     }
     const items = itemsOf(schema)
     if (items === null) return
-    for (const [index, item] of value.entries()) this.value(items, item, `${path}[${index}]`)
+    const before = itemsBefore(schema, old)
+    for (const [index, item] of value.entries()) {
+      this.value(items, item, `${path}[${index}]`, before(item))
+    }
   }
 
-  #object(schema: JSONSchemaProps, value: JsonObject, path: string): void {
+  #object(schema: JSONSchemaProps, value: JsonObject, path: string, old: Json | undefined): void {
+    const before = isJsonObject(old) ? old : {}
     const { maxProperties, minProperties } = schema
     const keys = Object.keys(value)
     if (maxProperties !== undefined && keys.length > maxProperties) {
@@ -153,13 +172,15 @@ class Check {
     }
     for (const [name, property] of propertiesOf(schema)) {
       const inner = Object.hasOwn(value, name) ? value[name] : undefined
-      if (inner !== undefined) this.value(property, inner, childPath(path, name))
+      if (inner !== undefined) {
+        this.value(property, inner, childPath(path, name), own(before, name))
+      }
     }
     const further = furtherOf(schema)
     if (further === null || further === 'any') return
     for (const name of keys) {
       if (propertyOf(schema, name) !== undefined) continue
-      this.value(further, value[name] ?? null, childPath(path, name))
+      this.value(further, value[name] ?? null, childPath(path, name), own(before, name))
     }
   }
 

@@ -1,11 +1,11 @@
 // JSON as CEL sees it by its schema: whole numbers apart from others, times as times, and names that
 // are no identifiers escaped. Counterpart: apiserver's common.UnstructuredToVal and cel.Escape.
 
-import type { Json } from '../../object.js'
-import { isJsonObject } from '../../record.js'
-import { msOfTime } from '../../time.js'
-import type { JSONSchemaProps } from '../../types/apiextensions.js'
-import { furtherOf, isList, itemsOf, propertyOf } from '../schema-parts.js'
+import type { Json } from '../object.js'
+import { isJsonObject } from '../record.js'
+import { msOfTime } from '../time.js'
+import type { JSONSchemaProps } from '../types/apiextensions.js'
+import { furtherOf, isList, itemsOf, propertyOf } from './schema-parts.js'
 
 const keywords: ReadonlySet<string> = new Set(
   'true false null in as break const continue else for function if import let loop package namespace return var void while'.split(
@@ -14,7 +14,7 @@ const keywords: ReadonlySet<string> = new Set(
 )
 
 /** As a rule writes the name of a property. */
-function escapedName(name: string): string {
+export function escapedName(name: string): string {
   if (keywords.has(name)) return `__${name}__`
   return name
     .replaceAll('__', '__underscores__')
