@@ -4,6 +4,7 @@
 import type { GroupVersionKind } from '../api/kind.js'
 import type { KubeObject } from '../api/object.js'
 import type { Deployment, ReplicaSet } from '../api/types/apps.js'
+import type { Job } from '../api/types/batch.js'
 import type { Lease } from '../api/types/coordination.js'
 import type { ConfigMap, Namespace, Secret, ServiceAccount } from '../api/types/core-config.js'
 import type { Event } from '../api/types/core-event.js'
@@ -44,6 +45,7 @@ export const serviceAccounts = resource<ServiceAccount>(
 )
 export const deployments = resource<Deployment>('apps', 'Deployment', 'deployments', true)
 export const replicaSets = resource<ReplicaSet>('apps', 'ReplicaSet', 'replicasets', true)
+export const jobs = resource<Job>('batch', 'Job', 'jobs', true)
 export const endpointSlices = resource<EndpointSlice>(
   'discovery.k8s.io',
   'EndpointSlice',

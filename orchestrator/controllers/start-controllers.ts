@@ -15,6 +15,7 @@ import type { Controller, ControllerContext, ControllerMetrics } from './context
 import { startDeploymentController } from './deployment/controller.js'
 import { startEndpointSliceController } from './endpointslice/controller.js'
 import { startGarbageCollector } from './garbagecollector/controller.js'
+import { startJobController } from './job/controller.js'
 import { startNamespaceController } from './namespace/controller.js'
 import { startNodeIpamController } from './nodeipam/controller.js'
 import { parseCidr } from './nodeipam/reconcile.js'
@@ -143,6 +144,7 @@ function startTerm(
   const controllers: readonly Controller[] = [
     startReplicaSetController(context),
     startDeploymentController(context),
+    startJobController(context),
     startEndpointSliceController(context),
     startNodeLifecycleController(context, {
       graceMs: options.nodeMonitorGraceMs ?? 40_000,

@@ -1,12 +1,10 @@
 // The ReplicaSet controller's shell: informers in, pods out. Counterpart:
-// pkg/controller/replicaset. Creations go out in batches of 1, 2, 4, ...: when the first one is
-// refused (a quota, a webhook) the rest of a thousand is never sent.
+// pkg/controller/replicaset.
 
 import type { KubeObject } from '../../api/object.js'
 import { matchesLabels } from '../../api/selectors.js'
 import type { ReplicaSet } from '../../api/types/apps.js'
 import type { Pod } from '../../api/types/core-pod.js'
-import { isNamespaceTerminating, isNotFound } from '../../client/api-error.js'
 import { Expectations } from '../../client/expectations.js'
 import {
   byNamespace,
@@ -27,6 +25,7 @@ import {
 } from '../context.js'
 import { byOrphanNamespace, controllerOf, isDeleting, orphanIndex } from '../ownership.js'
 import { isPodActive } from '../pod-state.js'
+import { PodWriter } from '../pod-writes.js'
 import {
   comparableStatus,
   planReplicaSet,
@@ -47,6 +46,7 @@ export function startReplicaSetController(context: ControllerContext): Controlle
   sets.addIndex(namespaceIndex, byNamespace)
   const expectations = new Expectations(clock)
   const recorder = recorderOf(context, 'replicaset-controller')
+  const writer = new PodWriter(client, recorder, expectations)
   const { queue, start } = reconcilerQueue(context, {
     name: 'replicaset',
     concurrency: 5,
@@ -96,61 +96,19 @@ export function startReplicaSetController(context: ControllerContext): Controlle
   ): Promise<{ readonly failure: ReplicaFailure | null; readonly error: unknown } | null> {
     expectations.expect(key, plan.creations, plan.deletions.map(objectKey))
     if (plan.creations > 0) {
-      const error = await createPods(key, replicaSet, plan.creations)
+      const error = await writer.create(
+        key,
+        replicaSet,
+        podFromTemplate(replicaSet),
+        plan.creations,
+      )
       if (error === null) return null
       return { failure: { reason: 'FailedCreate', message: errorText(error) }, error }
     }
-    const errors = await Promise.all(plan.deletions.map(pod => deletePod(key, replicaSet, pod)))
+    const errors = await Promise.all(plan.deletions.map(pod => writer.delete(key, replicaSet, pod)))
     const error = errors.find(one => one !== null)
     if (error === undefined) return null
     return { failure: { reason: 'FailedDelete', message: errorText(error) }, error }
-  }
-
-  /** The first error, or null. What was not made is taken off the expectations. */
-  async function createPods(key: string, set: ReplicaSet, count: number): Promise<unknown> {
-    const template = podFromTemplate(set)
-    let left = count
-    for (let batch = 1; left > 0; batch *= 2) {
-      const size = Math.min(batch, left)
-      const outcomes = await Promise.all(
-        Array.from({ length: size }, () => createPod(key, set, template)),
-      )
-      left -= size
-      const error = outcomes.find(outcome => outcome !== null)
-      if (error === undefined) continue
-      for (; left > 0; left--) expectations.creationObserved(key)
-      // The namespace is going away and the set with it: trying again would help nobody.
-      return isNamespaceTerminating(error) ? null : error
-    }
-    return null
-  }
-
-  async function createPod(key: string, set: ReplicaSet, template: Pod): Promise<unknown> {
-    try {
-      const pod = await client.create(pods, template)
-      recorder.record(set, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`)
-      return null
-    } catch (error) {
-      expectations.creationObserved(key)
-      if (!isNamespaceTerminating(error)) {
-        recorder.record(set, 'Warning', 'FailedCreate', `Error creating: ${errorText(error)}`)
-      }
-      return error
-    }
-  }
-
-  async function deletePod(key: string, set: ReplicaSet, pod: Pod): Promise<unknown> {
-    const { namespace = '', name = '', uid = '' } = pod.metadata
-    try {
-      await client.delete(pods, { namespace, name }, { uid })
-      recorder.record(set, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`)
-      return null
-    } catch (error) {
-      expectations.deletionObserved(key, objectKey(pod))
-      if (isNotFound(error)) return null
-      recorder.record(set, 'Warning', 'FailedDelete', `Error deleting: ${errorText(error)}`)
-      return error
-    }
   }
 
   /** Of all sets of the same Deployment: their pods crowd the same nodes. */

@@ -1,0 +1,208 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Job, JobSpec, JobStatus } from '../../api/types/batch.js'
+import type { Pod } from '../../api/types/core-pod.js'
+import { validateJobStatus } from '../../api/validation/job-status.js'
+import { nowMs, pod, secondsAgo } from '../testing/objects.js'
+import { isFinished, isOurs, planJob, podOf, trackingFinalizer } from './reconcile.js'
+
+const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'c' }] } }
+
+function job(spec: Partial<JobSpec> = {}, status: JobStatus = {}): Job {
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: { namespace: 'shop', name: 'j', uid: 'uid-j' },
+    spec: { parallelism: 1, completions: 1, backoffLimit: 6, template, ...spec },
+    status,
+  }
+}
+
+const started = { startTime: secondsAgo(60) }
+
+/** Tracked, unless it says that its end is on record. */
+function owned(
+  name: string,
+  phase: string,
+  more: { deleting?: boolean; free?: boolean } = {},
+): Pod {
+  const finalizers = more.free ? [] : [trackingFinalizer]
+  const one = pod(name, { phase, deleting: more.deleting ?? false, meta: { finalizers } })
+  if (phase !== 'Failed' && phase !== 'Succeeded') return one
+  const terminated = { exitCode: phase === 'Failed' ? 1 : 0, finishedAt: secondsAgo(5) }
+  const ended = { name: 'c', ready: false, restartCount: 0, image: '', imageID: '' }
+  return {
+    ...one,
+    status: { ...one.status, containerStatuses: [{ ...ended, state: { terminated } }] },
+  }
+}
+
+const plan = (of: Job, pods: readonly Pod[] = [], expectationsMet = true) =>
+  planJob({ job: of, pods, expectationsMet, nowMs })
+
+const conditions = (status: JobStatus) =>
+  (status.conditions ?? []).map(({ type, status: is, reason }) => `${type}=${is} ${reason}`)
+
+describe('Job: how many pods', () => {
+  const running = owned('a', 'Running')
+  const done = owned('b', 'Succeeded')
+  const cases: readonly [string, Job, readonly Pod[], number, number][] = [
+    ['as many as may run at once', job({ parallelism: 3, completions: 5 }), [], 3, 0],
+    ['no more than are left', job({ parallelism: 3, completions: 5 }, { succeeded: 4 }), [], 1, 0],
+    ['what runs counts', job({ parallelism: 3, completions: 5 }), [running], 2, 0],
+    ['what has just ended counts', job({ parallelism: 3, completions: 2 }), [running, done], 0, 0],
+    ['none of a suspended one', job({ suspend: true }), [], 0, 0],
+    ['those of a suspended one go', job({ suspend: true }), [running], 0, 1],
+    ['those of a smaller one go', job({ parallelism: 0 }), [running], 0, 1],
+    [
+      'a queue of work starts nobody once one has found it empty',
+      { ...job({ parallelism: 3 }), spec: { parallelism: 3, template } },
+      [running, done],
+      0,
+      0,
+    ],
+    [
+      'one that leaves is waited for where it has to be',
+      job({ podReplacementPolicy: 'Failed' }),
+      [owned('a', 'Running', { deleting: true })],
+      0,
+      0,
+    ],
+    ['a failure is followed by a pause', job(), [owned('a', 'Failed')], 0, 0],
+  ]
+  test.each(cases)('%s', (_, of, pods, creations, deletions) => {
+    const made = plan(of, pods)
+    expect([made.creations, made.deletions.length]).toEqual([creations, deletions])
+  })
+  test('nothing while earlier writes are not visible, or when it is being deleted', () => {
+    expect(plan(job(), [], false).creations).toBe(0)
+    const dying = job()
+    const metadata = { ...dying.metadata, deletionTimestamp: secondsAgo(1) }
+    expect(plan({ ...dying, metadata }).creations).toBe(0)
+  })
+  test('the pause doubles: ten seconds after the first failure, twenty after the second', () => {
+    const spec = { backoffLimit: 6 }
+    expect(plan(job(spec), [owned('a', 'Failed')]).requeueAfterMs).toBe(5_000)
+    const two = [owned('a', 'Failed'), owned('b', 'Failed')]
+    expect(plan(job(spec), two).requeueAfterMs).toBe(15_000)
+  })
+})
+
+describe('Job: how it ends', () => {
+  const target = (type: string, reason: string) => ({
+    ...started,
+    conditions: [{ type, status: 'True', reason, message: 'm' }],
+  })
+  const cases: readonly [string, Job, readonly Pod[], readonly string[]][] = [
+    [
+      'first the aim is on record',
+      job({}, started),
+      [owned('a', 'Succeeded')],
+      ['SuccessCriteriaMet=True CompletionsReached'],
+    ],
+    [
+      'it is complete once every end is counted',
+      job({}, { ...target('SuccessCriteriaMet', 'CompletionsReached'), succeeded: 1 }),
+      [owned('a', 'Succeeded', { free: true })],
+      ['SuccessCriteriaMet=True CompletionsReached', 'Complete=True CompletionsReached'],
+    ],
+    [
+      'more failures than it puts up with',
+      job({ backoffLimit: 0 }, started),
+      [owned('a', 'Failed')],
+      ['FailureTarget=True BackoffLimitExceeded'],
+    ],
+    [
+      'it has failed when nothing runs any more',
+      job({}, target('FailureTarget', 'BackoffLimitExceeded')),
+      [owned('a', 'Running', { deleting: true, free: true })],
+      ['FailureTarget=True BackoffLimitExceeded'],
+    ],
+    [
+      'and not before',
+      job({}, { ...target('FailureTarget', 'BackoffLimitExceeded'), failed: 1 }),
+      [],
+      ['FailureTarget=True BackoffLimitExceeded', 'Failed=True BackoffLimitExceeded'],
+    ],
+    [
+      'a deadline',
+      job({ activeDeadlineSeconds: 30 }, started),
+      [owned('a', 'Running')],
+      ['FailureTarget=True DeadlineExceeded'],
+    ],
+    ['suspended', job({ suspend: true }, started), [], ['Suspended=True JobSuspended']],
+  ]
+  test.each(cases)('%s', (_, of, pods, expected) => {
+    const { status } = plan(of, pods)
+    expect(conditions(status)).toEqual(expected)
+    expect(validateJobStatus({ ...of, status }, of)).toEqual([])
+  })
+  test('a deadline that is to come is waited for', () => {
+    expect(plan(job({ activeDeadlineSeconds: 90 }, started)).requeueAfterMs).toBe(30_000)
+  })
+})
+
+test('who is not ours is left alone', () => {
+  expect(isOurs(job())).toBe(true)
+  expect(isOurs(job({ completionMode: 'Indexed' }))).toBe(false)
+  expect(isOurs(job({ managedBy: 'example.com/queue' }))).toBe(false)
+})
+
+test('a pod of it has its template, its owner and the finalizer', () => {
+  expect(podOf(job())).toMatchObject({
+    metadata: {
+      generateName: 'j-',
+      finalizers: [trackingFinalizer],
+      ownerReferences: [{ kind: 'Job', name: 'j', uid: 'uid-j', controller: true }],
+    },
+    spec: template.spec,
+  })
+})
+
+// Every round may break off between its writes. Model: what the pods did.
+test('each end is counted once, however often it is interrupted', () => {
+  const choices = fc.array(fc.nat({ max: 5 }), { minLength: 40, maxLength: 80 })
+  const shape = fc.record({
+    completions: fc.integer({ min: 1, max: 4 }),
+    parallelism: fc.integer({ min: 1, max: 3 }),
+    backoffLimit: fc.integer({ min: 0, max: 2 }),
+  })
+  fc.assert(
+    fc.property(shape, choices, (spec, steps) => {
+      let of = job(spec)
+      let pods: Pod[] = []
+      let made = 0
+      let now = nowMs
+      for (let at = 0; at < 400 && !isFinished(of); at++) {
+        const step = steps[at] ?? 5
+        now += 700_000
+        const round = planJob({ job: of, pods, expectationsMet: true, nowMs: now })
+        for (let more = round.creations; more > 0; more--) pods.push(owned(`p${made++}`, 'Running'))
+        const gone = new Set(round.deletions.map(({ metadata }) => metadata.name))
+        pods = pods.map(one =>
+          gone.has(one.metadata.name ?? '') ? owned(one.metadata.name ?? '', 'Failed') : one,
+        )
+        if (step === 0) continue
+        expect(validateJobStatus({ ...of, status: round.status }, of)).toEqual([])
+        of = { ...of, status: round.status }
+        if (step === 1) continue
+        const recorded = new Set(round.recorded.map(({ metadata }) => metadata.name))
+        pods = pods.map(one =>
+          recorded.has(one.metadata.name ?? '')
+            ? { ...one, metadata: { ...one.metadata, finalizers: [] } }
+            : one,
+        )
+        const running = pods.findIndex(({ status }) => status?.phase === 'Running')
+        const ending = step === 2 ? 'Failed' : 'Succeeded'
+        if (running >= 0 && step !== 3) {
+          pods[running] = owned(pods[running]?.metadata.name ?? '', ending)
+        }
+      }
+      const ended = (phase: string) => pods.filter(({ status }) => status?.phase === phase).length
+      expect(isFinished(of)).toBe(true)
+      expect(of.status?.succeeded ?? 0).toBe(ended('Succeeded'))
+      expect(of.status?.failed ?? 0).toBe(ended('Failed'))
+      expect(ended('Running')).toBe(0)
+    }),
+  )
+})

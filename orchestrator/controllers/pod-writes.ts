@@ -1,0 +1,73 @@
+// Pods that a controller makes and removes for an owner: in batches, with an event each, and off the expectations when
+// they fail. Counterpart: RealPodControl and slowStartBatch of pkg/controller. Creations go out in batches of
+// 1, 2, 4, ...: when the first one is refused (a quota, a webhook) the rest of a thousand is never sent.
+
+import type { KubeObject } from '../api/object.js'
+import type { Pod } from '../api/types/core-pod.js'
+import { isNamespaceTerminating, isNotFound } from '../client/api-error.js'
+import type { EventRecorder } from '../client/event-recorder.js'
+import type { Expectations } from '../client/expectations.js'
+import { objectKey, pods } from '../client/resources.js'
+import type { ApiClient } from '../client/rest-client.js'
+import { errorText } from './context.js'
+
+export class PodWriter {
+  readonly #client: ApiClient
+  readonly #recorder: EventRecorder
+  readonly #expectations: Expectations
+
+  constructor(client: ApiClient, recorder: EventRecorder, expectations: Expectations) {
+    this.#client = client
+    this.#recorder = recorder
+    this.#expectations = expectations
+  }
+
+  /** The first error, or null. `key` is the owner's; what was not made is taken off its expectations. */
+  async create(key: string, owner: KubeObject, pod: Pod, count: number): Promise<unknown> {
+    let left = count
+    for (let batch = 1; left > 0; batch *= 2) {
+      const size = Math.min(batch, left)
+      const outcomes = await Promise.all(
+        Array.from({ length: size }, () => this.#createOne(key, owner, pod)),
+      )
+      left -= size
+      const error = outcomes.find(outcome => outcome !== null)
+      if (error === undefined) continue
+      for (; left > 0; left--) this.#expectations.creationObserved(key)
+      // The namespace is going away and the owner with it: trying again would help nobody.
+      return isNamespaceTerminating(error) ? null : error
+    }
+    return null
+  }
+
+  /** The error, or null. */
+  async delete(key: string, owner: KubeObject, pod: Pod): Promise<unknown> {
+    const { namespace = '', name = '', uid = '' } = pod.metadata
+    try {
+      await this.#client.delete(pods, { namespace, name }, { uid })
+      this.#recorder.record(owner, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`)
+      return null
+    } catch (error) {
+      this.#expectations.deletionObserved(key, objectKey(pod))
+      if (isNotFound(error)) return null
+      this.#recorder.record(owner, 'Warning', 'FailedDelete', `Error deleting: ${errorText(error)}`)
+      return error
+    }
+  }
+
+  async #createOne(key: string, owner: KubeObject, template: Pod): Promise<unknown> {
+    try {
+      const pod = await this.#client.create(pods, template)
+      const text = `Created pod: ${pod.metadata.name}`
+      this.#recorder.record(owner, 'Normal', 'SuccessfulCreate', text)
+      return null
+    } catch (error) {
+      this.#expectations.creationObserved(key)
+      if (!isNamespaceTerminating(error)) {
+        const text = `Error creating: ${errorText(error)}`
+        this.#recorder.record(owner, 'Warning', 'FailedCreate', text)
+      }
+      return error
+    }
+  }
+}
