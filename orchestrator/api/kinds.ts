@@ -44,6 +44,8 @@ import { serviceAccount } from './kinds/core/service-account.js'
 import { service } from './kinds/core/service.js'
 import { endpointSlice } from './kinds/discovery/endpoint-slice.js'
 import { newEvent } from './kinds/events/event.js'
+import { flowSchema } from './kinds/flowcontrol/flow-schema.js'
+import { priorityLevelConfiguration } from './kinds/flowcontrol/priority-level-configuration.js'
 import { ingressClass } from './kinds/networking/ingress-class.js'
 import { ingress } from './kinds/networking/ingress.js'
 import { ipAddress } from './kinds/networking/ip-address.js'
@@ -90,6 +92,8 @@ export const kinds: readonly Kind[] = [
   lease,
   endpointSlice,
   newEvent,
+  flowSchema,
+  priorityLevelConfiguration,
   ingress,
   ingressClass,
   ipAddress,

@@ -20,6 +20,9 @@ import { keepCustomKinds } from './custom-kinds.js'
 import { DefinitionController } from './definition-controller.js'
 import { DiscoveryEndpoints } from './discovery-endpoints.js'
 import { EventLease } from './event-lease.js'
+import { ensureFlowControl, keepDanglingConditions } from './flow-bootstrap.js'
+import { FlowControl } from './flow-control.js'
+import { flowTimes, observeFlows } from './flow-metrics.js'
 import type { HealthCheck } from './health-endpoints.js'
 import { History } from './history.js'
 import { keepMasterEndpoints } from './master-endpoints.js'
@@ -51,6 +54,9 @@ import { WebhookCaller } from './webhook-call.js'
 import { WriteAdmission } from './write-admission.js'
 
 export interface ApiserverLimits extends PipelineLimits, ServerLimits {
+  /** Requests under way that only read, and that write: together the seats of the priority levels. */
+  readonly readsMax: number
+  readonly writesMax: number
   readonly watchesMax: number
 }
 
@@ -154,6 +160,14 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
   // Known once the port is, which may be any free one.
   const bound = { address: options.advertise ?? '' }
   const background = new Background(clock, logger)
+  const flows = new FlowControl({
+    cache,
+    clock,
+    seats: limits.readsMax + limits.writesMax,
+    waitMs: limits.requestMs / 4,
+    ...flowTimes(metrics),
+  })
+  observeFlows(metrics, flows.controller)
   const pipeline = new Pipeline({
     kinds,
     cache,
@@ -176,12 +190,15 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     livenessChecks: [{ name: 'ping', run: () => Promise.resolve(null) }],
     readinessChecks: readinessChecks(cache, clock, boot),
     metricsText: options.metricsText ?? null,
+    flows,
     limits,
     clock,
     logger,
     metrics,
   })
   const aggregation = new RoleAggregation({ reader, writer, cache, clock, logger })
+  const flowBootstrap = { endpoints, reader, writer, cache, clock, logger }
+  const stopDangling = keepDanglingConditions(flowBootstrap)
   const stopKinds = keepCustomKinds({ kinds, cache, logger })
   const definitions = new DefinitionController({ kinds, cache, reader, writer, clock, logger })
   cache.start()
@@ -215,6 +232,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     background.until('system objects', async () => {
       await ensureSystemObjects(system)
       await ensureRbacPolicy({ endpoints, reader, writer, cache })
+      await ensureFlowControl(flowBootstrap)
       await cache.waitUntilFresh(bootFreshMs)
       await aggregation.settle()
       boot.done = true
@@ -222,6 +240,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
       resolve()
       // Somebody may delete them: the cluster cannot do without.
       background.later(repairMs, 'system objects', () => ensureSystemObjects(system))
+      background.later(flowRepairMs, 'flow control', () => ensureFlowControl(flowBootstrap))
     })
   })
   return {
@@ -230,6 +249,8 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     async close() {
       background.stop()
       history.stop()
+      flows.stop()
+      stopDangling()
       aggregation.stop()
       await masterEndpoints.stop()
       definitions.stop()
@@ -246,6 +267,7 @@ const historyRetentionMsUsual = 3_600_000
 const retryMs = 500
 const bootFreshMs = 5_000
 const repairMs = 10_000
+const flowRepairMs = 60_000
 const allocationRepairMs = 3 * 60_000
 
 /** Work that is tried until it succeeds: the store may come up after us. */

@@ -5,7 +5,7 @@
 import type { Clock } from '../../platform/clock.js'
 import { InvariantViolation, RaftsmanError, unreachable } from '../../platform/errors.js'
 import type { Logger } from '../../platform/logger.js'
-import type { Counter, Gauge, Histogram, Metrics } from '../../platform/metrics.js'
+import type { Counter, Histogram, Metrics } from '../../platform/metrics.js'
 import type { JsonObject } from '../api/object.js'
 import type { Kind } from '../api/kind.js'
 import { hasWireForm } from '../api/protobuf/layout.js'
@@ -18,7 +18,6 @@ import {
   notAcceptable,
   pathNotFound,
   timeout,
-  tooManyRequests,
   unauthorized,
 } from '../api/status.js'
 import { authenticate } from './authentication.js'
@@ -29,7 +28,16 @@ import type { ComponentStatuses } from './component-statuses.js'
 import { warningHeaders } from './decoding.js'
 import type { DiscoveryEndpoints } from './discovery-endpoints.js'
 import { textResponse } from './exchange.js'
-import type { AbandonSignal, ApiRequest, ApiResponse, RequestHead } from './exchange.js'
+import type {
+  AbandonSignal,
+  ApiRequest,
+  ApiResponse,
+  RequestHead,
+  ResponseHeaders,
+} from './exchange.js'
+import { freePass } from './flow-control.js'
+import type { FlowControl, FlowPass } from './flow-control.js'
+import { flowDump } from './flow-dump.js'
 import { healthResponse } from './health-endpoints.js'
 import type { HealthCheck } from './health-endpoints.js'
 import type { History } from './history.js'
@@ -47,9 +55,6 @@ import type { ReviewEndpoints } from './review-endpoints.js'
 import type { SubresourceEndpoints } from './subresource-endpoints.js'
 
 export interface PipelineLimits {
-  /** Requests under way that only read; watches and logs are not counted. */
-  readonly readsMax: number
-  readonly writesMax: number
   readonly requestMs: number
 }
 
@@ -73,6 +78,7 @@ export interface PipelineOptions {
   readonly readinessChecks: readonly HealthCheck[]
   /** Prometheus text; null answers 404. */
   readonly metricsText: (() => Promise<{ text: string; contentType: string }>) | null
+  readonly flows: FlowControl
   readonly limits: PipelineLimits
   readonly clock: Clock
   readonly logger: Logger
@@ -83,6 +89,13 @@ export type Acceptance =
   | { readonly kind: 'refused'; readonly response: ApiResponse }
   | {
       readonly kind: 'accepted'
+      /** To be sent along with whatever the answer is. */
+      readonly headers: ResponseHeaders
+      /**
+       * Unless null, to be waited for before the body is read: null once there is room, else what to
+       * answer instead of all that follows.
+       */
+      readonly wait: ((signal: AbandonSignal) => Promise<ApiResponse | null>) | null
       /** Never rejects, except with an InvariantViolation. */
       readonly run: (body: Uint8Array, signal: AbandonSignal) => Promise<ApiResponse>
       /** Instead of `run`, when the body could not be read. */
@@ -96,17 +109,15 @@ interface Accepted {
   /** Refused by what had arrived here: asked again once everything has. */
   readonly doubtful: { readonly caller: User } | null
   readonly startMs: number
-  readonly leave: () => void
+  readonly pass: FlowPass
 }
 
-const overloadRetrySeconds = 1
 const freshMs = 5_000
 
 export class Pipeline {
   readonly #options: PipelineOptions
   readonly #requests: Counter
   readonly #durations: Histogram
-  readonly #inflight: Gauge
   #reads = 0
   #writes = 0
 
@@ -124,9 +135,16 @@ export class Pipeline {
       [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
       ['verb', 'resource'],
     )
-    this.#inflight = metrics.gauge('apiserver_current_inflight_requests', 'Requests under way.', [
-      'request_kind',
-    ])
+    metrics.observed({
+      type: 'gauge',
+      name: 'apiserver_current_inflight_requests',
+      help: 'Requests under way.',
+      labelNames: ['request_kind'],
+      read: () => [
+        { value: this.#reads, labels: { request_kind: 'readOnly' } },
+        { value: this.#writes, labels: { request_kind: 'mutating' } },
+      ],
+    })
   }
 
   /** Everything that can be said before the body is read. */
@@ -145,15 +163,15 @@ export class Pipeline {
     const final = caller.groups.includes('system:unauthenticated') || judged.error?.httpCode === 400
     if (judged.error !== null && final) return this.#refuse(head, info, judged.user, judged.error)
     const { user } = judged
-    const leave = this.#enter(info)
-    if (leave === null) {
-      const text = 'Too many requests, please try again later.'
-      return this.#refuse(head, info, user, tooManyRequests(text, overloadRetrySeconds))
-    }
+    const pass = isOpenEnded(info) ? freePass : this.#options.flows.enter(user, info)
+    if (pass.state === 'refused') return this.#turnAway(head, info, user, pass)
     const doubtful = judged.error === null ? null : { caller }
-    const accepted: Accepted = { head, info, user, doubtful, startMs, leave }
+    const accepted: Accepted = { head, info, user, doubtful, startMs, pass }
+    if (pass.state === 'admitted') this.#countInflight(info, 1)
     return {
       kind: 'accepted',
+      headers: pass.headers,
+      wait: pass.state === 'waiting' ? signal => this.#wait(accepted, signal) : null,
       run: (body, signal) => this.#run(accepted, body, signal),
       drop: error => this.#finish(accepted, errorResponse(head, error)),
     }
@@ -265,6 +283,9 @@ export class Pipeline {
       const { text, contentType } = await metricsText()
       return textResponse(200, text, contentType)
     }
+    const { flows, clock } = this.#options
+    const dump = flowDump(flows.controller, path, info.query, clock.wallMs() - clock.monotonicMs())
+    if (dump !== null) return textResponse(200, dump)
     const openId = this.#options.openId(path)
     if (openId !== null) return openId
     const discovery = this.#options.discovery.answer(path, info.query, request)
@@ -325,20 +346,19 @@ export class Pipeline {
     })
   }
 
-  /** Null when there are too many of its sort. */
-  #enter(info: RequestInfo): (() => void) | null {
-    if (isLongRunning(info)) return () => {}
-    const { readsMax, writesMax } = this.#options.limits
+  async #wait(accepted: Accepted, signal: AbandonSignal): Promise<ApiResponse | null> {
+    const { head, info, user, pass } = accepted
+    const refusal = await pass.wait(signal)
+    if (refusal === null) this.#countInflight(info, 1)
+    else this.#record(head, info, user, refusal.status, null)
+    return refusal
+  }
+
+  #countInflight(info: RequestInfo, by: 1 | -1): void {
+    if (isLongRunning(info)) return
     const reading = info.kind === 'non-resource' || info.verb === 'get' || info.verb === 'list'
-    if (reading ? this.#reads >= readsMax : this.#writes >= writesMax) return null
-    const count = (by: number) => {
-      if (reading) this.#reads += by
-      else this.#writes += by
-      this.#inflight.set(this.#reads, { request_kind: 'readOnly' })
-      this.#inflight.set(this.#writes, { request_kind: 'mutating' })
-    }
-    count(1)
-    return () => count(-1)
+    if (reading) this.#reads += by
+    else this.#writes += by
   }
 
   #errorResponse(accepted: Accepted, error: unknown): ApiResponse {
@@ -363,9 +383,20 @@ export class Pipeline {
     return { kind: 'refused', response: errorResponse(head, error) }
   }
 
+  #turnAway(head: RequestHead, info: RequestInfo, user: User, pass: FlowPass): Acceptance {
+    const refusal = pass.refusal()
+    this.#record(head, info, user, refusal.status, null)
+    return {
+      kind: 'refused',
+      response: { ...refusal, headers: { ...refusal.headers, ...pass.headers } },
+    }
+  }
+
+  /** A watch is begun, and no more is held against it. */
   #finish(accepted: Accepted, response: ApiResponse): ApiResponse {
-    const { head, info, user, startMs, leave } = accepted
-    leave()
+    const { head, info, user, startMs, pass } = accepted
+    pass.leave()
+    this.#countInflight(info, -1)
     const elapsedMs = this.#options.clock.monotonicMs() - startMs
     this.#record(head, info, user, response.status, elapsedMs)
     return response
@@ -412,6 +443,9 @@ const rootPaths = [
   '/api',
   '/api/v1',
   '/apis',
+  '/debug/api_priority_and_fairness/dump_priority_levels',
+  '/debug/api_priority_and_fairness/dump_queues',
+  '/debug/api_priority_and_fairness/dump_requests',
   '/healthz',
   '/livez',
   '/metrics',
@@ -434,7 +468,11 @@ function withWarning(response: ApiResponse, text: string | null): ApiResponse {
 }
 
 function isLongRunning(info: RequestInfo): boolean {
-  return info.kind === 'resource' && (info.verb === 'watch' || isStream(info))
+  return (info.kind === 'resource' && info.verb === 'watch') || isOpenEnded(info)
+}
+
+function isOpenEnded(info: RequestInfo): boolean {
+  return info.kind === 'resource' && isStream(info)
 }
 
 const streams = ['attach', 'exec', 'log', 'portforward', 'proxy']

@@ -126,6 +126,11 @@ export class RegistryCache {
     return () => listeners.delete(listener)
   }
 
+  /** How many are told of every change of a resource. */
+  listenerCount(id: ResourceId): number {
+    return this.#listeners.get(id)?.size ?? 0
+  }
+
   /** Resolves once everything that any master had confirmed when this was called is here. */
   async waitUntilFresh(timeoutMs: number): Promise<number> {
     const revision = await this.readRevision()

@@ -21,7 +21,13 @@ import type { TlsFiles } from '../../platform/network.js'
 import { badRequest, requestEntityTooLarge, timeout } from '../api/status.js'
 import type { ApiError } from '../api/status.js'
 import { sendGzip, wantsGzip } from './compression.js'
-import type { ApiResponse, BodySink, PeerCertificate, RequestHead } from './exchange.js'
+import type {
+  ApiResponse,
+  BodySink,
+  PeerCertificate,
+  RequestHead,
+  ResponseHeaders,
+} from './exchange.js'
 import type { Pipeline } from './pipeline.js'
 import { RequestAbandon } from './request-abandon.js'
 
@@ -246,10 +252,24 @@ async function serve(
     send(head, acceptance.response, outgoing, abandon, true)
     return
   }
+  const { headers } = acceptance
+  if (acceptance.wait !== null) {
+    // What waits has its body wait with the client: memory is bounded however many there are.
+    const refusal = await acceptance.wait(abandon)
+    if (refusal !== null) {
+      incoming.resume()
+      send(head, refusal, outgoing, abandon, true, headers)
+      return
+    }
+    if (abandon.abandoned) {
+      acceptance.drop(badRequest('the request was cut off'))
+      return
+    }
+  }
   const body = upgrade === null ? await readBody(incoming, options) : noBody
   if (body.kind === 'failed') {
     incoming.resume()
-    send(head, acceptance.drop(body.error), outgoing, abandon, true)
+    send(head, acceptance.drop(body.error), outgoing, abandon, true, headers)
     return
   }
   const response = await acceptance.run(body.bytes, abandon)
@@ -257,7 +277,7 @@ async function serve(
     openTunnel(response, response.body.open, upgrade)
     return
   }
-  send(head, response, outgoing, abandon, false)
+  send(head, response, outgoing, abandon, false, headers)
 }
 
 function headOf(incoming: Incoming, peers: WeakMap<object, Peer>): RequestHead {
@@ -353,6 +373,7 @@ function send(
   outgoing: Outgoing,
   abandon: RequestAbandon,
   closeAfter: boolean,
+  moreHeaders: ResponseHeaders = {},
 ): void {
   if (abandon.abandoned || outgoing.headersSent) {
     if (response.body.kind === 'stream') response.body.open(closedSink)()
@@ -361,8 +382,11 @@ function send(
   assert(response.body.kind !== 'tunnel', 'a tunnel answers only an upgrade')
   const http1 = !('stream' in outgoing)
   const headers: Record<string, string | string[]> = {}
-  for (const [name, value] of Object.entries(response.headers)) {
-    headers[name] = typeof value === 'string' ? value : [...value]
+  for (const given of [response.headers, moreHeaders]) {
+    for (const name in given) {
+      const value = given[name] ?? ''
+      headers[name] = typeof value === 'string' ? value : [...value]
+    }
   }
   if (closeAfter && http1) headers['connection'] = 'close'
   if (response.body.kind === 'bytes' && wantsGzip(head, response)) {
