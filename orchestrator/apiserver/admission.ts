@@ -39,10 +39,10 @@ export interface AdmissionView {
 export interface AdmissionRequest {
   readonly kind: Kind
   readonly subresource: string
-  readonly operation: 'create' | 'update' | 'delete'
+  readonly operation: 'create' | 'update' | 'delete' | 'connect'
   readonly namespace: string
   readonly name: string
-  /** Null for a delete. */
+  /** Null for a delete. To connect: options of the kind that the subresource has. */
   readonly object: KubeObject | null
   /** Null for a create. */
   readonly old: KubeObject | null

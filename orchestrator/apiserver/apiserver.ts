@@ -12,6 +12,7 @@ import { KindRegistry } from '../api/kind-registry.js'
 import { kinds as builtInKinds } from '../api/kinds.js'
 import type { Descriptions } from '../api/openapi/descriptions.js'
 import { ApiError } from '../api/status.js'
+import { admissionPlugins } from './admission-plugins.js'
 import type { TokenLookup, User } from './authentication.js'
 import { Authorizer } from './authorizer.js'
 import { ComponentStatuses } from './component-statuses.js'
@@ -135,7 +136,8 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
   })
   const watches = new WatchGate(limits.watchesMax)
   const authorizer = new Authorizer(reader, cache)
-  const admission = new WriteAdmission({ reader, cache, authorizer, plugins: [] })
+  const plugins = admissionPlugins({ reader, kinds, webhooks, clock, random, logger, metrics })
+  const admission = new WriteAdmission({ reader, cache, authorizer, plugins })
   const services = {
     reader,
     writer,

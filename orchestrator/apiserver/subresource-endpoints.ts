@@ -16,6 +16,7 @@ import { podDisruptionBudget } from '../api/kinds/policy/pod-disruption-budget.j
 import type { Pod } from '../api/types/core-pod.js'
 import { bindingType, evictionType, scaleType } from '../api/wire-types.js'
 import { isJsonObject } from '../api/record.js'
+import { updateOptions } from './admission/options.js'
 import { decodeConfiguration, settled } from './applying.js'
 import { checkName, decodeObject, warningHeaders } from './decoding.js'
 import { timestamp } from './deletion.js'
@@ -38,6 +39,7 @@ import { configOfScale, scaleOf, withScale } from './scale.js'
 import type { TokenSigner } from './service-account-tokens.js'
 import type { StoredObject } from './stored-object.js'
 import { partOf, prepareFinalize } from './strategy.js'
+import { admitBody, admitConnection } from './subresource-admission.js'
 import { createToken } from './token-requests.js'
 import type { Lens } from './write-admission.js'
 
@@ -73,10 +75,12 @@ export class SubresourceEndpoints {
       case '/pods/exec':
       case '/pods/attach':
       case '/pods/portforward':
+        await admitConnection(this.#services.admission, call)
         return openPodStream(this.#services, call)
       case '/pods/proxy':
       case '/services/proxy':
       case '/nodes/proxy':
+        await admitConnection(this.#services.admission, call)
         return passToProxied(this.#services, call)
       case '/serviceaccounts/token':
         return createToken(this.#services, this.#services.signer, call)
@@ -103,7 +107,15 @@ export class SubresourceEndpoints {
     if (info.verb !== 'create') throw methodNotAllowed(kind, info.verb)
     const options = parseWriteOptions(info.query)
     const contentType = request.headers.get('content-type') ?? ''
-    const { object } = decodeObject(bindingType, request.body, contentType, options.fieldValidation)
+    const decoded = decodeObject(bindingType, request.body, contentType, options.fieldValidation)
+    const { admission } = this.#services
+    const { object, warnings } = await admitBody(
+      admission,
+      call,
+      bindingType,
+      decoded.object,
+      options,
+    )
     const now = timestamp(this.#services.clock.wallMs())
     await this.#services.writer.change(
       kind,
@@ -112,7 +124,7 @@ export class SubresourceEndpoints {
       pod => ({ kind: 'put', object: bind(pod, object, now) }),
       options.dryRun,
     )
-    return statusResponse({ ...success(), code: 201 })
+    return created(warnings)
   }
 
   /** POST pods/<name>/eviction: a delete that disruption budgets may refuse. */
@@ -121,7 +133,15 @@ export class SubresourceEndpoints {
     if (info.verb !== 'create') throw methodNotAllowed(kind, info.verb)
     const write = parseWriteOptions(info.query)
     const contentType = request.headers.get('content-type') ?? ''
-    const { object } = decodeObject(evictionType, request.body, contentType, 'Ignore')
+    const decoded = decodeObject(evictionType, request.body, contentType, 'Ignore')
+    const { admission } = this.#services
+    const { object, warnings } = await admitBody(
+      admission,
+      call,
+      evictionType,
+      decoded.object,
+      write,
+    )
     const given = object.metadata.name ?? ''
     if (given !== '' && given !== info.name)
       throw badRequest('name in URL does not match name in Eviction object')
@@ -129,7 +149,7 @@ export class SubresourceEndpoints {
     const options = parseDeleteOptions(new URLSearchParams(), isJsonObject(body) ? body : null)
     const dryRun = options.dryRun || write.dryRun
     await this.#evict(call, { ...options, dryRun })
-    return statusResponse({ ...success(), code: 201 })
+    return created(warnings)
   }
 
   /** Throws ApiError: TooManyRequests where the pod's budget does not allow it. */
@@ -174,21 +194,39 @@ export class SubresourceEndpoints {
     const contentType = request.headers.get('content-type') ?? ''
     const { object } = decodeObject(kind, request.body, contentType, options.fieldValidation)
     checkName(object, info.name)
-    const { endpoints } = this.#services
+    const { endpoints, admission } = this.#services
+    let warnings: readonly string[] = []
     const result = await this.#services.writer.change(
       kind,
       '',
       info.name,
-      current => {
+      async current => {
         checkVersion(kind, object, current)
         const writer = endpoints.writerOf(call, options)
         const next = prepareFinalize(object, current)
         const managedFields = ownersAfter(kind, next, current, writer)
-        return { kind: 'put', object: withMetadata(next, { managedFields }) }
+        const owned = withMetadata(next, { managedFields })
+        const admitted = await admission.passed({
+          kind,
+          requestKind: kind,
+          body: null,
+          subresource: 'finalize',
+          operation: 'update',
+          namespace: info.namespace,
+          name: info.name,
+          object: owned,
+          old: current,
+          user: call.user,
+          options: updateOptions(options),
+          dryRun: options.dryRun,
+        })
+        warnings = admitted.warnings
+        return { kind: 'put', object: prepareFinalize(admitted.object ?? owned, owned) }
       },
       options.dryRun,
     )
-    return jsonResponse(200, asJson(result.object.object), call.negotiated.format)
+    const { format } = call.negotiated
+    return jsonResponse(200, asJson(result.object.object), format, warningHeaders(warnings))
   }
 
   async #scale(call: Call): Promise<ApiResponse> {
@@ -284,6 +322,11 @@ export class SubresourceEndpoints {
     const place = { namespace: info.namespace, name: info.name, container }
     return kubelet.logs(node.object, place, logQuery(info.query), call)
   }
+}
+
+function created(warnings: readonly string[]): ApiResponse {
+  const response = statusResponse({ ...success(), code: 201 })
+  return { ...response, headers: { ...response.headers, ...warningHeaders(warnings) } }
 }
 
 function logText(text: string): ApiResponse {

@@ -16,10 +16,12 @@ import { timestamp } from './deletion.js'
 import type { ApiResponse } from './exchange.js'
 import { nodeOf } from './node-authorizer.js'
 import { fieldAt, textAt } from './object-fields.js'
+import { parseWriteOptions } from './query-options.js'
 import { jsonResponse } from './rendering.js'
 import { randomUid } from './object-identity.js'
 import type { Call, EndpointServices } from './resource-endpoints.js'
 import { tokenIssuer } from './service-account-tokens.js'
+import { admitBody } from './subresource-admission.js'
 import type { BoundReference, TokenClaims, TokenSigner } from './service-account-tokens.js'
 import { findKind } from '../api/kinds.js'
 import { isJsonObject } from '../api/record.js'
@@ -40,7 +42,15 @@ export async function createToken(
   if (info.verb !== 'create') throw methodNotAllowed(kind, info.verb)
   if (signer === null) throw serviceUnavailable('this API server has no key to sign tokens with')
   const contentType = request.headers.get('content-type') ?? ''
-  const review = decodeObject(tokenRequestType, request.body, contentType, 'Ignore').object
+  const decoded = decodeObject(tokenRequestType, request.body, contentType, 'Ignore').object
+  const options = parseWriteOptions(info.query)
+  const { object: review } = await admitBody(
+    services.admission,
+    call,
+    tokenRequestType,
+    decoded,
+    options,
+  )
   const given = fieldAt(review, 'spec')
   const spec = isJsonObject(given) ? given : {}
   const account = (await services.reader.get(kind, info.namespace, info.name)).object

@@ -19,12 +19,16 @@ const bundlesMax = 64
 const socketsMax = 16
 
 interface Target {
-  readonly host: string
-  readonly port: number
-  readonly path: string
   /** In certificates, and in messages. */
   readonly name: string
+  readonly port: number
+  readonly path: string
   readonly url: string
+}
+
+interface Place {
+  readonly host: string
+  readonly port: number
 }
 
 export interface WebhookCallerOptions {
@@ -48,13 +52,14 @@ export class WebhookCaller {
     body: JsonObject,
     timeoutMs: number,
   ): Promise<JsonObject> {
-    const target = this.#target(config)
+    const target = targetOf(config, timeoutMs)
     const text = await this.#exchange(config, target, JSON.stringify(body), timeoutMs)
     let answer: unknown
     try {
       answer = JSON.parse(text)
-    } catch {
-      throw new Error(`Post ${JSON.stringify(target.url)}: the answer is not JSON`)
+    } catch (error) {
+      const text = `couldn't get version/kind; json parse error: ${messageOf(error)}`
+      throw new Error(text, { cause: error })
     }
     if (!isJsonObject(answer as JsonObject)) throw new Error('the answer is not an object')
     return answer as JsonObject
@@ -70,32 +75,53 @@ export class WebhookCaller {
     target: Target,
     body: string,
     timeoutMs: number,
+    again = true,
   ): Promise<string> {
     const { clock } = this.#options
     return new Promise((resolve, reject) => {
-      const fail = (why: string) => {
+      const failure = (why: string) => new Error(`Post ${JSON.stringify(target.url)}: ${why}`)
+      let place: Place
+      try {
+        place = this.#place(config, target)
+      } catch (error) {
+        reject(failure(messageOf(error)))
+        return
+      }
+      let over = false
+      const fail = (error: Error) => {
+        over = true
         timer.cancel()
-        reject(new Error(`Post ${JSON.stringify(target.url)}: ${why}`))
+        reject(error)
       }
       const outgoing = request({
         agent: this.#agent(config.caBundle ?? ''),
-        host: target.host,
-        port: target.port,
+        ...place,
         path: target.path,
         servername: /^[\d.]+$|:/.test(target.name) ? '' : target.name,
         method: 'POST',
         headers: {
-          host: target.port === 443 ? target.name : `${target.name}:${target.port}`,
+          host: target.port === httpsPort ? target.name : `${target.name}:${target.port}`,
           'content-type': 'application/json',
-          accept: 'application/json',
+          accept: 'application/json, */*',
           'content-length': Buffer.byteLength(body),
         },
       })
       const timer = clock.setTimer(timeoutMs, () => {
+        fail(failure('context deadline exceeded'))
         outgoing.destroy()
-        fail('context deadline exceeded')
       })
-      outgoing.on('error', error => fail(error.message))
+      const broken = (error: NodeJS.ErrnoException) => {
+        // Closed by the other end while it lay idle: nothing was asked yet.
+        if (over) return
+        if (again && outgoing.reusedSocket && error.code === 'ECONNRESET') {
+          over = true
+          timer.cancel()
+          resolve(this.#exchange(config, target, body, timeoutMs, false))
+        } else {
+          fail(failure(wireProblem(error, place)))
+        }
+      }
+      outgoing.on('error', broken)
       outgoing.on('response', incoming => {
         const chunks: Buffer[] = []
         let bytes = 0
@@ -104,14 +130,16 @@ export class WebhookCaller {
           if (bytes <= answerBytesMax) chunks.push(chunk)
           else outgoing.destroy(new Error('the answer is too long'))
         })
-        incoming.on('error', error => fail(error.message))
+        incoming.on('error', broken)
         incoming.on('end', () => {
-          if (incoming.statusCode !== 200) {
-            fail(`the server answered with status ${incoming.statusCode ?? 0}`)
+          const text = Buffer.concat(chunks).toString('utf8')
+          const { statusCode = 0, headers } = incoming
+          if (statusCode !== okCode) {
+            fail(new Error(statusProblem(statusCode, headers['content-type'] ?? '', text)))
             return
           }
           timer.cancel()
-          resolve(Buffer.concat(chunks).toString('utf8'))
+          resolve(text)
         })
       })
       outgoing.end(body)
@@ -135,23 +163,14 @@ export class WebhookCaller {
     return agent
   }
 
-  #target(config: WebhookClientConfig): Target {
-    if (config.url !== undefined) {
-      const url = new URL(config.url)
-      const name = url.hostname.replace(/^\[|\]$/g, '')
-      const port = url.port === '' ? 443 : Number(url.port)
-      return { host: name, port, path: `${url.pathname}${url.search}`, name, url: config.url }
-    }
-    const { service } = config
-    if (service === undefined) throw new Error('the webhook has neither a URL nor a Service')
-    const { namespace, name, port = 443, path = '/' } = service
-    const dns = `${name}.${namespace}.svc`
-    const { host, port: backendPort } = this.#backend(namespace, name, port)
-    return { host, port: backendPort, path, name: dns, url: `https://${dns}:${port}${path}` }
+  #place({ service }: WebhookClientConfig, { name, port }: Target): Place {
+    return service === undefined
+      ? { host: name, port }
+      : this.#backend(service.namespace, service.name, port)
   }
 
   /** One ready backend by chance. */
-  #backend(namespace: string, name: string, port: number): { host: string; port: number } {
+  #backend(namespace: string, name: string, port: number): Place {
     const { cache, random } = this.#options
     const services = resourceId('', 'services')
     const stored = cache.resource(services).get(objectKey(services, namespace, name))
@@ -176,6 +195,90 @@ export class WebhookCaller {
           .flatMap(endpoint => endpoint.addresses.map(host => ({ host, port: sliced })))
       })
     if (backends.length === 0) throw new Error(`no endpoints available for service "${name}"`)
-    return backends[random.integer(backends.length)] as { host: string; port: number }
+    return backends[random.integer(backends.length)] as Place
   }
+}
+
+const httpsPort = 443
+const okCode = 200
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** Told how long we wait, as every webhook is. */
+function targetOf({ url: given, service }: WebhookClientConfig, timeoutMs: number): Target {
+  if (given === undefined && service === undefined) {
+    throw new Error('the webhook has neither a URL nor a Service')
+  }
+  const { namespace = '', name = '', port = httpsPort, path = '/' } = service ?? {}
+  const url = new URL(given ?? `https://${name}.${namespace}.svc${path}`)
+  const timeout = `timeout=${Math.ceil(timeoutMs / 1000)}s`
+  const tail = `${url.pathname}${url.search}${url.search === '' ? '?' : '&'}${timeout}`
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  if (given === undefined) {
+    return { name: host, port, path: tail, url: `https://${host}:${port}${tail}` }
+  }
+  const at = url.port === '' ? httpsPort : Number(url.port)
+  return { name: host, port: at, path: tail, url: `https://${url.host}${tail}` }
+}
+
+const strangers: ReadonlySet<string> = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+])
+
+/** What broke between us and a webhook, as clients written in Go say it. */
+function wireProblem(error: NodeJS.ErrnoException, { host, port }: Place): string {
+  const code = error.code ?? ''
+  const untrusted = 'tls: failed to verify certificate: x509: certificate'
+  if (strangers.has(code)) return `${untrusted} signed by unknown authority`
+  if (code === 'CERT_HAS_EXPIRED') return `${untrusted} has expired or is not yet valid`
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return `${untrusted} is not valid for ${host}`
+  const dial = `dial tcp ${host.includes(':') ? `[${host}]` : host}:${port}`
+  switch (code) {
+    case 'ECONNREFUSED':
+      return `${dial}: connect: connection refused`
+    case 'EHOSTUNREACH':
+      return `${dial}: connect: no route to host`
+    case 'ENOTFOUND':
+      return `dial tcp: lookup ${host}: no such host`
+    case 'ECONNRESET':
+      return 'EOF'
+    default:
+      return error.message
+  }
+}
+
+const statusProblems: ReadonlyMap<number, string> = new Map([
+  [400, 'the server rejected our request for an unknown reason'],
+  [401, 'the server has asked for the client to provide credentials'],
+  [404, 'the server could not find the requested resource'],
+  [405, 'the server does not allow this method on the requested resource'],
+  [409, 'the server reported a conflict'],
+  [422, 'the server rejected our request due to an error in our request'],
+  [429, 'the server has received too many requests and has asked us to try again later'],
+  [503, 'the server is currently unable to handle the request'],
+  [
+    504,
+    'the server was unable to return a response in the time allotted, but may still be processing the request',
+  ],
+])
+const serverErrorMin = 500
+const shownCharactersMax = 2_048
+
+/** An answer that is none. Counterpart: NewGenericServerResponse of k8s.io/apimachinery. */
+function statusProblem(status: number, contentType: string, text: string): string {
+  const shown = contentType.startsWith('text/')
+    ? text.trim().slice(0, shownCharactersMax)
+    : 'unknown'
+  if (status === 403) return shown
+  const known = statusProblems.get(status)
+  if (known !== undefined) return known
+  return status >= serverErrorMin
+    ? `an error on the server (${JSON.stringify(shown)}) has prevented the request from succeeding`
+    : `the server responded with the status code ${status} but did not return more information`
 }

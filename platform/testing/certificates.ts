@@ -15,6 +15,8 @@ export interface TestAuthority {
     subject?: {
       readonly commonName: string
       readonly organizations?: readonly string[]
+      /** Beside those of this machine. */
+      readonly hosts?: readonly string[]
       readonly notAfter?: Date
     },
   ): Promise<TlsFiles>
@@ -33,7 +35,7 @@ export async function testAuthority(parent: string, name = 'test'): Promise<Test
       issued += 1
       const files = await issueCertificate(authority, directory, `${fileName}-${issued}`, {
         ...subject,
-        hosts: ['localhost', '127.0.0.1'],
+        hosts: ['localhost', '127.0.0.1', ...(subject.hosts ?? [])],
         usages: ['server', 'client'],
       })
       return { ...files, caFile: authority.certFile }
