@@ -34,9 +34,9 @@ function writeState(layout: Layout, state: 'starting' | 'ready' | 'stopping'): v
   writeRecord(layout.supervisorFile, record)
 }
 
-/** What children inherit: where programs are and how to speak; nothing else of ours. */
+/** What children inherit: where programs are, how to speak, what Node is asked for; nothing else of ours. */
 function childEnvironment(): Readonly<Record<string, string>> {
-  const names = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'USER']
+  const names = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'USER', 'NODE_OPTIONS']
   return Object.fromEntries(
     names.flatMap(name => {
       const value = process.env[name]

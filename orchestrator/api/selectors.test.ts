@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { findKind } from './kinds.js'
 import type { Kind } from './kind.js'
+import type { KubeObject } from './object.js'
 import {
   compileFieldSelector,
   formatLabelSelector,
@@ -12,6 +13,9 @@ import {
   parseLabelSelector,
 } from './selectors.js'
 import { ApiError } from './status.js'
+
+const read = <T>(object: KubeObject, _: string, value: (object: KubeObject) => T): T =>
+  value(object)
 
 describe('label selectors', () => {
   test.each([
@@ -138,7 +142,7 @@ describe('field selectors', () => {
     ['status.podIP=', true],
     ['', true],
   ])('%j says %s of a running pod', (text, matches) => {
-    expect(compileFieldSelector(pods, parseFieldSelector(text))(pod)).toBe(matches)
+    expect(compileFieldSelector(pods, parseFieldSelector(text), read)(pod)).toBe(matches)
   })
 
   test('commas and equal signs can be escaped', () => {
@@ -149,11 +153,11 @@ describe('field selectors', () => {
   })
 
   test.each(['a', 'a=b=c', 'a=b\\x', '=='])('%j is a bad request or selects nothing', text => {
-    expect(() => compileFieldSelector(pods, parseFieldSelector(text))).toThrow(ApiError)
+    expect(() => compileFieldSelector(pods, parseFieldSelector(text), read)).toThrow(ApiError)
   })
 
   test.each(['spec.foo=x', 'toString=x', '__proto__=x'])('%j is not supported', text => {
-    expect(() => compileFieldSelector(pods, parseFieldSelector(text))).toThrow(
+    expect(() => compileFieldSelector(pods, parseFieldSelector(text), read)).toThrow(
       'field label not supported',
     )
   })

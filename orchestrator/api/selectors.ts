@@ -348,25 +348,27 @@ function unescaped(value: string, whole: string): string {
   return result
 }
 
-/**
- * A test for objects of one kind; metadata.name and metadata.namespace work for all.
- * @throws ApiError BadRequest for a field that the kind cannot be selected by
- */
-export function compileFieldSelector(
-  kind: Kind,
-  requirements: readonly FieldRequirement[],
-): (object: KubeObject) => boolean {
-  const tests = requirements.map(({ field, operator, value }) => {
-    const read = fieldReader(kind, field)
-    return (object: KubeObject) => (read(object) === value) === (operator === '=')
-  })
-  return object => tests.every(test => test(object))
-}
-
 function fieldReader(kind: Kind, field: string): (object: KubeObject) => string {
   if (field === 'metadata.name') return object => object.metadata.name ?? ''
   if (field === 'metadata.namespace') return object => object.metadata.namespace ?? ''
   const read = Object.hasOwn(kind.fieldSelectors, field) ? kind.fieldSelectors[field] : undefined
   if (read !== undefined) return read
   throw badRequest(`field label not supported: ${field}`)
+}
+
+/**
+ * A test for objects of one kind; metadata.name and metadata.namespace work for all. `valueOf`: how `read`
+ * is applied to what is tested, for those who keep what was read.
+ * @throws ApiError BadRequest for a field that the kind cannot be selected by
+ */
+export function compileFieldSelector<T>(
+  kind: Kind,
+  requirements: readonly FieldRequirement[],
+  valueOf: (subject: T, field: string, read: (object: KubeObject) => string) => string,
+): (subject: T) => boolean {
+  const tests = requirements.map(({ field, operator, value }) => {
+    const read = fieldReader(kind, field)
+    return (subject: T) => (valueOf(subject, field, read) === value) === (operator === '=')
+  })
+  return subject => tests.every(test => test(subject))
 }

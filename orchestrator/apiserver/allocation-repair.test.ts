@@ -54,7 +54,7 @@ async function keysBelow(prefix: string): Promise<readonly string[]> {
 }
 
 async function repair(): Promise<void> {
-  const reader = new ObjectReader(store, cache, null)
+  const reader = new ObjectReader(store, cache, null, nodeClock())
   await cache.waitUntilFresh(10_000)
   const shared = { clock, random: nodeRandom(), logger: silentLogger }
   await repairAllocations({ store, reader, cache, ...shared })

@@ -121,7 +121,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
   const storage = new ObjectStorage(store, clock)
   const webhooks = new WebhookCaller({ cache, clock, random })
   const conversions = new ConversionClient(webhooks, random)
-  const reader = new ObjectReader(store, cache, conversions)
+  const reader = new ObjectReader(store, cache, conversions, clock)
   const eventLease = new EventLease(store, clock)
   const quotas = new QuotaLedger({ reader, storage, cache })
   const writer = new ObjectWriter({

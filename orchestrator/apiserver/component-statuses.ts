@@ -12,7 +12,8 @@ import { asObject, fieldAt, textAt } from './object-fields.js'
 import { compileFilter } from './object-filter.js'
 import type { ObjectReader } from './object-reader.js'
 import { parseListOptions } from './query-options.js'
-import { listResponse, objectResponse } from './rendering.js'
+import { listResponse } from './list-rendering.js'
+import { objectResponse } from './rendering.js'
 import type { Call } from './resource-endpoints.js'
 import { encodeObject, StoredObject } from './stored-object.js'
 
@@ -38,8 +39,10 @@ export class ComponentStatuses {
     const nowMs = this.#options.clock.wallMs()
     const options = parseListOptions(info.query, false)
     const filter = compileFilter(kind, options.labelSelector, options.fieldSelector, info.name)
-    const statuses = (await this.#statuses(nowMs)).filter(status => filter?.(status) ?? true)
-    const stored = statuses.map(status => new StoredObject('', 0, encodeObject(status)))
+    const statuses = await this.#statuses(nowMs)
+    const stored = statuses
+      .map(status => new StoredObject(`/${status.metadata.name}`, 0, encodeObject(status)))
+      .filter(status => filter?.(status) ?? true)
     const headers = warningHeaders([deprecation])
     if (info.name === '') {
       const response = listResponse(kind, stored, {}, negotiated, nowMs)

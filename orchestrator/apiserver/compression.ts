@@ -1,9 +1,9 @@
 // Large answers to readers who take gzip, as kubectl does, packed piece by piece as the client reads.
 // Counterpart: the deferred response writer of apiserver/pkg/endpoints/handlers/responsewriters.
 
-import { pipeline, Readable, type Writable } from 'node:stream'
+import type { Transform } from 'node:stream'
 import { createGzip } from 'node:zlib'
-import type { ApiResponse, RequestHead } from './exchange.js'
+import type { ApiResponse, RequestHead, ResponseBody } from './exchange.js'
 
 /** As the original: what is smaller is not worth the work. */
 const packedBytesMin = 128 * 1024
@@ -13,10 +13,14 @@ const level = 1
 
 /** Streams are not packed: what a watch has to say must not wait in a window. */
 export function wantsGzip(head: RequestHead, response: ApiResponse): boolean {
-  if (response.body.kind !== 'bytes' || head.method !== 'GET' || response.status !== 200)
-    return false
-  const bytes = response.body.chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-  return bytes >= packedBytesMin && acceptsGzip(head.headers.get('accept-encoding') ?? '')
+  if (head.method !== 'GET' || response.status !== 200) return false
+  return isLarge(response.body) && acceptsGzip(head.headers.get('accept-encoding') ?? '')
+}
+
+/** What is made in pieces is. */
+function isLarge(body: ResponseBody): boolean {
+  if (body.kind !== 'bytes') return body.kind === 'pieces'
+  return body.chunks.reduce((sum, chunk) => sum + chunk.length, 0) >= packedBytesMin
 }
 
 function acceptsGzip(header: string): boolean {
@@ -27,13 +31,6 @@ function acceptsGzip(header: string): boolean {
   })
 }
 
-/** Ends `outgoing`; `failed` is called when the client has gone before. */
-export function sendGzip(
-  pieces: Iterable<Uint8Array>,
-  outgoing: Writable,
-  failed: () => void,
-): void {
-  pipeline(Readable.from(pieces), createGzip({ level }), outgoing, error => {
-    if (error !== undefined && error !== null) failed()
-  })
+export function createPacker(): Transform {
+  return createGzip({ level })
 }

@@ -45,6 +45,8 @@ export interface BodySink {
 
 export type ResponseBody =
   | { readonly kind: 'bytes'; readonly chunks: readonly Uint8Array[] }
+  /** Made while it is sent. Each step does a bounded amount of work, and may yield nothing yet. */
+  | { readonly kind: 'pieces'; readonly pieces: Iterable<Uint8Array> }
   /** `open` is called once headers are out; it returns what to call when the client has gone. */
   | { readonly kind: 'stream'; readonly open: (sink: BodySink) => () => void }
   /** To an upgrade alone, with status 101: the connection is `open`'s, `head` is what came early. */
@@ -70,6 +72,14 @@ export function bytesResponse(
     status,
     headers: { 'content-type': contentType, 'cache-control': 'no-cache, private', ...headers },
     body: { kind: 'bytes', chunks },
+  }
+}
+
+export function piecesResponse(contentType: string, pieces: Iterable<Uint8Array>): ApiResponse {
+  return {
+    status: 200,
+    headers: { 'content-type': contentType, 'cache-control': 'no-cache, private' },
+    body: { kind: 'pieces', pieces },
   }
 }
 

@@ -62,7 +62,7 @@ beforeEach(async () => {
   const clock = nodeClock()
   const slow = lagging(store)
   cache = new RegistryCache({ store: slow, clock, logger: silentLogger })
-  reader = new ObjectReader(slow, cache, null)
+  reader = new ObjectReader(slow, cache, null, nodeClock())
   const storage = new ObjectStorage(slow, clock)
   writer = new ObjectWriter({
     conversions: null,

@@ -2,7 +2,6 @@
 // watch. Pure.
 
 import type { Kind } from '../api/kind.js'
-import type { KubeObject } from '../api/object.js'
 import { fromStored } from '../api/stored-version.js'
 import {
   compileFieldSelector,
@@ -10,10 +9,11 @@ import {
   parseFieldSelector,
   parseLabelSelector,
 } from '../api/selectors.js'
+import type { StoredObject } from './stored-object.js'
 
-export type ObjectFilter = (object: KubeObject) => boolean
+export type ObjectFilter = (stored: StoredObject) => boolean
 
-/** Null: everything matches, so nothing has to be parsed. Takes objects as they are kept. Throws ApiError BadRequest. */
+/** Null: everything matches, so nothing has to be parsed. Throws ApiError BadRequest. */
 export function compileFilter(
   kind: Kind,
   labelSelector: string,
@@ -23,10 +23,20 @@ export function compileFilter(
   const labels = labelSelector === '' ? [] : parseLabelSelector(labelSelector)
   const fields = fieldSelector === '' ? [] : parseFieldSelector(fieldSelector)
   if (labels.length === 0 && fields.length === 0 && name === '') return null
-  const matchesFields = fields.length === 0 ? () => true : compileFieldSelector(kind, fields)
-  const matches = (object: KubeObject): boolean =>
-    (name === '' || object.metadata.name === name) &&
-    matchesLabels(labels, object.metadata.labels) &&
-    matchesFields(object)
-  return kind.storedAs === undefined ? matches : object => matches(fromStored(kind, object))
+  const matchesFields = compileFieldSelector<StoredObject>(kind, fields, (stored, field, read) =>
+    // Fields of another version than the stored one are not kept: two versions may call two things the same.
+    kind.storedAs === undefined
+      ? stored.field(field, read)
+      : read(fromStored(kind, stored.glance())),
+  )
+  return stored =>
+    (name === '' || stored.key.endsWith(`/${name}`)) &&
+    matchesFields(stored) &&
+    (labels.length === 0 || matchesLabels(labels, labelsIn(kind, stored)))
+}
+
+function labelsIn(kind: Kind, stored: StoredObject): StoredObject['labels'] {
+  return kind.storedAs === undefined
+    ? stored.labels
+    : fromStored(kind, stored.glance()).metadata.labels
 }

@@ -2,7 +2,9 @@
 // what any master has confirmed; pages of a list are read from the store at one revision.
 // Counterpart: storage/cacher and etcd3/store.go.
 
+import type { Clock } from '../../platform/clock.js'
 import { RaftsmanError } from '../../platform/errors.js'
+import { filterInTurns } from '../../platform/turns.js'
 import type { Store } from '../../store/client/types.js'
 import type { KeyValue, RangeResponse } from '../../store/core/types.js'
 import type { Kind } from '../api/kind.js'
@@ -55,12 +57,19 @@ export class ObjectReader {
   readonly #store: Store
   readonly #cache: RegistryCache
   readonly #conversions: ConversionClient | null
+  readonly #clock: Clock
 
   /** `conversions` null: there are no custom kinds. */
-  constructor(store: Store, cache: RegistryCache, conversions: ConversionClient | null) {
+  constructor(
+    store: Store,
+    cache: RegistryCache,
+    conversions: ConversionClient | null,
+    clock: Clock,
+  ) {
     this.#store = store
     this.#cache = cache
     this.#conversions = conversions
+    this.#clock = clock
   }
 
   /** Throws ApiError NotFound, and Expired for an exact version that is not kept any more. */
@@ -122,7 +131,7 @@ export class ObjectReader {
     const revision = this.#cache.revision
     const all = this.#cache.resource(id).list(prefix)
     await this.#conversions?.ready(kind, all)
-    const items = filter === null ? all : all.filter(stored => filter(stored.object))
+    const items = filter === null ? all : await filterInTurns(all, filter, this.#clock)
     if (limit <= 0 || items.length <= limit) {
       return { items, meta: { resourceVersion: String(revision) } }
     }
@@ -168,7 +177,7 @@ export class ObjectReader {
     await this.#conversions?.ready(kind, state)
     return {
       window: cache,
-      initial: filter === null ? state : state.filter(stored => filter(stored.object)),
+      initial: filter === null ? state : await filterInTurns(state, filter, this.#clock),
       cursor,
       revision,
     }
@@ -242,7 +251,7 @@ export class ObjectReader {
       await this.#conversions?.ready(kind, found)
       for (const [index, kv] of page.kvs.entries()) {
         const stored = found[index] as StoredObject
-        if (filter !== null && !filter(stored.object)) continue
+        if (filter !== null && !filter(stored)) continue
         items.push(stored)
         if (limit > 0 && items.length === limit) {
           const left = page.count - index - 1

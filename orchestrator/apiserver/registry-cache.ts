@@ -17,6 +17,8 @@ const retryMsMin = 100
 const retryMsMax = 2_000
 /** Progress is asked for again while somebody waits: a request may get lost in a reconnection. */
 const progressRetryMs = 250
+/** Between the beginnings of two readings, where one waits for the other. A lone reader never waits. */
+const readingPaceMs = 4
 
 export interface RegistryCacheOptions {
   readonly store: Store
@@ -73,6 +75,7 @@ export class RegistryCache {
   #flushScheduled = false
   #reading: Promise<number> | null = null
   #nextReading: Promise<number> | null = null
+  #readingBeganMs = 0
 
   constructor(options: RegistryCacheOptions) {
     this.#store = options.store
@@ -162,16 +165,28 @@ export class RegistryCache {
    * Calls of one moment share a read, but never one that was under way before they came.
    */
   readRevision(): Promise<number> {
+    if (this.#nextReading !== null) return this.#nextReading
     if (this.#reading === null) return this.#beginReading()
-    const begin = () => {
+    const begin = async () => {
+      await this.#paced()
       this.#nextReading = null
       return this.#beginReading()
     }
-    this.#nextReading ??= this.#reading.then(begin, begin)
+    this.#nextReading = this.#reading.then(begin, begin)
     return this.#nextReading
   }
 
+  /** Under load the reads of several milliseconds share a question, which costs every member a message. */
+  #paced(): Promise<void> {
+    const waitMs = this.#readingBeganMs + readingPaceMs - this.#clock.monotonicMs()
+    if (waitMs <= 0) return Promise.resolve()
+    return new Promise(resolve => {
+      this.#clock.setTimer(waitMs, resolve)
+    })
+  }
+
   #beginReading(): Promise<number> {
+    this.#readingBeganMs = this.#clock.monotonicMs()
     const reading = this.#store
       .range({ key: keyBytes(registryPrefix), countOnly: true })
       .then(answer => answer.header.revision)

@@ -1,12 +1,11 @@
-// Objects, lists, tables and errors as HTTP answers. Stored bytes are passed on as they are where
+// Objects and errors as HTTP answers; lists are in list-rendering.ts. Stored bytes are passed on as they are where
 // the client wants plain JSON, and their metadata where it wants nothing else. Pure.
 
-import { unreachable } from '../../platform/errors.js'
+import { must, unreachable } from '../../platform/errors.js'
 import { wireTypeOf } from '../api/decode.js'
 import type { Kind } from '../api/kind.js'
-import { listSchema } from '../api/list-schema.js'
 import type { Json, JsonObject, KubeObject, ListMeta } from '../api/object.js'
-import { encodeProtobuf } from '../api/protobuf/encoder.js'
+import { encodeMessage, encodeProtobuf, enveloped } from '../api/protobuf/encoder.js'
 import { isJsonObject } from '../api/record.js'
 import type { Status } from '../api/status.js'
 import { toTable } from '../api/table.js'
@@ -20,8 +19,6 @@ import { inVersion } from './stored-object.js'
 import type { StoredObject } from './stored-object.js'
 
 const encoder = new TextEncoder()
-const comma = encoder.encode(',')
-const listEnd = encoder.encode(']}\n')
 const newline = encoder.encode('\n')
 const objectEnd = encoder.encode('}')
 
@@ -88,7 +85,7 @@ export function jsonChunks(
     const head = `{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/${shape.version}","metadata":`
     return [encoder.encode(head), ...metadata, objectEnd]
   }
-  const shaped = shapeObject(kind, stored.object, negotiated, nowMs)
+  const shaped = shapeObject(kind, stored.glance(), negotiated, nowMs)
   return [encoder.encode(JSON.stringify(shaped))]
 }
 
@@ -99,10 +96,32 @@ export function objectBytes(
   negotiated: Negotiated,
   nowMs: number,
 ): Uint8Array {
-  const shaped = shapeObject(kind, inVersion(kind, stored).object, negotiated, nowMs)
-  if (negotiated.format === 'yaml') return encoder.encode(yamlText(shaped))
-  if (negotiated.shape.kind === 'object') return encodeProtobuf(shaped, kind.schema)
-  return protobufOf(shaped) ?? encoder.encode(JSON.stringify(shaped))
+  const { format, shape } = negotiated
+  if (format === 'protobuf' && shape.kind !== 'table') {
+    const head = typeOf(kind, shape)
+    return Buffer.concat(enveloped(head, [messageOf(kind, stored, negotiated)]))
+  }
+  const shaped = shapeObject(kind, inVersion(kind, stored).glance(), negotiated, nowMs)
+  return encoder.encode(format === 'yaml' ? yamlText(shaped) : JSON.stringify(shaped))
+}
+
+/** One object, or its metadata, as a protobuf message without its envelope; of what is stored it is kept. */
+export function messageOf(kind: Kind, stored: StoredObject, { shape }: Negotiated): Uint8Array {
+  if (shape.kind === 'partial') {
+    const { metadata } = inVersion(kind, stored).glance()
+    const { schema } = must(wireTypeOf(typeOf(kind, shape)), 'metadata has a message')
+    return encodeMessage({ metadata: metadata as unknown as JsonObject }, schema)
+  }
+  const encode = (object: KubeObject) => encodeMessage(asJson(object), kind.schema)
+  return kind.storedAs === undefined
+    ? stored.wire(encode)
+    : encode(inVersion(kind, stored).glance())
+}
+
+function typeOf(kind: Kind, shape: Exclude<Negotiated['shape'], { kind: 'table' }>) {
+  return shape.kind === 'partial'
+    ? { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${shape.version}` }
+    : { kind: kind.kind, apiVersion: apiVersionOf(kind) }
 }
 
 /** One object in the version of `kind`: of dry runs and subresources among others. */
@@ -128,47 +147,7 @@ export function shapeObject(
   }
 }
 
-export function listResponse(
-  kind: Kind,
-  items: readonly StoredObject[],
-  meta: ListMeta,
-  negotiated: Negotiated,
-  nowMs: number,
-): ApiResponse {
-  const { format, shape } = negotiated
-  if (shape.kind === 'table') {
-    const objects = items.map(item => inVersion(kind, item).object)
-    const table = toTable(kind, objects, meta, nowMs, shape.include)
-    return jsonResponse(200, withVersion(table, shape.version), format)
-  }
-  const partial = shape.kind === 'partial'
-  const typed = {
-    kind: partial ? 'PartialObjectMetadataList' : listKindOf(kind),
-    apiVersion: partial ? `meta.k8s.io/${shape.version}` : apiVersionOf(kind),
-    metadata: meta as unknown as JsonObject,
-  }
-  if (format === 'json') {
-    const head = JSON.stringify(typed).slice(0, -1)
-    const chunks: Uint8Array[] = [encoder.encode(`${head},"items":[`)]
-    for (const [index, item] of items.entries()) {
-      if (index > 0) chunks.push(comma)
-      chunks.push(...jsonChunks(kind, item, negotiated, nowMs))
-    }
-    chunks.push(listEnd)
-    return bytesResponse(200, mediaTypes.json, chunks)
-  }
-  const list = {
-    ...typed,
-    items: items.map(item => shapeObject(kind, inVersion(kind, item).object, negotiated, nowMs)),
-  }
-  if (format === 'protobuf' && !partial) {
-    const bytes = encodeProtobuf(list, listSchema(kind.schema))
-    return bytesResponse(200, mediaTypes.protobuf, [bytes])
-  }
-  return jsonResponse(200, list, format)
-}
-
-function listKindOf(kind: Kind): string {
+export function listKindOf(kind: Kind): string {
   return kind.listKind ?? `${kind.kind}List`
 }
 
@@ -184,6 +163,6 @@ function partialObject(object: KubeObject, version: string): JsonObject {
   }
 }
 
-function withVersion(table: JsonObject, version: 'v1' | 'v1beta1'): JsonObject {
+export function withVersion(table: JsonObject, version: 'v1' | 'v1beta1'): JsonObject {
   return version === 'v1' ? table : { ...table, apiVersion: `meta.k8s.io/${version}` }
 }

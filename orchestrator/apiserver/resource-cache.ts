@@ -2,6 +2,7 @@
 // the watch cache of apiserver (storage/cacher), with one difference: watchers hold a cursor into
 // the one window instead of a queue each, so memory does not depend on slow watchers. Pure.
 
+import { assert } from '../../platform/errors.js'
 import type { ResourceId } from './keys.js'
 import type { StoredObject } from './stored-object.js'
 
@@ -25,8 +26,8 @@ export class ResourceCache {
   readonly resource: ResourceId
   readonly #limits: WindowLimits
   readonly #objects = new Map<string, StoredObject>()
-  /** Sorted; every key of #objects once. */
-  #keys: string[] = []
+  /** The same, sorted by key. */
+  readonly #sorted: StoredObject[] = []
   /** Ascending by sequence and revision. Consumed from #head on. */
   #events: CacheEvent[] = []
   #head = 0
@@ -57,16 +58,14 @@ export class ResourceCache {
 
   /** An object of the initial state: no event. */
   load(object: StoredObject): void {
-    if (!this.#objects.has(object.key)) this.#insertKey(object.key)
-    this.#objects.set(object.key, object)
+    this.#set(object)
   }
 
   put(object: StoredObject): void {
     const previous = this.#objects.get(object.key) ?? null
     // A key is told apart from its successor by revision, so replays change nothing.
     if (previous !== null && previous.revision >= object.revision) return
-    if (previous === null) this.#insertKey(object.key)
-    this.#objects.set(object.key, object)
+    this.#set(object)
     const type = previous === null ? 'ADDED' : 'MODIFIED'
     this.#append(type, object.revision, object, previous)
   }
@@ -75,7 +74,7 @@ export class ResourceCache {
     const previous = this.#objects.get(key)
     if (previous === undefined || previous.revision >= revision) return
     this.#objects.delete(key)
-    this.#keys.splice(this.#position(key), 1)
+    this.#sorted.splice(this.#position(key), 1)
     this.#append('DELETED', revision, previous.at(revision), previous)
   }
 
@@ -83,16 +82,11 @@ export class ResourceCache {
     return this.#objects.get(key)
   }
 
-  /** Objects whose key starts with `prefix`, by key. */
+  /** Objects whose key starts with `prefix`, which ends in "/", by key. */
   list(prefix: string): StoredObject[] {
-    const found: StoredObject[] = []
-    for (let at = this.#position(prefix); at < this.#keys.length; at++) {
-      const key = this.#keys[at]
-      if (key === undefined || !key.startsWith(prefix)) break
-      const object = this.#objects.get(key)
-      if (object !== undefined) found.push(object)
-    }
-    return found
+    assert(prefix.endsWith('/'), 'a collection is a folder of keys')
+    // "0" is what follows "/".
+    return this.#sorted.slice(this.#position(prefix), this.#position(`${prefix.slice(0, -1)}0`))
   }
 
   /** The cursor for a watch that has seen everything up to `revision`; null if that is too old. */
@@ -146,19 +140,22 @@ export class ResourceCache {
     this.#head++
   }
 
-  #insertKey(key: string): void {
-    const last = this.#keys[this.#keys.length - 1]
-    if (last === undefined || last < key) this.#keys.push(key)
-    else this.#keys.splice(this.#position(key), 0, key)
+  #set(object: StoredObject): void {
+    const { key } = object
+    const known = this.#objects.has(key)
+    this.#objects.set(key, object)
+    const last = this.#sorted[this.#sorted.length - 1]
+    if (last === undefined || last.key < key) this.#sorted.push(object)
+    else this.#sorted.splice(this.#position(key), known ? 1 : 0, object)
   }
 
   /** Index of the first key that is not below `key`. */
   #position(key: string): number {
     let low = 0
-    let high = this.#keys.length
+    let high = this.#sorted.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      if ((this.#keys[middle] ?? '') < key) low = middle + 1
+      if ((this.#sorted[middle]?.key ?? '') < key) low = middle + 1
       else high = middle
     }
     return low

@@ -4,32 +4,21 @@
 
 import { readFileSync } from 'node:fs'
 import { createSecureServer } from 'node:http2'
-import type {
-  Http2SecureServer,
-  Http2ServerRequest,
-  Http2ServerResponse,
-  ServerHttp2Session,
-} from 'node:http2'
+import type { Http2SecureServer, Http2ServerRequest, ServerHttp2Session } from 'node:http2'
 import { ServerResponse, STATUS_CODES } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { PeerCertificate as TlsCertificate, TLSSocket } from 'node:tls'
 import type { Clock } from '../../platform/clock.js'
-import { assert } from '../../platform/errors.js'
 import type { Logger } from '../../platform/logger.js'
 import type { TlsFiles } from '../../platform/network.js'
 import { badRequest, requestEntityTooLarge, timeout } from '../api/status.js'
 import type { ApiError } from '../api/status.js'
-import { sendGzip, wantsGzip } from './compression.js'
-import type {
-  ApiResponse,
-  BodySink,
-  PeerCertificate,
-  RequestHead,
-  ResponseHeaders,
-} from './exchange.js'
+import type { ApiResponse, PeerCertificate, RequestHead } from './exchange.js'
 import type { Pipeline } from './pipeline.js'
 import { RequestAbandon } from './request-abandon.js'
+import { send } from './sending.js'
+import type { Outgoing } from './sending.js'
 
 export interface ServerLimits {
   readonly bodyBytesMax: number
@@ -70,12 +59,9 @@ export interface HttpServer {
 }
 
 type Incoming = IncomingMessage | Http2ServerRequest
-type Outgoing = ServerResponse | Http2ServerResponse
 type Peer = PeerCertificate | 'invalid' | null
 
 const closeGraceMs = 1_000
-/** Answers above this are written piece by piece as the client takes them. */
-const writeBytesMax = 256 * 1024
 const sessionMemoryMiB = 64
 
 /** Rejects with the bind error, or that of reading the certificates. */
@@ -249,7 +235,7 @@ async function serve(
   if (acceptance.kind === 'refused') {
     // The body is not wanted: what arrives of it is thrown away.
     incoming.resume()
-    send(head, acceptance.response, outgoing, abandon, true)
+    send(options, head, acceptance.response, outgoing, abandon, true)
     return
   }
   const { headers } = acceptance
@@ -258,7 +244,7 @@ async function serve(
     const refusal = await acceptance.wait(abandon)
     if (refusal !== null) {
       incoming.resume()
-      send(head, refusal, outgoing, abandon, true, headers)
+      send(options, head, refusal, outgoing, abandon, true, headers)
       return
     }
     if (abandon.abandoned) {
@@ -269,7 +255,7 @@ async function serve(
   const body = upgrade === null ? await readBody(incoming, options) : noBody
   if (body.kind === 'failed') {
     incoming.resume()
-    send(head, acceptance.drop(body.error), outgoing, abandon, true, headers)
+    send(options, head, acceptance.drop(body.error), outgoing, abandon, true, headers)
     return
   }
   const response = await acceptance.run(body.bytes, abandon)
@@ -277,7 +263,7 @@ async function serve(
     openTunnel(response, response.body.open, upgrade)
     return
   }
-  send(head, response, outgoing, abandon, false, headers)
+  send(options, head, response, outgoing, abandon, false, headers)
 }
 
 function headOf(incoming: Incoming, peers: WeakMap<object, Peer>): RequestHead {
@@ -365,121 +351,4 @@ function readBody(incoming: Incoming, options: ServerOptions): Promise<Body> {
     incoming.once('aborted', cut)
     incoming.once('close', cut)
   })
-}
-
-function send(
-  head: RequestHead,
-  response: ApiResponse,
-  outgoing: Outgoing,
-  abandon: RequestAbandon,
-  closeAfter: boolean,
-  moreHeaders: ResponseHeaders = {},
-): void {
-  if (abandon.abandoned || outgoing.headersSent) {
-    if (response.body.kind === 'stream') response.body.open(closedSink)()
-    return
-  }
-  assert(response.body.kind !== 'tunnel', 'a tunnel answers only an upgrade')
-  const http1 = !('stream' in outgoing)
-  const headers: Record<string, string | string[]> = {}
-  for (const given of [response.headers, moreHeaders]) {
-    for (const name in given) {
-      const value = given[name] ?? ''
-      headers[name] = typeof value === 'string' ? value : [...value]
-    }
-  }
-  if (closeAfter && http1) headers['connection'] = 'close'
-  if (response.body.kind === 'bytes' && wantsGzip(head, response)) {
-    headers['content-encoding'] = 'gzip'
-    const vary = headers['vary'] ?? []
-    headers['vary'] = [...(typeof vary === 'string' ? [vary] : vary), 'Accept-Encoding']
-    outgoing.writeHead(response.status, headers)
-    sendGzip(piecesOf(response.body.chunks), outgoing, () => abandon.fire())
-    return
-  }
-  if (response.body.kind === 'bytes') {
-    const { chunks } = response.body
-    const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-    if (response.status !== 304) headers['content-length'] = String(bytes)
-    outgoing.writeHead(response.status, headers)
-    if (head.method === 'HEAD' || bytes === 0) outgoing.end()
-    else writePieces(chunks, outgoing, abandon)
-    return
-  }
-  outgoing.writeHead(response.status, headers)
-  if ('flushHeaders' in outgoing) outgoing.flushHeaders()
-  if (head.method === 'HEAD') {
-    outgoing.end()
-    response.body.open(closedSink)()
-    return
-  }
-  const cancel = response.body.open(sinkOf(outgoing, abandon))
-  abandon.onAbandon(cancel)
-}
-
-function writePieces(
-  chunks: readonly Uint8Array[],
-  outgoing: Outgoing,
-  abandon: RequestAbandon,
-): void {
-  const pieces = piecesOf(chunks)
-  let piece = pieces.next().value ?? new Uint8Array()
-  const pump = () => {
-    while (!abandon.abandoned) {
-      const following = pieces.next()
-      // The last one goes out together with the end.
-      if (following.done === true) {
-        outgoing.end(piece)
-        return
-      }
-      const sent = writeTo(outgoing, piece)
-      piece = following.value
-      if (!sent) {
-        outgoing.once('drain', pump)
-        return
-      }
-    }
-  }
-  pump()
-}
-
-/** Objects of a list are small: many of them are written at once. */
-function* piecesOf(chunks: readonly Uint8Array[]): Generator<Uint8Array, void> {
-  let next = 0
-  while (next < chunks.length) {
-    const piece: Uint8Array[] = []
-    let bytes = 0
-    while (next < chunks.length && bytes < writeBytesMax) {
-      const chunk = chunks[next++] as Uint8Array
-      piece.push(chunk)
-      bytes += chunk.length
-    }
-    yield piece.length === 1 ? (piece[0] as Uint8Array) : Buffer.concat(piece)
-  }
-}
-
-function writeTo(outgoing: Outgoing, chunk: Uint8Array): boolean {
-  return (outgoing as ServerResponse).write(chunk)
-}
-
-function sinkOf(outgoing: Outgoing, abandon: RequestAbandon): BodySink {
-  return {
-    write: chunk => abandon.abandoned || writeTo(outgoing, chunk),
-    end: () => {
-      if (!abandon.abandoned) outgoing.end()
-    },
-    abort: () => {
-      if ('stream' in outgoing) outgoing.stream.close()
-      else outgoing.destroy()
-    },
-    onDrain: callback => outgoing.on('drain', callback),
-  }
-}
-
-/** For a body nobody is there to read. */
-const closedSink: BodySink = {
-  write: () => true,
-  end: () => {},
-  abort: () => {},
-  onDrain: () => {},
 }

@@ -4,6 +4,7 @@
 
 import type { Kind } from '../api/kind.js'
 import type { KubeObject } from '../api/object.js'
+import type { Labels } from '../api/selectors.js'
 import { fromStored } from '../api/stored-version.js'
 
 const encoder = new TextEncoder()
@@ -17,13 +18,56 @@ export function encodeObject(object: KubeObject): Uint8Array {
   return encoder.encode(JSON.stringify({ apiVersion, kind, metadata: meta, ...rest }))
 }
 
-/** One object at one revision. Immutable; parses itself when first asked for fields. */
+/** Remembers up to so many bytes of something, of those who had it made last. */
+class Keepsakes {
+  readonly #bytesMax: number
+  readonly #forget: (stored: StoredObject) => void
+  #newest: { readonly stored: StoredObject; readonly bytes: number }[] = []
+  #head = 0
+  #bytes = 0
+
+  constructor(bytesMax: number, forget: (stored: StoredObject) => void) {
+    this.#bytesMax = bytesMax
+    this.#forget = forget
+  }
+
+  add(stored: StoredObject, bytes: number): void {
+    this.#newest.push({ stored, bytes })
+    this.#bytes += bytes
+    while (this.#bytes > this.#bytesMax && this.#head < this.#newest.length - 1) {
+      const oldest = this.#newest[this.#head++]
+      if (oldest === undefined) return
+      this.#bytes -= oldest.bytes
+      this.#forget(oldest.stored)
+    }
+    // Dropping the consumed part now and then keeps this cheap.
+    if (this.#head > 1_024 && this.#head > this.#newest.length / 2) {
+      this.#newest = this.#newest.slice(this.#head)
+      this.#head = 0
+    }
+  }
+}
+
+/** Of JSON text: parsed, it takes some five times as much. */
+const parsedBytesMax = 16 * 1024 * 1024
+const wireBytesMax = 64 * 1024 * 1024
+
+// One of each for the process, for what they bound is the process's memory.
+const parsedForms = new Keepsakes(parsedBytesMax, stored => stored.forget('parsed'))
+const wireForms = new Keepsakes(wireBytesMax, stored => stored.forget('wire'))
+
+/** One object at one revision. Immutable; parses itself when asked for fields. */
 export class StoredObject {
   readonly key: string
   /** Mod revision: the resourceVersion. In a deletion, that of the delete. 0: never stored. */
   readonly revision: number
   readonly raw: Uint8Array
   #parsed: KubeObject | null = null
+  /** Null: not looked at yet. */
+  #labels: { readonly all: Labels | undefined } | null = null
+  #fields: Map<string, string> | null = null
+  /** As protobuf. */
+  #wire: Uint8Array | null = null
   #split = -1
 
   /** `raw` must not change any more and should not pin a larger buffer. */
@@ -33,17 +77,56 @@ export class StoredObject {
     this.raw = raw
   }
 
-  /** With metadata.resourceVersion. Throws SyntaxError for bytes that are no object. */
+  /** With metadata.resourceVersion; kept for a while. Throws SyntaxError for bytes that are no object. */
   get object(): KubeObject {
     if (this.#parsed === null) {
-      const parsed = JSON.parse(decoder.decode(this.raw)) as KubeObject | null
-      if (typeof parsed !== 'object' || parsed === null || typeof parsed.metadata !== 'object') {
-        throw new SyntaxError(`the value of ${this.key} is not an object of the API`)
-      }
-      const version = this.revision === 0 ? {} : { resourceVersion: String(this.revision) }
-      this.#parsed = { ...parsed, metadata: { ...parsed.metadata, ...version } }
+      this.#parsed = this.glance()
+      parsedForms.add(this, this.raw.length)
     }
     return this.#parsed
+  }
+
+  /** The same for those who go over many: what they parse dies young, which is what memory is good at. */
+  glance(): KubeObject {
+    if (this.#parsed !== null) return this.#parsed
+    const parsed = JSON.parse(decoder.decode(this.raw)) as KubeObject | null
+    if (typeof parsed !== 'object' || parsed === null || typeof parsed.metadata !== 'object') {
+      throw new SyntaxError(`the value of ${this.key} is not an object of the API`)
+    }
+    const version = this.revision === 0 ? {} : { resourceVersion: String(this.revision) }
+    return { ...parsed, metadata: { ...parsed.metadata, ...version } }
+  }
+
+  /** Kept apart from the rest, which selecting by them does not need. */
+  get labels(): Labels | undefined {
+    this.#labels ??= { all: this.glance().metadata.labels }
+    return this.#labels.all
+  }
+
+  /** What `read` finds in the object; always the same for one name. Kept as labels are. */
+  field(name: string, read: (object: KubeObject) => string): string {
+    this.#fields ??= new Map()
+    let value = this.#fields.get(name)
+    if (value === undefined) {
+      value = read(this.glance())
+      this.#fields.set(name, value)
+    }
+    return value
+  }
+
+  /** What `encode` makes of the object; always the same. Kept for a while: watchers share it. */
+  wire(encode: (object: KubeObject) => Uint8Array): Uint8Array {
+    if (this.#wire === null) {
+      this.#wire = encode(this.glance())
+      wireForms.add(this, this.#wire.length)
+    }
+    return this.#wire
+  }
+
+  /** It is made again when somebody asks. */
+  forget(form: 'parsed' | 'wire'): void {
+    if (form === 'parsed') this.#parsed = null
+    else this.#wire = null
   }
 
   /** The JSON text as slices to be written one behind another. */
@@ -81,7 +164,7 @@ export class StoredObject {
 /** The object as clients of `kind` see it. Its bytes are made anew where that is another version. */
 export function inVersion(kind: Kind, stored: StoredObject): StoredObject {
   if (kind.storedAs === undefined) return stored
-  const served = fromStored(kind, stored.object)
+  const served = fromStored(kind, stored.glance())
   return new StoredObject(stored.key, stored.revision, encodeObject(served))
 }
 

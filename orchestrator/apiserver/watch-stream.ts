@@ -48,8 +48,8 @@ export function selectEvent(
 ): Selected | null {
   if (!event.object.key.startsWith(prefix)) return null
   if (filter === null) return { type: event.type, object: event.object }
-  const matched = event.previous !== null && filter(event.previous.object)
-  const matches = event.type !== 'DELETED' && filter(event.object.object)
+  const matched = event.previous !== null && filter(event.previous)
+  const matches = event.type !== 'DELETED' && filter(event.object)
   if (matches) return { type: matched ? 'MODIFIED' : 'ADDED', object: event.object }
   if (!matched || event.previous === null) return null
   return { type: 'DELETED', object: event.previous.at(event.revision) }

@@ -11,6 +11,9 @@ import { fromStored, toStored } from '../stored-version.js'
 import { validateObject } from '../validation/object.js'
 import { compileFieldSelector, parseFieldSelector } from '../selectors.js'
 
+const read = <T>(object: KubeObject, _: string, value: (object: KubeObject) => T): T =>
+  value(object)
+
 const metadata = { name: 'web', namespace: 'a' }
 const scaleTargetRef = { kind: 'Deployment', name: 'web', apiVersion: 'apps/v1' }
 
@@ -245,7 +248,7 @@ describe('events', () => {
 
   test('are selected by the names of each version, and printed alike', () => {
     const selects = (kind: typeof newEvent, text: string, object: KubeObject) =>
-      compileFieldSelector(kind, parseFieldSelector(text))(object)
+      compileFieldSelector(kind, parseFieldSelector(text), read)(object)
     const shown = fromStored(newEvent, core)
     expect(selects(coreEvent, 'involvedObject.name=p,reportingComponent=kubelet', core)).toBe(true)
     expect(selects(newEvent, 'regarding.name=p,reportingController=kubelet', shown)).toBe(true)

@@ -23,27 +23,54 @@ export const magic: Uint8Array = Uint8Array.of(0x6b, 0x38, 0x73, 0)
  * @throws ProtobufError where a value is not of its field's type
  */
 export function encodeProtobuf(object: JsonObject, schema: StructSchema): Uint8Array {
-  return enveloped(textOf(object['apiVersion'] ?? ''), textOf(object['kind'] ?? ''), writer =>
-    writeStruct(writer, object, layoutOf(schema)),
-  )
+  return joined(enveloped(object, [encodeMessage(object, schema)]))
 }
 
-function enveloped(
-  apiVersion: string,
-  kind: string,
-  write: (writer: WireWriter) => void,
-): Uint8Array {
+/** The message alone, which does not say of what type it is. Throws as `encodeProtobuf` does. */
+export function encodeMessage(object: JsonObject, schema: StructSchema): Uint8Array {
   const writer = new WireWriter()
-  // Content encoding and type: Go writes them, always empty.
-  writer.text(4, '')
-  writer.text(3, '')
-  writer.message(2, () => write(writer))
-  writer.message(1, () => {
-    writer.text(2, kind)
-    writer.text(1, apiVersion)
-  })
-  return joined([magic, writer.finish()])
+  writeStruct(writer, object, layoutOf(schema))
+  return writer.finish()
 }
+
+/** A message, in parts, of the type that `apiVersion` and `kind` name, in its envelope. */
+export function enveloped(
+  { apiVersion, kind }: JsonObject,
+  message: readonly Uint8Array[],
+): readonly Uint8Array[] {
+  const opening = new WireWriter()
+  opening.opening(
+    2,
+    message.reduce((sum, part) => sum + part.length, 0),
+  )
+  opening.message(1, () => {
+    opening.text(2, textOf(kind ?? ''))
+    opening.text(1, textOf(apiVersion ?? ''))
+  })
+  const closing = new WireWriter()
+  // Content encoding and type: Go writes them, always empty.
+  closing.text(4, '')
+  closing.text(3, '')
+  return [magic, opening.finish(), ...message, closing.finish()]
+}
+
+/** A list in its envelope, in parts, of items that are messages already. `head`: the list without them. */
+export function envelopedList(
+  head: JsonObject,
+  schema: StructSchema,
+  items: readonly Uint8Array[],
+): readonly Uint8Array[] {
+  const message = [encodeMessage(head, schema)]
+  for (const item of items) {
+    const writer = new WireWriter()
+    writer.opening(itemsNumber, item.length)
+    message.push(writer.finish(), item)
+  }
+  return enveloped(head, message)
+}
+
+/** The field of every list, as it is of those in k8s.io/api. */
+const itemsNumber = 2
 
 /** One frame of a watch: the length in four bytes, then the event with the object's envelope in it. */
 export function encodeWatchFrame(type: string, envelope: Uint8Array): Uint8Array {

@@ -30,6 +30,12 @@ export class WireWriter {
     this.#varint(field * 8 + 2)
   }
 
+  /** What stands before `length` bytes that somebody else writes. */
+  opening(field: number, length: number): void {
+    this.#varint(length)
+    this.#varint(field * 8 + 2)
+  }
+
   text(field: number, value: string): void {
     this.#reserve(value.length)
     const start = this.#at - value.length

@@ -1,7 +1,7 @@
 // A cache of given objects for tests of what reads it: put and remove as a store's watch would.
 
 import type { KubeObject } from '../../api/object.js'
-import { objectKey, resourceId } from '../keys.js'
+import { collectionPrefix, objectKey, resourceId } from '../keys.js'
 import type { ResourceId } from '../keys.js'
 import { ResourceCache } from '../resource-cache.js'
 import { encodeObject, StoredObject } from '../stored-object.js'
@@ -24,7 +24,7 @@ export class ObjectsInCache {
     const old = this.#resources
     this.#resources = new Map()
     for (const [id, cache] of old) {
-      for (const stored of cache.list('')) this.resource(id).load(stored)
+      for (const stored of cache.list(collectionPrefix(id, ''))) this.resource(id).load(stored)
     }
   }
 

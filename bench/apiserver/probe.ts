@@ -1,0 +1,65 @@
+// Loaded into every process of a measured cluster (`node --import probe.js?folder=…`): how long its event
+// loop was held up, and on SIGUSR2 a CPU profile, begun by the first signal and written by the second.
+// Every second a line {"wallMs", "busyMs"} of the longest turn in it; how much of the turn the process was
+// working, for on a busy machine a turn is also long because others had the processor.
+
+import { appendFileSync, writeFileSync } from 'node:fs'
+import { Session } from 'node:inspector/promises'
+import { join } from 'node:path'
+
+export interface Turn {
+  readonly atMs: number
+  readonly wallMs: number
+  readonly busyMs: number
+}
+
+const tickMs = 5
+const reportMs = 1_000
+
+const folder = new URL(import.meta.url).searchParams.get('folder')
+/** "apiserver-master-1"; what has no name is a helper of npm or of the supervisor. */
+const part = process.argv[2]
+const name = process.argv.find(argument => argument.startsWith('--name='))?.slice('--name='.length)
+
+if (folder !== null && part !== undefined && name !== undefined)
+  watch(join(folder, `${part}-${name}`))
+
+function watch(file: string): void {
+  let lastMs = performance.now()
+  let lastCpu = cpuMs()
+  let longest = { wallMs: 0, busyMs: 0 }
+  setInterval(() => {
+    const nowMs = performance.now()
+    const cpu = cpuMs()
+    const wallMs = nowMs - lastMs - tickMs
+    if (wallMs > longest.wallMs) longest = { wallMs, busyMs: cpu - lastCpu }
+    lastMs = nowMs
+    lastCpu = cpu
+  }, tickMs).unref()
+  setInterval(() => {
+    const turn: Turn = { atMs: Date.now(), ...longest }
+    appendFileSync(`${file}.turns`, `${JSON.stringify(turn)}\n`)
+    longest = { wallMs: 0, busyMs: 0 }
+  }, reportMs).unref()
+  let session: Session | null = null
+  process.on('SIGUSR2', () => {
+    if (session === null) {
+      session = new Session()
+      session.connect()
+      const begun = session
+      void begun.post('Profiler.enable').then(() => begun.post('Profiler.start'))
+      return
+    }
+    const ended = session
+    session = null
+    void ended.post('Profiler.stop').then(({ profile }) => {
+      ended.disconnect()
+      writeFileSync(`${file}.cpuprofile`, JSON.stringify(profile))
+    })
+  })
+}
+
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1_000
+}

@@ -1,0 +1,27 @@
+// Long work in one thread, with turns for others in between. Counterpart: none; Go has preemption.
+
+import type { Clock } from './clock.js'
+
+/** Work before others have their turn. */
+export const turnMs = 8
+
+/** The items that pass `test`, in their order; looks at the clock after every 64 of them. */
+export async function filterInTurns<T>(
+  items: readonly T[],
+  test: (item: T) => boolean,
+  clock: Clock,
+): Promise<T[]> {
+  const found: T[] = []
+  let sinceMs = clock.monotonicMs()
+  for (const [at, item] of items.entries()) {
+    if (test(item)) found.push(item)
+    if (at % 64 !== 63 || clock.monotonicMs() - sinceMs < turnMs) continue
+    await nextTurn(clock)
+    sinceMs = clock.monotonicMs()
+  }
+  return found
+}
+
+export function nextTurn(clock: Clock): Promise<void> {
+  return new Promise(resolve => clock.defer(resolve))
+}
