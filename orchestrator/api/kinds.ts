@@ -5,6 +5,12 @@ import {
   mutatingWebhookConfiguration,
   validatingWebhookConfiguration,
 } from './kinds/admissionregistration/webhook-configurations.js'
+import {
+  mutatingAdmissionPolicy,
+  mutatingAdmissionPolicyBinding,
+  validatingAdmissionPolicy,
+  validatingAdmissionPolicyBinding,
+} from './kinds/admissionregistration/admission-policies.js'
 import { customResourceDefinition } from './kinds/apiextensions/custom-resource-definition.js'
 import { controllerRevision } from './kinds/apps/controller-revision.js'
 import { daemonSet } from './kinds/apps/daemon-set.js'
@@ -110,6 +116,10 @@ export const kinds: readonly Kind[] = [
   priorityClass,
   mutatingWebhookConfiguration,
   validatingWebhookConfiguration,
+  validatingAdmissionPolicy,
+  validatingAdmissionPolicyBinding,
+  mutatingAdmissionPolicy,
+  mutatingAdmissionPolicyBinding,
   customResourceDefinition,
   certificateSigningRequest,
   tokenReview,

@@ -12,6 +12,7 @@ import { KindRegistry } from '../api/kind-registry.js'
 import { kinds as builtInKinds } from '../api/kinds.js'
 import type { Descriptions } from '../api/openapi/descriptions.js'
 import { ApiError } from '../api/status.js'
+import { PolicyStatus } from './admission/policy/policy-status.js'
 import { admissionPlugins } from './admission-plugins.js'
 import type { TokenLookup, User } from './authentication.js'
 import { Authorizer } from './authorizer.js'
@@ -136,7 +137,17 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
   })
   const watches = new WatchGate(limits.watchesMax)
   const authorizer = new Authorizer(reader, cache)
-  const plugins = admissionPlugins({ reader, kinds, webhooks, clock, random, logger, metrics })
+  const plugins = admissionPlugins({
+    reader,
+    cache,
+    authorizer,
+    kinds,
+    webhooks,
+    clock,
+    random,
+    logger,
+    metrics,
+  })
   const admission = new WriteAdmission({ reader, cache, authorizer, plugins })
   const services = {
     reader,
@@ -203,6 +214,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
   const stopDangling = keepDanglingConditions(flowBootstrap)
   const stopKinds = keepCustomKinds({ kinds, cache, logger })
   const definitions = new DefinitionController({ kinds, cache, reader, writer, clock, logger })
+  const policyStatus = new PolicyStatus({ kinds, cache, reader, writer, clock, logger })
   cache.start()
   history.start()
   const server = await startServer({
@@ -256,6 +268,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
       aggregation.stop()
       await masterEndpoints.stop()
       definitions.stop()
+      policyStatus.stop()
       stopKinds()
       watches.closeAll()
       await server.close()

@@ -2,8 +2,8 @@
 // it may. Counterpart: the errors of k8s.io/apiserver/pkg/cel.
 
 export class CelError extends Error {
-  /** 'call-limit': this evaluation cost too much. 'budget': all of them together did. */
-  readonly kind: 'compile' | 'runtime' | 'call-limit' | 'budget'
+  /** 'wrong-type': it answers with something else than it must. 'call-limit': this evaluation cost too much. 'budget': all of them together did. */
+  readonly kind: 'compile' | 'wrong-type' | 'runtime' | 'call-limit' | 'budget'
 
   constructor(kind: CelError['kind'], message: string) {
     super(message)

@@ -46,3 +46,15 @@ function record(fields: ReadonlyMap<unknown, unknown>): Json {
   for (const [name, inner] of fields) put(result, String(name), jsonOfCel(inner))
   return result
 }
+
+/** A map whose values are made when they are asked for; undefined for those it does not have. */
+export function lazyMap(value: (name: string) => unknown): ReadonlyMap<string, unknown> {
+  const map = new Map<string, unknown>()
+  const known = new Map<string, unknown>()
+  // The library asks an ordinary Map, and no subclass of it.
+  map.get = name => {
+    if (!known.has(name)) known.set(name, value(name))
+    return known.get(name)
+  }
+  return map
+}

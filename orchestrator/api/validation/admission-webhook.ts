@@ -9,6 +9,7 @@ import type {
   ValidatingWebhook,
   ValidatingWebhookConfiguration,
 } from '../types/admission-webhook.js'
+import { expressionErrors } from './admission-policy.js'
 import { validateMatchConditions, validateRule } from './admission-rules.js'
 import { duplicate, invalidFor, invalidValue, notSupported, required } from './field-errors.js'
 import { validateLabelSelector, validateObjectName } from './metadata.js'
@@ -132,9 +133,15 @@ function validateWebhook(
     ),
     ...validateWebhookClient(webhook.clientConfig ?? {}, `${at}.clientConfig`),
     ...(demands.conditions
-      ? validateMatchConditions(matchConditions, `${at}.matchConditions`, () => [])
+      ? validateMatchConditions(matchConditions, `${at}.matchConditions`, conditionErrors)
       : []),
   ]
+}
+
+const aroundConditions = { params: false, authorizer: true, variables: null }
+
+function conditionErrors(expression: string, field: string): readonly FieldError[] {
+  return expressionErrors(expression.trim(), field, aroundConditions, ['bool'])
 }
 
 function validateName(name: string, field: string): FieldError[] {

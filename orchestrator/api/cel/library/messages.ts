@@ -59,3 +59,23 @@ export function withMessages(environment: Environment): Environment {
       (_: PatchNamespace, key: string) => key.replaceAll('~', '~0').replaceAll('/', '~1'),
     )
 }
+/**
+ * Where an object's name does not say the place at which it stands, as in
+ * `Object.spec{selector: Object.spec.wrong{}}`; null when all do.
+ */
+export function misplacedMessage(value: MessageValue): string | null {
+  return misplaced(value, 'Object')
+}
+
+function misplaced(value: unknown, place: string): string | null {
+  if (Array.isArray(value)) return firstOf(value.map(inner => misplaced(inner, place)))
+  if (!(value instanceof MessageValue)) return null
+  if (value.name !== place) {
+    return `unexpected type name ${JSON.stringify(value.name)}, expected ${JSON.stringify(place)}, which matches field name path from root Object type`
+  }
+  return firstOf([...value.fields].map(([name, inner]) => misplaced(inner, `${place}.${name}`)))
+}
+
+function firstOf(found: readonly (string | null)[]): string | null {
+  return found.find(one => one !== null) ?? null
+}

@@ -1,0 +1,143 @@
+import { describe, expect, test } from 'vitest'
+import { configMap } from '../../../api/kinds/core/config-map.js'
+import { ApiError } from '../../../api/status.js'
+import type { MutatingAdmissionPolicySpec } from '../../../api/types/admission-policy.js'
+import { deploymentOf, everyDeployment, requestOf, view } from '../../testing/policy-requests.js'
+import { mutateByPolicies } from './mutating-decision.js'
+import { boundPolicies } from './policy-set.js'
+import type { BoundMutating } from './policy-set.js'
+
+function mutating(...specs: readonly MutatingAdmissionPolicySpec[]): readonly BoundMutating[] {
+  const named = (name: string, kind: string) => ({
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind,
+    metadata: { name },
+  })
+  return boundPolicies(
+    specs.map((spec, at) => ({
+      ...named(`m${at}`, 'MutatingAdmissionPolicy'),
+      spec: {
+        failurePolicy: 'Fail',
+        reinvocationPolicy: 'Never',
+        matchConstraints: everyDeployment,
+        ...spec,
+      },
+    })),
+    specs.map((_, at) => ({
+      ...named(`b${at}`, 'MutatingAdmissionPolicyBinding'),
+      spec: { policyName: `m${at}` },
+    })),
+  )
+}
+const apply = (expression: string) => ({
+  patchType: 'ApplyConfiguration',
+  applyConfiguration: { expression },
+})
+const patch = (expression: string) => ({ patchType: 'JSONPatch', jsonPatch: { expression } })
+
+function mutated(policies: readonly BoundMutating[], request = requestOf()) {
+  try {
+    return mutateByPolicies(policies, request, view, null, object => object)
+  } catch (error) {
+    if (error instanceof ApiError) return error.message
+    throw error
+  }
+}
+
+describe('mutations', () => {
+  test('merge configurations, one after the other', () => {
+    const policies = mutating({
+      variables: [{ name: 'next', expression: 'object.spec.replicas + 1' }],
+      mutations: [
+        apply(
+          'Object{metadata: Object.metadata{labels: {"a": "b"}}, spec: Object.spec{replicas: variables.next}}',
+        ),
+        apply('Object{spec: Object.spec{replicas: variables.next}}'),
+        apply(
+          'Object{spec: Object.spec{template: Object.spec.template{spec: Object.spec.template.spec{containers: [Object.spec.template.spec.containers{name: "side", image: "example/side"}]}}}}',
+        ),
+      ],
+    })
+    expect(mutated(policies)).toMatchObject({
+      changed: true,
+      object: {
+        metadata: { name: 'web', labels: { a: 'b' } },
+        spec: {
+          replicas: 5,
+          template: {
+            spec: { containers: [{ name: 'c' }, { name: 'side', imagePullPolicy: 'Always' }] },
+          },
+        },
+      },
+    })
+  })
+
+  test('are JSON patches', () => {
+    const policies = mutating({
+      mutations: [
+        patch(
+          '[JSONPatch{op: "test", path: "/spec/replicas", value: 3}, JSONPatch{op: "add", path: "/metadata/labels/" + jsonpatch.escapeKey("x.y/z"), value: "1"}]',
+        ),
+        patch(
+          'has(object.metadata.labels) ? [JSONPatch{op: "replace", path: "/spec/replicas", value: 7}] : []',
+        ),
+      ],
+    })
+    expect(mutated(policies)).toMatchObject({
+      object: { metadata: { labels: { 'x.y/z': '1' } }, spec: { replicas: 7 } },
+    })
+  })
+
+  const refused = (why: string) => `policy 'm0' with binding 'b0' denied request: ${why}`
+  test.each([
+    [
+      apply('Object{spec: Object.spec{template: Object.spec.wrong{}}}'),
+      'type mismatch: unexpected type name "Object.spec.wrong", expected "Object.spec.template", which matches field name path from root Object type',
+    ],
+    [
+      apply(
+        'Object{spec: Object.spec{template: Object.spec.template{spec: Object.spec.template.spec{containers: [Object.spec.template.spec.containers{name: "c", command: ["x"]}]}}}}',
+      ),
+      'error applying patch: invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: .spec.template.spec.containers[0].command',
+    ],
+    [
+      apply('Object{spec: Object.spec{nothing: 1}}'),
+      'error applying patch: failed to convert patch object to typed object: .spec.nothing: field not declared in schema',
+    ],
+    [
+      apply('object.spec.replicas > 9 ? Object{} : Object{spec: object.z}'),
+      "expression 'object.spec.replicas > 9 ? Object{} : Object{spec: object.z}' resulted in error: no such key: z",
+    ],
+  ])('%j is refused', (mutation, why) => {
+    expect(mutated(mutating({ mutations: [mutation] }))).toBe(refused(why))
+    const ignored = mutating({ mutations: [mutation], failurePolicy: 'Ignore' })
+    expect(mutated(ignored)).toMatchObject({ changed: false })
+  })
+
+  test('are asked again when something changed behind them, if they want to be', () => {
+    const count = (label: string) =>
+      apply(
+        `Object{metadata: Object.metadata{labels: {"${label}": string(int(object.metadata.?labels.?${label}.orValue("0")) + 1)}}}`,
+      )
+    const policies = mutating(
+      { mutations: [count('often')], reinvocationPolicy: 'IfNeeded' },
+      { mutations: [count('once')] },
+      { mutations: [count('last')], reinvocationPolicy: 'IfNeeded' },
+    )
+    const first = mutateByPolicies(policies, requestOf(), view, null, object => object)
+    const again = requestOf({ object: first.object })
+    const second = mutateByPolicies(policies, again, view, first.memory, object => object)
+    expect(second.object?.metadata.labels).toEqual({ often: '2', once: '1', last: '1' })
+    // Somebody else changed it between the turns: everybody who wants to be is asked.
+    const other = requestOf({ object: deploymentOf(9, first.object?.metadata.labels) })
+    const third = mutateByPolicies(policies, other, view, first.memory, object => object)
+    expect(third.object?.metadata.labels).toEqual({ often: '2', once: '1', last: '2' })
+  })
+
+  test('leave alone what they are not about', () => {
+    const request = requestOf({ kind: configMap, requestKind: configMap })
+    expect(mutated(mutating({ mutations: [apply('Object{}')] }), request)).toMatchObject({
+      changed: false,
+    })
+  })
+})

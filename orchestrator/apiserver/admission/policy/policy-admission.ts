@@ -1,0 +1,156 @@
+// The admission plug-in of policies: keeps them as the cache has them, and asks the pure decisions
+// beside it. Counterpart: plugin/policy/validating and plugin/policy/mutating.
+
+import type { Logger } from '../../../../platform/logger.js'
+import type { Kind } from '../../../api/kind.js'
+import type { KindRegistry } from '../../../api/kind-registry.js'
+import type { KubeObject } from '../../../api/object.js'
+import { fromStored, storedKind, toStored } from '../../../api/stored-version.js'
+import type {
+  MutatingAdmissionPolicy,
+  MutatingAdmissionPolicyBinding,
+  ValidatingAdmissionPolicy,
+  ValidatingAdmissionPolicyBinding,
+} from '../../../api/types/admission-policy.js'
+import type { User } from '../../authentication.js'
+import type { Authorizer } from '../../authorizer.js'
+import { resourceId } from '../../keys.js'
+import type { ObjectReader } from '../../object-reader.js'
+import type { RegistryCache } from '../../registry-cache.js'
+import type { AdmissionPlugin, DynamicRequest, Mutation } from '../dynamic.js'
+import { mutateByPolicies } from './mutating-decision.js'
+import type { MutationMemory } from './mutating-decision.js'
+import { isBeyondPolicies, matchingKind } from './policy-matching.js'
+import { boundPolicies } from './policy-set.js'
+import type { BoundMutating, BoundValidating } from './policy-set.js'
+import { decideFor } from './rights.js'
+import { decideByPolicies } from './validating-decision.js'
+import type { PolicyView } from './validating-decision.js'
+
+export const registrationGroup = 'admissionregistration.k8s.io'
+
+export interface PolicyAdmissionOptions {
+  readonly kinds: KindRegistry
+  readonly cache: RegistryCache
+  readonly reader: ObjectReader
+  readonly authorizer: Authorizer
+  readonly logger: Logger
+}
+
+export class PolicyAdmission implements AdmissionPlugin {
+  readonly name = 'policies'
+  readonly #options: PolicyAdmissionOptions
+  #validating: readonly BoundValidating[] | null = null
+  #mutating: readonly BoundMutating[] | null = null
+
+  constructor(options: PolicyAdmissionOptions) {
+    this.#options = options
+    const forget = () => {
+      this.#validating = null
+      this.#mutating = null
+    }
+    for (const plural of plurals) {
+      const id = resourceId(registrationGroup, plural)
+      options.cache.listen(id, { onChange: forget, onReset: forget })
+    }
+  }
+
+  concerns(request: DynamicRequest): boolean {
+    const validating = this.#validatingPolicies()
+    const mutating = this.#mutatingPolicies()
+    if (validating.length === 0 && mutating.length === 0) return false
+    if (isBeyondPolicies(request)) return false
+    const view = this.#view(request.user)
+    const concerned = ({ policy: { spec } }: BoundValidating | BoundMutating) =>
+      matchingKind(spec?.matchConstraints ?? {}, request, view) !== null
+    return validating.some(concerned) || mutating.some(concerned)
+  }
+
+  mutate(request: DynamicRequest, memory: unknown): Promise<Mutation> {
+    const back = (object: KubeObject, kind: Kind) =>
+      kind === storedKind(kind) ? object : toStored(kind, object)
+    return Promise.resolve().then(() => {
+      const decision = mutateByPolicies(
+        this.#mutatingPolicies(),
+        request,
+        this.#view(request.user),
+        memory as MutationMemory | null,
+        back,
+      )
+      const { object, changed } = decision
+      return { object, warnings: [], again: changed, memory: decision.memory }
+    })
+  }
+
+  validate(request: DynamicRequest): Promise<readonly string[]> {
+    return Promise.resolve().then(() => {
+      const { refusal, warnings, audit } = decideByPolicies(
+        this.#validatingPolicies(),
+        request,
+        this.#view(request.user),
+      )
+      // There is no audit log; the server's own stands in for it.
+      for (const record of audit) {
+        const { namespace, name, kind, user } = request
+        const about = { resource: kind.plural, namespace, name, user: user.name }
+        this.#options.logger.info({ ...about, ...record }, 'audit annotation of a policy')
+      }
+      if (refusal !== null) throw refusal
+      return warnings
+    })
+  }
+
+  #validatingPolicies(): readonly BoundValidating[] {
+    this.#validating ??= boundPolicies(
+      this.#all('validatingadmissionpolicies') as readonly ValidatingAdmissionPolicy[],
+      this.#all('validatingadmissionpolicybindings') as readonly ValidatingAdmissionPolicyBinding[],
+    )
+    return this.#validating
+  }
+
+  #mutatingPolicies(): readonly BoundMutating[] {
+    this.#mutating ??= boundPolicies(
+      this.#all('mutatingadmissionpolicies') as readonly MutatingAdmissionPolicy[],
+      this.#all('mutatingadmissionpolicybindings') as readonly MutatingAdmissionPolicyBinding[],
+    )
+    return this.#mutating
+  }
+
+  #all(plural: string): readonly KubeObject[] {
+    return this.#options.reader
+      .cachedList(registrationGroup, plural, '')
+      .map(stored => stored.object)
+  }
+
+  #view(user: User): PolicyView {
+    const { kinds, reader, authorizer } = this.#options
+    return {
+      served: kinds.all,
+      namespace: name => reader.cachedAt('', 'namespaces', '', name)?.object ?? null,
+      converted: (object, kind) => fromStored(kind, object),
+      decide: decideFor(authorizer, user),
+      params: {
+        kind: (apiVersion, name) =>
+          kinds.all.find(
+            ({ group, version, kind }) =>
+              kind === name && apiVersion === (group === '' ? version : `${group}/${version}`),
+          ) ?? null,
+        object: (kind, namespace, name) => {
+          const stored = reader.cachedAt(kind.group, kind.plural, namespace, name)
+          return stored === undefined ? null : fromStored(kind, stored.object)
+        },
+        list: (kind, namespace) =>
+          reader
+            .cachedList(kind.group, kind.plural, namespace)
+            .map(stored => fromStored(kind, stored.object)),
+      },
+    }
+  }
+}
+
+const plurals = [
+  'validatingadmissionpolicies',
+  'validatingadmissionpolicybindings',
+  'mutatingadmissionpolicies',
+  'mutatingadmissionpolicybindings',
+]
