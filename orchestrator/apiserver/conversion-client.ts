@@ -5,9 +5,9 @@ import type { Random } from '../../platform/random.js'
 import { ConversionNeeded } from '../api/custom/conversions.js'
 import type { Conversions } from '../api/custom/conversions.js'
 import type { Kind } from '../api/kind.js'
-import type { Json, KubeObject } from '../api/object.js'
+import type { Json, JsonObject, KubeObject } from '../api/object.js'
 import { isJsonObject } from '../api/record.js'
-import { internalError } from '../api/status.js'
+import { internalError, unexplained } from '../api/status.js'
 import { fromStored } from '../api/stored-version.js'
 import { asJson, asObject } from './object-fields.js'
 import { randomUid } from './object-identity.js'
@@ -28,7 +28,7 @@ export class ConversionClient {
     this.#random = random
   }
 
-  /** Afterwards `fromStored` knows all of them. Throws ApiError InternalError. */
+  /** Afterwards `fromStored` knows all of them. Throws ApiError, without a reason. */
   async ready(kind: Kind, items: readonly StoredObject[]): Promise<void> {
     if (!asksWebhook(kind)) return
     const needed = items.flatMap(item => missing(kind, item))
@@ -50,7 +50,7 @@ export class ConversionClient {
     }
   }
 
-  /** All of one kind and to one version. Throws ApiError InternalError. */
+  /** All of one kind and to one version. Throws ApiError, without a reason. */
   async ask(needed: readonly ConversionNeeded[]): Promise<void> {
     const [first] = needed
     if (first === undefined) return
@@ -63,8 +63,9 @@ export class ConversionClient {
       }
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error)
+      const did = error instanceof AnswerError ? why : `failed: ${why}`
       const what = `${object.apiVersion}, Kind=${object.kind}`
-      throw internalError(`conversion webhook for ${what} failed: ${why}`)
+      throw unexplained(`conversion webhook for ${what} ${did}`)
     }
   }
 
@@ -87,8 +88,31 @@ export class ConversionClient {
       },
     }
     const answer = await this.#caller.post(config, review, callMs)
-    return checkedAnswer(answer['response'], uid, needed, apiVersion)
+    // The older version asked for less.
+    if (version !== 'v1beta1') checkReview(answer, uid)
+    return checkedAnswer(answer['response'], needed, apiVersion)
   }
+}
+
+/** A webhook has answered, with what is no answer. The message follows "conversion webhook for X". */
+class AnswerError extends Error {}
+
+function checkReview(answer: JsonObject, uid: string): void {
+  const expected = 'apiextensions.k8s.io/v1'
+  const { apiVersion, kind, response } = answer
+  if (apiVersion !== expected || kind !== 'ConversionReview') {
+    const got = `${textOf(apiVersion)}, Kind=${textOf(kind)}`
+    throw new Error(`expected webhook response of ${expected}, Kind=ConversionReview, got ${got}`)
+  }
+  if (!isJsonObject(response)) throw new Error('no response provided')
+  if (response['uid'] !== uid) {
+    const got = JSON.stringify(textOf(response['uid']))
+    throw new Error(`expected response.uid=${JSON.stringify(uid)}, got ${got}`)
+  }
+}
+
+function textOf(value: Json | undefined): string {
+  return typeof value === 'string' ? value : ''
 }
 
 function asksWebhook(kind: Kind): boolean {
@@ -107,30 +131,32 @@ function missing(kind: Kind, item: StoredObject): readonly ConversionNeeded[] {
 
 function checkedAnswer(
   response: Json | undefined,
-  uid: string,
   needed: readonly ConversionNeeded[],
   apiVersion: string,
 ): readonly KubeObject[] {
   if (!isJsonObject(response)) throw new Error('no response provided')
-  if (response['uid'] !== uid) {
-    throw new Error(
-      `expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(response['uid'])}`,
-    )
-  }
   const { result } = response
   const status = isJsonObject(result) ? result['status'] : undefined
   if (status !== 'Success') {
-    const message = isJsonObject(result) ? result['message'] : undefined
-    throw new Error(typeof message === 'string' && message !== '' ? message : 'request failed')
+    const message = isJsonObject(result) ? textOf(result['message']) : ''
+    throw new Error(
+      message === '' ? `response.result.status was '${textOf(status)}', not 'Success'` : message,
+    )
   }
   const objects = response['convertedObjects']
   const converted: readonly Json[] = Array.isArray(objects) ? objects : []
   if (converted.length !== needed.length) {
-    throw new Error(`webhook returned ${converted.length} objects, expected ${needed.length}`)
+    throw new AnswerError(`returned ${converted.length} objects, expected ${needed.length}`)
   }
-  return converted.map((object, index) =>
-    checkedObject(object, needed[index]?.object, apiVersion, index),
-  )
+  return converted.map((object, index) => {
+    // As with the original: of one object alone the place says nothing.
+    const one = needed.length === 1
+    const refuse = (why: string, general = false) => {
+      const what = one && !general ? 'object' : `${one ? '' : 'converted '}object at index ${index}`
+      return new AnswerError(`returned invalid ${what}: ${why}`)
+    }
+    return checkedObject(object, needed[index]?.object, apiVersion, refuse)
+  })
 }
 
 /** A webhook may say an object differently, and not make another one of it. */
@@ -138,26 +164,24 @@ function checkedObject(
   object: Json,
   asked: KubeObject | undefined,
   apiVersion: string,
-  index: number,
+  refuse: (why: string, general?: boolean) => AnswerError,
 ): KubeObject {
-  const refuse = (why: string) => new Error(`invalid converted object at index ${index}: ${why}`)
-  if (!isJsonObject(object)) throw refuse('must be an object')
+  if (!isJsonObject(object)) throw refuse('must be an object', true)
   if (object['apiVersion'] !== apiVersion) {
-    throw refuse(
-      `invalid groupVersion (expected ${apiVersion}, received ${JSON.stringify(object['apiVersion'])})`,
-    )
+    const received = textOf(object['apiVersion'])
+    throw refuse(`invalid groupVersion (expected ${apiVersion}, received ${received})`, true)
   }
   if (asked === undefined || object['kind'] !== asked.kind) {
-    throw refuse(
-      `invalid kind (expected ${asked?.kind ?? ''}, received ${JSON.stringify(object['kind'])})`,
-    )
+    const received = textOf(object['kind'])
+    throw refuse(`invalid kind (expected ${asked?.kind ?? ''}, received ${received})`, true)
   }
   const { metadata } = object
-  if (!isJsonObject(metadata)) throw refuse('must have metadata')
+  if (!isJsonObject(metadata)) throw refuse('missing metadata in converted object')
   for (const name of ['name', 'namespace', 'uid'] as const) {
-    if ((metadata[name] ?? '') !== (asked.metadata[name] ?? '')) {
-      throw refuse(`metadata.${name} must not change`)
-    }
+    const [before, after] = [asked.metadata[name] ?? '', textOf(metadata[name])]
+    if (before === after) continue
+    const shown = name === 'uid' ? 'UID' : name
+    throw refuse(`must have the same ${shown}: ${before} != ${after}`)
   }
   return asObject(object)
 }
