@@ -60,10 +60,10 @@ export interface Subresource extends GroupVersionKind {
 
 /** What may be changed through an endpoint of its own, as the resources of a running pod. */
 export interface ObjectPart {
-  /** The old object with this part of the new one. */
-  readonly merge: (object: KubeObject, old: KubeObject) => KubeObject
+  /** The old object with this part of the new one. `now`: RFC 3339. */
+  readonly merge: (object: KubeObject, old: KubeObject, now: string) => KubeObject
   /** Instead of the kind's own checks; `object` is what `merge` made. */
-  readonly validate: (object: KubeObject, old: KubeObject) => readonly FieldError[]
+  readonly validate?: (object: KubeObject, old: KubeObject) => readonly FieldError[]
 }
 
 /**
@@ -88,13 +88,8 @@ export interface WriteRules {
   readonly onCreate?: (object: KubeObject) => KubeObject
   /** Sets back what the main endpoint does not change, or counts it. Defaults are there. */
   readonly onUpdate?: (object: KubeObject, old: KubeObject) => KubeObject
-  /**
-   * What becomes of the object when a subresource of its own form ("approval") is written; of the
-   * status only where more than the status counts. `now`: RFC 3339.
-   */
-  readonly onSubresource?: Readonly<
-    Record<string, (object: KubeObject, old: KubeObject, now: string) => KubeObject>
-  >
+  /** The old object with the status of the new one, where not all of it is taken. `now`: RFC 3339. */
+  readonly onStatus?: (object: KubeObject, old: KubeObject, now: string) => KubeObject
   /** When its deletion begins, at `now` (RFC 3339): adds what holds it until its content is gone. */
   readonly onDelete?: (object: KubeObject, now: string) => KubeObject
 }

@@ -263,6 +263,59 @@ describe('webhooks that refuse', () => {
   })
 })
 
+test('see a pod when a part of it is patched, and change no more than that part', async () => {
+  const limits = { cpu: '1', memory: '64Mi' }
+  await api.request('POST', '/api/v1/namespaces/default/pods', {
+    metadata: { name: 'small' },
+    spec: { containers: [{ name: 'c', image: 'i', resources: { limits } }] },
+  })
+  hooks.answer('/parts', ({ request }) =>
+    request['subResource'] === 'resize'
+      ? patch(
+          { op: 'replace', path: '/spec/containers/0/resources/limits/memory', value: '128Mi' },
+          { op: 'replace', path: '/spec/containers/0/resources/requests/memory', value: '128Mi' },
+          { op: 'add', path: '/spec/nodeName', value: 'elsewhere' },
+        )
+      : { allowed: true },
+  )
+  await configure('mutating', 'parts', {
+    rules: [{ ...ofMaps, operations: ['UPDATE'], resources: ['pods/*'] }],
+  })
+  const wanted = [{ name: 'c', resources: { limits: { cpu: '2' }, requests: { cpu: '2' } } }]
+  const body = textOf({ spec: { containers: wanted } })
+  const out = await kubectl.ok('patch', 'pod', 'small', '--subresource=resize', '-p', body)
+  expect(out).toBe('pod/small patched\n')
+  const eye = { name: 'eye', image: 'i' }
+  const strategic = { 'content-type': 'application/strategic-merge-patch+json' }
+  const patched = await api.request(
+    'PATCH',
+    '/api/v1/namespaces/default/pods/small/ephemeralcontainers',
+    textOf({ spec: { ephemeralContainers: [eye] } }),
+    strategic,
+  )
+  const { spec } = patched.json<{ spec: Fields }>()
+  expect(spec).toMatchObject({
+    containers: [{ resources: { limits: { cpu: '2', memory: '128Mi' } } }],
+    ephemeralContainers: [eye],
+  })
+  expect(spec).not.toHaveProperty('nodeName')
+  const parts = hooks.reviews('/parts').map(({ request }) => request['subResource'])
+  expect(parts).toEqual(['resize', 'ephemeralcontainers'])
+})
+
+test('may not leave the owners of fields in pieces', async () => {
+  hooks.answer('/owners', () =>
+    patch({ op: 'add', path: '/metadata/managedFields', value: [{ manager: 'me' }] }),
+  )
+  await configure('mutating', 'owners', {})
+  const answer = await api.request('POST', maps, mapOf('owned', { a: 'b' }), {
+    'content-type': 'application/json',
+    'user-agent': 'maker/1',
+  })
+  expect(answer.headers['warning']).toContain('.metadata.managedFields was in an invalid state')
+  expect(answer.json()).toMatchObject({ metadata: { managedFields: [{ manager: 'maker' }] } })
+})
+
 describe('webhooks that fail', () => {
   const refusal = async () => {
     const answer = await api.request('POST', maps, mapOf('failing'), {})

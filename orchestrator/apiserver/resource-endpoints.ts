@@ -319,8 +319,9 @@ export class ResourceEndpoints {
       info.namespace,
       info.name,
       current => {
+        const now = timestamp(this.#nowMs())
         const prepare = (object: KubeObject) =>
-          this.#preparedUpdate(kind, info.subresource, object, current)
+          prepareWrite(kind, info.subresource, object, current, now)
         // Before anything is compared: what a client leaves out is no change.
         const wanted = toStored(call.kind, next(fromStored(call.kind, current)))
         checkVersion(kind, wanted, current)
@@ -364,17 +365,6 @@ export class ResourceEndpoints {
       options.dryRun,
     )
     return result.object
-  }
-
-  #preparedUpdate(
-    kind: Kind,
-    subresource: string,
-    wanted: KubeObject,
-    current: KubeObject,
-  ): KubeObject {
-    const own = kind.writes?.onSubresource?.[subresource]
-    if (own !== undefined) return own(wanted, current, timestamp(this.#nowMs()))
-    return prepareWrite(kind, subresource, wanted, current)
   }
 
   async delete(call: Call): Promise<ApiResponse> {

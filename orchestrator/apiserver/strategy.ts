@@ -56,17 +56,20 @@ export function partOf(kind: Kind, subresource: string): ObjectPart | null {
   return (kind.subresources ?? []).find(({ name }) => name === subresource)?.part ?? null
 }
 
-/** What a write makes of the object, by the endpoint that it goes through. */
+/** What a write makes of the object, by the endpoint that it goes through. `now`: RFC 3339. */
 export function prepareWrite(
   kind: Kind,
   subresource: string,
   object: KubeObject,
   old: KubeObject,
+  now: string,
 ): KubeObject {
-  if (subresource === 'status') return prepareStatusUpdate(kind, object, old)
+  if (subresource === 'status') {
+    return kind.writes?.onStatus?.(object, old, now) ?? prepareStatusUpdate(kind, object, old)
+  }
   const part = partOf(kind, subresource)
   if (part === null) return prepareUpdate(kind, object, old)
-  return withGeneration(kind, withSystemMetadata(part.merge(object, old), old), old)
+  return withGeneration(kind, withSystemMetadata(part.merge(object, old, now), old), old)
 }
 
 const userMetadata = ['labels', 'annotations', 'finalizers', 'ownerReferences'] as const

@@ -2,6 +2,7 @@
 // TokenRequest, the options of a stream. Counterpart: the create and connect handlers of
 // endpoints/handlers.
 
+import { must } from '../../platform/errors.js'
 import type { GroupVersionKind } from '../api/kind.js'
 import type { Json, JsonObject, KubeObject } from '../api/object.js'
 import { storedKind } from '../api/stored-version.js'
@@ -10,6 +11,7 @@ import type { DynamicRequest, Mutated } from './admission/dynamic.js'
 import { asObject } from './object-fields.js'
 import type { WriteOptions } from './query-options.js'
 import { isTrue } from './request-info.js'
+import type { ResourceRequest } from './request-info.js'
 import type { Call } from './resource-endpoints.js'
 import type { WriteAdmission } from './write-admission.js'
 
@@ -49,44 +51,33 @@ export async function admitBody<T extends KubeObject>(
 
 /** exec, attach, port-forward and proxy, before anything is opened. Throws ApiError. */
 export async function admitConnection(admission: WriteAdmission, call: Call): Promise<Mutated> {
-  const options = connectOptions(call)
-  const request = requestOf(call, false)
-  const object = asObject({ kind: options.kind, apiVersion: 'v1', ...options.fields })
+  const { subresources = [] } = call.kind
+  const found = subresources.find(({ name }) => name === call.info.subresource)
+  const { group, version, kind } = must(found, 'a stream is a subresource of its kind')
+  const object = asObject({ kind, apiVersion: version, ...connectFields(call.info) })
   return admission.passed({
-    ...request,
+    ...requestOf(call, false),
     operation: 'connect',
-    body: { group: '', version: 'v1', kind: options.kind },
+    body: { group, version, kind },
     object,
   })
 }
 
-function connectOptions({ info, kind }: Call): {
-  readonly kind: string
-  readonly fields: JsonObject
-} {
-  const { query, subresource, subpath } = info
-  switch (subresource) {
-    case 'portforward': {
-      const ports = query
-        .getAll('ports')
-        .flatMap(list => list.split(','))
-        .map(Number)
-        .filter(port => Number.isInteger(port))
-      return { kind: 'PodPortForwardOptions', fields: ports.length === 0 ? {} : { ports } }
-    }
-    case 'exec':
-    case 'attach': {
-      const flags = ['stdin', 'stdout', 'stderr', 'tty'].filter(name => isTrue(query.get(name)))
-      const container = query.get('container') ?? ''
-      const command = query.getAll('command')
-      const fields: JsonObject = {
-        ...Object.fromEntries(flags.map((name): [string, Json] => [name, true])),
-        ...(container === '' ? {} : { container }),
-        ...(subresource === 'exec' ? { command } : {}),
-      }
-      return { kind: subresource === 'exec' ? 'PodExecOptions' : 'PodAttachOptions', fields }
-    }
-    default:
-      return { kind: `${kind.kind}ProxyOptions`, fields: subpath === '' ? {} : { path: subpath } }
+function connectFields({ query, subresource, subpath }: ResourceRequest): JsonObject {
+  if (subresource === 'proxy') return subpath === '' ? {} : { path: subpath }
+  if (subresource === 'portforward') {
+    const ports = query
+      .getAll('ports')
+      .flatMap(list => list.split(','))
+      .map(Number)
+      .filter(port => Number.isInteger(port))
+    return ports.length === 0 ? {} : { ports }
+  }
+  const flags = ['stdin', 'stdout', 'stderr', 'tty'].filter(name => isTrue(query.get(name)))
+  const container = query.get('container') ?? ''
+  return {
+    ...Object.fromEntries(flags.map((name): [string, Json] => [name, true])),
+    ...(container === '' ? {} : { container }),
+    ...(subresource === 'exec' ? { command: query.getAll('command') } : {}),
   }
 }

@@ -90,8 +90,7 @@ export class SubresourceEndpoints {
         break
     }
     const ofStatus = info.subresource === 'status' && kind.hasStatus
-    const ruled = kind.writes?.onSubresource?.[info.subresource] !== undefined
-    if (ofStatus || ruled || partOf(kind, info.subresource) !== null) {
+    if (ofStatus || partOf(kind, info.subresource) !== null) {
       if (info.verb === 'get') return endpoints.get(call)
       if (info.verb === 'update') return endpoints.update(call)
       if (info.verb === 'patch') return endpoints.patch(call)

@@ -5,6 +5,7 @@
 
 import { must } from '../../platform/errors.js'
 import type { GroupVersionKind, ObjectPart } from '../api/kind.js'
+import { clientEntries } from '../api/merge/managed-fields.js'
 import type { KubeObject } from '../api/object.js'
 import { invalid, isStatusReason } from '../api/status.js'
 import { validateObject } from '../api/validation/object.js'
@@ -13,6 +14,7 @@ import type { AdmissionPlugin, DynamicRequest, Mutated } from './admission/dynam
 import { admitNamespace, check, mutate, restrictNode } from './admission.js'
 import type { AdmissionView } from './admission.js'
 import type { Authorizer } from './authorizer.js'
+import { withMetadata } from './object-fields.js'
 import type { ObjectReader } from './object-reader.js'
 import type { RegistryCache } from './registry-cache.js'
 import { guardRights } from './rights-guard.js'
@@ -135,7 +137,10 @@ export class WriteAdmission {
     const mutated = await mutateInTurn(plugins, seen, turn =>
       isNew ? this.#fresh(() => this.#mutated(turn)) : this.#mutated(turn),
     )
-    const written = must(mutated.object, 'a write has an object')
+    const { object: written, warnings: ofOwners } = withSoundOwners(
+      must(mutated.object, 'a write has an object'),
+      must(seen.object, 'a write has an object'),
+    )
     const whole = must(request.object, 'a write has an object')
     const object = preparation.prepare(lens === undefined ? written : lens.into(whole, written))
     const complete = () => this.#complete(request, object, preparation)
@@ -144,7 +149,7 @@ export class WriteAdmission {
     const warnings = await validateInTurn(plugins, { ...seen, object: asSeen })
     return {
       object: admitted.object,
-      warnings: [...mutated.warnings, ...admitted.warnings, ...warnings],
+      warnings: [...mutated.warnings, ...ofOwners, ...admitted.warnings, ...warnings],
     }
   }
 
@@ -179,6 +184,18 @@ export class WriteAdmission {
       return work()
     }
   }
+}
+
+/** Whoever changes an object may not leave its owners in pieces. */
+function withSoundOwners(object: KubeObject, before: KubeObject): Admitted {
+  const { managedFields } = object.metadata
+  const given = before.metadata.managedFields
+  if (managedFields === given || clientEntries(managedFields ?? []) !== null) {
+    return { object, warnings: [] }
+  }
+  const text =
+    '.metadata.managedFields was in an invalid state after admission; this could be caused by an outdated mutating admission controller; please fix your requests'
+  return { object: withMetadata(object, { managedFields: given }), warnings: [text] }
 }
 
 function through(lens: Lens, request: DynamicRequest): DynamicRequest {

@@ -16,7 +16,7 @@ export function validateObject(
   part: ObjectPart | null = null,
 ): readonly FieldError[] {
   const ofKind =
-    part === null || old === null
+    part?.validate === undefined || old === null
       ? [...storedKind(kind).validate(object, old), ...ofVersion(kind, object, old)]
       : part.validate(object, old)
   const ofName = (error: FieldError): boolean =>

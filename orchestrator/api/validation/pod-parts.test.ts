@@ -6,6 +6,7 @@ import { checked } from '../testing/checked-object.js'
 
 const amounts = (cpu: string, memory: string): JsonObject => ({ cpu, memory })
 const container = { name: 'c', image: 'x:1' }
+const now = '2026-01-01T00:00:00Z'
 
 function pod(patch: Json = {}): KubeObject {
   return checked('Pod', { spec: { containers: [container] } }, patch)
@@ -13,7 +14,7 @@ function pod(patch: Json = {}): KubeObject {
 
 /** What is wrong once the part has been taken from `next`. */
 function errorsOf(part: ObjectPart, next: KubeObject, old: KubeObject): string[] {
-  const errors = part.validate(part.merge(next, old), old)
+  const errors = part.validate?.(part.merge(next, old, now), old) ?? []
   return errors.map(({ field, message }) => `${field}: ${message}`)
 }
 
@@ -30,7 +31,7 @@ describe('ephemeral containers', () => {
 
   test('come, and nothing else does', () => {
     const next = { ...withEye(), metadata: { name: 'y', labels: { a: 'b' } } }
-    const merged = ephemeralContainers.merge(next, pod())
+    const merged = ephemeralContainers.merge(next, pod(), now)
     expect(merged).toEqual({ ...pod(), spec: (withEye() as KubeObject & { spec: object }).spec })
     expect(errorsOf(ephemeralContainers, next, pod())).toEqual([])
   })
@@ -91,7 +92,7 @@ describe('resources', () => {
     const next = asking(amounts('2', '2Gi'), amounts('2', '2Gi'), { image: 'other' })
     const old = asking(amounts('1', '1Gi'))
     expect(errorsOf(resources, next, old)).toEqual([])
-    expect(resources.merge(next, old)).toMatchObject({
+    expect(resources.merge(next, old, now)).toMatchObject({
       spec: { containers: [{ image: 'x:1', resources: { limits: amounts('2', '2Gi') } }] },
     })
   })

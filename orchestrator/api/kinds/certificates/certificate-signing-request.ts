@@ -75,7 +75,14 @@ export const certificateSigningRequest: Kind = {
   schema,
   hasStatus: true,
   subresources: [
-    { name: 'approval', group, version: 'v1', kind, verbs: ['get', 'patch', 'update'] },
+    {
+      name: 'approval',
+      group,
+      version: 'v1',
+      kind,
+      verbs: ['get', 'patch', 'update'],
+      part: { merge: onApproval },
+    },
   ],
   columns: [
     nameColumn,
@@ -103,6 +110,6 @@ export const certificateSigningRequest: Kind = {
       ...(object as CertificateSigningRequest),
       spec: (old as CertificateSigningRequest).spec,
     }),
-    onSubresource: { approval: onApproval, status: onStatus },
+    onStatus,
   },
 }
