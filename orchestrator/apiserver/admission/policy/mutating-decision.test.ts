@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import { configMap } from '../../../api/kinds/core/config-map.js'
-import { ApiError } from '../../../api/status.js'
 import type { MutatingAdmissionPolicySpec } from '../../../api/types/admission-policy.js'
 import { deploymentOf, everyDeployment, requestOf, view } from '../../testing/policy-requests.js'
 import { mutateByPolicies } from './mutating-decision.js'
@@ -36,12 +35,8 @@ const apply = (expression: string) => ({
 const patch = (expression: string) => ({ patchType: 'JSONPatch', jsonPatch: { expression } })
 
 function mutated(policies: readonly BoundMutating[], request = requestOf()) {
-  try {
-    return mutateByPolicies(policies, request, view, null, object => object)
-  } catch (error) {
-    if (error instanceof ApiError) return error.message
-    throw error
-  }
+  const decision = mutateByPolicies(policies, request, view, null, object => object)
+  return decision.refusal?.message ?? decision
 }
 
 describe('mutations', () => {
@@ -132,6 +127,29 @@ describe('mutations', () => {
     const other = requestOf({ object: deploymentOf(9, first.object?.metadata.labels) })
     const third = mutateByPolicies(policies, other, view, first.memory, object => object)
     expect(third.object?.metadata.labels).toEqual({ often: '2', once: '1', last: '2' })
+  })
+
+  test('change what is sent to a subresource', () => {
+    const resources = ['deployments/scale']
+    const rules = [{ ...everyDeployment.resourceRules[0], resources }]
+    const policies = mutating({
+      matchConstraints: { resourceRules: rules },
+      mutations: [apply('Object{spec: Object.spec{replicas: object.spec.replicas + 1}}')],
+    })
+    const scale = {
+      apiVersion: 'autoscaling/v1',
+      kind: 'Scale',
+      metadata: { name: 'web' },
+      spec: { replicas: 4 },
+    }
+    const request = requestOf({
+      subresource: 'scale',
+      body: { group: 'autoscaling', version: 'v1', kind: 'Scale' },
+      object: scale,
+    })
+    expect(mutated(policies, request)).toMatchObject({
+      object: { kind: 'Scale', spec: { replicas: 5 } },
+    })
   })
 
   test('leave alone what they are not about', () => {

@@ -1,13 +1,16 @@
 // What all MutatingAdmissionPolicies together make of an object, in up to two turns. Pure.
 // Counterpart: the dispatchers of plugin/policy/mutating and plugin/policy/generic.
 
+import { findWireType } from '../../../api/decode.js'
 import { sameJson } from '../../../api/equality.js'
+import type { Kind } from '../../../api/kind.js'
 import type { KubeObject } from '../../../api/object.js'
 import { ApiError, forbidden } from '../../../api/status.js'
 import { asJson } from '../../object-fields.js'
 import type { DynamicRequest } from '../dynamic.js'
 import { matchingKind } from './policy-matching.js'
 import { evaluateMutations } from './mutating-evaluation.js'
+import type { MutableType } from './mutating-evaluation.js'
 import { collectParams, ConfigurationError } from './policy-params.js'
 import type { BoundMutating } from './policy-set.js'
 import { inputFor, shownName } from './validating-decision.js'
@@ -24,18 +27,20 @@ export interface MutationMemory {
 }
 
 export interface MutationDecision {
+  /** Null where the request may go on. */
+  readonly refusal: ApiError | null
   readonly object: KubeObject | null
   readonly changed: boolean
   readonly memory: MutationMemory
 }
 
-/** `stored` brings an object back into the version of the request. Throws ApiError. */
+/** `stored` brings an object back into the version of the request. */
 export function mutateByPolicies(
   policies: readonly BoundMutating[],
   request: DynamicRequest,
   view: PolicyView,
   memory: MutationMemory | null,
-  stored: (object: KubeObject, kind: PolicyKind) => KubeObject,
+  stored: (object: KubeObject, kind: Kind) => KubeObject,
 ): MutationDecision {
   const invoked = new Set(memory?.invoked)
   const outdated = new Set<string>()
@@ -46,7 +51,8 @@ export function mutateByPolicies(
     const { spec = {}, metadata } = policy
     const { name = '' } = metadata
     const kind = matchingKind(spec.matchConstraints ?? {}, request, view)
-    if (kind === null || object === null) continue
+    const type = kind === null ? null : mutableType(request, kind)
+    if (kind === null || type === null || object === null) continue
     const failing = (spec.failurePolicy ?? 'Fail') === 'Fail'
     for (const binding of bindings) {
       const bound = binding.metadata.name ?? ''
@@ -73,7 +79,11 @@ export function mutateByPolicies(
         if (again !== null && !again.has(key)) continue
         const input = inputFor({ ...request, object }, kind, view)()
         if (input.object === null) continue
-        const result = evaluateMutations(spec, { ...input, object: input.object, params: one })
+        const result = evaluateMutations(spec, type, {
+          ...input,
+          object: input.object,
+          params: one,
+        })
         refuse(result.errors, bound)
         if (!sameJson(asJson(result.object), asJson(input.object))) {
           object = stored(result.object, kind)
@@ -83,12 +93,21 @@ export function mutateByPolicies(
       }
     }
   }
-  if (problems.length > 0) throw refusal(problems, request)
   const changed = !same(object, request.object)
-  return { object, changed, memory: { left: object, invoked, outdated } }
+  return {
+    refusal: problems.length === 0 ? null : refusal(problems, request),
+    object,
+    changed,
+    memory: { left: object, invoked, outdated },
+  }
 }
 
-type PolicyKind = Parameters<PolicyView['converted']>[1]
+/** What the object is: one of the kind, or what is sent to a subresource; null where nobody knows. */
+function mutableType({ body }: DynamicRequest, kind: Kind): MutableType | null {
+  if (body === null) return kind
+  const type = findWireType(body.group, body.version, body.kind)
+  return type === null ? null : { ...type, withDefaults: object => object }
+}
 
 /** Whom the second turn asks; null in the first one: everybody. */
 function due(memory: MutationMemory | null, object: KubeObject | null): ReadonlySet<string> | null {

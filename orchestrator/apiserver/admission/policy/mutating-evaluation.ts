@@ -4,6 +4,7 @@ import { jsonOfCel } from '../../../api/cel/json-values.js'
 import { MessageValue, misplacedMessage } from '../../../api/cel/library/messages.js'
 import { CelError } from '../../../api/cel/cel-error.js'
 import { checkShape } from '../../../api/decode.js'
+import type { WireType } from '../../../api/decode.js'
 import type { Kind } from '../../../api/kind.js'
 import { configurationErrors } from '../../../api/merge/configuration-errors.js'
 import { isGranularList, isGranularRecord, fieldType } from '../../../api/merge/granularity.js'
@@ -20,6 +21,9 @@ import { asJson, asObject } from '../../object-fields.js'
 import { ExpressionError, PolicyRun } from './policy-run.js'
 import type { PolicyInput } from './policy-run.js'
 
+/** What is changed: an object of a kind, or what is sent to a subresource. */
+export type MutableType = WireType & Pick<Kind, 'withDefaults'>
+
 export interface MutatedObject {
   readonly object: KubeObject
   /** Why the request is refused, if the policy fails that way. */
@@ -31,6 +35,7 @@ export interface MutatedObject {
 /** Mutations of one policy follow one another; one that fails changes nothing. */
 export function evaluateMutations(
   spec: MutatingAdmissionPolicySpec,
+  type: MutableType,
   input: PolicyInput & { readonly object: KubeObject },
 ): MutatedObject {
   const run = new PolicyRun(spec, input)
@@ -41,7 +46,7 @@ export function evaluateMutations(
   const errors: string[] = []
   for (const mutation of spec.mutations ?? []) {
     try {
-      object = mutated(run, mutation, input.kind, object)
+      object = mutated(run, mutation, type, object)
       run.withObject(object)
     } catch (error) {
       const known =
@@ -58,13 +63,18 @@ class PatchError extends Error {}
 
 const full = { authorizer: true }
 
-function mutated(run: PolicyRun, mutation: Mutation, kind: Kind, object: KubeObject): KubeObject {
+function mutated(
+  run: PolicyRun,
+  mutation: Mutation,
+  type: MutableType,
+  object: KubeObject,
+): KubeObject {
   if (mutation.patchType === 'JSONPatch') {
     const steps = run.answer(mutation.jsonPatch?.expression ?? '', ['list<JSONPatch>'], full)
     if (!Array.isArray(steps) || !steps.every(one => one instanceof MessageValue)) {
       throw new PatchError('type mismatch: JSONPatchType.expression should evaluate to array')
     }
-    return patched(kind, object, steps.map(jsonOfCel))
+    return patched(type, object, steps.map(jsonOfCel))
   }
   const value = run.answer(mutation.applyConfiguration?.expression ?? '', ['Object'], full)
   if (!(value instanceof MessageValue)) {
@@ -72,10 +82,10 @@ function mutated(run: PolicyRun, mutation: Mutation, kind: Kind, object: KubeObj
   }
   const misplaced = misplacedMessage(value)
   if (misplaced !== null) throw new PatchError(`type mismatch: ${misplaced}`)
-  return merged(kind, object, jsonOfCel(value))
+  return merged(type, object, jsonOfCel(value))
 }
 
-function patched(kind: Kind, object: KubeObject, steps: readonly Json[]): KubeObject {
+function patched(type: MutableType, object: KubeObject, steps: readonly Json[]): KubeObject {
   let result: Json
   try {
     result = jsonPatch(asJson(object), steps)
@@ -83,22 +93,22 @@ function patched(kind: Kind, object: KubeObject, steps: readonly Json[]): KubeOb
     if (!(error instanceof ApiError)) throw error
     throw new PatchError(`JSON Patch: ${error.message}`)
   }
-  return settled(kind, object, result)
+  return settled(type, object, result)
 }
 
-function merged(kind: Kind, object: KubeObject, configuration: Json): KubeObject {
+function merged(type: MutableType, object: KubeObject, configuration: Json): KubeObject {
   const failed = (why: string) => new PatchError(`error applying patch: ${why}`)
   if (!isJsonObject(configuration)) throw failed('the configuration is no object')
-  const [wrong] = configurationErrors(configuration, kind.schema)
+  const [wrong] = configurationErrors(configuration, type.schema)
   if (wrong !== undefined) {
     throw failed(`failed to convert patch object to typed object: ${wrong}`)
   }
-  const atomic = atomicPaths(configuration, kind.schema, [])
+  const atomic = atomicPaths(configuration, type.schema, [])
   if (atomic.length > 0) {
     const text = `may not mutate atomic arrays, maps or structs: ${atomic.join(', ')}`
     throw failed(`invalid ApplyConfiguration: ${text}`)
   }
-  return settled(kind, object, mergeTyped(kind.schema, asJson(object), configuration))
+  return settled(type, object, mergeTyped(type.schema, asJson(object), configuration))
 }
 
 /** A part that is replaced whole would lose what the expression does not know of. */
@@ -121,12 +131,12 @@ function atomicPaths(value: Json, type: TypeSchema, path: readonly PathElement[]
 }
 
 /** As decoding leaves objects, with defaults. What the object is stays as it is. */
-function settled(kind: Kind, before: KubeObject, result: Json): KubeObject {
+function settled(type: MutableType, before: KubeObject, result: Json): KubeObject {
   const given: JsonObject = isJsonObject(result) ? result : {}
   const { apiVersion, kind: name } = before
-  const checked = checkShape(kind, { ...given, apiVersion, kind: name })
+  const checked = checkShape(type, { ...given, apiVersion, kind: name })
   const [wrong] = checked.typeErrors
   if (wrong !== undefined) throw new PatchError(wrong.message)
   const { metadata } = checked.object
-  return kind.withDefaults(asObject({ ...checked.object, metadata: metadata ?? {} }))
+  return type.withDefaults(asObject({ ...checked.object, metadata: metadata ?? {} }))
 }

@@ -20,7 +20,7 @@ import type { RegistryCache } from '../../registry-cache.js'
 import type { AdmissionPlugin, DynamicRequest, Mutation } from '../dynamic.js'
 import { mutateByPolicies } from './mutating-decision.js'
 import type { MutationMemory } from './mutating-decision.js'
-import { isBeyondPolicies, matchingKind } from './policy-matching.js'
+import { matchingKind } from './policy-matching.js'
 import { boundPolicies } from './policy-set.js'
 import type { BoundMutating, BoundValidating } from './policy-set.js'
 import { decideFor } from './rights.js'
@@ -59,45 +59,50 @@ export class PolicyAdmission implements AdmissionPlugin {
     const validating = this.#validatingPolicies()
     const mutating = this.#mutatingPolicies()
     if (validating.length === 0 && mutating.length === 0) return false
-    if (isBeyondPolicies(request)) return false
     const view = this.#view(request.user)
     const concerned = ({ policy: { spec } }: BoundValidating | BoundMutating) =>
       matchingKind(spec?.matchConstraints ?? {}, request, view) !== null
     return validating.some(concerned) || mutating.some(concerned)
   }
 
-  mutate(request: DynamicRequest, memory: unknown): Promise<Mutation> {
+  async mutate(request: DynamicRequest, memory: unknown): Promise<Mutation> {
     const back = (object: KubeObject, kind: Kind) =>
       kind === storedKind(kind) ? object : toStored(kind, object)
-    return Promise.resolve().then(() => {
-      const decision = mutateByPolicies(
+    const decide = () =>
+      mutateByPolicies(
         this.#mutatingPolicies(),
         request,
         this.#view(request.user),
         memory as MutationMemory | null,
         back,
       )
-      const { object, changed } = decision
-      return { object, warnings: [], again: changed, memory: decision.memory }
-    })
+    const first = decide()
+    const decision = first.refusal === null ? first : await this.#settled(decide)
+    if (decision.refusal !== null) throw decision.refusal
+    const { object, changed } = decision
+    return { object, warnings: [], again: changed, memory: decision.memory }
   }
 
-  validate(request: DynamicRequest): Promise<readonly string[]> {
-    return Promise.resolve().then(() => {
-      const { refusal, warnings, audit } = decideByPolicies(
-        this.#validatingPolicies(),
-        request,
-        this.#view(request.user),
-      )
-      // There is no audit log; the server's own stands in for it.
-      for (const record of audit) {
-        const { namespace, name, kind, user } = request
-        const about = { resource: kind.plural, namespace, name, user: user.name }
-        this.#options.logger.info({ ...about, ...record }, 'audit annotation of a policy')
-      }
-      if (refusal !== null) throw refusal
-      return warnings
-    })
+  async validate(request: DynamicRequest): Promise<readonly string[]> {
+    const decide = () =>
+      decideByPolicies(this.#validatingPolicies(), request, this.#view(request.user))
+    const first = decide()
+    const { refusal, warnings, audit } =
+      first.refusal === null ? first : await this.#settled(decide)
+    // There is no audit log; the server's own stands in for it.
+    for (const record of audit) {
+      const { namespace, name, kind, user } = request
+      const about = { resource: kind.plural, namespace, name, user: user.name }
+      this.#options.logger.info({ ...about, ...record }, 'audit annotation of a policy')
+    }
+    if (refusal !== null) throw refusal
+    return warnings
+  }
+
+  /** A refusal counts only when everything that any master confirmed has been looked at. */
+  async #settled<T>(decide: () => T): Promise<T> {
+    await this.#options.cache.waitUntilFresh(freshMs)
+    return decide()
   }
 
   #validatingPolicies(): readonly BoundValidating[] {
@@ -147,6 +152,8 @@ export class PolicyAdmission implements AdmissionPlugin {
     }
   }
 }
+
+const freshMs = 5_000
 
 const plurals = [
   'validatingadmissionpolicies',

@@ -15,7 +15,7 @@ const registration = 'admissionregistration.k8s.io'
 const reviews: ReadonlySet<string> = new Set(['authentication.k8s.io', 'authorization.k8s.io'])
 
 /** Policies could keep those who write them from mending them; and reviews change nothing. */
-export function isBeyondPolicies({ kind }: DynamicRequest): boolean {
+function isBeyondPolicies({ kind }: DynamicRequest): boolean {
   return kind.group === registration || reviews.has(kind.group)
 }
 
@@ -30,6 +30,7 @@ export function matchingKind(
   request: DynamicRequest,
   { served, namespace }: Surroundings,
 ): Kind | null {
+  if (isBeyondPolicies(request)) return null
   const { resourceRules = [], excludeResourceRules = [], matchPolicy = 'Equivalent' } = matching
   const found = (rules: readonly NamedRuleWithOperations[]) =>
     matchedKind(named(rules, request.name), matchPolicy, request, served)

@@ -7,7 +7,7 @@ import type { User } from '../../authentication.js'
 import type { Authorizer } from '../../authorizer.js'
 
 /** `user`: who makes the request. */
-export function decideFor(authorizer: Authorizer, user: User): Decide {
+export function decideFor(authorizer: Pick<Authorizer, 'verdict'>, user: User): Decide {
   return (who, asked) => authorizer.verdict(who === null ? user : accountUser(who), asked)
 }
 

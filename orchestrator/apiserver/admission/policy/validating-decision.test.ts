@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { kinds } from '../../../api/kinds.js'
 import type { JsonObject } from '../../../api/object.js'
 import type { ValidatingAdmissionPolicySpec } from '../../../api/types/admission-policy.js'
 import { deploymentOf, everyDeployment, requestOf, view } from '../../testing/policy-requests.js'
@@ -394,4 +395,13 @@ describe('parameters', () => {
   ])('%s', (_, policy, binding, text) => {
     expect(decided(policy, binding)).toBe(text)
   })
+})
+
+test('policies never keep anybody from mending policies', () => {
+  const all = { apiGroups: ['*'], apiVersions: ['*'], operations: ['*'], resources: ['*'] }
+  const spec = { ...holds('false'), matchConstraints: { resourceRules: [all] } }
+  expect(decided(spec)).not.toBe('allowed')
+  for (const kind of kinds.filter(({ group }) => group === 'admissionregistration.k8s.io')) {
+    expect(decided(spec, {}, { kind, requestKind: kind, namespace: '' })).toBe('allowed')
+  }
 })

@@ -13,8 +13,8 @@ export function webhookConditions({
   reader,
   authorizer,
 }: {
-  readonly reader: ObjectReader
-  readonly authorizer: Authorizer
+  readonly reader: Pick<ObjectReader, 'cachedAt'>
+  readonly authorizer: Pick<Authorizer, 'verdict'>
 }): MatchConditions {
   return ({ webhook }, request, kind, { object, old }) => {
     const { matchConditions = [], failurePolicy = 'Fail' } = webhook
