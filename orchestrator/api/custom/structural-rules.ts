@@ -12,6 +12,7 @@ import { validateListTypes } from './list-types.js'
 import { compilePattern } from '../pattern.js'
 import { prunedValue } from './pruning.js'
 import { ruleLanguage } from './rule-language.js'
+import { RuleTypes } from './rule-types.js'
 import {
   furtherOf,
   isEmbedded,
@@ -55,12 +56,15 @@ export function validateStructure(schema: JSONSchemaProps, path: string): readon
 class StructuralRules {
   readonly errors: FieldError[] = []
   #nodes = 0
+  #root: JSONSchemaProps | null = null
+  #types: RuleTypes | null = null
 
   #add(...errors: readonly FieldError[]): void {
     for (const error of errors) if (this.errors.length < errorsMax) this.errors.push(error)
   }
 
   root(schema: JSONSchemaProps, path: string): void {
+    this.#root = schema
     const { type = '' } = schema
     if (type === '') this.#add(required(`${path}.type`, 'must not be empty at the root'))
     else if (type !== 'object') {
@@ -317,10 +321,12 @@ class StructuralRules {
         this.#add(required(`${at}.rule`, 'rule is not specified'))
         continue
       }
-      this.#expression(`${at}.rule`, rule.rule, 'bool')
+      const optional = rule.optionalOldSelf === true
+      this.#expression(`${at}.rule`, rule.rule, 'bool', schema, optional)
       const { message, messageExpression, reason } = rule
       if (messageExpression !== undefined) {
-        this.#expression(`${at}.messageExpression`, messageExpression, 'string')
+        const field = `${at}.messageExpression`
+        this.#expression(field, messageExpression, 'string', schema, optional)
       }
       if (message?.includes('\n') === true) {
         this.#add(invalidValue(`${at}.message`, message, 'message must not contain line breaks'))
@@ -331,12 +337,24 @@ class StructuralRules {
     }
   }
 
-  #expression(field: string, expression: string, wanted: string): void {
+  #expression(
+    field: string,
+    expression: string,
+    wanted: string,
+    schema: JSONSchemaProps,
+    optionalOldSelf: boolean,
+  ): void {
     try {
       const { type } = ruleLanguage.compile(expression)
-      if (type === wanted || type === 'dyn') return
-      const text = `cel expression must evaluate to a ${wanted}`
-      this.#add(invalidValue(field, expression, text))
+      if (type !== wanted && type !== 'dyn') {
+        const text = `cel expression must evaluate to a ${wanted}`
+        this.#add(invalidValue(field, expression, text))
+        return
+      }
+      this.#types ??= new RuleTypes(this.#root ?? schema)
+      const problem = this.#types.problem(schema, expression, optionalOldSelf)
+      if (problem === null) return
+      this.#add(invalidValue(field, expression, `compilation failed: ${problem}`))
     } catch (error) {
       if (!(error instanceof CelError)) throw error
       this.#add(invalidValue(field, expression, `compilation failed: ${error.message}`))

@@ -94,6 +94,14 @@ describe('rules', () => {
       `${at}: Invalid value: "1 + 1": cel expression must evaluate to a bool`,
     ])
     expect(found('self.min > 0')).toEqual([])
+    expect(found('self.mim > 0')).toEqual([
+      `${at}: Invalid value: "self.mim > 0": compilation failed: ERROR: <input>:1:5: undefined field 'mim'\n | self.mim > 0\n | ....^`,
+    ])
+    expect(found('self.min == self.name')[0]).toContain(
+      "<input>:1:10: found no matching overload for '_==_' applied to '(int, string)'",
+    )
+    expect(found('self.list.all(x, x.size() > 0 && x != "a")')).toEqual([])
+    expect(found('!has(self.since) || self.since > timestamp("2020-01-01T00:00:00Z")')).toEqual([])
     expect(ruleLanguage.compile('oldSelf == self').names.has('oldSelf')).toBe(true)
   })
 })
