@@ -72,7 +72,7 @@ export class ObjectWriter {
     }
     const commit = await this.#commit(kind, key, 0, object, null)
     if (commit.result.kind === 'conflict') throw alreadyExists(kind, name)
-    return new StoredObject(key, commit.revision, encodeObject(commit.object))
+    return new StoredObject(key, commit.revision, commit.value)
   }
 
   /**
@@ -157,7 +157,7 @@ export class ObjectWriter {
       if (commit.result.kind === 'conflict') {
         return { kind: 'conflict', current: commit.result.current }
       }
-      const object = new StoredObject(key, commit.revision, encodeObject(commit.object))
+      const object = new StoredObject(key, commit.revision, commit.value)
       return { kind: 'done', result: { object, removed: false } }
     }
     const write = { kind, key, object: null, old: current.object }
@@ -188,7 +188,7 @@ export class ObjectWriter {
   ): Promise<{
     readonly result: Exclude<Commit, { kind: 'claimed' | 'overtaken' }>
     readonly revision: number
-    readonly object: KubeObject
+    readonly value: Uint8Array
   }> {
     const lost = new Set<string>()
     const counted = this.#options.quotas.counted(kind, object)
@@ -198,11 +198,12 @@ export class ObjectWriter {
         claim => [claim, this.#claimValue(claim, plan.object, key)] as const,
       )
       const write = { kind, key, object: plan.object, old }
+      const value = encodeObject(plan.object)
       const result = await this.#charged(write, beside =>
         this.#commitOnce(kind, {
           key,
           expected,
-          value: encodeObject(plan.object),
+          value,
           claims: new Map(claims),
           releases: plan.releases,
           beside,
@@ -210,7 +211,7 @@ export class ObjectWriter {
       )
       if (result.kind !== 'claimed') {
         const revision = result.kind === 'committed' ? result.revision : 0
-        return { result, revision, object: plan.object }
+        return { result, revision, value }
       }
       const errors = claimErrors(plan, result.keys)
       if (errors.length > 0) throw invalid(kind, object.metadata.name ?? '', errors)

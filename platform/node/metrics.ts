@@ -1,7 +1,8 @@
 // Metrics over prom-client, in a registry of their own, with Node's process metrics beside them.
 
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { Metrics, Observed } from '../metrics.js'
+import { assert } from '../errors.js'
+import type { Labels, Metrics, Observed } from '../metrics.js'
 
 export interface NodeMetrics extends Metrics {
   /** The Prometheus text format, for `contentType`. */
@@ -39,21 +40,33 @@ export function nodeMetrics(): NodeMetrics {
     text: () => register.metrics(),
     counter: (name, help, labelNames = []) =>
       once(name, labelNames, () => {
-        const counter = new Counter({ name, help, labelNames, registers: [register] })
+        const series = new Series(labelNames)
+        const counter: Counter = new Counter({
+          ...{ name, help, labelNames, registers: [register] },
+          collect() {
+            counter.reset()
+            for (const { labels, value } of series.all) counter.inc(labels, value)
+          },
+        })
         return {
           add(amount = 1, labels) {
-            if (labels === undefined) counter.inc(amount)
-            else counter.inc(labels, amount)
+            assert(amount >= 0, 'a counter never goes down')
+            series.of(labels).value += amount
           },
         }
       }),
     gauge: (name, help, labelNames = []) =>
       once(name, labelNames, () => {
-        const gauge = new Gauge({ name, help, labelNames, registers: [register] })
+        const series = new Series(labelNames)
+        const gauge: Gauge = new Gauge({
+          ...{ name, help, labelNames, registers: [register] },
+          collect() {
+            for (const { labels, value } of series.all) gauge.set(labels, value)
+          },
+        })
         return {
           set(value, labels) {
-            if (labels === undefined) gauge.set(value)
-            else gauge.set(labels, value)
+            series.of(labels).value = value
           },
         }
       }),
@@ -90,5 +103,37 @@ export function nodeMetrics(): NodeMetrics {
         return metric
       })
     },
+  }
+}
+
+/**
+ * The values of one metric by their labels, handed to the library when somebody looks: it sorts and joins
+ * labels with every count, and the API server counts several things a request.
+ */
+class Series {
+  readonly #names: readonly string[]
+  readonly #byLabels = new Map<string, { readonly labels: Labels; value: number }>()
+
+  constructor(names: readonly string[]) {
+    this.#names = names
+    // What has no labels is there from the beginning, as 0.
+    if (names.length === 0) this.of()
+  }
+
+  get all(): Iterable<{ readonly labels: Labels; readonly value: number }> {
+    return this.#byLabels.values()
+  }
+
+  of(labels: Labels = {}): { value: number } {
+    let key = ''
+    for (const name of this.#names) key += `${labels[name] ?? ''}\n`
+    let found = this.#byLabels.get(key)
+    if (found === undefined) {
+      const unknown = Object.keys(labels).find(name => !this.#names.includes(name))
+      assert(unknown === undefined, `there is no label ${unknown}`)
+      found = { labels, value: 0 }
+      this.#byLabels.set(key, found)
+    }
+    return found
   }
 }
