@@ -45,6 +45,10 @@ async function main(): Promise<void> {
   const cluster = new MeasuredCluster(Number(flags.masters))
   const startedAt = new Date().toISOString()
   const machine = machineOf(tmpdir())
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    // The cluster outlives this process otherwise: its processes are not ours.
+    process.once(signal, () => void cluster.stop().finally(() => process.exit(130)))
+  }
   try {
     await cluster.start()
     const settings: Settings = {
