@@ -42,7 +42,10 @@ export function nodeMetrics(): NodeMetrics {
       once(name, labelNames, () => {
         const series = new Series(labelNames)
         const counter: Counter = new Counter({
-          ...{ name, help, labelNames, registers: [register] },
+          name,
+          help,
+          labelNames,
+          registers: [register],
           collect() {
             counter.reset()
             for (const { labels, value } of series.all) counter.inc(labels, value)
@@ -59,7 +62,10 @@ export function nodeMetrics(): NodeMetrics {
       once(name, labelNames, () => {
         const series = new Series(labelNames)
         const gauge: Gauge = new Gauge({
-          ...{ name, help, labelNames, registers: [register] },
+          name,
+          help,
+          labelNames,
+          registers: [register],
           collect() {
             for (const { labels, value } of series.all) gauge.set(labels, value)
           },
