@@ -69,6 +69,7 @@ function apiserverArgs(plan: ClusterPlan, pki: ClusterPki, master: MasterPlan): 
     `--service-account-key-file=${pki.serviceAccountKeyFile}`,
     ...tlsFlags('', identity.apiserver),
     ...tlsFlags('kubelet-client-', identity.kubeletClient),
+    ...tlsFlags('proxy-client-', identity.proxyClient),
     ...(plan.options.storeTls ? tlsFlags('store-', identity.storeClient) : []),
   ]
 }

@@ -51,6 +51,7 @@ export function define(command: Command): void {
   tlsFlags(command, 'store-', 'towards the store; plain when absent')
   etcdFlags(command)
   tlsFlags(command, 'kubelet-client-', 'towards kubelets, for logs')
+  tlsFlags(command, 'proxy-client-', 'towards extension API servers, by an authority of its own')
   command.action((flags: Flags) => runComponent('apiserver', flags, parts => start(flags, parts)))
 }
 
@@ -88,6 +89,7 @@ async function start(flags: Flags, parts: ComponentParts): Promise<Running> {
     ...hostAndPort(flags.listen),
     tls: requiredTls(flags, ''),
     kubeletClient: tlsOf(flags, 'kubeletClient'),
+    proxyClient: tlsOf(flags, 'proxyClient'),
     store,
     serviceCidr: flags.serviceCidr,
     advertise: flags.advertise ?? null,

@@ -1,6 +1,7 @@
-// Every identity of a local cluster. Three authorities, so that a certificate opens one door only:
+// Every identity of a local cluster. Four authorities, so that a certificate opens one door only:
 // `peers` for store members among themselves, `store` for clients of the store (API servers and
-// the operator), `cluster` for the Kubernetes API.
+// the operator), `cluster` for the Kubernetes API, `front-proxy` for what stands behind it and believes
+// it who asks.
 
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import type { TlsFiles } from '../../platform/network.js'
@@ -20,6 +21,8 @@ export interface MasterPki {
   readonly apiserver: TlsFiles
   /** With which the API server calls kubelets. */
   readonly kubeletClient: TlsFiles
+  /** As which the API server passes requests on to extension API servers. */
+  readonly proxyClient: TlsFiles
   readonly controllerManager: TlsFiles
   readonly scheduler: TlsFiles
 }
@@ -62,9 +65,9 @@ async function masterPki(
   name: string,
   folder: string,
   apiService: string,
-  authorities: { peers: Authority; store: Authority; cluster: Authority },
+  authorities: { peers: Authority; store: Authority; cluster: Authority; frontProxy: Authority },
 ): Promise<MasterPki> {
-  const { peers, store, cluster } = authorities
+  const { peers, store, cluster, frontProxy } = authorities
   const both = ['server', 'client'] as const
   return {
     peer: await issue(peers, folder, `${name}-peer`, {
@@ -90,6 +93,10 @@ async function masterPki(
       commonName: 'kube-apiserver-kubelet-client',
       usages: ['client'],
     }),
+    proxyClient: await issue(frontProxy, folder, `${name}-front-proxy-client`, {
+      commonName: 'front-proxy-client',
+      usages: ['client'],
+    }),
     controllerManager: await issue(cluster, folder, `${name}-controller-manager`, {
       commonName: 'system:kube-controller-manager',
       usages: ['client'],
@@ -107,11 +114,17 @@ export async function openClusterPki(layout: Layout, plan: ClusterPlan): Promise
   const peers = await openAuthority(folder, 'peers-ca')
   const store = await openAuthority(folder, 'store-ca')
   const cluster = await openAuthority(folder, 'ca')
+  const frontProxy = await openAuthority(folder, 'front-proxy-ca')
   const masters = new Map<string, MasterPki>()
   for (const { name } of plan.masters) {
     masters.set(
       name,
-      await masterPki(name, folder, plan.addresses.apiService, { peers, store, cluster }),
+      await masterPki(name, folder, plan.addresses.apiService, {
+        peers,
+        store,
+        cluster,
+        frontProxy,
+      }),
     )
   }
   const nodes = new Map<string, NodePki>()

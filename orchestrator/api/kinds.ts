@@ -11,6 +11,7 @@ import {
   validatingAdmissionPolicy,
   validatingAdmissionPolicyBinding,
 } from './kinds/admissionregistration/admission-policies.js'
+import { apiService } from './kinds/apiregistration/api-service.js'
 import { customResourceDefinition } from './kinds/apiextensions/custom-resource-definition.js'
 import { controllerRevision } from './kinds/apps/controller-revision.js'
 import { daemonSet } from './kinds/apps/daemon-set.js'
@@ -121,6 +122,7 @@ export const kinds: readonly Kind[] = [
   mutatingAdmissionPolicy,
   mutatingAdmissionPolicyBinding,
   customResourceDefinition,
+  apiService,
   certificateSigningRequest,
   tokenReview,
   selfSubjectReview,

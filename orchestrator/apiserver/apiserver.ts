@@ -24,9 +24,16 @@ import { DiscoveryEndpoints } from './discovery-endpoints.js'
 import { EventLease } from './event-lease.js'
 import { ensureFlowControl, keepDanglingConditions } from './flow-bootstrap.js'
 import { FlowControl } from './flow-control.js'
+import { proxyIdentity } from './extension-call.js'
+import { ExtensionServers } from './extension-servers.js'
 import { flowTimes, observeFlows } from './flow-metrics.js'
 import type { HealthCheck } from './health-endpoints.js'
 import { History } from './history.js'
+import {
+  ensureExtensionAuthentication,
+  ensureLocalApiServices,
+  keepLocalApiServices,
+} from './local-api-services.js'
 import { keepMasterEndpoints } from './master-endpoints.js'
 import { ObjectReader } from './object-reader.js'
 import { ObjectStorage } from './object-storage.js'
@@ -79,6 +86,8 @@ export interface ApiserverOptions {
   readonly tls: TlsFiles
   /** Client identity towards kubelets; null: no logs. */
   readonly kubeletClient: TlsFiles | null
+  /** Who we are to extension API servers, by an authority of its own; null: nobody. */
+  readonly proxyClient?: TlsFiles | null
   /** Belongs to the caller, who closes it after the API server. */
   readonly store: Store
   /** As in "10.96.0.0/16". The first address is the `kubernetes` Service's. */
@@ -181,11 +190,22 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     ...flowTimes(metrics),
   })
   observeFlows(metrics, flows.controller)
+  const proxyClient = options.proxyClient ?? null
+  const extensions = new ExtensionServers({
+    kinds,
+    cache,
+    writer,
+    clock,
+    random,
+    logger,
+    identity: proxyClient === null ? null : proxyIdentity(proxyClient),
+  })
   const pipeline = new Pipeline({
     kinds,
     cache,
     discovery: new DiscoveryEndpoints({
       kinds,
+      extensions,
       serverAddress: options.advertise ?? `${options.host}:${options.port}`,
       gitVersion: gitVersion(options.version),
       descriptions: options.descriptions ?? (() => new Map()),
@@ -204,6 +224,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     readinessChecks: readinessChecks(cache, clock, boot),
     metricsText: options.metricsText ?? null,
     flows,
+    extensions,
     limits,
     clock,
     logger,
@@ -211,6 +232,9 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
   })
   const aggregation = new RoleAggregation({ reader, writer, cache, clock, logger })
   const flowBootstrap = { endpoints, reader, writer, cache, clock, logger }
+  const localServices = { kinds, endpoints, reader, writer, cache, clock, logger }
+  const proxyCaPem = proxyClient === null ? null : readFileSync(proxyClient.caFile, 'utf8')
+  const stopLocalServices = keepLocalApiServices(localServices)
   const stopDangling = keepDanglingConditions(flowBootstrap)
   const stopKinds = keepCustomKinds({ kinds, cache, logger })
   const definitions = new DefinitionController({ kinds, cache, reader, writer, clock, logger })
@@ -247,6 +271,8 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
       await ensureSystemObjects(system)
       await ensureRbacPolicy({ endpoints, reader, writer, cache })
       await ensureFlowControl(flowBootstrap)
+      await ensureExtensionAuthentication(localServices, caPem, proxyCaPem)
+      await ensureLocalApiServices(localServices)
       await cache.waitUntilFresh(bootFreshMs)
       await aggregation.settle()
       boot.done = true
@@ -254,6 +280,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
       resolve()
       // Somebody may delete them: the cluster cannot do without.
       background.later(repairMs, 'system objects', () => ensureSystemObjects(system))
+      background.later(flowRepairMs, 'API services', () => ensureLocalApiServices(localServices))
       background.later(flowRepairMs, 'flow control', () => ensureFlowControl(flowBootstrap))
     })
   })
@@ -265,6 +292,8 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
       history.stop()
       flows.stop()
       stopDangling()
+      stopLocalServices()
+      extensions.stop()
       aggregation.stop()
       await masterEndpoints.stop()
       definitions.stop()

@@ -11,6 +11,11 @@ import {
   apiResourceList,
   apiVersions,
 } from '../api/discovery.js'
+import {
+  withExtensionDiscovery,
+  withExtensionGroups,
+  withExtensionVersions,
+} from '../api/aggregation/extension-discovery.js'
 import type { Kind } from '../api/kind.js'
 import type { KindRegistry } from '../api/kind-registry.js'
 import type { Json, JsonObject } from '../api/object.js'
@@ -21,6 +26,7 @@ import { encodeOpenApiV2 } from '../api/openapi/v2-protobuf.js'
 import { notAcceptable, pathNotFound } from '../api/status.js'
 import { bytesResponse } from './exchange.js'
 import type { ApiResponse, RequestHead } from './exchange.js'
+import type { ExtensionServers } from './extension-servers.js'
 import { documentOffer, negotiate, offeredTypes, parseAccept } from './negotiation.js'
 import { jsonResponse } from './rendering.js'
 
@@ -31,6 +37,7 @@ interface Document {
 }
 
 export interface DiscoveryOptions {
+  readonly extensions: ExtensionServers
   readonly kinds: KindRegistry
   /** host:port for /api's serverAddressByClientCIDRs. */
   readonly serverAddress: string
@@ -53,6 +60,7 @@ const yearSeconds = 365 * 24 * 60 * 60
 
 export class DiscoveryEndpoints {
   readonly #registry: KindRegistry
+  readonly #extensions: ExtensionServers
   readonly #serverAddress: string
   readonly #version: string
   readonly #describe: () => Descriptions
@@ -62,6 +70,8 @@ export class DiscoveryEndpoints {
   constructor(options: DiscoveryOptions) {
     this.#registry = options.kinds
     options.kinds.onChange(() => this.#documents.clear())
+    this.#extensions = options.extensions
+    options.extensions.onChange(() => this.#documents.clear())
     this.#serverAddress = options.serverAddress
     this.#version = options.gitVersion
     this.#describe = options.descriptions
@@ -83,7 +93,7 @@ export class DiscoveryEndpoints {
       if (root === 'apis' && group !== undefined && extra === undefined) {
         const document =
           version === undefined
-            ? apiGroup(this.#kinds, group)
+            ? this.#group(group)
             : apiResourceList(this.#kinds, group, version, shortDigest)
         return this.#legacy(head, document)
       }
@@ -104,13 +114,21 @@ export class DiscoveryEndpoints {
       const version = parameters.get('v')
       const known = as === 'APIGroupDiscoveryList' && parameters.get('g') === 'apidiscovery.k8s.io'
       if (!known || (version !== 'v2' && version !== 'v2beta1')) continue
-      const document = this.#document(`${root}:${version}`, () =>
-        aggregatedDiscovery(this.#kinds, root, version),
-      )
+      const document = this.#document(`${root}:${version}`, () => {
+        const own = aggregatedDiscovery(this.#kinds, root, version)
+        return root === 'api' ? own : withExtensionDiscovery(own, this.#extensions.versions)
+      })
       return tagged(head, document, aggregatedMediaType(version), { vary: 'Accept' })
     }
-    const body = root === 'api' ? apiVersions(this.#serverAddress) : apiGroupList(this.#kinds)
-    return this.#legacy(head, body)
+    if (root === 'api') return this.#legacy(head, apiVersions(this.#serverAddress))
+    const groups = apiGroupList(this.#kinds)
+    return this.#legacy(head, withExtensionGroups(groups, this.#extensions.versions))
+  }
+
+  #group(group: string): JsonObject | null {
+    const own = apiGroup(this.#kinds, group)
+    const whole = withExtensionVersions(own, group, this.#extensions.versions)
+    return whole === null ? null : { kind: 'APIGroup', apiVersion: 'v1', ...whole }
   }
 
   #legacy(head: RequestHead, body: JsonObject | null): ApiResponse {
@@ -150,7 +168,11 @@ export class DiscoveryEndpoints {
       path,
       { serverRelativeURL: openApiUrl(path, this.#openApiDocument(path)) },
     ])
-    return { paths: Object.fromEntries(paths) as Json }
+    const others = [...this.#extensions.openApiPaths].map(([path, url]) => [
+      path,
+      { serverRelativeURL: url },
+    ])
+    return { paths: Object.fromEntries([...paths, ...others]) as Json }
   }
 
   /**

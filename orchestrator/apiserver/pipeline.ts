@@ -35,6 +35,7 @@ import type {
   RequestHead,
   ResponseHeaders,
 } from './exchange.js'
+import type { ExtensionServers } from './extension-servers.js'
 import { freePass } from './flow-control.js'
 import type { FlowControl, FlowPass } from './flow-control.js'
 import { flowDump } from './flow-dump.js'
@@ -79,6 +80,7 @@ export interface PipelineOptions {
   /** Prometheus text; null answers 404. */
   readonly metricsText: (() => Promise<{ text: string; contentType: string }>) | null
   readonly flows: FlowControl
+  readonly extensions: ExtensionServers
   readonly limits: PipelineLimits
   readonly clock: Clock
   readonly logger: Logger
@@ -191,7 +193,17 @@ export class Pipeline {
   async #respond(accepted: Accepted, request: ApiRequest): Promise<ApiResponse> {
     const { info, user } = accepted
     if (accepted.doubtful !== null) await this.#judgeAgain(accepted, accepted.doubtful.caller)
-    if (info.kind === 'non-resource') return this.#nonResource(info, request)
+    const { extensions } = this.#options
+    if (info.kind === 'non-resource') {
+      const place = extensionPath(info.path)
+      if (place !== null && extensions.serves(...place)) {
+        return extensions.pass(...place, request, user)
+      }
+      return this.#nonResource(info, request)
+    }
+    if (extensions.serves(info.group, info.version)) {
+      return extensions.pass(info.group, info.version, request, user)
+    }
     const kind = await this.#kind(info)
     const offer = {
       ...(info.verb === 'watch' ? watchOffer : objectOffer),
@@ -482,6 +494,14 @@ function impliedBy(info: RequestInfo): readonly RequestInfo[] {
   if (info.kind !== 'resource' || info.verb !== 'get') return []
   const runs = ['attach', 'exec', 'portforward'].includes(info.subresource)
   return runs ? [{ ...info, verb: 'create' }] : []
+}
+
+const extensionRoot = /^(?:\/openapi\/v3)?\/apis\/([^/]+)\/([^/]+)$/
+
+/** Group and version of a path that belongs to who serves them. */
+function extensionPath(path: string): readonly [string, string] | null {
+  const [, group, version] = extensionRoot.exec(path) ?? []
+  return group === undefined || version === undefined ? null : [group, version]
 }
 
 /** Goes on for as long as somebody behind us has something to say. */

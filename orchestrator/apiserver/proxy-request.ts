@@ -59,9 +59,13 @@ export function passRequest(
   target: TunnelTarget,
   request: ApiRequest,
   prefix: string,
+  moreHeaders: Readonly<Record<string, string | string[]>> = {},
 ): Promise<ApiResponse> {
   const { secure, ...place } = target
-  const headers: Record<string, string> = passedHeaders(request, prefix + target.path)
+  const headers: Record<string, string | string[]> = {
+    ...passedHeaders(request, prefix + target.path),
+    ...moreHeaders,
+  }
   const { method, body, signal } = request
   const bodiless = body.length === 0 && (method === 'GET' || method === 'HEAD')
   if (!bodiless) headers['content-length'] = String(body.length)

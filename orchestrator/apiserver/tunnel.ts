@@ -21,6 +21,8 @@ export interface TunnelTarget {
   readonly key?: Buffer
   readonly ca?: Buffer
   readonly rejectUnauthorized?: boolean
+  /** In the certificate, where it is not the host. */
+  readonly servername?: string
 }
 
 const connectMs = 30_000
@@ -50,11 +52,11 @@ export async function openTunnel(
   request: ApiRequest,
   clock: Clock,
   refusal: (status: number, text: string) => ApiError,
-  moreHeaders: Readonly<Record<string, string>> = {},
+  moreHeaders: Readonly<Record<string, string | string[]>> = {},
 ): Promise<ApiResponse> {
   if ((request.headers.get('upgrade') ?? '') === '') throw badRequest('Upgrade request required')
   if (tunnels >= tunnelsMax) throw tooManyRequests('too many streams are open', 1)
-  const headers: Record<string, string> = { ...moreHeaders, connection: 'Upgrade' }
+  const headers: Record<string, string | string[]> = { ...moreHeaders, connection: 'Upgrade' }
   for (const name of upgradeHeaders) {
     const value = request.headers.get(name)
     if (value !== undefined) headers[name] = value
@@ -83,7 +85,7 @@ interface Upgraded {
 function upgraded(
   target: TunnelTarget,
   { method, signal }: ApiRequest,
-  headers: Readonly<Record<string, string>>,
+  headers: Readonly<Record<string, string | string[]>>,
   refusal: (status: number, text: string) => ApiError,
 ): Promise<Upgraded> {
   const { secure, ...place } = target

@@ -8,10 +8,8 @@ import type { Random } from '../../platform/random.js'
 import type { JsonObject } from '../api/object.js'
 import { isJsonObject } from '../api/record.js'
 import type { WebhookClientConfig } from '../api/types/apiextensions.js'
-import type { EndpointSlice } from '../api/types/discovery.js'
-import type { Service } from '../api/types/core-service.js'
-import { collectionPrefix, objectKey, resourceId } from './keys.js'
 import type { RegistryCache } from './registry-cache.js'
+import { backendsInCache } from './service-backends.js'
 
 /** Three times what the store takes for one object, for lists are converted whole. */
 const answerBytesMax = 32 * 1024 * 1024
@@ -172,29 +170,13 @@ export class WebhookCaller {
   /** One ready backend by chance. */
   #backend(namespace: string, name: string, port: number): Place {
     const { cache, random } = this.#options
-    const services = resourceId('', 'services')
-    const stored = cache.resource(services).get(objectKey(services, namespace, name))
-    const found: Service | undefined = stored?.object
-    if (found === undefined) throw new Error(`service ${JSON.stringify(name)} not found`)
-    const { type, externalName, ports = [] } = found.spec ?? {}
-    if (type === 'ExternalName') return { host: externalName ?? '', port }
-    const servicePort = ports.find(one => one.port === port)
-    if (servicePort === undefined)
+    const found = backendsInCache(cache, namespace, name, port)
+    if (found.kind === 'no-service') throw new Error(`service ${JSON.stringify(name)} not found`)
+    if (found.kind === 'no-port') {
       throw new Error(`no service port ${port} found for service "${name}"`)
-    const slices = resourceId('discovery.k8s.io', 'endpointslices')
-    const backends = cache
-      .resource(slices)
-      .list(collectionPrefix(slices, namespace))
-      .map(stored => stored.object as EndpointSlice)
-      .filter(slice => slice.metadata.labels?.['kubernetes.io/service-name'] === name)
-      .flatMap(slice => {
-        const sliced = slice.ports?.find(one => (one.name ?? '') === (servicePort.name ?? ''))?.port
-        if (sliced === undefined) return []
-        return (slice.endpoints ?? [])
-          .filter(endpoint => endpoint.conditions?.ready !== false)
-          .flatMap(endpoint => endpoint.addresses.map(host => ({ host, port: sliced })))
-      })
-    if (backends.length === 0) throw new Error(`no endpoints available for service "${name}"`)
+    }
+    if (found.kind !== 'ready') throw new Error(`no endpoints available for service "${name}"`)
+    const { backends } = found
     return backends[random.integer(backends.length)] as Place
   }
 }

@@ -56,7 +56,10 @@ export async function startTestApiserver(
   const kubeletClient = await authority.issue('kubelet-client', {
     commonName: 'kube-apiserver-kubelet-client',
   })
+  const proxyAuthority = await testAuthority(join(folder, 'front-proxy'), 'front-proxy')
+  const proxyClient = await proxyAuthority.issue('front-proxy-client')
   const server = await startApiserver({
+    proxyClient,
     name: 'test',
     host: '127.0.0.1',
     port: 0,
