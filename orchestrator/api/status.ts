@@ -36,8 +36,10 @@ export interface ResourceName {
 /** A failed request; `status` is the body of the answer, `status.code` its HTTP status. */
 export class ApiError extends RaftsmanError {
   readonly status: Status
+  /** What else there was to say before the request failed, for Warning headers. */
+  readonly warnings: readonly string[]
 
-  constructor(status: Status, cause?: unknown) {
+  constructor(status: Status, cause?: unknown, warnings: readonly string[] = []) {
     const reason = status.reason ?? 'Unknown'
     super(status.message ?? reason, {
       code: `api/${reason}`,
@@ -46,6 +48,13 @@ export class ApiError extends RaftsmanError {
       cause,
     })
     this.status = status
+    this.warnings = warnings
+  }
+
+  /** The same, with warnings before its own. */
+  warned(warnings: readonly string[]): ApiError {
+    if (warnings.length === 0) return this
+    return new ApiError(this.status, this.cause, [...warnings, ...this.warnings])
   }
 
   /** The HTTP status of the answer. */

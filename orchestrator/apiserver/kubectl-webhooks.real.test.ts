@@ -185,6 +185,7 @@ describe('webhooks that refuse', () => {
     hooks.answer('/deny', () => ({
       allowed: false,
       status: { message: 'not here', reason: 'Forbidden', code: 403 },
+      warnings: ['this is watched'],
     }))
     await configure('validating', 'deny', {})
     const file = kubectl.file(
@@ -194,7 +195,7 @@ describe('webhooks that refuse', () => {
     const { code, stderr } = await kubectl.run('create', '-f', file)
     expect([code, stderr]).toEqual([
       1,
-      `Error from server (Forbidden): error when creating "${file}": admission webhook "deny.hooks.test" denied the request: not here\n`,
+      `Warning: this is watched\nError from server (Forbidden): error when creating "${file}": admission webhook "deny.hooks.test" denied the request: not here\n`,
     ])
     hooks.answer('/deny', () => ({ allowed: false }))
     expect((await kubectl.run('create', 'configmap', 'denied')).stderr).toBe(
@@ -261,6 +262,38 @@ describe('webhooks that refuse', () => {
       oldObject: { spec: { replicas: 1 } },
     })
   })
+})
+
+test('are asked where their conditions hold, of the object and of who asks', async () => {
+  hooks.answer('/some', () => patch({ op: 'add', path: '/data/seen', value: 'yes' }))
+  await configure('mutating', 'some', {
+    matchConditions: [
+      { name: 'wanted', expression: "object.metadata.name.startsWith('wanted')" },
+      { name: 'not-nodes', expression: "!('system:nodes' in request.userInfo.groups)" },
+      {
+        name: 'may-break-glass',
+        expression:
+          "authorizer.group('hooks.test').resource('doors').check('breakglass').allowed() && request.operation == 'CREATE'",
+      },
+    ],
+  })
+  const seen = async (name: string) => {
+    const answer = await api.request('POST', maps, mapOf(name, { a: 'b' }))
+    return answer.json<{ data: Fields }>().data['seen'] ?? 'no'
+  }
+  expect([await seen('wanted-1'), await seen('other')]).toEqual(['yes', 'no'])
+})
+
+test('may fail to say whether they are to be asked, which refuses the request or passes them over', async () => {
+  const broken = [{ name: 'broken', expression: "object.data.nothing == 'x'" }]
+  await configure('mutating', 'unclear', { matchConditions: broken })
+  const answer = await api.request('POST', maps, mapOf('unclear'))
+  expect([answer.status, answer.json<{ reason: string }>().reason]).toEqual([403, 'Forbidden'])
+  const [path = ''] = configured
+  await api.request('DELETE', path)
+  await configure('mutating', 'unclear', { matchConditions: broken, failurePolicy: 'Ignore' })
+  expect((await api.request('POST', maps, mapOf('unclear'))).status).toBe(201)
+  expect(hooks.reviews('/unclear')).toEqual([])
 })
 
 test('see a pod when a part of it is patched, and change no more than that part', async () => {

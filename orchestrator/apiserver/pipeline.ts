@@ -227,7 +227,8 @@ export class Pipeline {
         `${info.verb} not allowed while custom resource definition is terminating`,
       )
     }
-    return withWarning(await this.#resource(call), kind.custom?.deprecation ?? null)
+    const deprecated = kind.custom?.deprecation ?? null
+    return withWarnings(await this.#resource(call), deprecated === null ? [] : [deprecated])
   }
 
   /** Throws ApiError NotFound. */
@@ -446,8 +447,8 @@ export class Pipeline {
   }
 }
 
-function errorResponse(head: RequestHead, { status }: ApiError): ApiResponse {
-  return statusResponse(status, statusFormat(head.headers.get('accept')))
+function errorResponse(head: RequestHead, { status, warnings }: ApiError): ApiResponse {
+  return withWarnings(statusResponse(status, statusFormat(head.headers.get('accept'))), warnings)
 }
 
 const rootPaths = [
@@ -468,13 +469,14 @@ const rootPaths = [
   '/version',
 ]
 
-function withWarning(response: ApiResponse, text: string | null): ApiResponse {
-  if (text === null) return response
+/** Before those that it has. */
+function withWarnings(response: ApiResponse, texts: readonly string[]): ApiResponse {
+  if (texts.length === 0) return response
   const { warning = [] } = response.headers
   const others = typeof warning === 'string' ? [warning] : warning
   const headers = {
     ...response.headers,
-    warning: [...(warningHeaders([text])['warning'] ?? []), ...others],
+    warning: [...(warningHeaders(texts)['warning'] ?? []), ...others],
   }
   return { ...response, headers }
 }

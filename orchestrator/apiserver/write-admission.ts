@@ -9,7 +9,7 @@ import { clientEntries } from '../api/merge/managed-fields.js'
 import type { KubeObject } from '../api/object.js'
 import { invalid, isStatusReason } from '../api/status.js'
 import { validateObject } from '../api/validation/object.js'
-import { mutateInTurn, validateInTurn } from './admission/dynamic.js'
+import { mutateInTurn, validateInTurn, warned } from './admission/dynamic.js'
 import type { AdmissionPlugin, DynamicRequest, Mutated } from './admission/dynamic.js'
 import { admitNamespace, check, mutate, restrictNode } from './admission.js'
 import type { AdmissionView } from './admission.js'
@@ -144,12 +144,15 @@ export class WriteAdmission {
     const whole = must(request.object, 'a write has an object')
     const object = preparation.prepare(lens === undefined ? written : lens.into(whole, written))
     const complete = () => this.#complete(request, object, preparation)
-    const admitted = await (isNew ? this.#fresh(complete) : complete())
-    const asSeen = lens === undefined ? admitted.object : lens.of(admitted.object)
-    const warnings = await validateInTurn(plugins, { ...seen, object: asSeen })
-    return {
-      object: admitted.object,
-      warnings: [...mutated.warnings, ...ofOwners, ...admitted.warnings, ...warnings],
+    const warnings = [...mutated.warnings, ...ofOwners]
+    try {
+      const admitted = await (isNew ? this.#fresh(complete) : complete())
+      warnings.push(...admitted.warnings)
+      const asSeen = lens === undefined ? admitted.object : lens.of(admitted.object)
+      warnings.push(...(await validateInTurn(plugins, { ...seen, object: asSeen })))
+      return { object: admitted.object, warnings }
+    } catch (error) {
+      throw warned(error, warnings)
     }
   }
 

@@ -83,6 +83,7 @@ export interface ReviewAnswer {
   /** Null for none. */
   readonly patch: Json
   readonly warnings: readonly string[]
+  readonly auditAnnotations: JsonObject
 }
 
 /** Throws an Error whose message says what is wrong with the answer. */
@@ -103,12 +104,13 @@ export function reviewAnswer(
     const got = `${textOf(apiVersion)}, Kind=${textOf(kind)}`
     throw new Error(`expected webhook response of ${expected}, Kind=AdmissionReview, got ${got}`)
   }
-  const { status, warnings } = response
+  const { status, warnings, auditAnnotations } = response
   return {
     allowed: response['allowed'] === true,
     result: isJsonObject(status) ? status : null,
     patch: patchOf(response, version, mutating),
     warnings: Array.isArray(warnings) ? warnings.map(textOf) : [],
+    auditAnnotations: isJsonObject(auditAnnotations) ? auditAnnotations : {},
   }
 }
 

@@ -8,6 +8,7 @@
 
 import type { GroupVersionKind, Kind } from '../../api/kind.js'
 import type { JsonObject, KubeObject } from '../../api/object.js'
+import { ApiError } from '../../api/status.js'
 import type { AdmissionRequest } from '../admission.js'
 
 /** A request as a plug-in sees it. `kind` is the one that is stored; objects are in its version. */
@@ -62,20 +63,29 @@ export async function mutateInTurn(
   const memories = new Map<AdmissionPlugin, unknown>()
   const warnings: string[] = []
   let { object } = request
-  for (let turn = 1, again = true; again && turn <= turnsMax; turn++) {
-    again = false
-    object = await builtIn({ ...request, object })
-    for (const plugin of plugins) {
-      if (plugin.mutate === undefined) continue
-      const memory = memories.get(plugin) ?? null
-      const mutation = await plugin.mutate({ ...request, object }, memory)
-      object = mutation.object
-      again ||= mutation.again
-      memories.set(plugin, mutation.memory)
-      warnings.push(...mutation.warnings)
+  try {
+    for (let turn = 1, again = true; again && turn <= turnsMax; turn++) {
+      again = false
+      object = await builtIn({ ...request, object })
+      for (const plugin of plugins) {
+        if (plugin.mutate === undefined) continue
+        const memory = memories.get(plugin) ?? null
+        const mutation = await plugin.mutate({ ...request, object }, memory)
+        object = mutation.object
+        again ||= mutation.again
+        memories.set(plugin, mutation.memory)
+        warnings.push(...mutation.warnings)
+      }
     }
+  } catch (error) {
+    throw warned(error, warnings)
   }
   return { object, warnings }
+}
+
+/** A refusal does not silence what was said before it. */
+export function warned(error: unknown, warnings: readonly string[]): unknown {
+  return error instanceof ApiError ? error.warned(warnings) : error
 }
 
 /** Answers with warnings. Throws ApiError. */
@@ -84,8 +94,12 @@ export async function validateInTurn(
   request: DynamicRequest,
 ): Promise<readonly string[]> {
   const warnings: string[] = []
-  for (const plugin of plugins) {
-    if (plugin.validate !== undefined) warnings.push(...(await plugin.validate(request)))
+  try {
+    for (const plugin of plugins) {
+      if (plugin.validate !== undefined) warnings.push(...(await plugin.validate(request)))
+    }
+  } catch (error) {
+    throw warned(error, warnings)
   }
   return warnings
 }

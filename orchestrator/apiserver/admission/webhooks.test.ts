@@ -271,6 +271,13 @@ describe('mutating webhooks', () => {
       '400 BadRequest: admission webhook "a.x.io" does not support dry run',
     ],
     [
+      'is chosen by a namespace that is not there',
+      { namespaceSelector: { matchLabels: { team: 'x' } } },
+      () => ({ allowed: true }),
+      { namespace: 'b' },
+      '404 NotFound: namespaces "b" not found',
+    ],
+    [
       'speaks another version',
       { admissionReviewVersions: ['v2'] },
       () => ({ allowed: true }),

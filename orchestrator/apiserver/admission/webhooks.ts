@@ -18,6 +18,7 @@ import { randomUid } from '../object-identity.js'
 import type { WebhookCaller } from '../webhook-call.js'
 import { denial, reviewAnswer, reviewOf, reviewVersion } from './admission-review.js'
 import type { ReviewAnswer, ReviewedObjects } from './admission-review.js'
+import { warned } from './dynamic.js'
 import type { AdmissionPlugin, DynamicRequest, Mutation } from './dynamic.js'
 import type { WebhookMetrics, WebhookType } from './webhook-metrics.js'
 import type { Hook, Invocation, WebhookSelection } from './webhook-selection.js'
@@ -104,8 +105,12 @@ class Webhooks {
       })
     try {
       const answer = await this.#answer(invocation, request)
+      // There is no audit log; the server's own stands in for it.
+      for (const [key, value] of Object.entries(answer.auditAnnotations)) {
+        this.services.logger.info({ key: `${name}/${key}`, value }, 'audit annotation of a webhook')
+      }
       if (!answer.allowed) {
-        const denied = denial(name, answer.result)
+        const denied = denial(name, answer.result).warned(answer.warnings)
         observe(denied.httpCode, true)
         metrics.rejected({ ...outcome, code: denied.httpCode }, 'no_error')
         throw denied
@@ -211,21 +216,25 @@ export class MutatingWebhooks implements AdmissionPlugin {
     const warnings: string[] = []
     let { object } = request
     let changed = false
-    for (const hook of this.#webhooks.services.selection.hooks()) {
-      if (before !== null && !again.has(hook.id)) continue
-      const current = { ...request, object }
-      const invocation = this.#webhooks.invocation(hook, current)
-      if (invocation === null) continue
-      const patched = await this.#webhooks.call(invocation, current, answer => {
-        warnings.push(...answer.warnings)
-        return this.#patched(invocation, current, answer.patch)
-      })
-      if (patched !== null) {
-        callAgain()
-        changed = true
-        object = patched
+    try {
+      for (const hook of this.#webhooks.services.selection.hooks()) {
+        if (before !== null && !again.has(hook.id)) continue
+        const current = { ...request, object }
+        const invocation = this.#webhooks.invocation(hook, current)
+        if (invocation === null) continue
+        const patched = await this.#webhooks.call(invocation, current, answer => {
+          warnings.push(...answer.warnings)
+          return this.#patched(invocation, current, answer.patch)
+        })
+        if (patched !== null) {
+          callAgain()
+          changed = true
+          object = patched
+        }
+        if (hook.webhook.reinvocationPolicy === 'IfNeeded') invoked.add(hook.id)
       }
-      if (hook.webhook.reinvocationPolicy === 'IfNeeded') invoked.add(hook.id)
+    } catch (error) {
+      throw warned(error, warnings)
     }
     return { object, warnings, again: changed, memory: { output: object, again, invoked } }
   }
@@ -288,8 +297,11 @@ export class ValidatingWebhooks implements AdmissionPlugin {
         this.#webhooks.call(invocation, request, answer => answer.warnings),
       ),
     )
+    const warnings = results.flatMap(result =>
+      result.status === 'fulfilled' ? (result.value ?? []) : [],
+    )
     const refused = results.find(result => result.status === 'rejected')
-    if (refused !== undefined) throw refused.reason
-    return results.flatMap(result => (result.status === 'fulfilled' ? (result.value ?? []) : []))
+    if (refused !== undefined) throw warned(refused.reason, warnings)
+    return warnings
   }
 }
