@@ -54,6 +54,19 @@ test('it lists, then watches from the version of the list with bookmarks', async
   expect(informer.resourceVersion).toBe('13')
 })
 
+test('who is told of a change finds the informer as far as the change', async () => {
+  const { informer, transport } = setUp(() => list(10, []))
+  const versions: string[] = []
+  const note = () => versions.push(informer.resourceVersion)
+  informer.addHandlers({ onAdd: note, onUpdate: note, onDelete: note })
+  informer.start()
+  await informer.whenSynced()
+  transport.stream0.event('ADDED', pod('a', 11))
+  transport.stream0.event('MODIFIED', pod('a', 12))
+  transport.stream0.event('DELETED', pod('a', 13))
+  expect(versions).toEqual(['11', '12', '13'])
+})
+
 test('pages of a list are followed and pinned by their continue tokens', async () => {
   const pages = [list(10, [pod('a', 1)], { continue: 'next' }), list(10, [pod('b', 2)])]
   const { transport, informer } = setUp(() => pages.shift() ?? 'lost')

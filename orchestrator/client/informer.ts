@@ -202,9 +202,10 @@ export class Informer<T extends KubeObject> {
     const known = this.store.get(key)?.metadata.resourceVersion
     // An event older than what we hold would take the copy back in time.
     if (known !== undefined && isNewerVersion(known, version)) return
+    // Before anybody is told: who asks how far this is has the object by then.
+    this.advance(version)
     if (event.type === 'DELETED') this.remove(key)
     else this.upsert(event.object)
-    this.advance(version)
   }
 
   private advance(version: string): void {

@@ -10,6 +10,10 @@ import type { ConfigMap, Namespace, Secret, ServiceAccount } from '../api/types/
 import type { Event } from '../api/types/core-event.js'
 import type { Node } from '../api/types/core-node.js'
 import type { Pod } from '../api/types/core-pod.js'
+import type {
+  PersistentVolume,
+  PersistentVolumeClaim,
+} from '../api/types/core-persistent-volume.js'
 import type { Endpoints, Service } from '../api/types/core-service.js'
 import type { EndpointSlice } from '../api/types/discovery.js'
 
@@ -41,6 +45,18 @@ export const serviceAccounts = resource<ServiceAccount>(
   '',
   'ServiceAccount',
   'serviceaccounts',
+  true,
+)
+export const persistentVolumes = resource<PersistentVolume>(
+  '',
+  'PersistentVolume',
+  'persistentvolumes',
+  false,
+)
+export const persistentVolumeClaims = resource<PersistentVolumeClaim>(
+  '',
+  'PersistentVolumeClaim',
+  'persistentvolumeclaims',
   true,
 )
 export const deployments = resource<Deployment>('apps', 'Deployment', 'deployments', true)

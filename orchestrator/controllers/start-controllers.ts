@@ -24,6 +24,7 @@ import { startTaintEvictionController } from './nodelifecycle/eviction-controlle
 import { startPodGcController } from './podgc/controller.js'
 import { startReplicaSetController } from './replicaset/controller.js'
 import { startServiceAccountController } from './serviceaccount/controller.js'
+import { startStorageProtection } from './storageprotection/controller.js'
 
 export interface ControllersOptions {
   /** Authenticated as system:kube-controller-manager. Stays the caller's to close. */
@@ -163,6 +164,7 @@ function startTerm(
     }),
     startNamespaceController(context),
     startServiceAccountController(context, { rootCa: options.rootCa }),
+    startStorageProtection(context),
     // Last: it is content with the metadata of whatever kinds nobody else holds whole.
     startGarbageCollector(context, { discoveryPeriodMs: 60_000 }),
   ]

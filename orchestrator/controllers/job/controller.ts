@@ -21,6 +21,8 @@ import { WrittenVersions } from '../written-versions.js'
 import type { JobPlan } from './reconcile.js'
 import { isFinished, isOurs, isTracked, planJob, podOf, trackingFinalizer } from './reconcile.js'
 
+const notShownYetMs = 100
+
 export function startJobController(context: ControllerContext): Controller {
   const { client, informers, clock } = context
   const jobInformer = informers.of(jobs)
@@ -42,8 +44,11 @@ export function startJobController(context: ControllerContext): Controller {
       written.forget(key)
       return
     }
-    // Its last status says which pods are counted; an older copy would make them again. The newer one comes.
-    if (!written.shownBy(jobInformer, key)) return
+    // Its last status says which pods are counted: an older copy would make them again.
+    if (!written.shownBy(jobInformer, key)) {
+      main.queue.addAfter(key, notShownYetMs)
+      return
+    }
     const plan = planJob({
       job,
       pods: podsOf(job),
