@@ -2,6 +2,7 @@
 // pkg/controller/garbagecollector. Its graph only says where to look: before anything is deleted
 // the object and its owners are read live, and the delete carries uid and version.
 
+import type { Timer } from '../../../platform/clock.js'
 import type { KubeObject, OwnerReference } from '../../api/object.js'
 import { isNotFound } from '../../client/api-error.js'
 import { type DiscoveredResource, discover } from '../../client/discovery.js'
@@ -22,6 +23,14 @@ export interface GarbageCollectorOptions {
   readonly discoveryPeriodMs: number
 }
 
+/** From the change of a definition to a look at the kinds: of several changes in a row one look. */
+const definitionsSettleMs = 300
+/** Uids of objects that were seen to go, the latest; it spares reads, and outlives their kinds. */
+const absentMax = 5_000
+/** A kind that cannot be listed, as with a broken conversion, must not hold up all others. */
+const syncMsMax = 30_000
+const definitions = 'apiextensions.k8s.io/v1/customresourcedefinitions'
+
 /** Events are many, short-lived and owned by nobody. */
 const ignored: ReadonlySet<string> = new Set(['v1/events', 'events.k8s.io/v1/events'])
 
@@ -33,6 +42,15 @@ export function startGarbageCollector(
   const graph = new OwnerGraph()
   const monitored = new Map<string, { readonly resource: Resource; readonly off: () => void }>()
   let resources: readonly DiscoveredResource[] = []
+  /** To be looked at again when kinds come: theirs or their owners' were not served. */
+  const unresolved = new Set<string>()
+  const absent = new Set<string>()
+  let soon: Timer | null = null
+  /**
+   * Nothing is decided on half a list: an owner is told of before what it owns, and to orphan those that are
+   * known so far would have the rest deleted. To wait for it also lets a list that is being taken in end.
+   */
+  let synced = Promise.resolve()
   let stopped = false
   let started = false
   const checks = reconcilerQueue(context, { name: 'garbage', concurrency: 8, reconcile: check })
@@ -58,8 +76,12 @@ export function startGarbageCollector(
     for (const resource of wanted) {
       if (!monitored.has(resourceKey(resource))) monitor(resource)
     }
+    synced = withinMs(context, syncMsMax, informers.whenSynced())
     await informers.whenSynced()
-    if (stopped || started) return
+    if (stopped) return
+    for (const uid of unresolved) checks.queue.add(uid)
+    unresolved.clear()
+    if (started) return
     // Only a whole graph can tell an orphan from a child whose parent is still being listed.
     started = true
     checks.start()
@@ -72,12 +94,37 @@ export function startGarbageCollector(
       apiVersion: apiVersionOf(resource),
       kind: resource.kind,
     })
+    const changed = resourceKey(resource) === definitions ? refreshSoon : () => {}
+    const upsert = (object: KubeObject) => {
+      take(graph.upsert(identified(object)))
+      changed()
+    }
     const off = informers.metadataOf(resource).addHandlers({
-      onAdd: object => take(graph.upsert(identified(object))),
-      onUpdate: object => take(graph.upsert(identified(object))),
-      onDelete: object => take(graph.remove(object.metadata.uid ?? '')),
+      onAdd: upsert,
+      onUpdate: upsert,
+      onDelete: object => {
+        noteAbsent(object.metadata.uid ?? '')
+        take(graph.remove(object.metadata.uid ?? ''))
+        changed()
+      },
     })
     monitored.set(resourceKey(resource), { resource, off })
+  }
+
+  function refreshSoon(): void {
+    if (!started || stopped || soon !== null) return
+    soon = context.clock.setTimer(definitionsSettleMs, () => {
+      soon = null
+      again()
+    })
+  }
+
+  function noteAbsent(uid: string): void {
+    absent.add(uid)
+    for (const oldest of absent) {
+      if (absent.size <= absentMax) return
+      absent.delete(oldest)
+    }
   }
 
   function take(changes: GraphChanges): void {
@@ -88,13 +135,17 @@ export function startGarbageCollector(
   // One object
 
   async function check(uid: string): Promise<void> {
+    await synced
     const node = graph.get(uid)
     if (!node) return
     if (node.deleting && !node.deletingDependents) return
     const suspect = node.owners.some(owner => !graph.ownerStands(node, owner))
     if (node.observed && !node.deletingDependents && !suspect) return
     const resource = resourceOf(node)
-    if (!resource) return
+    if (!resource) {
+      unresolved.add(uid)
+      return
+    }
     const object = await read(resource, node)
     if (object?.metadata.uid !== uid || !object) {
       take(graph.remove(uid))
@@ -141,8 +192,12 @@ export function startGarbageCollector(
   }
 
   async function ownerState(node: GraphNode, reference: OwnerReference): Promise<OwnerState> {
+    if (absent.has(reference.uid)) return 'absent'
     const resource = resourceOf(reference)
-    if (!resource) return 'unknown'
+    if (!resource) {
+      unresolved.add(node.uid)
+      return 'unknown'
+    }
     // A cluster-wide object cannot be owned from inside a namespace: nobody can look it up.
     if (resource.namespaced && node.namespace === '') return 'unknown'
     const owner = await read(resource, { namespace: node.namespace, name: reference.name })
@@ -169,6 +224,7 @@ export function startGarbageCollector(
 
   /** Takes the owner off all dependents, then lets the owner go. */
   async function orphan(uid: string): Promise<void> {
+    await synced
     const node = graph.get(uid)
     const resource = node?.orphaning ? resourceOf(node) : null
     if (!node || !resource) return
@@ -231,7 +287,7 @@ export function startGarbageCollector(
     return resources.find(one => one.group === group && one.kind === object.kind) ?? null
   }
 
-  const again = () => {
+  function again(): void {
     refresh().catch((error: unknown) => {
       if (!stopped) logger.warn({ error: errorText(error) }, 'discovery failed')
     })
@@ -247,6 +303,7 @@ export function startGarbageCollector(
     stop() {
       stopped = true
       ticker.cancel()
+      soon?.cancel()
       retry.cancel()
       for (const { off } of monitored.values()) off()
       checks.queue.stop()
@@ -269,4 +326,15 @@ function named(resource: Resource, object: KubeObject) {
 
 function ignoreNotFound(error: unknown): void {
   if (!isNotFound(error)) throw error
+}
+
+/** Resolves with `work`, or when it takes longer. */
+function withinMs({ clock }: ControllerContext, ms: number, work: Promise<void>): Promise<void> {
+  return new Promise(resolve => {
+    const timer = clock.setTimer(ms, resolve)
+    void work.finally(() => {
+      timer.cancel()
+      resolve()
+    })
+  })
 }
