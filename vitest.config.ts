@@ -4,13 +4,13 @@ import { defineConfig } from 'vitest/config'
 const suitesThatNeed: Readonly<Record<string, readonly string[]>> = {
   kubectl: [
     'cli/*.real.test.ts',
-    'orchestrator/apiserver/{kubectl,kubectl-*,skew,kubelet-gateway}.real.test.ts',
+    'orchestrator/apiserver/{kubectl,kubectl-*,kubelet-gateway}.real.test.ts',
   ],
   etcd: [
     'bench/run/sides.real.test.ts',
     'store/etcd/{auth-transcripts,etcdctl,metrics,transcripts,trio}.real.test.ts',
     'store/client/etcd-failover.real.test.ts',
-    'orchestrator/apiserver/storage-conformance.real.test.ts',
+    'orchestrator/apiserver/{api,storage}-conformance.real.test.ts',
     'cli/{apiserver-on-etcd,store-life}.real.test.ts',
     'chaos/differential/differential.real.test.ts',
   ],
@@ -20,7 +20,7 @@ const leftOut = missing.flatMap(component => suitesThatNeed[component] ?? [])
 
 /** Against an API server of their own, on ports that nobody else has: two files at a time. */
 const kubectlSuites = [
-  'orchestrator/apiserver/{kubectl,skew}.real.test.ts',
+  'orchestrator/apiserver/kubectl.real.test.ts',
   'orchestrator/apiserver/kubectl-{admission-policy,apply,auth,crd,explain,extension,fairness,policy,storage,webhooks,workloads}.real.test.ts',
 ]
 
