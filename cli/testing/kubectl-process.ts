@@ -3,9 +3,9 @@
 
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 
 const hearMsMax = 60_000
 const runMsMax = 90_000
@@ -25,7 +25,10 @@ export class KubectlFolder {
   constructor(binary: string, kubeconfig: string) {
     this.#binary = binary
     const own = { HOME: this.#path, KUBECONFIG: kubeconfig, KUBECTL_EXTERNAL_DIFF: 'diff -u -N' }
-    this.#env = { ...process.env, ...own, TZ: 'UTC', COLUMNS: '80' }
+    // Folders that are not there are worth a warning to `kubectl plugin`.
+    const folders = (process.env['PATH'] ?? '').split(delimiter).filter(path => existsSync(path))
+    const terminal = { TZ: 'UTC', COLUMNS: '80', PATH: folders.join(delimiter) }
+    this.#env = { ...process.env, ...own, ...terminal }
   }
 
   write(name: string, text: string): void {
