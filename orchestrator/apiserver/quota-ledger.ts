@@ -1,7 +1,8 @@
 // What a write costs the quotas of its namespace. The new totals are written in the transaction of the
 // object itself, so a quota's status always is the sum of what is there: however many masters write,
 // none overshoots, and nothing stays charged that was not stored. Where totals are missing, or would
-// refuse, they are counted anew from a fresh cache; the compare on the quota makes that safe.
+// refuse, they are counted anew from a fresh cache; the compare on the quota makes that safe. So are those of a
+// quota that this master meets for the first time: what was written before its cache knew of it was not charged.
 // Counterpart: apiserver/pkg/admission/plugin/resourcequota and the quota controller.
 
 import type { Kind } from '../api/kind.js'
@@ -19,6 +20,7 @@ import { encodeObject } from './stored-object.js'
 import type { StoredObject } from './stored-object.js'
 
 const freshMs = 5_000
+const metMax = 10_000
 
 export interface QuotaLedgerOptions {
   readonly reader: ObjectReader
@@ -36,6 +38,8 @@ export interface QuotaWrite {
 
 export class QuotaLedger {
   readonly #options: QuotaLedgerOptions
+  /** Uids of quotas whose totals were counted once with the quota in the cache. */
+  readonly #met = new Set<string>()
 
   constructor(options: QuotaLedgerOptions) {
     this.#options = options
@@ -78,7 +82,7 @@ export class QuotaLedger {
     let quota = stored.object
     let fresh = false
     for (;;) {
-      const counted = fresh || isCounted(quota)
+      const counted = fresh || (isCounted(quota) && this.#met.has(quota.metadata.uid ?? ''))
       const charge = counted ? chargeQuota(quota, kind, object, old) : null
       if (charge?.kind === 'none') return null
       if (charge?.kind === 'charged') {
@@ -91,6 +95,8 @@ export class QuotaLedger {
       if (charge !== null && !newest) return 'stale'
       await this.#refresh()
       quota = this.#recounted(quota)
+      if (this.#met.size >= metMax) this.#met.clear()
+      this.#met.add(quota.metadata.uid ?? '')
       fresh = true
     }
   }
