@@ -120,6 +120,41 @@ describe('the cache of the registry', () => {
     expect(reads).toBeLessThanOrEqual(3)
   })
 
+  test('many listeners are told in turns, each of the newest, and none that has gone', async () => {
+    const real = nodeClock()
+    let nowMs = 0
+    const turns: number[][] = []
+    // Telling somebody takes five milliseconds by this clock.
+    const clock = {
+      ...real,
+      monotonicMs: () => (nowMs += 5),
+      defer: (work: () => void) =>
+        real.defer(() => {
+          turns.push([])
+          work()
+        }),
+    }
+    cache = new RegistryCache({ store: switched(store), clock, logger: silentLogger })
+    cache.start()
+    await cache.waitUntilFresh(waitMs)
+    const unlisten = Array.from({ length: 9 }, (_, at) =>
+      cache.listen(resource, {
+        onChange() {
+          turns.at(-1)?.push(at)
+          // The last one leaves while the first is told.
+          if (at === 0) unlisten[8]?.()
+        },
+        onReset() {},
+      }),
+    )
+    await put('a')
+    await cache.waitUntilFresh(waitMs)
+    while (turns.flat().length < 8) await new Promise(resolve => setImmediate(resolve))
+    const told = turns.filter(turn => turn.length > 0)
+    expect(told.flat()).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
+    expect(Math.max(...told.map(turn => turn.length))).toBeLessThanOrEqual(2)
+  })
+
   test('closing lets nobody wait for ever', async () => {
     cache.start()
     await cache.waitUntilFresh(waitMs)

@@ -5,6 +5,7 @@
 import type { Clock, Timer } from '../../platform/clock.js'
 import { RaftsmanError } from '../../platform/errors.js'
 import type { Logger } from '../../platform/logger.js'
+import { turnMs } from '../../platform/turns.js'
 import type { Store, Watch } from '../../store/client/types.js'
 import type { KeyValue, WatchBatch } from '../../store/core/types.js'
 import { keyBytes, keyText, prefixEnd, registryPrefix, resourceOfKey } from './keys.js'
@@ -71,7 +72,9 @@ export class RegistryCache {
   #retryTimer: Timer | null = null
   #progressTimer: Timer | null = null
   #waiters: RevisionWaiter[] = []
-  #changed = new Set<ResourceId>()
+  readonly #changed = new Set<ResourceId>()
+  /** Who has not looked at the latest changes yet. */
+  readonly #untold = new Set<CacheListener>()
   #flushScheduled = false
   #reading: Promise<number> | null = null
   #nextReading: Promise<number> | null = null
@@ -126,7 +129,10 @@ export class RegistryCache {
       this.#listeners.set(id, listeners)
     }
     listeners.add(listener)
-    return () => listeners.delete(listener)
+    return () => {
+      listeners.delete(listener)
+      this.#untold.delete(listener)
+    }
   }
 
   /** How many are told of every change of a resource. */
@@ -270,13 +276,21 @@ export class RegistryCache {
     }
   }
 
+  /** A thousand watchers are told in several turns, so that nobody waits for all of them. */
   #flush(): void {
-    this.#flushScheduled = false
-    const changed = this.#changed
-    this.#changed = new Set()
-    for (const id of changed) {
-      for (const listener of this.#listeners.get(id) ?? []) listener.onChange()
+    if (this.#closed) return
+    for (const id of this.#changed) {
+      for (const listener of this.#listeners.get(id) ?? []) this.#untold.add(listener)
     }
+    this.#changed.clear()
+    const sinceMs = this.#clock.monotonicMs()
+    for (const listener of this.#untold) {
+      this.#untold.delete(listener)
+      listener.onChange()
+      if (this.#clock.monotonicMs() - sinceMs >= turnMs) break
+    }
+    this.#flushScheduled = this.#untold.size > 0 || this.#changed.size > 0
+    if (this.#flushScheduled) this.#clock.defer(() => this.#flush())
   }
 
   #onEnd(error: Error, compactRevision?: number): void {
