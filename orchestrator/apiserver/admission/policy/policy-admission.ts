@@ -12,7 +12,6 @@ import type {
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
 } from '../../../api/types/admission-policy.js'
-import type { User } from '../../authentication.js'
 import type { Authorizer } from '../../authorizer.js'
 import { resourceId } from '../../keys.js'
 import type { ObjectReader } from '../../object-reader.js'
@@ -42,6 +41,8 @@ export class PolicyAdmission implements AdmissionPlugin {
   readonly #options: PolicyAdmissionOptions
   #validating: readonly BoundValidating[] | null = null
   #mutating: readonly BoundMutating[] | null = null
+  #served: readonly Kind[] = []
+  #versionsOf = new Map<Kind, readonly Kind[]>()
 
   constructor(options: PolicyAdmissionOptions) {
     this.#options = options
@@ -59,7 +60,7 @@ export class PolicyAdmission implements AdmissionPlugin {
     const validating = this.#validatingPolicies()
     const mutating = this.#mutatingPolicies()
     if (validating.length === 0 && mutating.length === 0) return false
-    const view = this.#view(request.user)
+    const view = this.#view(request)
     const concerned = ({ policy: { spec } }: BoundValidating | BoundMutating) =>
       matchingKind(spec?.matchConstraints ?? {}, request, view) !== null
     return validating.some(concerned) || mutating.some(concerned)
@@ -72,7 +73,7 @@ export class PolicyAdmission implements AdmissionPlugin {
       mutateByPolicies(
         this.#mutatingPolicies(),
         request,
-        this.#view(request.user),
+        this.#view(request),
         memory as MutationMemory | null,
         back,
       )
@@ -84,8 +85,7 @@ export class PolicyAdmission implements AdmissionPlugin {
   }
 
   async validate(request: DynamicRequest): Promise<readonly string[]> {
-    const decide = () =>
-      decideByPolicies(this.#validatingPolicies(), request, this.#view(request.user))
+    const decide = () => decideByPolicies(this.#validatingPolicies(), request, this.#view(request))
     const first = decide()
     const { refusal, warnings, audit } =
       first.refusal === null ? first : await this.#settled(decide)
@@ -127,10 +127,24 @@ export class PolicyAdmission implements AdmissionPlugin {
       .map(stored => stored.object)
   }
 
-  #view(user: User): PolicyView {
+  /** The kind in all its versions: a request is taken as no other. */
+  #versions(kind: Kind): readonly Kind[] {
+    const { all } = this.#options.kinds
+    if (this.#served !== all) {
+      this.#served = all
+      this.#versionsOf = new Map()
+    }
+    const known = this.#versionsOf.get(kind)
+    if (known !== undefined) return known
+    const versions = all.filter(one => storedKind(one) === storedKind(kind))
+    this.#versionsOf.set(kind, versions)
+    return versions
+  }
+
+  #view({ user, requestKind }: DynamicRequest): PolicyView {
     const { kinds, reader, authorizer } = this.#options
     return {
-      served: kinds.all,
+      served: this.#versions(requestKind),
       namespace: name => reader.cachedAt('', 'namespaces', '', name)?.object ?? null,
       converted: (object, kind) => fromStored(kind, object),
       decide: decideFor(authorizer, user),

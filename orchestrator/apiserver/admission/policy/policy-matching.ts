@@ -20,6 +20,7 @@ function isBeyondPolicies({ kind }: DynamicRequest): boolean {
 }
 
 export interface Surroundings {
+  /** Kinds that the request may be taken as; those of other objects do no harm. */
   readonly served: readonly Kind[]
   readonly namespace: (name: string) => KubeObject | null
 }

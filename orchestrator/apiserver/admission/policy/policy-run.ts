@@ -7,6 +7,7 @@ import { AuthorizerValue } from '../../../api/cel/library/authorizer.js'
 import type { Decide } from '../../../api/cel/library/authorizer.js'
 import { Budget } from '../../../api/cel/metering.js'
 import type { Kind } from '../../../api/kind.js'
+import { recordOf } from '../../../api/merge/granularity.js'
 import type { KubeObject } from '../../../api/object.js'
 import {
   compileDetail,
@@ -15,7 +16,7 @@ import {
 import type { Answers, Surroundings } from '../../../api/policy-language/policy-language.js'
 import type { ParamKind, Variable } from '../../../api/types/admission-policy.js'
 import type { MatchCondition } from '../../../api/types/admission-webhook.js'
-import { asJson, withMetadata } from '../../object-fields.js'
+import { asJson } from '../../object-fields.js'
 import { reviewOf } from '../admission-review.js'
 import type { DynamicRequest } from '../dynamic.js'
 
@@ -142,36 +143,46 @@ export class PolicyRun {
   }
 }
 
+/** By what they are made of; no longer than the request lives, for what is stored lives long. */
+const celOfRequests = new WeakMap<DynamicRequest, Map<KubeObject | Kind, unknown>>()
+
+/** Many policies look at the same request, which nobody changes. */
+function onceFor(request: DynamicRequest, key: KubeObject | Kind, make: () => unknown): unknown {
+  const known = celOfRequests.get(request) ?? new Map<KubeObject | Kind, unknown>()
+  celOfRequests.set(request, known)
+  if (!known.has(key)) known.set(key, make())
+  return known.get(key)
+}
+
+/** What was asked for, without the objects. */
+function celOfAsked(request: DynamicRequest, kind: Kind): unknown {
+  const review = reviewOf(request, kind, { object: null, old: null }, 'v1', '')
+  const { object: _, oldObject: __, uid: ___, ...asked } = recordOf(review['request'])
+  return celOfJson(asked)
+}
+
 function celOfObject(object: KubeObject | null): unknown {
   return object === null ? null : celOfJson(asJson(object))
 }
 
-/** What conditions of webhooks see as well. */
-export function requestValues({
+function requestValues({
   request,
   kind,
   object,
   old,
   namespace,
-}: Omit<PolicyInput, 'params' | 'decide'>): Record<string, unknown> {
-  const review = reviewOf(request, kind, { object: null, old: null }, 'v1', '')
-  const {
-    object: _,
-    oldObject: __,
-    uid: ___,
-    ...asked
-  } = review['request'] as Record<string, never>
+}: PolicyInput): Record<string, unknown> {
+  const once = (one: KubeObject | null) =>
+    one === null ? null : onceFor(request, one, () => celOfObject(one))
   return {
-    object: celOfObject(object),
-    oldObject: celOfObject(old),
-    request: celOfJson(asked),
-    namespaceObject: celOfObject(
-      namespace === null ? null : withMetadata(namespace, { managedFields: undefined }),
-    ),
+    object: once(object),
+    oldObject: once(old),
+    request: onceFor(request, kind, () => celOfAsked(request, kind)),
+    namespaceObject: once(namespace),
   }
 }
 
-export function authorizerOf({
+function authorizerOf({
   request,
   kind,
   decide,
