@@ -214,6 +214,16 @@ describe('hostile expressions end', () => {
     expect(language.compile('self.list.size() == 400').run({ self: big })).toBe(true)
   })
 
+  test('a list that was made is paid for whenever it is looked through', () => {
+    const costOf = (inner: string) => {
+      const budget = new Budget(1_000_000)
+      const text = `cel.bind(l, self.list.map(x, x), [1,2,3,4,5,6,7,8,9,10].all(i, ${inner}))`
+      language.compile(text).run({ self: big }, budget)
+      return 1_000_000 - budget.left
+    }
+    expect(costOf('l == l') - costOf('true')).toBeGreaterThan(10 * 2 * list.length)
+  })
+
   test('all evaluations together have a budget', () => {
     const budget = new Budget(1_000)
     const program = language.compile('self.list.all(a, a != "x")')
