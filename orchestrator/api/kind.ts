@@ -84,7 +84,7 @@ export interface WriteRules {
   readonly neverBlindly?: true
   /** DELETE answers with the object even when it is gone at once. */
   readonly deleteReturnsObject?: true
-  /** Adds what only the server knows. Name, namespace and uid are set, defaults are not. */
+  /** Adds what only the server knows. Name, namespace, uid and defaults are set; defaults are again. */
   readonly onCreate?: (object: KubeObject) => KubeObject
   /** Sets back what the main endpoint does not change, or counts it. Defaults are there. */
   readonly onUpdate?: (object: KubeObject, old: KubeObject) => KubeObject

@@ -197,7 +197,11 @@ export class ResourceEndpoints {
         options: createOptions(options),
         dryRun: options.dryRun,
       }
-      const admitted = await admission.created(request, one => prepareCreate(kind, one, context))
+      const admitted = await admission.created(request, one => {
+        const prepared = prepareCreate(kind, one, context)
+        // What the server adds may mean defaults of its own, as the selector of a Job does.
+        return kind.writes?.onCreate === undefined ? prepared : kept.withDefaults(prepared)
+      })
       const stored = await writer.create(kept, admitted.object, options.dryRun)
       options.warn?.(admitted.warnings)
       return stored
