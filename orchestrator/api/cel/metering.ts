@@ -114,12 +114,9 @@ const keysOf = (value: unknown) => (value instanceof Map ? value.size : 0)
 
 function meterNode(node: Node, cost: (value: unknown) => number): void {
   let inner = node.evaluate
-  const makes = node.op === 'comprehension'
   const counted: Evaluate = function (this: unknown, ...args) {
     spend(1)
     const value = inner.apply(this, args)
-    // It was filled until now.
-    if (makes && typeof value === 'object' && value !== null) weights.delete(value)
     spend(cost(value))
     return value
   }
