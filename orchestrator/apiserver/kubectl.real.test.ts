@@ -50,7 +50,7 @@ describe.each(kubectlBinaries(['1.27', '1.30', '1.33']))('kubectl %s, unmodified
   test('finds out what is served', async () => {
     expect(await kubectl.ok('version')).toMatch(/Server Version: .*v1\.32\.0\+raftsman/)
     expect(await kubectl.ok('api-versions')).toMatch(
-      /^apiextensions\.k8s\.io\/v1\napps\/v1\n[^]*\nv1\n$/,
+      /^admissionregistration\.k8s\.io\/v1\napiextensions\.k8s\.io\/v1\n[^]*\nv1\n$/,
     )
     const resources = await kubectl.ok('api-resources')
     expect(resources).toMatch(/^deployments +deploy +apps\/v1 +true +Deployment$/m)
