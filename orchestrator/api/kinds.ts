@@ -50,6 +50,7 @@ import { secret } from './kinds/core/secret.js'
 import { serviceAccount } from './kinds/core/service-account.js'
 import { service } from './kinds/core/service.js'
 import { endpointSlice } from './kinds/discovery/endpoint-slice.js'
+import { nodeMetrics, podMetrics } from './kinds/metrics/usage.js'
 import { newEvent } from './kinds/events/event.js'
 import { flowSchema } from './kinds/flowcontrol/flow-schema.js'
 import { priorityLevelConfiguration } from './kinds/flowcontrol/priority-level-configuration.js'
@@ -134,6 +135,8 @@ export const kinds: readonly Kind[] = [
   clusterRole,
   roleBinding,
   role,
+  nodeMetrics,
+  podMetrics,
 ]
 
 const byPlural = new Map(kinds.map(k => [`${k.group}/${k.version}/${k.plural}`, k]))

@@ -58,6 +58,7 @@ import { parseCidr } from './service-allocation.js'
 import type { TokenSigner, UidLookup } from './service-account-tokens.js'
 import { SubresourceEndpoints } from './subresource-endpoints.js'
 import { ensureSystemObjects } from './system-bootstrap.js'
+import { UsageEndpoints } from './usage-endpoints.js'
 import { WatchGate } from './watch-gate.js'
 import { WebhookCaller } from './webhook-call.js'
 import { WriteAdmission } from './write-admission.js'
@@ -200,6 +201,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     logger,
     identity: proxyClient === null ? null : proxyIdentity(proxyClient),
   })
+  const usage = new UsageEndpoints({ reader, clock, logger, kubelet })
   const pipeline = new Pipeline({
     kinds,
     cache,
@@ -225,6 +227,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     metricsText: options.metricsText ?? null,
     flows,
     extensions,
+    usage,
     limits,
     clock,
     logger,
@@ -294,6 +297,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
       stopDangling()
       stopLocalServices()
       extensions.stop()
+      usage.stop()
       aggregation.stop()
       await masterEndpoints.stop()
       definitions.stop()

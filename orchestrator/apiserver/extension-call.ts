@@ -3,7 +3,6 @@
 // Counterpart: handler_proxy.go of kube-aggregator.
 
 import { readFileSync } from 'node:fs'
-import { request as requestHttps } from 'node:https'
 import type { Clock } from '../../platform/clock.js'
 import type { TlsFiles } from '../../platform/network.js'
 import { ApiError } from '../api/status.js'
@@ -12,11 +11,10 @@ import type { APIServiceSpec } from '../api/types/apiregistration.js'
 import type { User } from './authentication.js'
 import { textResponse } from './exchange.js'
 import type { ApiRequest, ApiResponse } from './exchange.js'
+import { fetchText } from './fetch-text.js'
 import { passedHeaders, passRequest } from './proxy-request.js'
 import { openTunnel } from './tunnel.js'
 import type { TunnelTarget } from './tunnel.js'
-
-const answerBytesMax = 16 * 1024 * 1024
 
 /** As whom we ask for ourselves. */
 const aggregatorUser: User = {
@@ -110,51 +108,16 @@ function claimsOf(user: User): Record<string, string | string[]> {
 }
 
 /** The JSON at `path`. Rejects with an Error whose message says what is wrong. */
-export function fetchFromExtension(
+export async function fetchFromExtension(
   target: TunnelTarget,
-  accept: string,
   clock: Clock,
   timeoutMs: number,
 ): Promise<unknown> {
-  const { secure: _, ...place } = target
-  return new Promise((resolve, reject) => {
-    const headers = { ...claimsOf(aggregatorUser), accept }
-    const outgoing = requestHttps({ ...place, headers, agent: false })
-    const timer = clock.setTimer(timeoutMs, () => {
-      outgoing.destroy(new Error('context deadline exceeded'))
-    })
-    const fail = (error: Error) => {
-      timer.cancel()
-      reject(error)
-    }
-    outgoing.on('error', fail)
-    outgoing.on('response', answer => {
-      const chunks: Buffer[] = []
-      let bytes = 0
-      answer.on('data', (chunk: Buffer) => {
-        bytes += chunk.length
-        if (bytes <= answerBytesMax) chunks.push(chunk)
-        else outgoing.destroy(new Error('the answer is too long'))
-      })
-      answer.on('error', fail)
-      answer.on('end', () => {
-        timer.cancel()
-        const code = answer.statusCode ?? 0
-        if (code < 200 || code > 299) {
-          reject(new Error(`bad status from ${urlOf(target)}: ${code}`))
-          return
-        }
-        try {
-          resolve(JSON.parse(Buffer.concat(chunks).toString('utf8')))
-        } catch {
-          reject(new Error('the answer is not JSON'))
-        }
-      })
-    })
-    outgoing.end()
-  })
-}
-
-export function urlOf({ host, port, path }: TunnelTarget): string {
-  return `https://${host.includes(':') ? `[${host}]` : host}:${port}${path}`
+  const headers = { ...claimsOf(aggregatorUser), accept: 'application/json' }
+  const text = await fetchText(target, clock, timeoutMs, headers)
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new Error('the answer is not JSON')
+  }
 }

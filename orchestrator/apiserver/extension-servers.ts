@@ -32,9 +32,9 @@ import {
   fetchFromExtension,
   passToExtension,
   unavailable,
-  urlOf,
 } from './extension-call.js'
 import type { ProxyIdentity } from './extension-call.js'
+import { urlOf } from './fetch-text.js'
 import { collectionPrefix, resourceOfKind } from './keys.js'
 import type { ObjectWriter } from './object-writer.js'
 import type { RegistryCache } from './registry-cache.js'
@@ -213,7 +213,7 @@ export class ExtensionServers {
     const path = `/apis/${extension.group}/${extension.version}`
     const target = extensionTarget(spec, backend, path, identity)
     try {
-      const list = await fetchFromExtension(target, 'application/json', clock, checkMs)
+      const list = await fetchFromExtension(target, clock, checkMs)
       if (isJsonObject(list as Json)) {
         this.#learn(extension, discoveredResources(list as JsonObject))
       }
@@ -231,7 +231,7 @@ export class ExtensionServers {
     const target = extensionTarget(spec, backend, '/openapi/v3', identity)
     let path: string | null = null
     try {
-      const index = await fetchFromExtension(target, 'application/json', clock, checkMs)
+      const index = await fetchFromExtension(target, clock, checkMs)
       const paths = isJsonObject(index as Json) ? (index as JsonObject)['paths'] : null
       const own = isJsonObject(paths) ? paths[`apis/${keyOf(extension)}`] : null
       const url = isJsonObject(own) ? own['serverRelativeURL'] : null

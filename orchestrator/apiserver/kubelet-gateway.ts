@@ -14,6 +14,7 @@ import { isJsonObject } from '../api/record.js'
 import type { AbandonSignal, ApiResponse, BodySink } from './exchange.js'
 import { fieldAt, listAt } from './object-fields.js'
 import type { Call } from './resource-endpoints.js'
+import { fetchText } from './fetch-text.js'
 import { openTunnel } from './tunnel.js'
 import type { TunnelTarget } from './tunnel.js'
 
@@ -30,6 +31,8 @@ export interface KubeletGateway {
     query: URLSearchParams,
     call: Call,
   ): Promise<ApiResponse>
+  /** The text at `path`. Rejects with an Error that says why there is none. */
+  text(node: KubeObject, path: string, timeoutMs: number): Promise<string>
   /** Where the kubelet listens, with what it wants to be shown. Throws ApiError. */
   place(node: KubeObject): Omit<TunnelTarget, 'path'>
   /** Joins the client's connection to what the kubelet turns `path` into. */
@@ -68,6 +71,10 @@ export function kubeletGateway(tls: TlsFiles, clock: Clock): KubeletGateway {
   })
   return {
     place: node => ({ secure: true, ...addressOf(node), ...identity }),
+    text: (node, path, timeoutMs) => {
+      const target = { secure: true, path, ...addressOf(node), ...identity }
+      return fetchText(target, clock, timeoutMs)
+    },
     stream(node, path, call) {
       const target = { secure: true, path, ...addressOf(node), ...identity }
       return openTunnel(target, call.request, clock, refused)

@@ -54,6 +54,7 @@ import type { NonResourceRequest, RequestInfo, ResourceRequest } from './request
 import type { Call, ResourceEndpoints } from './resource-endpoints.js'
 import type { ReviewEndpoints } from './review-endpoints.js'
 import type { SubresourceEndpoints } from './subresource-endpoints.js'
+import type { UsageEndpoints } from './usage-endpoints.js'
 
 export interface PipelineLimits {
   readonly requestMs: number
@@ -81,6 +82,7 @@ export interface PipelineOptions {
   readonly metricsText: (() => Promise<{ text: string; contentType: string }>) | null
   readonly flows: FlowControl
   readonly extensions: ExtensionServers
+  readonly usage: UsageEndpoints
   readonly limits: PipelineLimits
   readonly clock: Clock
   readonly logger: Logger
@@ -245,7 +247,7 @@ export class Pipeline {
 
   #resource(call: Call): Promise<ApiResponse> {
     const { info, kind } = call
-    const { endpoints, subresources, reviews } = this.#options
+    const { endpoints, subresources, reviews, usage } = this.#options
     if (!kind.namespaced && info.namespace !== '' && info.resource !== 'namespaces') {
       throw pathNotFound()
     }
@@ -257,6 +259,7 @@ export class Pipeline {
     if (kind.group === '' && kind.plural === 'componentstatuses') {
       return this.#options.componentStatuses.answer(call)
     }
+    if (usage.handles(kind.group)) return usage.answer(call)
     switch (info.verb) {
       case 'get':
         return endpoints.get(call)

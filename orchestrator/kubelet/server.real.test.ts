@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { silentLogger } from '../../platform/logger.js'
 import type { TlsFiles } from '../../platform/network.js'
 import { nodeClock } from '../../platform/node/clock.js'
+import { nodeFiles } from '../../platform/node/node-files.js'
 import type { LogQuery, Runtime } from './runtime.js'
 import { KubeletServer } from './server.js'
 import { testAuthority, type TestAuthority } from '../../platform/testing/certificates.js'
@@ -41,6 +42,7 @@ beforeEach(async () => {
     tls: await authority.issue('server', { commonName: 'system:node:node-1' }),
     clock: nodeClock(),
     logger: silentLogger,
+    files: nodeFiles,
     runtime: { containers: () => runs, readLog } as unknown as Runtime,
     pods: () => [podOf({ spec: { containers: [{ name: 'main' }] } })],
     metricsText: () => Promise.resolve('up 1\n'),

@@ -1,6 +1,6 @@
 // The kubelet's own HTTPS server, which the API servers ask for logs and for streams into pods
 // (stream-endpoints.ts). Counterpart: pkg/kubelet/server. Mutual TLS alone; an unfinished handshake is
-// dropped early. Left out: stats.
+// dropped early. Left out: the stats of cAdvisor.
 
 import { readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -11,10 +11,12 @@ import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type { Clock } from '../../platform/clock.js'
 import { RaftsmanError } from '../../platform/errors.js'
+import type { Files } from '../../platform/files.js'
 import type { Logger } from '../../platform/logger.js'
 import type { TlsFiles } from '../../platform/network.js'
 import type { Pod } from '../api/types/core-pod.js'
 import { parseLogRequest } from './log-query.js'
+import { resourceMetrics } from './resource-metrics.js'
 import type { Runtime } from './runtime.js'
 import { mayAskKubelet, type PeerSubject } from './server-authorization.js'
 import { findPod, StreamEndpoints } from './stream-endpoints.js'
@@ -26,6 +28,7 @@ export interface KubeletServerOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly runtime: Runtime
+  readonly files: Files
   readonly pods: () => readonly Pod[]
   /** Prometheus' text format. */
   readonly metricsText: () => Promise<string>
@@ -120,6 +123,11 @@ export class KubeletServer {
     if (first === 'pods' && rest.length === 0) {
       const list = { apiVersion: 'v1', kind: 'PodList', metadata: {}, items: this.options.pods() }
       return answer(response, 200, JSON.stringify(list), 'application/json')
+    }
+    if (first === 'metrics' && rest[0] === 'resource' && rest.length === 1) {
+      const { files, runtime, pods, clock } = this.options
+      const text = await resourceMetrics(files, runtime, pods(), clock.wallMs())
+      return answer(response, 200, text, 'text/plain; version=0.0.4; charset=utf-8')
     }
     if (first === 'metrics' && rest.length === 0) {
       const text = await this.options.metricsText()

@@ -226,6 +226,9 @@ describe('our own', () => {
     expect(localServiceSteps([changed, ...others], kinds)).toEqual([
       { kind: 'update', name, spec: first.spec },
     ])
+    const [metrics] = created.filter(({ spec }) => spec.group === 'metrics.k8s.io') as [APIService]
+    const taken = { ...metrics, spec: { ...metrics.spec, service: { namespace: 'a', name: 'b' } } }
+    expect(localServiceSteps([...created.filter(one => one !== metrics), taken], kinds)).toEqual([])
     const theirs = { ...changed, metadata: { name } }
     expect(localServiceSteps([theirs, ...others], kinds)).toEqual([])
     const gone = { ...first, metadata: { ...first.metadata, name: 'v1.gone.example.com' } }

@@ -83,7 +83,11 @@ export function localServiceSteps(
     wanted.add(name)
     const current = found.get(name)
     if (current === undefined) steps.push({ kind: 'create', object })
-    else if (isManaged(current) && !sameJson(current.spec, object.spec)) {
+    else if (
+      isManaged(current) &&
+      !isTaken(kinds, current) &&
+      !sameJson(current.spec, object.spec)
+    ) {
       steps.push({ kind: 'update', name, spec: object.spec })
     }
   }
@@ -91,6 +95,12 @@ export function localServiceSteps(
     if (!wanted.has(name) && isManaged(service)) steps.push({ kind: 'remove', name })
   }
   return steps
+}
+
+/** Somebody else serves what we serve only while nobody does. */
+function isTaken(kinds: readonly Kind[], { spec }: APIService): boolean {
+  const { group = '', version = '', service } = spec
+  return service !== undefined && !isReserved(kinds, group, version)
 }
 
 function isManaged({ metadata }: APIService): boolean {

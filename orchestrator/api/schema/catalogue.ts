@@ -35,6 +35,7 @@ import * as discovery from './discovery.js'
 import * as events from './events.js'
 import * as flowcontrol from './flowcontrol.js'
 import * as meta from './meta.js'
+import * as metrics from './metrics.js'
 import * as networkingAddress from './networking-address.js'
 import * as networkingIngress from './networking-ingress.js'
 import * as networkingPolicy from './networking-policy.js'
@@ -91,6 +92,7 @@ export const schemaFiles: readonly SchemaFile[] = [
   schemaFile('events', events),
   schemaFile('flowcontrol', flowcontrol),
   schemaFile('meta', meta),
+  schemaFile('metrics', metrics),
   schemaFile('networking-address', networkingAddress),
   schemaFile('networking-ingress', networkingIngress),
   schemaFile('networking-policy', networkingPolicy),
