@@ -293,7 +293,10 @@ describe('nodeRandom', () => {
       expect(random.next()).toBeLessThan(1)
     }
     expect(random.integer(1)).toBe(0)
-    expect(random.bytes(16)).toHaveLength(16)
+    const drawn = Array.from({ length: 2000 }, (_, at) => random.bytes(at % 3 === 0 ? 100 : 16))
+    expect(drawn.slice(0, 2).map(({ length }) => length)).toEqual([100, 16])
+    expect(new Set(drawn.map(bytes => Buffer.from(bytes).toString('hex'))).size).toBe(2000)
+    expect(drawn.every(bytes => bytes.some(byte => byte !== 0))).toBe(true)
     expect(() => random.integer(0)).toThrow('bound')
   })
 })

@@ -11,12 +11,15 @@ export function nodeRandom(): Random {
   const pool = Buffer.alloc(poolBytes)
   let used = poolBytes
 
+  const need = (bytes: number): void => {
+    if (used + bytes <= poolBytes) return
+    randomFillSync(pool)
+    used = 0
+  }
+
   /** Uniform integer in [0, 2^53). */
   const draw = (): number => {
-    if (used === poolBytes) {
-      randomFillSync(pool)
-      used = 0
-    }
+    need(8)
     const high = pool.readUInt32LE(used) & 0x1fffff
     const low = pool.readUInt32LE(used + 4)
     used += 8
@@ -26,6 +29,15 @@ export function nodeRandom(): Random {
   return {
     next: () => draw() / 2 ** 53,
     integer: bound => integerBelow(bound, draw),
-    bytes: length => new Uint8Array(randomBytes(length)),
+    bytes(length) {
+      if (length > poolBytes / 64) return new Uint8Array(randomBytes(length))
+      need(length)
+      const taken = new Uint8Array(length)
+      taken.set(pool.subarray(used, used + length))
+      // What was given away is nobody else's to find.
+      pool.fill(0, used, used + length)
+      used += length
+      return taken
+    },
   }
 }
