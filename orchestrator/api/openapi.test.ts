@@ -66,3 +66,14 @@ test('kinds, merge keys and list types are marked', () => {
     'x-kubernetes-patch-strategy': 'merge,retainKeys',
   })
 })
+
+test.each([
+  ['io.k8s.api.apps.v1.DeploymentStrategy', 'type', ['Recreate', 'RollingUpdate']],
+  ['io.k8s.api.core.v1.PodSpec', 'restartPolicy', ['Always', 'Never', 'OnFailure']],
+  ['io.k8s.api.core.v1.ContainerPort', 'protocol', ['SCTP', 'TCP', 'UDP']],
+])('%s says what %s may be', (struct, field, values) => {
+  const { properties } = apps?.components.schemas[struct] as {
+    properties: Record<string, { enum?: readonly string[] }>
+  }
+  expect(properties[field]?.enum).toEqual(values)
+})

@@ -30,7 +30,7 @@ export const rollingUpdateDaemonSet: StructSchema = struct(
 export const daemonSetUpdateStrategy: StructSchema = struct(
   'io.k8s.api.apps.v1.DaemonSetUpdateStrategy',
   {
-    type: field(1, string),
+    type: field(1, string, { enum: ['OnDelete', 'RollingUpdate'] }),
     rollingUpdate: pointer(2, rollingUpdateDaemonSet),
   },
 )

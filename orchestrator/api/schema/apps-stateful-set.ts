@@ -31,7 +31,7 @@ export const rollingUpdateStatefulSetStrategy: StructSchema = struct(
 export const statefulSetUpdateStrategy: StructSchema = struct(
   'io.k8s.api.apps.v1.StatefulSetUpdateStrategy',
   {
-    type: field(1, string),
+    type: field(1, string, { enum: ['OnDelete', 'RollingUpdate'] }),
     rollingUpdate: pointer(2, rollingUpdateStatefulSetStrategy),
   },
 )
@@ -54,7 +54,7 @@ export const statefulSetSpec: StructSchema = struct('io.k8s.api.apps.v1.Stateful
   template: always(3, podTemplateSpec, { required: true }),
   volumeClaimTemplates: field(4, list(persistentVolumeClaim)),
   serviceName: always(5, string),
-  podManagementPolicy: field(6, string),
+  podManagementPolicy: field(6, string, { enum: ['OrderedReady', 'Parallel'] }),
   updateStrategy: field(7, statefulSetUpdateStrategy),
   revisionHistoryLimit: pointer(8, int32),
   minReadySeconds: field(9, int32),

@@ -34,7 +34,10 @@ export const rollingUpdateDeployment: StructSchema = struct(
 export const deploymentStrategy: StructSchema = struct(
   'io.k8s.api.apps.v1.DeploymentStrategy',
   {
-    type: field(1, string, { description: 'RollingUpdate or Recreate.' }),
+    type: field(1, string, {
+      enum: ['Recreate', 'RollingUpdate'],
+      description: 'RollingUpdate or Recreate.',
+    }),
     rollingUpdate: pointer(2, rollingUpdateDeployment, {
       description: 'How far a rolling update may go at a time.',
     }),

@@ -24,7 +24,7 @@ export const podFailurePolicyOnExitCodesRequirement: StructSchema = struct(
   'io.k8s.api.batch.v1.PodFailurePolicyOnExitCodesRequirement',
   {
     containerName: pointer(1, string),
-    operator: always(2, string, { required: true }),
+    operator: always(2, string, { enum: ['In', 'NotIn'], required: true }),
     values: always(3, set(int32), { required: true }),
   },
 )
@@ -40,7 +40,10 @@ export const podFailurePolicyOnPodConditionsPattern: StructSchema = struct(
 export const podFailurePolicyRule: StructSchema = struct(
   'io.k8s.api.batch.v1.PodFailurePolicyRule',
   {
-    action: always(1, string, { required: true }),
+    action: always(1, string, {
+      enum: ['Count', 'FailIndex', 'FailJob', 'Ignore'],
+      required: true,
+    }),
     onExitCodes: pointer(2, podFailurePolicyOnExitCodesRequirement),
     onPodConditions: field(3, list(podFailurePolicyOnPodConditionsPattern)),
   },
@@ -68,12 +71,12 @@ export const jobSpec: StructSchema = struct('io.k8s.api.batch.v1.JobSpec', {
   template: always(6, podTemplateSpec, { required: true }),
   backoffLimit: pointer(7, int32),
   ttlSecondsAfterFinished: pointer(8, int32),
-  completionMode: pointer(9, string),
+  completionMode: pointer(9, string, { enum: ['Indexed', 'NonIndexed'] }),
   suspend: pointer(10, bool),
   podFailurePolicy: pointer(11, podFailurePolicy),
   backoffLimitPerIndex: pointer(12, int32),
   maxFailedIndexes: pointer(13, int32),
-  podReplacementPolicy: pointer(14, string),
+  podReplacementPolicy: pointer(14, string, { enum: ['Failed', 'TerminatingOrFailed'] }),
   managedBy: pointer(15, string),
   successPolicy: pointer(16, successPolicy),
 })
@@ -128,7 +131,7 @@ export const jobTemplateSpec: StructSchema = struct('io.k8s.api.batch.v1.JobTemp
 export const cronJobSpec: StructSchema = struct('io.k8s.api.batch.v1.CronJobSpec', {
   schedule: always(1, string, { required: true }),
   startingDeadlineSeconds: pointer(2, int64),
-  concurrencyPolicy: field(3, string),
+  concurrencyPolicy: field(3, string, { enum: ['Allow', 'Forbid', 'Replace'] }),
   suspend: pointer(4, bool),
   jobTemplate: always(5, jobTemplateSpec, { required: true }),
   successfulJobsHistoryLimit: pointer(6, int32),

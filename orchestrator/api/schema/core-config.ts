@@ -32,7 +32,7 @@ export const namespaceCondition: StructSchema = struct('io.k8s.api.core.v1.Names
 })
 
 export const namespaceStatus: StructSchema = struct('io.k8s.api.core.v1.NamespaceStatus', {
-  phase: field(1, string),
+  phase: field(1, string, { enum: ['Active', 'Terminating'] }),
   conditions: field(2, keyed(namespaceCondition, 'type'), { mergeKey: 'type' }),
 })
 

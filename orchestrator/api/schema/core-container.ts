@@ -25,7 +25,7 @@ export const containerPort: StructSchema = struct('io.k8s.api.core.v1.ContainerP
   name: field(1, string),
   hostPort: field(2, int32),
   containerPort: always(3, int32, { required: true }),
-  protocol: field(4, string, { default: 'TCP' }),
+  protocol: field(4, string, { enum: ['SCTP', 'TCP', 'UDP'], default: 'TCP' }),
   hostIP: field(5, string),
 })
 
@@ -127,7 +127,7 @@ export const httpGetAction: StructSchema = struct('io.k8s.api.core.v1.HTTPGetAct
   path: field(1, string),
   port: always(2, intOrString, { required: true }),
   host: field(3, string),
-  scheme: field(4, string),
+  scheme: field(4, string, { enum: ['HTTP', 'HTTPS'] }),
   httpHeaders: field(5, list(httpHeader)),
 })
 
@@ -199,7 +199,7 @@ export const resourceRequirements: StructSchema = struct(
 )
 
 export const appArmorProfile: StructSchema = struct('io.k8s.api.core.v1.AppArmorProfile', {
-  type: always(1, string, { required: true }),
+  type: always(1, string, { enum: ['Localhost', 'RuntimeDefault', 'Unconfined'], required: true }),
   localhostProfile: pointer(2, string),
 })
 
@@ -216,7 +216,7 @@ export const seLinuxOptions: StructSchema = struct('io.k8s.api.core.v1.SELinuxOp
 })
 
 export const seccompProfile: StructSchema = struct('io.k8s.api.core.v1.SeccompProfile', {
-  type: always(1, string, { required: true }),
+  type: always(1, string, { enum: ['Localhost', 'RuntimeDefault', 'Unconfined'], required: true }),
   localhostProfile: pointer(2, string),
 })
 
@@ -239,7 +239,7 @@ export const securityContext: StructSchema = struct('io.k8s.api.core.v1.Security
   readOnlyRootFilesystem: pointer(6, bool),
   allowPrivilegeEscalation: pointer(7, bool),
   runAsGroup: pointer(8, int64),
-  procMount: pointer(9, string),
+  procMount: pointer(9, string, { enum: ['Default', 'Unmasked'] }),
   windowsOptions: pointer(10, windowsSecurityContextOptions),
   seccompProfile: pointer(11, seccompProfile),
   appArmorProfile: pointer(12, appArmorProfile),
@@ -255,7 +255,7 @@ export const volumeMount: StructSchema = struct('io.k8s.api.core.v1.VolumeMount'
   readOnly: field(2, bool),
   mountPath: always(3, string, { required: true }),
   subPath: field(4, string),
-  mountPropagation: pointer(5, string),
+  mountPropagation: pointer(5, string, { enum: ['Bidirectional', 'HostToContainer', 'None'] }),
   subPathExpr: field(6, string),
   recursiveReadOnly: pointer(7, string),
 })
@@ -301,6 +301,7 @@ export const container: StructSchema = struct(
       description: 'The file that holds the last words of the container.',
     }),
     imagePullPolicy: field(14, string, {
+      enum: ['Always', 'IfNotPresent', 'Never'],
       description: 'Always, IfNotPresent or Never: when the image is fetched.',
     }),
     securityContext: pointer(15, securityContext, { description: 'Rights of the container.' }),
@@ -310,7 +311,7 @@ export const container: StructSchema = struct(
     envFrom: field(19, list(envFromSource), {
       description: 'Where more environment variables come from.',
     }),
-    terminationMessagePolicy: field(20, string),
+    terminationMessagePolicy: field(20, string, { enum: ['FallbackToLogsOnError', 'File'] }),
     volumeDevices: field(21, keyed(volumeDevice, 'devicePath'), { mergeKey: 'devicePath' }),
     startupProbe: pointer(22, probe, { description: 'Until it succeeds, the other probes wait.' }),
     resizePolicy: field(23, list(containerResizePolicy)),
@@ -337,13 +338,13 @@ const ephemeralContainerCommonFields = {
   readinessProbe: pointer(11, probe),
   lifecycle: pointer(12, lifecycle),
   terminationMessagePath: field(13, string),
-  imagePullPolicy: field(14, string),
+  imagePullPolicy: field(14, string, { enum: ['Always', 'IfNotPresent', 'Never'] }),
   securityContext: pointer(15, securityContext),
   stdin: field(16, bool),
   stdinOnce: field(17, bool),
   tty: field(18, bool),
   envFrom: field(19, list(envFromSource)),
-  terminationMessagePolicy: field(20, string),
+  terminationMessagePolicy: field(20, string, { enum: ['FallbackToLogsOnError', 'File'] }),
   volumeDevices: field(21, keyed(volumeDevice, 'devicePath'), { mergeKey: 'devicePath' }),
   startupProbe: pointer(22, probe),
   resizePolicy: field(23, list(containerResizePolicy)),

@@ -211,10 +211,10 @@ export const persistentVolumeSpec: StructSchema = struct(
     }),
     accessModes: field(3, list(string)),
     claimRef: pointer(4, objectReference),
-    persistentVolumeReclaimPolicy: field(5, string),
+    persistentVolumeReclaimPolicy: field(5, string, { enum: ['Delete', 'Recycle', 'Retain'] }),
     storageClassName: field(6, string),
     mountOptions: field(7, list(string)),
-    volumeMode: pointer(8, string),
+    volumeMode: pointer(8, string, { enum: ['Block', 'Filesystem'] }),
     nodeAffinity: pointer(9, volumeNodeAffinity),
     volumeAttributesClassName: pointer(10, string),
   },
@@ -223,7 +223,7 @@ export const persistentVolumeSpec: StructSchema = struct(
 export const persistentVolumeStatus: StructSchema = struct(
   'io.k8s.api.core.v1.PersistentVolumeStatus',
   {
-    phase: field(1, string),
+    phase: field(1, string, { enum: ['Available', 'Bound', 'Failed', 'Pending', 'Released'] }),
     message: field(2, string),
     reason: field(3, string),
     lastPhaseTransitionTime: pointer(4, time),
@@ -261,7 +261,7 @@ export const persistentVolumeClaimCondition: StructSchema = struct(
 export const persistentVolumeClaimStatus: StructSchema = struct(
   'io.k8s.api.core.v1.PersistentVolumeClaimStatus',
   {
-    phase: field(1, string),
+    phase: field(1, string, { enum: ['Bound', 'Lost', 'Pending'] }),
     accessModes: field(2, list(string)),
     capacity: field(3, map(quantity)),
     conditions: field(4, keyed(persistentVolumeClaimCondition, 'type'), { mergeKey: 'type' }),

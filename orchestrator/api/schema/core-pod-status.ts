@@ -164,7 +164,10 @@ export const podResourceClaimStatus: StructSchema = struct(
 export const podStatus: StructSchema = struct(
   'io.k8s.api.core.v1.PodStatus',
   {
-    phase: field(1, string, { description: 'Pending, Running, Succeeded, Failed or Unknown.' }),
+    phase: field(1, string, {
+      enum: ['Failed', 'Pending', 'Running', 'Succeeded', 'Unknown'],
+      description: 'Pending, Running, Succeeded, Failed or Unknown.',
+    }),
     conditions: field(2, keyed(podCondition, 'type'), {
       mergeKey: 'type',
       description: 'What holds of the pod and what does not.',
@@ -177,7 +180,10 @@ export const podStatus: StructSchema = struct(
     containerStatuses: field(8, list(containerStatus), {
       description: 'What is known of each container.',
     }),
-    qosClass: field(9, string, { description: 'Guaranteed, Burstable or BestEffort.' }),
+    qosClass: field(9, string, {
+      enum: ['BestEffort', 'Burstable', 'Guaranteed'],
+      description: 'Guaranteed, Burstable or BestEffort.',
+    }),
     initContainerStatuses: field(10, list(containerStatus)),
     nominatedNodeName: field(11, string),
     podIPs: field(12, keyed(podIP, 'ip'), { mergeKey: 'ip' }),

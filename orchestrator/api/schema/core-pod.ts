@@ -85,10 +85,10 @@ export const podSecurityContext: StructSchema = struct('io.k8s.api.core.v1.PodSe
   runAsGroup: pointer(6, int64),
   sysctls: field(7, list(sysctl)),
   windowsOptions: pointer(8, windowsSecurityContextOptions),
-  fsGroupChangePolicy: pointer(9, string),
+  fsGroupChangePolicy: pointer(9, string, { enum: ['Always', 'OnRootMismatch'] }),
   seccompProfile: pointer(10, seccompProfile),
   appArmorProfile: pointer(11, appArmorProfile),
-  supplementalGroupsPolicy: pointer(12, string),
+  supplementalGroupsPolicy: pointer(12, string, { enum: ['Merge', 'Strict'] }),
   seLinuxChangePolicy: pointer(13, string),
 })
 
@@ -106,13 +106,17 @@ export const podSpec: StructSchema = struct(
       description: 'The containers of the pod; at least one.',
     }),
     restartPolicy: field(3, string, {
+      enum: ['Always', 'Never', 'OnFailure'],
       description: 'Always, OnFailure or Never: when containers are started again.',
     }),
     terminationGracePeriodSeconds: pointer(4, int64, {
       description: 'How long the containers have to stop before they are killed.',
     }),
     activeDeadlineSeconds: pointer(5, int64, { description: 'How long the pod may run at all.' }),
-    dnsPolicy: field(6, string, { description: 'Where the containers look names up.' }),
+    dnsPolicy: field(6, string, {
+      enum: ['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None'],
+      description: 'Where the containers look names up.',
+    }),
     nodeSelector: field(7, atomicMap(string), { description: 'Labels that the node must have.' }),
     serviceAccountName: field(8, string, { description: 'The identity that the pod acts under.' }),
     serviceAccount: field(9, string, { description: 'An old name of serviceAccountName.' }),
@@ -164,7 +168,7 @@ export const podSpec: StructSchema = struct(
     enableServiceLinks: pointer(30, bool, {
       description: 'Tell the containers of services by environment variables.',
     }),
-    preemptionPolicy: pointer(31, string),
+    preemptionPolicy: pointer(31, string, { enum: ['Never', 'PreemptLowerPriority'] }),
     overhead: field(32, map(quantity), {
       description: 'Resources that running the pod costs by itself.',
     }),

@@ -9,7 +9,10 @@ export const scopedResourceSelectorRequirement: StructSchema = struct(
   'io.k8s.api.core.v1.ScopedResourceSelectorRequirement',
   {
     scopeName: always(1, string, { required: true }),
-    operator: always(2, string, { required: true }),
+    operator: always(2, string, {
+      enum: ['DoesNotExist', 'Exists', 'In', 'NotIn'],
+      required: true,
+    }),
     values: field(3, list(string)),
   },
 )

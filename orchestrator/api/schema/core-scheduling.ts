@@ -8,7 +8,10 @@ import { always, field, int32, int64, list, pointer, string, struct, time } from
 export const taint: StructSchema = struct('io.k8s.api.core.v1.Taint', {
   key: always(1, string, { required: true }),
   value: field(2, string),
-  effect: always(3, string, { required: true }),
+  effect: always(3, string, {
+    enum: ['NoExecute', 'NoSchedule', 'PreferNoSchedule'],
+    required: true,
+  }),
   timeAdded: pointer(4, time),
 })
 
@@ -16,7 +19,10 @@ export const nodeSelectorRequirement: StructSchema = struct(
   'io.k8s.api.core.v1.NodeSelectorRequirement',
   {
     key: always(1, string, { required: true }),
-    operator: always(2, string, { required: true }),
+    operator: always(2, string, {
+      enum: ['DoesNotExist', 'Exists', 'Gt', 'In', 'Lt', 'NotIn'],
+      required: true,
+    }),
     values: field(3, list(string)),
   },
 )
@@ -86,9 +92,9 @@ export const affinity: StructSchema = struct('io.k8s.api.core.v1.Affinity', {
 
 export const toleration: StructSchema = struct('io.k8s.api.core.v1.Toleration', {
   key: field(1, string),
-  operator: field(2, string),
+  operator: field(2, string, { enum: ['Equal', 'Exists'] }),
   value: field(3, string),
-  effect: field(4, string),
+  effect: field(4, string, { enum: ['NoExecute', 'NoSchedule', 'PreferNoSchedule'] }),
   tolerationSeconds: pointer(5, int64),
 })
 
@@ -97,11 +103,14 @@ export const topologySpreadConstraint: StructSchema = struct(
   {
     maxSkew: always(1, int32, { required: true }),
     topologyKey: always(2, string, { required: true }),
-    whenUnsatisfiable: always(3, string, { required: true }),
+    whenUnsatisfiable: always(3, string, {
+      enum: ['DoNotSchedule', 'ScheduleAnyway'],
+      required: true,
+    }),
     labelSelector: pointer(4, labelSelector),
     minDomains: pointer(5, int32),
-    nodeAffinityPolicy: pointer(6, string),
-    nodeTaintsPolicy: pointer(7, string),
+    nodeAffinityPolicy: pointer(6, string, { enum: ['Honor', 'Ignore'] }),
+    nodeTaintsPolicy: pointer(7, string, { enum: ['Honor', 'Ignore'] }),
     matchLabelKeys: field(8, list(string)),
   },
 )

@@ -21,7 +21,11 @@ import {
 
 export const servicePort: StructSchema = struct('io.k8s.api.core.v1.ServicePort', {
   name: field(1, string, { description: 'A name; needed where there are several ports.' }),
-  protocol: field(2, string, { default: 'TCP', description: 'TCP, UDP or SCTP.' }),
+  protocol: field(2, string, {
+    enum: ['SCTP', 'TCP', 'UDP'],
+    default: 'TCP',
+    description: 'TCP, UDP or SCTP.',
+  }),
   port: always(3, int32, { required: true, description: 'The port of the service.' }),
   targetPort: field(4, intOrString, { description: 'The port of the pods, by number or name.' }),
   nodePort: field(5, int32, { description: 'The port of every node.' }),
@@ -50,26 +54,34 @@ export const serviceSpec: StructSchema = struct(
     clusterIP: field(3, string, {
       description: 'Its address in the cluster; None for a headless service.',
     }),
-    type: field(4, string, { description: 'ClusterIP, NodePort, LoadBalancer or ExternalName.' }),
+    type: field(4, string, {
+      enum: ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'],
+      description: 'ClusterIP, NodePort, LoadBalancer or ExternalName.',
+    }),
     externalIPs: field(5, list(string), { description: 'Further addresses that lead to it.' }),
     sessionAffinity: field(7, string, {
+      enum: ['ClientIP', 'None'],
       description: 'ClientIP sends a client to the same pod each time.',
     }),
     loadBalancerIP: field(8, string),
     loadBalancerSourceRanges: field(9, list(string)),
     externalName: field(10, string, { description: 'The name that it stands for.' }),
     externalTrafficPolicy: field(11, string, {
+      enum: ['Cluster', 'Local'],
       description: 'Cluster, or Local: only pods of the node that the traffic reached.',
     }),
     healthCheckNodePort: field(12, int32),
     publishNotReadyAddresses: field(13, bool, { description: 'Count pods that are not ready.' }),
     sessionAffinityConfig: pointer(14, sessionAffinityConfig),
-    ipFamilyPolicy: pointer(17, string),
+    ipFamilyPolicy: pointer(17, string, {
+      enum: ['PreferDualStack', 'RequireDualStack', 'SingleStack'],
+    }),
     clusterIPs: field(18, list(string)),
     ipFamilies: field(19, list(string)),
     allocateLoadBalancerNodePorts: pointer(20, bool),
     loadBalancerClass: pointer(21, string),
     internalTrafficPolicy: pointer(22, string, {
+      enum: ['Cluster', 'Local'],
       description: 'Cluster, or Local: only pods of the same node.',
     }),
     trafficDistribution: pointer(23, string),
@@ -79,7 +91,7 @@ export const serviceSpec: StructSchema = struct(
 
 export const portStatus: StructSchema = struct('io.k8s.api.core.v1.PortStatus', {
   port: always(1, int32, { required: true }),
-  protocol: always(2, string, { required: true }),
+  protocol: always(2, string, { enum: ['SCTP', 'TCP', 'UDP'], required: true }),
   error: pointer(3, string),
 })
 
@@ -126,7 +138,7 @@ export const endpointPort: StructSchema = struct(
   {
     name: field(1, string),
     port: always(2, int32, { required: true }),
-    protocol: field(3, string),
+    protocol: field(3, string, { enum: ['SCTP', 'TCP', 'UDP'] }),
     appProtocol: pointer(4, string),
   },
   { atomic: true },

@@ -138,7 +138,7 @@ export const persistentVolumeClaimSpec: StructSchema = struct(
     volumeName: field(3, string),
     selector: pointer(4, labelSelector),
     storageClassName: pointer(5, string),
-    volumeMode: pointer(6, string),
+    volumeMode: pointer(6, string, { enum: ['Block', 'Filesystem'] }),
     dataSource: pointer(7, typedLocalObjectReference),
     dataSourceRef: pointer(8, typedObjectReference),
     volumeAttributesClassName: pointer(9, string),

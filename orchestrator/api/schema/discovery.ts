@@ -69,7 +69,7 @@ export const endpointSlice: StructSchema = struct(
     metadata: field(1, objectMeta),
     endpoints: always(2, list(endpoint)),
     ports: always(3, list(sliceEndpointPort)),
-    addressType: always(4, string, { required: true }),
+    addressType: always(4, string, { enum: ['FQDN', 'IPv4', 'IPv6'], required: true }),
   },
   { description: 'A part of the addresses behind a Service.' },
 )

@@ -41,7 +41,10 @@ export const ingressBackend: StructSchema = struct('io.k8s.api.networking.v1.Ing
 export const httpIngressPath: StructSchema = struct('io.k8s.api.networking.v1.HTTPIngressPath', {
   path: field(1, string),
   backend: always(2, ingressBackend, { required: true }),
-  pathType: pointer(3, string, { required: true }),
+  pathType: pointer(3, string, {
+    enum: ['Exact', 'ImplementationSpecific', 'Prefix'],
+    required: true,
+  }),
 })
 
 export const httpIngressRuleValue: StructSchema = struct(

@@ -32,7 +32,7 @@ export const networkPolicyPeer: StructSchema = struct(
 export const networkPolicyPort: StructSchema = struct(
   'io.k8s.api.networking.v1.NetworkPolicyPort',
   {
-    protocol: pointer(1, string),
+    protocol: pointer(1, string, { enum: ['SCTP', 'TCP', 'UDP'] }),
     port: pointer(2, intOrString),
     endPort: pointer(3, int32),
   },

@@ -24,7 +24,7 @@ export const podDisruptionBudgetSpec: StructSchema = struct(
     minAvailable: pointer(1, intOrString),
     selector: pointer(2, labelSelector),
     maxUnavailable: pointer(3, intOrString),
-    unhealthyPodEvictionPolicy: pointer(4, string),
+    unhealthyPodEvictionPolicy: pointer(4, string, { enum: ['AlwaysAllow', 'IfHealthyBudget'] }),
   },
 )
 

@@ -13,7 +13,7 @@ export const priorityClass: StructSchema = struct(
     value: always(2, int32),
     globalDefault: field(3, bool),
     description: field(4, string),
-    preemptionPolicy: pointer(5, string),
+    preemptionPolicy: pointer(5, string, { enum: ['Never', 'PreemptLowerPriority'] }),
   },
   { description: 'A name for how important pods are.' },
 )
