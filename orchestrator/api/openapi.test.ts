@@ -72,8 +72,7 @@ test.each([
   ['io.k8s.api.core.v1.PodSpec', 'restartPolicy', ['Always', 'Never', 'OnFailure']],
   ['io.k8s.api.core.v1.ContainerPort', 'protocol', ['SCTP', 'TCP', 'UDP']],
 ])('%s says what %s may be', (struct, field, values) => {
-  const { properties } = apps?.components.schemas[struct] as {
-    properties: Record<string, { enum?: readonly string[] }>
-  }
-  expect(properties[field]?.enum).toEqual(values)
+  expect(apps?.components.schemas[struct]).toMatchObject({
+    properties: { [field]: { enum: values } },
+  })
 })
