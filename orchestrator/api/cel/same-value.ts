@@ -3,7 +3,7 @@
 
 export function sameValue(a: unknown, b: unknown): boolean {
   if (a === b) return true
-  if (isNumber(a) && isNumber(b)) return a == b // oxlint-disable-line eqeqeq -- int and double
+  if (isNumber(a) && isNumber(b)) return sameNumber(a, b)
   if (Array.isArray(a) && Array.isArray(b)) {
     return a.length === b.length && a.every((one, at) => sameValue(one, b[at]))
   }
@@ -12,6 +12,13 @@ export function sameValue(a: unknown, b: unknown): boolean {
   const right = mapOf(b)
   if (left === null || right === null || left.size !== right.size) return false
   return [...left].every(([key, value]) => right.has(key) && sameValue(value, right.get(key)))
+}
+
+/** An int is a bigint and a double a number; they are equal where the double is that integer. */
+function sameNumber(a: number | bigint, b: number | bigint): boolean {
+  if (typeof a === 'number') return typeof b === 'number' ? a === b : sameNumber(b, a)
+  if (typeof b === 'bigint') return a === b
+  return Number.isInteger(b) && BigInt(b) === a
 }
 
 function isNumber(value: unknown): value is number | bigint {
