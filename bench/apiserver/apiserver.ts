@@ -2,14 +2,14 @@
 //
 //   npm run build && node dist/bench/apiserver/apiserver.js [create get list watch memory]
 //
-// Prints JSON: {machine, commit, startedAt, figures: [{name, value, unit, detail}]}. Without names all but
-// `memory`, which fills 150,000 pods.
+// Prints JSON: {machine, commit, startedAt, paces, figures: [{name, value, unit, detail}]}, with the machine's pace
+// before the first scenario and after each. Without names all but `memory`, which fills 150,000 pods.
 
 import { execFileSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
 import { projectRoot } from '../../cli/testing/local-cluster.js'
-import { machineOf } from '../harness/machine.js'
+import { machineOf, paceMs } from '../harness/machine.js'
 import { MeasuredCluster } from './cluster.js'
 import type { Figure, Settings } from './scenarios.js'
 import { create, get, list, memory, prepare, watch } from './scenarios.js'
@@ -45,6 +45,7 @@ async function main(): Promise<void> {
   const cluster = new MeasuredCluster(Number(flags.masters))
   const startedAt = new Date().toISOString()
   const machine = machineOf(tmpdir())
+  const paces = [paceMs()]
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     // The cluster outlives this process otherwise: its processes are not ours.
     process.once(signal, () => void cluster.stop().finally(() => process.exit(130)))
@@ -71,13 +72,16 @@ async function main(): Promise<void> {
         const made = [await scenario(settings)].flat()
         for (const figure of made) settings.say(JSON.stringify(figure))
         figures.push(...made)
+        paces.push(paceMs())
       }
     }
     const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
       cwd: projectRoot,
       encoding: 'utf8',
     }).trim()
-    process.stdout.write(`${JSON.stringify({ machine, commit, startedAt, figures }, null, 2)}\n`)
+    process.stdout.write(
+      `${JSON.stringify({ machine, commit, startedAt, paces, figures }, null, 2)}\n`,
+    )
   } finally {
     if (flags.profile || flags.keep) process.stderr.write(`probes: ${cluster.probesFolder}\n`)
     await cluster.stop(flags.profile || flags.keep)
