@@ -35,8 +35,18 @@ async function write(store: EtcdStore, number: number): Promise<void> {
       return
     } catch (error) {
       expect(error).toMatchObject({ name: 'StoreClientError' })
-      const { kvs } = await store.range({ key: utf8(`k${number}`) })
-      if (kvs.length > 0) return
+      if (await isThere(store, `k${number}`)) return
+    }
+  }
+}
+
+/** Asked until somebody knows: there may be no leader yet. */
+async function isThere(store: EtcdStore, key: string): Promise<boolean> {
+  for (;;) {
+    try {
+      return (await store.range({ key: utf8(key) })).kvs.length > 0
+    } catch (error) {
+      expect(error).toMatchObject({ name: 'StoreClientError' })
     }
   }
 }
