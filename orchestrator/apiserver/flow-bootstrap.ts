@@ -2,7 +2,7 @@
 // level exists. Every master does so; they come to the same. Counterpart: the start hook of
 // pkg/registry/flowcontrol/rest, and the status part of apiserver's config consumer.
 
-import type { Clock, Timer } from '../../platform/clock.js'
+import type { Clock } from '../../platform/clock.js'
 import type { Logger } from '../../platform/logger.js'
 import {
   mandatoryLevels,
@@ -27,6 +27,7 @@ import { resourceOfKind } from './keys.js'
 import type { ObjectReader } from './object-reader.js'
 import type { Change, ObjectWriter } from './object-writer.js'
 import type { RegistryCache } from './registry-cache.js'
+import { repeatedWork } from './repeated-work.js'
 import type { ResourceEndpoints } from './resource-endpoints.js'
 import { serverUser } from './system-bootstrap.js'
 
@@ -40,7 +41,6 @@ export interface FlowBootstrapOptions {
 }
 
 const freshMs = 5_000
-const retryMs = 1_000
 
 const parts: readonly { readonly kind: Kind; readonly bootstrap: Bootstrap }[] = [
   {
@@ -101,36 +101,15 @@ function updated(current: KubeObject, { mandatory, suggested }: Bootstrap): Chan
 
 /** Keeps the condition of every schema. The returned function stops it. */
 export function keepDanglingConditions(options: FlowBootstrapOptions): () => void {
-  const { cache, clock, logger } = options
-  let state: 'idle' | 'busy' | 'again' | 'stopped' = 'idle'
-  let retry: Timer | null = null
-  const look = () => {
-    if (state === 'stopped') return
-    if (state !== 'idle') {
-      state = 'again'
-      return
-    }
-    state = 'busy'
-    retry?.cancel()
-    settleConditions(options)
-      .then(() => {
-        const again = state === 'again'
-        if (state !== 'stopped') state = 'idle'
-        if (again) look()
-      })
-      .catch((error: unknown) => {
-        logger.warn({ error: String(error) }, 'flow schemas not marked yet, trying again')
-        if (state === 'stopped') return
-        state = 'idle'
-        retry = clock.setTimer(retryMs, look)
-      })
-  }
+  const { cache } = options
+  const { look, stop } = repeatedWork(options, 'flow schemas not marked yet, trying again', () =>
+    settleConditions(options),
+  )
   const unlisten = parts.map(({ kind }) =>
     cache.listen(resourceOfKind(kind), { onChange: look, onReset: look }),
   )
   return () => {
-    state = 'stopped'
-    retry?.cancel()
+    stop()
     for (const one of unlisten) one()
   }
 }

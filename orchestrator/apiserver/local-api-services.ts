@@ -2,7 +2,7 @@
 // how to know us. Every master does so; they come to the same. Counterpart: the autoregister and CRD
 // registration controllers of kube-aggregator, and the client-ca hook of kube-apiserver.
 
-import type { Clock, Timer } from '../../platform/clock.js'
+import type { Clock } from '../../platform/clock.js'
 import type { Logger } from '../../platform/logger.js'
 import { localServiceSteps } from '../api/aggregation/local-services.js'
 import type { LocalServiceStep } from '../api/aggregation/local-services.js'
@@ -17,6 +17,7 @@ import type { ObjectReader } from './object-reader.js'
 import type { ObjectWriter } from './object-writer.js'
 import { asObject } from './object-fields.js'
 import type { RegistryCache } from './registry-cache.js'
+import { repeatedWork } from './repeated-work.js'
 import type { ResourceEndpoints } from './resource-endpoints.js'
 import { serverUser } from './system-bootstrap.js'
 
@@ -31,7 +32,6 @@ export interface LocalApiServicesOptions {
 }
 
 const freshMs = 5_000
-const retryMs = 1_000
 
 /** Rejects with ApiError when the store does not take part; call again. */
 export async function ensureLocalApiServices(options: LocalApiServicesOptions): Promise<void> {
@@ -74,34 +74,12 @@ async function take(
 
 /** Follows the kinds that users define. The returned function stops it. */
 export function keepLocalApiServices(options: LocalApiServicesOptions): () => void {
-  const { kinds, clock, logger } = options
-  let state: 'idle' | 'busy' | 'again' | 'stopped' = 'idle'
-  let retry: Timer | null = null
-  const look = () => {
-    if (state === 'stopped') return
-    if (state !== 'idle') {
-      state = 'again'
-      return
-    }
-    state = 'busy'
-    retry?.cancel()
-    ensureLocalApiServices(options)
-      .then(() => {
-        const again = state === 'again'
-        if (state !== 'stopped') state = 'idle'
-        if (again) look()
-      })
-      .catch((error: unknown) => {
-        if (state === 'stopped') return
-        logger.warn({ error: String(error) }, 'APIServices not written yet, trying again')
-        state = 'idle'
-        retry = clock.setTimer(retryMs, look)
-      })
-  }
-  const unlisten = kinds.onChange(look)
+  const { look, stop } = repeatedWork(options, 'APIServices not written yet, trying again', () =>
+    ensureLocalApiServices(options),
+  )
+  const unlisten = options.kinds.onChange(look)
   return () => {
-    state = 'stopped'
-    retry?.cancel()
+    stop()
     unlisten()
   }
 }

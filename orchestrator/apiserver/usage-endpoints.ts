@@ -102,11 +102,14 @@ export class UsageEndpoints {
 
   #pods(namespace: string): readonly KubeObject[] {
     const { reader } = this.#options
-    return reader.cachedList('', 'pods', namespace).flatMap(({ object }) => {
-      const node = textAt(object, 'spec.nodeName')
+    return reader.cachedList('', 'pods', namespace).flatMap(stored => {
+      const node = stored.field('spec.nodeName', pod => textAt(pod, 'spec.nodeName'))
+      const usage = this.#usages.get(node)
+      if (usage === undefined) return []
+      const object = stored.glance()
       const prefix = `${object.metadata.namespace ?? ''}/${object.metadata.name ?? ''}/`
       const rates: (readonly [string, UsageRate])[] = []
-      for (const key of this.#usages.get(node)?.after.keys() ?? []) {
+      for (const key of usage.after.keys()) {
         const rate = key.startsWith(prefix) ? this.#rate(node, key) : null
         if (rate !== null) rates.push([key.slice(prefix.length), rate])
       }
