@@ -19,6 +19,8 @@ const shares = sharesOf(
   process.env['RAFTSMAN_DIFFERENTIAL_SEEDS'] ?? '1:35000,2:35000,random:30000',
 )
 const shrinkRunsMax = 60
+/** A tenth of what a whole share may take; a server that hangs is given up after a run or two. */
+const shrinkMsMax = 90_000
 
 const withOurs: Rivals = {
   reference: () => EtcdProcess.start(),
@@ -50,7 +52,17 @@ const replayOf = (seed: number, operations: number): string =>
 async function equalFor(rivals: Rivals, seed: number, operations: number): Promise<number> {
   const tally = await duelOfSeed(rivals, seed, operations)
   if (tally.found === null) return tally.operations
-  const { difference, operations: shortest } = await shrink(rivals, tally.found, shrinkRunsMax)
+  // At once: whatever becomes of the search for a shorter sequence, this is known.
+  process.stdout.write(
+    `seed ${seed}: ${describeDifference(tally.found.difference)}\nagain: ${replayOf(seed, operations)}\n`,
+  )
+  const endMs = performance.now() + shrinkMsMax
+  const { difference, operations: shortest } = await shrink(
+    rivals,
+    tally.found,
+    shrinkRunsMax,
+    () => performance.now() > endMs,
+  )
   throw new Error(
     `seed ${seed}: ${describeDifference(difference)}\nscript:\n${scriptOf(shortest)}\n` +
       `again: ${replayOf(seed, operations)}`,

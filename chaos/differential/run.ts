@@ -72,14 +72,23 @@ export async function duelOf(
   }
 }
 
-/** Takes out ever smaller parts while the same kind of difference stays. Counterpart: Zeller's ddmin. */
-export async function shrink(rivals: Rivals, found: Found, runsMax: number): Promise<Found> {
+/**
+ * Takes out ever smaller parts while the same kind of difference stays. Counterpart: Zeller's ddmin.
+ * No further run begins once `over` says so.
+ */
+export async function shrink(
+  rivals: Rivals,
+  found: Found,
+  runsMax: number,
+  over: () => boolean = () => false,
+): Promise<Found> {
   let best = found
   let runs = 0
   let part = Math.ceil(best.operations.length / 2)
-  while (runs < runsMax && best.operations.length > 1) {
+  const goesOn = (): boolean => runs < runsMax && !over()
+  while (goesOn() && best.operations.length > 1) {
     let smaller = false
-    for (let at = 0; at < best.operations.length - 1 && runs < runsMax; ) {
+    for (let at = 0; at < best.operations.length - 1 && goesOn(); ) {
       const rest = best.operations.toSpliced(at, part)
       // The last one is what showed the difference.
       if (rest.at(-1) !== best.operations.at(-1)) rest.push(must(best.operations.at(-1), 'a last'))

@@ -31,6 +31,7 @@ const keepAlive = methodOf('etcdserverpb.Lease/LeaseKeepAlive')
 const watch = methodOf('etcdserverpb.Watch/Watch')
 
 const expiryMsMax = 20_000
+const answerMsMax = 20_000
 const pauseMs = 20
 
 /** What a server made of an operation: a message, an error, or the watch it is about. */
@@ -236,20 +237,26 @@ export class Side {
   }
 }
 
-/** One message out, one back. */
+/** One message out, one back, in time. */
 function once(
   wire: Wire,
   method: Method,
   message: object,
 ): Promise<{ readonly message: object } | (Message & { readonly error: Value })> {
   return new Promise(resolve => {
+    let timer: NodeJS.Timeout | undefined
     const stream = wire.stream(method, {
       onMessage: answer => {
+        clearTimeout(timer)
         resolve({ message: answer })
         stream.end()
       },
-      onEnd: refusal => resolve({ error: refusal?.code ?? 'OK', text: refusal?.text ?? '' }),
+      onEnd: refusal => {
+        clearTimeout(timer)
+        resolve({ error: refusal?.code ?? 'OK', text: refusal?.text ?? '' })
+      },
     })
+    timer = setTimeout(() => stream.cancel(), answerMsMax)
     stream.send(message)
   })
 }
