@@ -76,13 +76,14 @@ export class MeasuredCluster {
     return connections
   }
 
-  /** The longest turn of the event loops of a part since a moment, by what it lasted and by what it worked. */
-  longestTurn(
-    part: string,
-    sinceWallMs: number,
-  ): { readonly wallMs: number; readonly busyMs: number } {
+  /**
+   * The longest turn of the event loops of a part since a moment, by what it lasted and by what it worked, and
+   * the longest pause of garbage collection.
+   */
+  longestTurn(part: string, sinceWallMs: number): Omit<Turn, 'atMs'> {
     let wallMs = 0
     let busyMs = 0
+    let collectionMs = 0
     for (const file of readdirSync(this.#probes)) {
       if (!file.startsWith(`${part}-`) || !file.endsWith('.turns')) continue
       for (const line of readFileSync(join(this.#probes, file), 'utf8').split('\n')) {
@@ -91,9 +92,10 @@ export class MeasuredCluster {
         if (turn.atMs < sinceWallMs) continue
         wallMs = Math.max(wallMs, turn.wallMs)
         busyMs = Math.max(busyMs, Math.min(turn.busyMs, turn.wallMs))
+        collectionMs = Math.max(collectionMs, turn.collectionMs)
       }
     }
-    return { wallMs, busyMs }
+    return { wallMs, busyMs, collectionMs }
   }
 
   /** The first call begins profiles of all processes, the second writes them. */

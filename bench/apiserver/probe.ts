@@ -1,16 +1,18 @@
 // Loaded into every process of a measured cluster (`node --import probe.js?folder=…`): how long its event
 // loop was held up, and on SIGUSR2 a CPU profile, begun by the first signal and written by the second.
-// Every second a line {"wallMs", "busyMs"} of the longest turn in it; how much of the turn the process was
-// working, for on a busy machine a turn is also long because others had the processor.
+// Every second a line of the longest turn in it; how much of the turn the process was working, for on a busy
+// machine a turn is also long because others had the processor; and the longest pause of garbage collection.
 
 import { appendFileSync, writeFileSync } from 'node:fs'
 import { Session } from 'node:inspector/promises'
 import { join } from 'node:path'
+import { PerformanceObserver } from 'node:perf_hooks'
 
 export interface Turn {
   readonly atMs: number
   readonly wallMs: number
   readonly busyMs: number
+  readonly collectionMs: number
 }
 
 const tickMs = 5
@@ -28,6 +30,10 @@ function watch(file: string): void {
   let lastMs = performance.now()
   let lastCpu = cpuMs()
   let longest = { wallMs: 0, busyMs: 0 }
+  let collectionMs = 0
+  new PerformanceObserver(list => {
+    for (const { duration } of list.getEntries()) collectionMs = Math.max(collectionMs, duration)
+  }).observe({ entryTypes: ['gc'] })
   setInterval(() => {
     const nowMs = performance.now()
     const cpu = cpuMs()
@@ -37,9 +43,10 @@ function watch(file: string): void {
     lastCpu = cpu
   }, tickMs).unref()
   setInterval(() => {
-    const turn: Turn = { atMs: Date.now(), ...longest }
+    const turn: Turn = { atMs: Date.now(), ...longest, collectionMs }
     appendFileSync(`${file}.turns`, `${JSON.stringify(turn)}\n`)
     longest = { wallMs: 0, busyMs: 0 }
+    collectionMs = 0
   }, reportMs).unref()
   let session: Session | null = null
   process.on('SIGUSR2', () => {

@@ -4,6 +4,7 @@
 
 import { assert } from '../../platform/errors.js'
 import type { ResourceId } from './keys.js'
+import { SortedObjects } from './sorted-objects.js'
 import type { StoredObject } from './stored-object.js'
 
 export interface CacheEvent {
@@ -26,8 +27,8 @@ export class ResourceCache {
   readonly resource: ResourceId
   readonly #limits: WindowLimits
   readonly #objects = new Map<string, StoredObject>()
-  /** The same, sorted by key. */
-  readonly #sorted: StoredObject[] = []
+  /** The same, by key. */
+  readonly #sorted = new SortedObjects()
   /** Ascending by sequence and revision. Consumed from #head on. */
   #events: CacheEvent[] = []
   #head = 0
@@ -74,7 +75,7 @@ export class ResourceCache {
     const previous = this.#objects.get(key)
     if (previous === undefined || previous.revision >= revision) return
     this.#objects.delete(key)
-    this.#sorted.splice(this.#position(key), 1)
+    this.#sorted.delete(key)
     this.#append('DELETED', revision, previous.at(revision), previous)
   }
 
@@ -86,7 +87,7 @@ export class ResourceCache {
   list(prefix: string): StoredObject[] {
     assert(prefix.endsWith('/'), 'a collection is a folder of keys')
     // "0" is what follows "/".
-    return this.#sorted.slice(this.#position(prefix), this.#position(`${prefix.slice(0, -1)}0`))
+    return this.#sorted.between(prefix, `${prefix.slice(0, -1)}0`)
   }
 
   /** The cursor for a watch that has seen everything up to `revision`; null if that is too old. */
@@ -141,23 +142,7 @@ export class ResourceCache {
   }
 
   #set(object: StoredObject): void {
-    const { key } = object
-    const known = this.#objects.has(key)
-    this.#objects.set(key, object)
-    const last = this.#sorted[this.#sorted.length - 1]
-    if (last === undefined || last.key < key) this.#sorted.push(object)
-    else this.#sorted.splice(this.#position(key), known ? 1 : 0, object)
-  }
-
-  /** Index of the first key that is not below `key`. */
-  #position(key: string): number {
-    let low = 0
-    let high = this.#sorted.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((this.#sorted[middle]?.key ?? '') < key) low = middle + 1
-      else high = middle
-    }
-    return low
+    this.#objects.set(object.key, object)
+    this.#sorted.set(object)
   }
 }
