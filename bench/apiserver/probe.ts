@@ -1,9 +1,9 @@
 // Loaded into every process of a measured cluster (`node --import probe.js?folder=…`): how long its event
 // loop was held up, and on SIGUSR2 a CPU profile, begun by the first signal and written by the second.
-// Every second a line of the longest turn in it; how much of the turn the process was working, for on a busy
-// machine a turn is also long because others had the processor; and the longest pause of garbage collection.
+// Every second a line of the longest turn in it; how much of the turn the loop's own thread was running, for on
+// a busy machine a turn is also long because others had the processor; and the longest pause of garbage collection.
 
-import { appendFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, openSync, readSync, writeFileSync } from 'node:fs'
 import { Session } from 'node:inspector/promises'
 import { join } from 'node:path'
 import { PerformanceObserver } from 'node:perf_hooks'
@@ -27,6 +27,7 @@ if (folder !== null && part !== undefined && name !== undefined)
   watch(join(folder, `${part}-${name}`))
 
 function watch(file: string): void {
+  const cpuMs = runTime()
   let lastMs = performance.now()
   let lastCpu = cpuMs()
   let longest = { wallMs: 0, busyMs: 0 }
@@ -66,7 +67,12 @@ function watch(file: string): void {
   })
 }
 
-function cpuMs(): number {
-  const { user, system } = process.cpuUsage()
-  return (user + system) / 1_000
+/**
+ * Milliseconds for which the main thread has been running. The first number of its schedstat, see the kernel's
+ * documentation of sched-stats; what a process has used holds the threads that collect garbage and compile, too.
+ */
+function runTime(): () => number {
+  const file = openSync(`/proc/self/task/${process.pid}/schedstat`, 'r')
+  const text = Buffer.alloc(64)
+  return () => Number.parseInt(text.toString('latin1', 0, readSync(file, text, 0, 64, 0)), 10) / 1e6
 }

@@ -24,7 +24,12 @@ export class KubectlFolder {
 
   constructor(binary: string, kubeconfig: string) {
     this.#binary = binary
-    const own = { HOME: this.#path, KUBECONFIG: kubeconfig, KUBECTL_EXTERNAL_DIFF: 'diff -u -N' }
+    const own = {
+      HOME: this.#path,
+      TMPDIR: this.#path,
+      KUBECONFIG: kubeconfig,
+      KUBECTL_EXTERNAL_DIFF: 'diff -u -N',
+    }
     // Folders that are not there are worth a warning to `kubectl plugin`.
     const folders = (process.env['PATH'] ?? '').split(delimiter).filter(path => existsSync(path))
     const terminal = { TZ: 'UTC', COLUMNS: '80', PATH: folders.join(delimiter) }

@@ -187,7 +187,6 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     cache,
     clock,
     seats: limits.readsMax + limits.writesMax,
-    waitMs: limits.requestMs / 4,
     ...flowTimes(metrics),
   })
   observeFlows(metrics, flows.controller)

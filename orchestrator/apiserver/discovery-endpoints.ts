@@ -104,6 +104,18 @@ export class DiscoveryEndpoints {
     return null
   }
 
+  /** All paths below which something is served by it, others' groups included. */
+  get paths(): readonly string[] {
+    const served = [
+      ...this.#kinds.map(({ group, version }) => ({ group, version })),
+      ...this.#extensions.versions,
+    ]
+    const groups = served.flatMap(({ group, version }) =>
+      group === '' ? [`/api/${version}`] : [`/apis/${group}`, `/apis/${group}/${version}`],
+    )
+    return ['/api', '/apis', '/openapi/v2', '/openapi/v3', ...new Set(groups)]
+  }
+
   #root(root: 'api' | 'apis', head: RequestHead): ApiResponse {
     for (const range of parseAccept(head.headers.get('accept'))) {
       const { parameters, type } = range

@@ -25,8 +25,6 @@ export interface FlowControlOptions {
   readonly clock: Clock
   /** Of the server, to be shared out. */
   readonly seats: number
-  /** How long a request may wait for a seat. */
-  readonly waitMs: number
   /** Seconds that a request of a limited level waited, and whether it got a seat. */
   readonly onWaited: (schema: SchemaState, seconds: number, execute: boolean) => void
   readonly onExecuted: (schema: SchemaState, seconds: number) => void
@@ -37,8 +35,8 @@ export interface FlowPass {
   readonly state: 'admitted' | 'waiting' | 'refused'
   /** Who it was held to be, on every answer. */
   readonly headers: ResponseHeaders
-  /** Of one that waits: null once it may go on, else the refusal. To be called once. */
-  wait(signal: AbandonSignal): Promise<ApiResponse | null>
+  /** Of one that waits: null once it may go on, else, after `msMax`, the refusal. To be called once. */
+  wait(signal: AbandonSignal, msMax: number): Promise<ApiResponse | null>
   /** Of one that is refused. */
   refusal(): ApiResponse
   /** Of one that was admitted, at its end. To be called once. */
@@ -100,8 +98,8 @@ export class FlowControl {
   }
 
   /** Resolves null once the ticket has a seat, else with the refusal. */
-  wait(ticket: FlowTicket, signal: AbandonSignal): Promise<ApiResponse | null> {
-    const { clock, waitMs, onWaited } = this.#options
+  wait(ticket: FlowTicket, signal: AbandonSignal, msMax: number): Promise<ApiResponse | null> {
+    const { clock, onWaited } = this.#options
     const { schema } = ticket.owner
     if (ticket.state !== 'waiting') return Promise.resolve(null)
     return new Promise(resolve => {
@@ -113,7 +111,7 @@ export class FlowControl {
         this.#wake(this.#controller.cancel(ticket, why, clock.monotonicMs()))
         resolve(this.refusal(ticket))
       }
-      const timer = clock.setTimer(waitMs, () => giveUp('timedOut'))
+      const timer = clock.setTimer(msMax, () => giveUp('timedOut'))
       this.#waiters.set(ticket, () => {
         timer.cancel()
         onWaited(schema, waited(), true)
@@ -225,8 +223,8 @@ class Pass implements FlowPass {
     this.headers = headers
   }
 
-  wait(signal: AbandonSignal): Promise<ApiResponse | null> {
-    return this.#control.wait(this.#ticket, signal)
+  wait(signal: AbandonSignal, msMax: number): Promise<ApiResponse | null> {
+    return this.#control.wait(this.#ticket, signal, msMax)
   }
 
   refusal(): ApiResponse {

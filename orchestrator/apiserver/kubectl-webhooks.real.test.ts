@@ -358,6 +358,18 @@ describe('webhooks that fail', () => {
     expect(await refusal()).toBe(failed(why.replace('<url>', hooks.url)))
   })
 
+  test('keep a client no longer than it wants to wait', async () => {
+    hooks.answer('/silent', () => 'silence')
+    const clientConfig = { url: `${hooks.url}/silent`, caBundle: hooks.caBundle }
+    await configure('validating', 'fail', { clientConfig, timeoutSeconds: 30 })
+    const answer = await api.request('POST', `${maps}?timeout=300ms`, mapOf('failing'), {})
+    expect(answer.json()).toMatchObject({ code: 504, reason: 'Timeout' })
+    const refused = await kubectl.run('get', '--raw', `${maps}?timeout=soon`)
+    expect(refused.stderr).toBe(
+      'Error from server (BadRequest): invalid timeout specified in the request URL - time: invalid duration "soon"\n',
+    )
+  })
+
   test('do not matter where that is their policy, and are counted', async () => {
     const url = `https://127.0.0.1:${await freePort()}/fail`
     await configure('mutating', 'fail', { clientConfig: { url }, failurePolicy: 'Ignore' })

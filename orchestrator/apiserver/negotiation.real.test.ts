@@ -242,6 +242,15 @@ describe('documents about the API', () => {
     expect([again.status, again.bytes.length]).toEqual([304, 0])
   })
 
+  test('the root tells of every path there is', async () => {
+    const { paths } = (await get('/', 'application/json')).json<{ paths: string[] }>()
+    expect(paths).toEqual(paths.toSorted())
+    const known = ['/api', '/api/v1', '/apis/apps', '/apis/apps/v1', '/livez/ping', '/openapi/v2']
+    expect(paths).toEqual(expect.arrayContaining(known))
+    const answers = await Promise.all(paths.map(path => get(path, 'application/json')))
+    expect(paths.filter((_, at) => answers[at]?.status === 404)).toEqual([])
+  })
+
   test('OpenAPI documents stay under the names that the index has for them', async () => {
     const { paths } = (await get('/openapi/v3', 'application/json')).json<{
       paths: Record<string, { serverRelativeURL: string }>

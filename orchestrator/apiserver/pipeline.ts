@@ -51,6 +51,7 @@ import { jsonResponse, statusResponse } from './rendering.js'
 import type { RegistryCache } from './registry-cache.js'
 import { parseRequestInfo } from './request-info.js'
 import type { NonResourceRequest, RequestInfo, ResourceRequest } from './request-info.js'
+import { requestMsOf } from './request-timeout.js'
 import type { Call, ResourceEndpoints } from './resource-endpoints.js'
 import type { ReviewEndpoints } from './review-endpoints.js'
 import type { SubresourceEndpoints } from './subresource-endpoints.js'
@@ -113,6 +114,8 @@ interface Accepted {
   /** Refused by what had arrived here: asked again once everything has. */
   readonly doubtful: { readonly caller: User } | null
   readonly startMs: number
+  /** By when it has an answer, whatever that is. */
+  readonly endMs: number
   readonly pass: FlowPass
 }
 
@@ -159,6 +162,14 @@ export class Pipeline {
       return { kind: 'refused', response: errorResponse(head, badRequest(parsed.problem)) }
     }
     const { info } = parsed
+    const { requestMs } = this.#options.limits
+    let endMs = startMs + requestMs
+    try {
+      if (!isLongRunning(info)) endMs = startMs + requestMsOf(info.query, requestMs)
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error
+      return this.#refuse(head, info, null, error)
+    }
     const authentication = authenticate(head, this.#options.audiences, this.#options.tokenLookups)
     if (authentication.kind === 'refused') return this.#refuse(head, info, null, unauthorized())
     const caller = authentication.user
@@ -170,7 +181,7 @@ export class Pipeline {
     const pass = isOpenEnded(info) ? freePass : this.#options.flows.enter(user, info)
     if (pass.state === 'refused') return this.#turnAway(head, info, user, pass)
     const doubtful = judged.error === null ? null : { caller }
-    const accepted: Accepted = { head, info, user, doubtful, startMs, pass }
+    const accepted: Accepted = { head, info, user, doubtful, startMs, endMs, pass }
     if (pass.state === 'admitted') this.#countInflight(info, 1)
     return {
       kind: 'accepted',
@@ -185,7 +196,7 @@ export class Pipeline {
     try {
       const work = this.#respond(accepted, { ...accepted.head, body, signal })
       const endless = accepted.info.kind === 'resource' && isStream(accepted.info)
-      return this.#finish(accepted, await (endless ? work : this.#inTime(work)))
+      return this.#finish(accepted, await (endless ? work : this.#inTime(work, accepted.endMs)))
     } catch (error) {
       if (error instanceof InvariantViolation) throw error
       return this.#finish(accepted, this.#errorResponse(accepted, error))
@@ -306,8 +317,17 @@ export class Pipeline {
     if (openId !== null) return openId
     const discovery = this.#options.discovery.answer(path, info.query, request)
     if (discovery !== null) return discovery
-    if (path === '/') return jsonResponse(200, { paths: rootPaths })
+    if (path === '/') return jsonResponse(200, { paths: this.#paths() })
     throw pathNotFound()
+  }
+
+  #paths(): string[] {
+    const { discovery, livenessChecks, readinessChecks } = this.#options
+    const checks = [
+      ...livenessChecks.map(({ name }) => `/livez/${name}`),
+      ...readinessChecks.flatMap(({ name }) => [`/healthz/${name}`, `/readyz/${name}`]),
+    ]
+    return [...ownPaths, ...checks, ...discovery.paths].toSorted()
   }
 
   /** As whom the request is made, and why it may not be; by what has arrived here. */
@@ -342,10 +362,10 @@ export class Pipeline {
     if (error !== null) throw error
   }
 
-  #inTime(work: Promise<ApiResponse>): Promise<ApiResponse> {
+  #inTime(work: Promise<ApiResponse>, endMs: number): Promise<ApiResponse> {
     return new Promise((resolve, reject) => {
-      const { clock, limits } = this.#options
-      const timer = clock.setTimer(limits.requestMs, () =>
+      const { clock } = this.#options
+      const timer = clock.setTimer(Math.max(0, endMs - clock.monotonicMs()), () =>
         // No Retry-After: a write may have been done, and clients would do it again unasked.
         reject(timeout('request did not complete within the allotted time')),
       )
@@ -363,8 +383,9 @@ export class Pipeline {
   }
 
   async #wait(accepted: Accepted, signal: AbandonSignal): Promise<ApiResponse | null> {
-    const { head, info, user, pass } = accepted
-    const refusal = await pass.wait(signal)
+    const { head, info, user, startMs, endMs, pass } = accepted
+    // A quarter of its time, as in the original: what is left must do for the work.
+    const refusal = await pass.wait(signal, (endMs - startMs) / 4)
     if (refusal === null) this.#countInflight(info, 1)
     else this.#record(head, info, user, refusal.status, null)
     return refusal
@@ -454,18 +475,14 @@ function errorResponse(head: RequestHead, { status, warnings }: ApiError): ApiRe
   return withWarnings(statusResponse(status, statusFormat(head.headers.get('accept'))), warnings)
 }
 
-const rootPaths = [
+const ownPaths = [
   openIdConfigurationPath,
-  '/api',
-  '/api/v1',
-  '/apis',
   '/debug/api_priority_and_fairness/dump_priority_levels',
   '/debug/api_priority_and_fairness/dump_queues',
   '/debug/api_priority_and_fairness/dump_requests',
   '/healthz',
   '/livez',
   '/metrics',
-  '/openapi/v3',
   jwksPath,
   historyPath,
   '/readyz',

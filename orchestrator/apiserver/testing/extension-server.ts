@@ -1,7 +1,7 @@
 // A real extension API server for tests: one kind, Lion of zoo.example.com/v1, over HTTPS. Like all of
 // them it reads from the cluster whose certificates may say in headers who asks.
 
-import { mkdtempSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:https'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -165,6 +165,7 @@ export async function startExtensionServer(
     },
     close: () =>
       new Promise(resolve => {
+        rmSync(folder, { recursive: true, force: true })
         server.close(() => resolve())
         server.closeAllConnections()
       }),

@@ -2,7 +2,6 @@
 
 import { execFile, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, realpathSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 
 export interface KubectlResult {
@@ -50,9 +49,9 @@ export function kubectlWith(
   kubeconfig: string,
   variables: Readonly<Record<string, string>> = {},
 ): Kubectl {
-  // A home of its own: no cached discovery of another server.
-  const home = mkdtempSync(join(tmpdir(), 'raftsman-kubectl-'))
-  const own = { HOME: home, KUBECONFIG: kubeconfig, KUBECTL_EXTERNAL_DIFF: '' }
+  // A home of its own: no cached discovery of another server. It goes with the folder of the kubeconfig.
+  const home = mkdtempSync(join(dirname(kubeconfig), 'home-'))
+  const own = { HOME: home, TMPDIR: home, KUBECONFIG: kubeconfig, KUBECTL_EXTERNAL_DIFF: '' }
   const env = { ...process.env, ...own, ...variables }
   const run = (...args: readonly string[]) =>
     new Promise<KubectlResult>(resolve => {
