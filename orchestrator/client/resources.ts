@@ -4,6 +4,8 @@
 import type { GroupVersionKind } from '../api/kind.js'
 import type { KubeObject } from '../api/object.js'
 import type { Deployment, ReplicaSet } from '../api/types/apps.js'
+import type { ControllerRevision } from '../api/types/apps-daemon-set.js'
+import type { StatefulSet } from '../api/types/apps-stateful-set.js'
 import type { Job } from '../api/types/batch.js'
 import type { Lease } from '../api/types/coordination.js'
 import type { ConfigMap, Namespace, Secret, ServiceAccount } from '../api/types/core-config.js'
@@ -14,8 +16,10 @@ import type {
   PersistentVolume,
   PersistentVolumeClaim,
 } from '../api/types/core-persistent-volume.js'
+import type { ReplicationController } from '../api/types/core-replication-controller.js'
 import type { Endpoints, Service } from '../api/types/core-service.js'
 import type { EndpointSlice } from '../api/types/discovery.js'
+import type { PodDisruptionBudget } from '../api/types/policy-disruption-budget.js'
 
 /** A Kind of orchestrator/api is one too. `T` only exists for the compiler. */
 export interface Resource<T extends KubeObject = KubeObject> extends GroupVersionKind {
@@ -59,13 +63,32 @@ export const persistentVolumeClaims = resource<PersistentVolumeClaim>(
   'persistentvolumeclaims',
   true,
 )
+export const replicationControllers = resource<ReplicationController>(
+  '',
+  'ReplicationController',
+  'replicationcontrollers',
+  true,
+)
 export const deployments = resource<Deployment>('apps', 'Deployment', 'deployments', true)
 export const replicaSets = resource<ReplicaSet>('apps', 'ReplicaSet', 'replicasets', true)
+export const statefulSets = resource<StatefulSet>('apps', 'StatefulSet', 'statefulsets', true)
+export const controllerRevisions = resource<ControllerRevision>(
+  'apps',
+  'ControllerRevision',
+  'controllerrevisions',
+  true,
+)
 export const jobs = resource<Job>('batch', 'Job', 'jobs', true)
 export const endpointSlices = resource<EndpointSlice>(
   'discovery.k8s.io',
   'EndpointSlice',
   'endpointslices',
+  true,
+)
+export const podDisruptionBudgets = resource<PodDisruptionBudget>(
+  'policy',
+  'PodDisruptionBudget',
+  'poddisruptionbudgets',
   true,
 )
 export const leases = resource<Lease>('coordination.k8s.io', 'Lease', 'leases', true)

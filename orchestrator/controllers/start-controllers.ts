@@ -13,6 +13,7 @@ import { SharedInformers } from '../client/shared-informers.js'
 import type { ApiTransport } from '../client/transport.js'
 import type { Controller, ControllerContext, ControllerMetrics } from './context.js'
 import { startDeploymentController } from './deployment/controller.js'
+import { startDisruptionController } from './disruption/controller.js'
 import { startEndpointSliceController } from './endpointslice/controller.js'
 import { startGarbageCollector } from './garbagecollector/controller.js'
 import { startJobController } from './job/controller.js'
@@ -22,8 +23,9 @@ import { parseCidr } from './nodeipam/reconcile.js'
 import { startNodeLifecycleController } from './nodelifecycle/controller.js'
 import { startTaintEvictionController } from './nodelifecycle/eviction-controller.js'
 import { startPodGcController } from './podgc/controller.js'
-import { startReplicaSetController } from './replicaset/controller.js'
+import { startReplicaSetController, startReplicationController } from './replicaset/controller.js'
 import { startServiceAccountController } from './serviceaccount/controller.js'
+import { startStatefulSetController } from './statefulset/controller.js'
 import { startStorageProtection } from './storageprotection/controller.js'
 
 export interface ControllersOptions {
@@ -144,8 +146,11 @@ function startTerm(
   informers.start()
   const controllers: readonly Controller[] = [
     startReplicaSetController(context),
+    startReplicationController(context),
     startDeploymentController(context),
+    startStatefulSetController(context),
     startJobController(context),
+    startDisruptionController(context),
     startEndpointSliceController(context),
     startNodeLifecycleController(context, {
       graceMs: options.nodeMonitorGraceMs ?? 40_000,

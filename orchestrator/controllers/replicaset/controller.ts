@@ -1,10 +1,11 @@
-// The ReplicaSet controller's shell: informers in, pods out. Counterpart:
-// pkg/controller/replicaset.
+// The shell of the controllers of ReplicaSets and of ReplicationControllers, which are the same but for the form of
+// their selectors: informers in, pods out. Counterpart: pkg/controller/replicaset and pkg/controller/replication.
 
 import type { KubeObject } from '../../api/object.js'
 import { matchesLabels } from '../../api/selectors.js'
 import type { ReplicaSet } from '../../api/types/apps.js'
 import type { Pod } from '../../api/types/core-pod.js'
+import type { ReplicationController } from '../../api/types/core-replication-controller.js'
 import { Expectations } from '../../client/expectations.js'
 import {
   byNamespace,
@@ -12,7 +13,13 @@ import {
   namespaceIndex,
   ownerUidIndex,
 } from '../../client/object-store.js'
-import { objectKey, pods, replicaSets } from '../../client/resources.js'
+import {
+  objectKey,
+  pods,
+  replicaSets,
+  replicationControllers,
+  type Resource,
+} from '../../client/resources.js'
 import { sameJson } from '../canonical-json.js'
 import { makeClaims } from '../claiming.js'
 import {
@@ -36,29 +43,62 @@ import {
   selectorOf,
 } from './reconcile.js'
 
+interface Replicated<T extends KubeObject> {
+  readonly resource: Resource<T>
+  readonly name: string
+  readonly component: string
+  /** As a ReplicaSet, but for apiVersion and kind. */
+  readonly view: (object: T) => ReplicaSet
+}
+
 export function startReplicaSetController(context: ControllerContext): Controller {
+  return startReplicaController<ReplicaSet>(context, {
+    resource: replicaSets,
+    name: 'replicaset',
+    component: 'replicaset-controller',
+    view: replicaSet => replicaSet,
+  })
+}
+
+export function startReplicationController(context: ControllerContext): Controller {
+  return startReplicaController<ReplicationController>(context, {
+    resource: replicationControllers,
+    name: 'replicationcontroller',
+    component: 'replication-controller',
+    view: ({ spec = {}, ...controller }) => ({
+      ...controller,
+      spec: { ...spec, selector: { matchLabels: spec.selector ?? {} } },
+    }),
+  })
+}
+
+function startReplicaController<T extends KubeObject>(
+  context: ControllerContext,
+  { resource, name, component, view }: Replicated<T>,
+): Controller {
   const { client, informers, clock } = context
-  const sets = informers.of(replicaSets)
+  const sets = informers.of(resource)
   const podInformer = informers.of(pods)
   sets.addIndex(ownerUidIndex, byOwnerUid)
   podInformer.addIndex(ownerUidIndex, byOwnerUid)
   podInformer.addIndex(orphanIndex, byOrphanNamespace)
   sets.addIndex(namespaceIndex, byNamespace)
   const expectations = new Expectations(clock)
-  const recorder = recorderOf(context, 'replicaset-controller')
+  const recorder = recorderOf(context, component)
   const writer = new PodWriter(client, recorder, expectations)
   const { queue, start } = reconcilerQueue(context, {
-    name: 'replicaset',
+    name,
     concurrency: 5,
     reconcile,
   })
 
   async function reconcile(key: string): Promise<void> {
-    const replicaSet = sets.objects.get(key)
-    if (!replicaSet) {
+    const found = sets.objects.get(key)
+    if (!found) {
       expectations.forget(key)
       return
     }
+    const replicaSet = view(found)
     const nowMs = clock.wallMs()
     const plan = planReplicaSet({
       replicaSet,
@@ -70,23 +110,24 @@ export function startReplicaSetController(context: ControllerContext): Controlle
       expectationsMet: expectations.satisfied(key),
       nowMs,
     })
-    const owner = { resource: replicaSets, object: replicaSet }
+    const owner = { resource, object: found }
     await makeClaims(client, owner, pods, plan.claims)
     const failed = await scale(key, replicaSet, plan)
-    await writeStatus(replicaSet, plan.pods, failed?.failure ?? null)
+    await writeStatus(found, plan.pods, failed?.failure ?? null)
     if (plan.requeueAfterMs !== null) queue.addAfter(key, plan.requeueAfterMs)
     if (!expectations.satisfied(key)) queue.addAfter(key, expectations.expiryMs)
     if (failed) throw failed.error
   }
 
   async function writeStatus(
-    replicaSet: ReplicaSet,
+    object: T,
     counted: readonly Pod[],
     failure: ReplicaFailure | null,
   ): Promise<void> {
+    const replicaSet = view(object)
     const status = replicaSetStatus(replicaSet, counted, failure, clock.wallMs())
     if (sameJson(comparableStatus(status), comparableStatus(replicaSet.status))) return
-    await client.updateStatus(replicaSets, { ...replicaSet, status })
+    await client.updateStatus(resource, { ...object, status })
   }
 
   async function scale(
@@ -114,7 +155,9 @@ export function startReplicaSetController(context: ControllerContext): Controlle
   /** Of all sets of the same Deployment: their pods crowd the same nodes. */
   function relatedPods(replicaSet: ReplicaSet): readonly Pod[] {
     const owner = controllerOf(replicaSet)
-    const family = owner ? sets.objects.byIndex(ownerUidIndex, owner.uid) : [replicaSet]
+    const family: readonly KubeObject[] = owner
+      ? sets.objects.byIndex(ownerUidIndex, owner.uid)
+      : [replicaSet]
     return family
       .flatMap(set => podInformer.objects.byIndex(ownerUidIndex, set.metadata.uid ?? ''))
       .filter(isPodActive)
@@ -122,14 +165,14 @@ export function startReplicaSetController(context: ControllerContext): Controlle
 
   function ownerKey(pod: KubeObject): string | null {
     const owner = controllerOf(pod)
-    if (owner?.kind !== 'ReplicaSet') return null
+    if (owner?.kind !== resource.kind) return null
     const key = `${pod.metadata.namespace}/${owner.name}`
     return sets.objects.get(key)?.metadata.uid === owner.uid ? key : null
   }
 
   function addMatching(pod: KubeObject): void {
     for (const set of sets.objects.byIndex(namespaceIndex, pod.metadata.namespace ?? '')) {
-      if (matchesLabels(selectorOf(set), pod.metadata.labels)) queue.add(objectKey(set))
+      if (matchesLabels(selectorOf(view(set)), pod.metadata.labels)) queue.add(objectKey(set))
     }
   }
 

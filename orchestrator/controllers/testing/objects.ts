@@ -1,10 +1,16 @@
 // Objects for tests, with what a test does not care about filled in.
 
-import type { ObjectMeta } from '../../api/object.js'
+import type { KubeObject, ObjectMeta } from '../../api/object.js'
 import type { Deployment, DeploymentSpec, ReplicaSet } from '../../api/types/apps.js'
+import type { StatefulSet, StatefulSetSpec } from '../../api/types/apps-stateful-set.js'
 import type { Node, NodeSpec } from '../../api/types/core-node.js'
 import type { Pod, PodSpec } from '../../api/types/core-pod.js'
 import type { Service, ServiceSpec } from '../../api/types/core-service.js'
+import type {
+  PodDisruptionBudget,
+  PodDisruptionBudgetSpec,
+  PodDisruptionBudgetStatus,
+} from '../../api/types/policy-disruption-budget.js'
 import { formatTime } from '../../client/timestamps.js'
 import { controllerReference } from '../ownership.js'
 
@@ -12,7 +18,7 @@ export const nowMs = Date.UTC(2026, 0, 1, 12)
 export const secondsAgo = (seconds: number): string => formatTime(nowMs - seconds * 1000)
 
 export interface PodShape {
-  readonly owner?: ReplicaSet
+  readonly owner?: KubeObject
   readonly labels?: Readonly<Record<string, string>>
   readonly phase?: string
   /** How long it has been ready; absent: it is not. */
@@ -96,6 +102,39 @@ export function deployment(replicas: number, spec: Partial<DeploymentSpec> = {})
       progressDeadlineSeconds: 600,
       ...spec,
     },
+  }
+}
+
+export function statefulSet(replicas: number, spec: Partial<StatefulSetSpec> = {}): StatefulSet {
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    metadata: { namespace: 'shop', name: 'db', uid: 'uid-db', generation: 1 },
+    spec: {
+      replicas,
+      serviceName: 'db',
+      selector: { matchLabels: { app: 'db' } },
+      template: {
+        metadata: { labels: { app: 'db' } },
+        spec: { containers: [{ name: 'c', image: 'db:1' }] },
+      },
+      podManagementPolicy: 'OrderedReady',
+      updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0 } },
+      ...spec,
+    },
+  }
+}
+
+export function budget(
+  spec: PodDisruptionBudgetSpec,
+  status?: PodDisruptionBudgetStatus,
+): PodDisruptionBudget {
+  return {
+    apiVersion: 'policy/v1',
+    kind: 'PodDisruptionBudget',
+    metadata: { namespace: 'shop', name: 'web', uid: 'uid-budget', generation: 2 },
+    spec: { selector: { matchLabels: { app: 'web' } }, ...spec },
+    ...(status === undefined ? {} : { status }),
   }
 }
 
