@@ -3,8 +3,8 @@
 
 import type { GroupVersionKind } from '../api/kind.js'
 import type { KubeObject } from '../api/object.js'
+import type { ControllerRevision, DaemonSet } from '../api/types/apps-daemon-set.js'
 import type { Deployment, ReplicaSet } from '../api/types/apps.js'
-import type { ControllerRevision } from '../api/types/apps-daemon-set.js'
 import type { StatefulSet } from '../api/types/apps-stateful-set.js'
 import type { Job } from '../api/types/batch.js'
 import type { Lease } from '../api/types/coordination.js'
@@ -72,6 +72,7 @@ export const replicationControllers = resource<ReplicationController>(
 export const deployments = resource<Deployment>('apps', 'Deployment', 'deployments', true)
 export const replicaSets = resource<ReplicaSet>('apps', 'ReplicaSet', 'replicasets', true)
 export const statefulSets = resource<StatefulSet>('apps', 'StatefulSet', 'statefulsets', true)
+export const daemonSets = resource<DaemonSet>('apps', 'DaemonSet', 'daemonsets', true)
 export const controllerRevisions = resource<ControllerRevision>(
   'apps',
   'ControllerRevision',

@@ -22,18 +22,25 @@ export class PodWriter {
     this.#expectations = expectations
   }
 
-  /** The first error, or null. `key` is the owner's; what was not made is taken off its expectations. */
+  /** `count` pods of one kind, as `createEach` makes them. */
   async create(key: string, owner: KubeObject, pod: Pod, count: number): Promise<unknown> {
-    let left = count
-    for (let batch = 1; left > 0; batch *= 2) {
-      const size = Math.min(batch, left)
-      const outcomes = await Promise.all(
-        Array.from({ length: size }, () => this.#createOne(key, owner, pod)),
-      )
-      left -= size
+    return await this.createEach(
+      key,
+      owner,
+      Array.from({ length: count }, () => pod),
+    )
+  }
+
+  /** The first error, or null. `key` is the owner's; what was not made is taken off its expectations. */
+  async createEach(key: string, owner: KubeObject, wanted: readonly Pod[]): Promise<unknown> {
+    let made = 0
+    for (let batch = 1; made < wanted.length; batch *= 2) {
+      const some = wanted.slice(made, made + batch)
+      const outcomes = await Promise.all(some.map(pod => this.#createOne(key, owner, pod)))
+      made += some.length
       const error = outcomes.find(outcome => outcome !== null)
       if (error === undefined) continue
-      for (; left > 0; left--) this.#expectations.creationObserved(key)
+      for (; made < wanted.length; made++) this.#expectations.creationObserved(key)
       // The namespace is going away and the owner with it: trying again would help nobody.
       return isNamespaceTerminating(error) ? null : error
     }

@@ -12,6 +12,7 @@ import { ApiClient } from '../client/rest-client.js'
 import { SharedInformers } from '../client/shared-informers.js'
 import type { ApiTransport } from '../client/transport.js'
 import type { Controller, ControllerContext, ControllerMetrics } from './context.js'
+import { startDaemonSetController } from './daemonset/controller.js'
 import { startDeploymentController } from './deployment/controller.js'
 import { startDisruptionController } from './disruption/controller.js'
 import { startEndpointSliceController } from './endpointslice/controller.js'
@@ -149,6 +150,7 @@ function startTerm(
     startReplicationController(context),
     startDeploymentController(context),
     startStatefulSetController(context),
+    startDaemonSetController(context),
     startJobController(context),
     startDisruptionController(context),
     startEndpointSliceController(context),

@@ -18,7 +18,11 @@ export interface FakeKubelet {
 const leaseNamespace = 'kube-node-lease'
 
 /** Resolves once the node is registered and ready. */
-export async function startFakeKubelet(client: ApiClient, name: string): Promise<FakeKubelet> {
+export async function startFakeKubelet(
+  client: ApiClient,
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+): Promise<FakeKubelet> {
   const clock = nodeClock()
   const now = formatTime(Date.now())
   const conditions = [
@@ -27,7 +31,7 @@ export async function startFakeKubelet(client: ApiClient, name: string): Promise
   const node = await client.create(nodes, {
     apiVersion: 'v1',
     kind: 'Node',
-    metadata: { name, labels: { 'kubernetes.io/hostname': name } },
+    metadata: { name, labels: { 'kubernetes.io/hostname': name, ...labels } },
   })
   const amounts = { cpu: '4', memory: '8Gi', pods: '110' }
   const status = { capacity: amounts, allocatable: amounts, conditions }

@@ -6,7 +6,7 @@ import type { Pod } from '../../api/types/core-pod.js'
 import type { TopologySpreadConstraint } from '../../api/types/core-scheduling.js'
 import type { NodeInfo } from '../node-info.js'
 import type { Filter, NodeCheck, Rejection } from './filter.js'
-import { matchesNodeAffinity } from './node-affinity.js'
+import { matchesNodeAffinity } from '../../api/node-affinity.js'
 import { toleratesAny } from '../../api/tolerations.js'
 
 export const podTopologySpread: Filter = {
@@ -56,7 +56,7 @@ export function domainCounts(
   for (const info of nodes) {
     const domain = info.node.metadata.labels?.[constraint.topologyKey]
     if (domain === undefined) continue
-    if (honoursAffinity && !matchesNodeAffinity(pod, info.node)) continue
+    if (honoursAffinity && !matchesNodeAffinity(pod.spec, info.node)) continue
     if (honoursTaints && !toleratesAll(pod, info)) continue
     const count = selector ? countMatching(info, pod.metadata.namespace, selector) : 0
     counts.set(domain, (counts.get(domain) ?? 0) + count)

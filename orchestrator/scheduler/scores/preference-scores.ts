@@ -1,6 +1,6 @@
 // Scores by what pod and node prefer. Counterpart: plugins tainttoleration and nodeaffinity.
 
-import { matchesTerm } from '../filters/node-affinity.js'
+import { matchesTerm } from '../../api/node-affinity.js'
 import { toleratesAny } from '../../api/tolerations.js'
 import { normalized, type Score } from './score.js'
 
