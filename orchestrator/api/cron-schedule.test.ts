@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseCronSchedule } from './cron-schedule.js'
+import { parseCronSchedule, zoneInFront } from './cron-schedule.js'
 
 function fieldsOf(text: string): Record<string, unknown> {
   const parsed = parseCronSchedule(text)
@@ -79,4 +79,12 @@ test.each([
   ['@every 5d', 'failed to parse duration @every 5d: time: unknown unit "d" in duration "5d"'],
 ])('%j is no schedule', (text, problem) => {
   expect(parseCronSchedule(text)).toEqual({ problem })
+})
+
+test.each([
+  ['TZ=Asia/Tokyo 0 4 * * *', 'Asia/Tokyo'],
+  ['CRON_TZ=UTC @daily', 'UTC'],
+  ['0 4 * * *', null],
+])('the zone in front of %j is %j', (text, zone) => {
+  expect(zoneInFront(text)).toBe(zone)
 })

@@ -54,7 +54,7 @@ const descriptors: ReadonlyMap<string, string> = new Map([
 ])
 
 const everyPrefix = '@every '
-const zonePrefix = /^(?:CRON_)?TZ=\S*\s*/
+const zonePrefix = /^(?:CRON_)?TZ=(\S*)\s*/
 
 /** A time zone in front is passed over: whether there may be one, and which, is for others to check. */
 export function parseCronSchedule(text: string): ParsedSchedule {
@@ -64,6 +64,11 @@ export function parseCronSchedule(text: string): ParsedSchedule {
     if (error instanceof ScheduleProblem) return { problem: error.message }
     throw error
   }
+}
+
+/** The name of the time zone in front; null without one. */
+export function zoneInFront(text: string): string | null {
+  return zonePrefix.exec(text)?.[1] ?? null
 }
 
 class ScheduleProblem extends Error {}

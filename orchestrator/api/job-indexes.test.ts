@@ -1,6 +1,16 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { parseIndexes, sharedIndex } from './job-indexes.js'
+import {
+  countIndexes,
+  countShared,
+  formatIndexes,
+  hasIndex,
+  indexesBelow,
+  intervalsOf as intervalsFrom,
+  joinIndexes,
+  parseIndexes,
+  sharedIndex,
+} from './job-indexes.js'
 import type { IndexInterval } from './job-indexes.js'
 
 test.each([
@@ -64,6 +74,35 @@ test('the shared index is the lowest that two sets have in common', () => {
       const both = [...some].filter(index => others.has(index))
       const expected = both.length === 0 ? null : Math.min(...both)
       expect(sharedIndex(intervalsOf(some), intervalsOf(others))).toBe(expected)
+    }),
+  )
+})
+
+test.each([
+  [[], ''],
+  [[4], '4'],
+  [[1, 3, 4, 5, 7], '1,3-5,7'],
+  [[0, 1], '0,1'],
+  [[2, 0, 1, 2], '0-2'],
+])('%j are written %j', (indexes, text) => {
+  expect(formatIndexes(intervalsFrom(indexes))).toBe(text)
+})
+
+test('sets of indexes join, are cut, counted and asked as sets of numbers are', () => {
+  const indexes = fc.uniqueArray(fc.nat(universe - 1)).map(list => new Set(list))
+  fc.assert(
+    fc.property(indexes, indexes, fc.nat(universe), (some, others, limit) => {
+      const both = new Set([...some, ...others])
+      const joined = joinIndexes(intervalsOf(some), intervalsOf(others))
+      expect(joined).toEqual(intervalsOf(both))
+      expect(countIndexes(joined)).toBe(both.size)
+      for (let index = 0; index < universe; index++) {
+        expect(hasIndex(joined, index)).toBe(both.has(index))
+      }
+      const below = new Set([...both].filter(index => index < limit))
+      expect(indexesBelow(joined, limit)).toEqual(intervalsOf(below))
+      const shared = [...some].filter(index => others.has(index)).length
+      expect(countShared(intervalsOf(some), intervalsOf(others))).toBe(shared)
     }),
   )
 })

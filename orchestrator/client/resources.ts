@@ -6,7 +6,7 @@ import type { KubeObject } from '../api/object.js'
 import type { ControllerRevision, DaemonSet } from '../api/types/apps-daemon-set.js'
 import type { Deployment, ReplicaSet } from '../api/types/apps.js'
 import type { StatefulSet } from '../api/types/apps-stateful-set.js'
-import type { Job } from '../api/types/batch.js'
+import type { CronJob, Job } from '../api/types/batch.js'
 import type { Lease } from '../api/types/coordination.js'
 import type { ConfigMap, Namespace, Secret, ServiceAccount } from '../api/types/core-config.js'
 import type { Event } from '../api/types/core-event.js'
@@ -80,6 +80,7 @@ export const controllerRevisions = resource<ControllerRevision>(
   true,
 )
 export const jobs = resource<Job>('batch', 'Job', 'jobs', true)
+export const cronJobs = resource<CronJob>('batch', 'CronJob', 'cronjobs', true)
 export const endpointSlices = resource<EndpointSlice>(
   'discovery.k8s.io',
   'EndpointSlice',

@@ -43,6 +43,16 @@ test('a delayed key comes when its time has come, at the soonest of several dela
   expect(queue.take()).toBeNull()
 })
 
+test('a delay of months wakes after a day, and is never lost to the limits of a timer', async () => {
+  const { queue, clock } = setUp()
+  const dayMs = 24 * 3600 * 1000
+  queue.addAfter('a', 60 * dayMs)
+  await clock.pass(dayMs - 1)
+  expect(queue.take()).toBeNull()
+  await clock.pass(1)
+  expect(queue.take()).toBe('a')
+})
+
 test('failures of one key wait twice as long each time, up to the limit, and not those of others', async () => {
   const { queue, clock } = setUp()
   const waits: number[] = []

@@ -12,6 +12,8 @@ export interface WorkQueueOptions {
   readonly retryMaxMs?: number
 }
 
+const sleepMaxMs = 24 * 3600 * 1000
+
 interface Delayed {
   readonly atMs: number
   readonly timer: Timer
@@ -56,18 +58,20 @@ export class WorkQueue {
     this.onReady?.()
   }
 
-  /** Of several delays of one key the soonest counts. */
+  /** Of several delays of one key the soonest counts. Nobody sleeps longer than a day. */
   addAfter(key: string, delayMs: number): void {
     if (this.stopped) return
     if (delayMs <= 0) {
       this.add(key)
       return
     }
-    const atMs = this.clock.monotonicMs() + delayMs
+    // Timers of the platform overflow after 24 days and fire at once; who is woken early looks again.
+    const sleepMs = Math.min(delayMs, sleepMaxMs)
+    const atMs = this.clock.monotonicMs() + sleepMs
     const earlier = this.delayed.get(key)
     if (earlier && earlier.atMs <= atMs) return
     earlier?.timer.cancel()
-    const timer = this.clock.setTimer(delayMs, () => {
+    const timer = this.clock.setTimer(sleepMs, () => {
       this.delayed.delete(key)
       this.add(key)
     })

@@ -12,6 +12,7 @@ import { ApiClient } from '../client/rest-client.js'
 import { SharedInformers } from '../client/shared-informers.js'
 import type { ApiTransport } from '../client/transport.js'
 import type { Controller, ControllerContext, ControllerMetrics } from './context.js'
+import { startCronJobController } from './cronjob/controller.js'
 import { startDaemonSetController } from './daemonset/controller.js'
 import { startDeploymentController } from './deployment/controller.js'
 import { startDisruptionController } from './disruption/controller.js'
@@ -28,6 +29,7 @@ import { startReplicaSetController, startReplicationController } from './replica
 import { startServiceAccountController } from './serviceaccount/controller.js'
 import { startStatefulSetController } from './statefulset/controller.js'
 import { startStorageProtection } from './storageprotection/controller.js'
+import { startTtlAfterFinishedController } from './ttlafterfinished/controller.js'
 
 export interface ControllersOptions {
   /** Authenticated as system:kube-controller-manager. Stays the caller's to close. */
@@ -153,6 +155,8 @@ function startTerm(
     startDaemonSetController(context),
     startJobController(context),
     startDisruptionController(context),
+    startCronJobController(context),
+    startTtlAfterFinishedController(context),
     startEndpointSliceController(context),
     startNodeLifecycleController(context, {
       graceMs: options.nodeMonitorGraceMs ?? 40_000,

@@ -4,6 +4,7 @@
 import { parseCronSchedule } from '../cron-schedule.js'
 import type { FieldError } from '../kind.js'
 import type { JsonObject } from '../object.js'
+import { timeZoneOf } from '../time-zone.js'
 import type { CronJob, CronJobSpec } from '../types/batch.js'
 import { invalidValue, notSupported, required } from './field-errors.js'
 import { validateJobSpec } from './job.js'
@@ -80,18 +81,8 @@ function validateTimeZone({ timeZone }: CronJobSpec): FieldError[] {
     errors.push(invalidValue(field, timeZone, text))
     if (timeZone === 'Local') return errors
   }
-  if (!isTimeZone(timeZone, parts)) errors.push(unknown)
+  if (timeZoneOf(timeZone) === null) errors.push(unknown)
   return errors
-}
-
-/** Zones are files to the original, so their names have a case, and offsets are none. */
-function isTimeZone(name: string, parts: readonly string[]): boolean {
-  if (!parts.every(part => /^[A-Z]/.test(part))) return false
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== ''
-  } catch {
-    return false
-  }
 }
 
 function validateConcurrency({ concurrencyPolicy = '' }: CronJobSpec): FieldError[] {

@@ -18,8 +18,9 @@ import {
 import { controllerOf, isDeleting } from '../ownership.js'
 import { PodWriter } from '../pod-writes.js'
 import { WrittenVersions } from '../written-versions.js'
-import type { JobPlan } from './reconcile.js'
-import { isFinished, isOurs, isTracked, planJob, podOf, trackingFinalizer } from './reconcile.js'
+import { isFinished } from './conditions.js'
+import { isOurs, type JobPlan, planJob } from './reconcile.js'
+import { isTracked, trackingFinalizer } from './tracking.js'
 
 const notShownYetMs = 100
 
@@ -70,8 +71,8 @@ export function startJobController(context: ControllerContext): Controller {
 
   async function scale(key: string, job: Job, plan: JobPlan): Promise<unknown> {
     const { creations, deletions } = plan
-    expectations.expect(key, creations, deletions.map(objectKey))
-    if (creations > 0) return await writer.create(key, job, podOf(job), creations)
+    expectations.expect(key, creations.length, deletions.map(objectKey))
+    if (creations.length > 0) return await writer.createEach(key, job, creations)
     const errors = await Promise.all(deletions.map(pod => writer.delete(key, job, pod)))
     return errors.find(error => error !== null) ?? null
   }

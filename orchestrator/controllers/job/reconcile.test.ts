@@ -4,7 +4,10 @@ import type { Job, JobSpec, JobStatus } from '../../api/types/batch.js'
 import type { Pod } from '../../api/types/core-pod.js'
 import { validateJobStatus } from '../../api/validation/job-status.js'
 import { nowMs, pod, secondsAgo } from '../testing/objects.js'
-import { isFinished, isOurs, planJob, podOf, trackingFinalizer } from './reconcile.js'
+import { isFinished } from './conditions.js'
+import { podOf } from './pod-template.js'
+import { isOurs, planJob } from './reconcile.js'
+import { trackingFinalizer } from './tracking.js'
 
 const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'c' }] } }
 
@@ -72,13 +75,13 @@ describe('Job: how many pods', () => {
   ]
   test.each(cases)('%s', (_, of, pods, creations, deletions) => {
     const made = plan(of, pods)
-    expect([made.creations, made.deletions.length]).toEqual([creations, deletions])
+    expect([made.creations.length, made.deletions.length]).toEqual([creations, deletions])
   })
   test('nothing while earlier writes are not visible, or when it is being deleted', () => {
-    expect(plan(job(), [], false).creations).toBe(0)
+    expect(plan(job(), [], false).creations).toEqual([])
     const dying = job()
     const metadata = { ...dying.metadata, deletionTimestamp: secondsAgo(1) }
-    expect(plan({ ...dying, metadata }).creations).toBe(0)
+    expect(plan({ ...dying, metadata }).creations).toEqual([])
   })
   test('the pause doubles: ten seconds after the first failure, twenty after the second', () => {
     const spec = { backoffLimit: 6 }
@@ -142,9 +145,69 @@ describe('Job: how it ends', () => {
   })
 })
 
+describe('Job: suspend and resume', () => {
+  const suspended = {
+    ...started,
+    conditions: [{ type: 'Suspended', status: 'True', reason: 'JobSuspended', message: 'm' }],
+  }
+  test('one that is suspended loses its pods, and says so once', () => {
+    const pods = [owned('a', 'Running'), owned('b', 'Pending')]
+    const first = plan(job({ suspend: true, parallelism: 2 }, started), pods)
+    expect(first.deletions).toHaveLength(2)
+    expect(first.events).toEqual([
+      { type: 'Normal', reason: 'Suspended', message: 'Job suspended' },
+    ])
+    expect(conditions(first.status)).toEqual(['Suspended=True JobSuspended'])
+    expect(plan(job({ suspend: true }, first.status)).events).toEqual([])
+  })
+  test('one that is resumed begins anew: its start, its pods, an event', () => {
+    const resumed = plan(job({ suspend: false }, suspended))
+    expect(resumed.status.startTime).toBe(secondsAgo(0))
+    expect(resumed.creations).toHaveLength(1)
+    expect(resumed.events).toEqual([{ type: 'Normal', reason: 'Resumed', message: 'Job resumed' }])
+    expect(conditions(resumed.status)).toEqual(['Suspended=False JobResumed'])
+  })
+  test('time that it was suspended does not count towards its deadline', () => {
+    const spec = { activeDeadlineSeconds: 30 }
+    expect(plan(job({ ...spec, suspend: true }, suspended)).requeueAfterMs).toBeNull()
+    expect(plan(job(spec, suspended)).requeueAfterMs).toBe(30_000)
+  })
+  test('one that was made suspended has not started', () => {
+    expect(plan(job({ suspend: true })).status.startTime).toBeUndefined()
+  })
+})
+
+describe('Job: podFailurePolicy', () => {
+  const onExitCodes = { operator: 'In', values: [1] }
+  const failing = (action: string) =>
+    job({ backoffLimit: 0, podFailurePolicy: { rules: [{ action, onExitCodes }] } }, started)
+  test('FailJob ends it at once, with the reason', () => {
+    const { status } = plan(failing('FailJob'), [owned('a', 'Failed')])
+    expect(conditions(status)).toEqual(['FailureTarget=True PodFailurePolicy'])
+    expect(status.conditions?.[0]?.message).toBe(
+      'Container c for pod shop/a failed with exit code 1 matching FailJob rule at index 0',
+    )
+  })
+  test('Count counts towards the limit', () => {
+    const { status } = plan(failing('Count'), [owned('a', 'Failed')])
+    expect(conditions(status)).toEqual(['FailureTarget=True BackoffLimitExceeded'])
+  })
+  test('Ignore does not, and the pod is let go all the same', () => {
+    const pods = [owned('a', 'Failed')]
+    const made = plan(failing('Ignore'), pods)
+    expect(conditions(made.status)).toEqual([])
+    expect(made.status.uncountedTerminatedPods).toEqual({})
+    expect(made.recorded).toEqual(pods)
+  })
+  test('one that leaves is waited for: its end decides', () => {
+    const made = plan(failing('FailJob'), [owned('a', 'Running', { deleting: true })])
+    expect([made.creations, conditions(made.status)]).toEqual([[], []])
+  })
+})
+
 test('who is not ours is left alone', () => {
   expect(isOurs(job())).toBe(true)
-  expect(isOurs(job({ completionMode: 'Indexed' }))).toBe(false)
+  expect(isOurs(job({ managedBy: 'kubernetes.io/job-controller' }))).toBe(true)
   expect(isOurs(job({ managedBy: 'example.com/queue' }))).toBe(false)
 })
 
@@ -177,7 +240,7 @@ test('each end is counted once, however often it is interrupted', () => {
         const step = steps[at] ?? 5
         now += 700_000
         const round = planJob({ job: of, pods, expectationsMet: true, nowMs: now })
-        for (let more = round.creations; more > 0; more--) pods.push(owned(`p${made++}`, 'Running'))
+        for (const _ of round.creations) pods.push(owned(`p${made++}`, 'Running'))
         const gone = new Set(round.deletions.map(({ metadata }) => metadata.name))
         pods = pods.map(one =>
           gone.has(one.metadata.name ?? '') ? owned(one.metadata.name ?? '', 'Failed') : one,

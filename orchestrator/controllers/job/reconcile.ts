@@ -1,16 +1,19 @@
 // What a Job needs done: pods to make and to remove, pods to count, its status. Pure. Counterpart: pkg/controller/job.
-// A pod carries a finalizer until its end is on record: first its uid stands in the status, then the finalizer goes,
-// then it is counted and its uid goes too, so that no end is counted twice or missed. Left out: Indexed Jobs, pod
-// failure policies, success policies, adoption; `isOurs` says which Jobs are left alone for that.
+// The parts: scale.ts (how many pods, which), ends.ts (each end counted once), indexes.ts (Indexed Jobs),
+// failure-policy.ts, success-policy.ts, backoff.ts. Left out: adoption of pods that nobody owns.
 
+import { countIndexes, formatIndexes } from '../../api/job-indexes.js'
 import type { Job, JobCondition, JobStatus } from '../../api/types/batch.js'
 import type { Pod } from '../../api/types/core-pod.js'
 import { formatTime, parseTimeMs } from '../../client/timestamps.js'
-import { controllerReference, isDeleting } from '../ownership.js'
+import { isDeleting } from '../ownership.js'
 import { isPodActive, isPodReady, isPodTerminal } from '../pod-state.js'
-import { rankForDeletion } from '../replicaset/ranking.js'
-
-export const trackingFinalizer = 'batch.kubernetes.io/job-tracking'
+import { hasCondition, isFinished } from './conditions.js'
+import { countEnds, type Ends } from './ends.js'
+import { failJobMessage } from './failure-policy.js'
+import { indexesOf, type JobIndexes } from './indexes.js'
+import { scaleOf } from './scale.js'
+import { metSuccessPolicy } from './success-policy.js'
 
 export interface JobInputs {
   readonly job: Job
@@ -28,127 +31,57 @@ export interface JobEvent {
 }
 
 export interface JobPlan {
-  readonly creations: number
+  readonly creations: readonly Pod[]
   readonly deletions: readonly Pod[]
   readonly status: JobStatus
   /** For once the status is written. */
   readonly events: readonly JobEvent[]
-  /** Pods whose uids stand in `status`: their finalizer may go once it is written. */
+  /** Pods whose ends stand in `status`: their finalizer may go once it is written. */
   readonly recorded: readonly Pod[]
   /** When something happens without any event: a deadline, the end of a back-off. */
   readonly requeueAfterMs: number | null
 }
 
-/** Pods made or removed in one round; the rest follows in the next. */
-const burstMax = 500
-/** Uids in a status; the rest follows in the next round. */
-const uncountedMax = 500
-const backoffFirstMs = 10_000
-const backoffMaxMs = 600_000
-
+/** Others have a controller of their own. */
 export function isOurs({ spec }: Job): boolean {
-  const manager = spec.managedBy ?? 'kubernetes.io/job-controller'
-  return (
-    manager === 'kubernetes.io/job-controller' &&
-    spec.completionMode !== 'Indexed' &&
-    spec.podFailurePolicy === undefined &&
-    spec.successPolicy === undefined
-  )
+  const ours = 'kubernetes.io/job-controller'
+  return (spec.managedBy ?? ours) === ours
 }
-
-function has({ status }: Job, type: string): boolean {
-  return status?.conditions?.some(one => one.type === type && one.status === 'True') ?? false
-}
-
-export const isFinished = (job: Job): boolean => has(job, 'Complete') || has(job, 'Failed')
-
-export const isTracked = (pod: Pod): boolean =>
-  pod.metadata.finalizers?.includes(trackingFinalizer) ?? false
 
 export function planJob(inputs: JobInputs): JobPlan {
-  const { job, nowMs } = inputs
-  const active = inputs.pods.filter(isPodActive)
-  const terminating = inputs.pods.filter(pod => isDeleting(pod) && !isPodTerminal(pod)).length
-  const ends = countEnds(job, inputs.pods)
-  const counts = { ...ends, active: active.length, terminating }
+  const { job, pods, nowMs } = inputs
+  const active = pods.filter(isPodActive)
+  const terminating = pods.filter(pod => isDeleting(pod) && !isPodTerminal(pod)).length
+  const indexes = indexesOf(job, pods, nowMs)
+  const kept = new Set(indexes?.awaiting.values())
+  const seen = { ...countEnds(job, pods, indexes, kept), active: active.length, terminating }
   const suspension = suspensionOf(job, nowMs)
   const startTime = suspension.startTime
   const deadlineMs = untilDeadline(job, startTime, nowMs)
-  const end = endOf(job, counts, active, deadlineMs)
-  const scale = end === null ? scaleOf(inputs, active, counts) : { creations: 0, want: 0 }
+  const end = endOf(inputs, seen, { active, indexes, deadlineMs })
+  // Nothing is tried again any more: what was kept for that is put on record.
+  const ended = end !== null || isDeleting(job)
+  const counts = ended ? { ...seen, ...countEnds(job, pods, indexes, new Set()) } : seen
+  const scale = scaleOf({ ...counts, job, pods, active, indexes, over: end !== null, nowMs })
   const managed = inputs.expectationsMet && !isDeleting(job)
-  const surplus = Math.max(0, active.length - scale.want)
-  const waits = [deadlineMs, scale.waitMs].filter(wait => wait !== undefined && wait !== null)
-  const finish = end !== null && active.length + terminating === 0 && ends.uncounted === 0
+  const waits = [deadlineMs, scale.waitMs].filter(wait => wait !== null)
+  const finish = end !== null && active.length + terminating === 0 && counts.recorded.length === 0
   return {
-    creations: managed ? Math.min(scale.creations, burstMax) : 0,
-    deletions: managed
-      ? rankForDeletion(active, active, nowMs).slice(0, Math.min(surplus, burstMax))
-      : [],
+    creations: managed ? scale.creations : [],
+    deletions: managed ? scale.deletions : [],
     status: {
-      ...statusOf(counts, inputs.pods),
+      ...statusOf(counts, pods, indexes),
       ...(startTime === undefined ? {} : { startTime }),
       ...(finish && end.type === 'Complete' ? { completionTime: formatTime(nowMs) } : {}),
       ...conditionsOf(suspension.conditions, end, finish, nowMs),
     },
     events: [...suspension.events, ...(finish ? [eventOf(end)] : [])],
-    recorded: ends.recorded,
+    recorded: counts.recorded,
     requeueAfterMs: end !== null || waits.length === 0 ? null : Math.min(...waits),
   }
 }
 
-interface Ends {
-  /** Counted, and recorded to be counted. */
-  readonly succeeded: number
-  readonly failed: number
-  readonly counted: { readonly succeeded: number; readonly failed: number }
-  readonly lists: { readonly succeeded: readonly string[]; readonly failed: readonly string[] }
-  readonly uncounted: number
-  readonly recorded: readonly Pod[]
-}
-
 type Counts = Ends & { readonly active: number; readonly terminating: number }
-
-function countEnds(job: Job, pods: readonly Pod[]): Ends {
-  const { uncountedTerminatedPods: before, succeeded = 0, failed = 0 } = job.status ?? {}
-  const tracked = new Map(pods.filter(isTracked).map(pod => [pod.metadata.uid ?? '', pod] as const))
-  const counted = { succeeded, failed }
-  const lists: { succeeded: string[]; failed: string[] } = { succeeded: [], failed: [] }
-  const recorded: Pod[] = []
-  for (const how of ['succeeded', 'failed'] as const) {
-    for (const uid of before?.[how] ?? []) {
-      const pod = tracked.get(uid)
-      if (pod === undefined) {
-        counted[how]++
-        continue
-      }
-      tracked.delete(uid)
-      lists[how].push(uid)
-      recorded.push(pod)
-    }
-  }
-  for (const [uid, pod] of tracked) {
-    const how = endedHow(job, pod)
-    if (how === null || recorded.length >= uncountedMax) continue
-    lists[how].push(uid)
-    recorded.push(pod)
-  }
-  return {
-    succeeded: counted.succeeded + lists.succeeded.length,
-    failed: counted.failed + lists.failed.length,
-    counted,
-    lists,
-    uncounted: recorded.length,
-    recorded,
-  }
-}
-
-/** One that is being deleted has failed, unless the Job wants to see how it ends. */
-function endedHow({ spec }: Job, pod: Pod): 'succeeded' | 'failed' | null {
-  if (pod.status?.phase === 'Succeeded') return 'succeeded'
-  if (pod.status?.phase === 'Failed') return 'failed'
-  return isDeleting(pod) && spec.podReplacementPolicy !== 'Failed' ? 'failed' : null
-}
 
 interface Suspension {
   readonly conditions: readonly JobCondition[]
@@ -162,7 +95,7 @@ function suspensionOf(job: Job, nowMs: number): Suspension {
   const old = job.status?.startTime
   if (isFinished(job)) return { conditions, startTime: old, events: [] }
   const now = formatTime(nowMs)
-  const was = has(job, 'Suspended')
+  const was = hasCondition(job, 'Suspended')
   const wanted = job.spec.suspend === true
   const startTime = old ?? (wanted ? undefined : now)
   if (was === wanted) return { conditions, startTime, events: [] }
@@ -192,12 +125,18 @@ interface End {
   readonly message: string
 }
 
+const failed = (reason: string, message: string): End => ({ type: 'Failed', reason, message })
+const complete = (reason: string, message: string): End => ({ type: 'Complete', reason, message })
+
 /** What it comes to; null while it goes on. What is decided once stays decided. */
 function endOf(
-  job: Job,
+  { job, pods }: JobInputs,
   counts: Counts,
-  active: readonly Pod[],
-  deadlineMs: number | null,
+  state: {
+    readonly active: readonly Pod[]
+    readonly indexes: JobIndexes | null
+    readonly deadlineMs: number | null
+  },
 ): End | null {
   const decided = job.status?.conditions?.find(
     ({ type, status }) =>
@@ -205,82 +144,66 @@ function endOf(
   )
   if (decided !== undefined) {
     const { reason = '', message = '' } = decided
-    return { type: decided.type === 'FailureTarget' ? 'Failed' : 'Complete', reason, message }
+    return decided.type === 'FailureTarget' ? failed(reason, message) : complete(reason, message)
   }
-  const { completions, backoffLimit = 6 } = job.spec
-  if (counts.failed > backoffLimit || restartedTooOften(job, active)) {
-    const message = 'Job has reached the specified backoff limit'
-    return { type: 'Failed', reason: 'BackoffLimitExceeded', message }
+  const unforgiven = failJobMessage(job, pods)
+  if (unforgiven !== null) return failed('PodFailurePolicy', unforgiven)
+  if (counts.failed > backoffLimitOf(job) || restartedTooOften(job, state.active)) {
+    return failed('BackoffLimitExceeded', 'Job has reached the specified backoff limit')
   }
-  if (deadlineMs === 0) {
-    const message = 'Job was active longer than specified deadline'
-    return { type: 'Failed', reason: 'DeadlineExceeded', message }
+  if (state.deadlineMs === 0) {
+    return failed('DeadlineExceeded', 'Job was active longer than specified deadline')
   }
-  // Without a number one success is enough, once nobody works any more.
-  const complete =
-    completions === undefined
-      ? counts.succeeded > 0 && counts.active === 0
-      : counts.succeeded >= completions
-  if (!complete) return null
-  const message = 'Reached expected number of succeeded pods'
-  return { type: 'Complete', reason: 'CompletionsReached', message }
+  return endOfIndexes(job, state.indexes) ?? endByCompletions(job, counts)
 }
 
-function restartedTooOften({ spec }: Job, active: readonly Pod[]): boolean {
-  if (spec.template.spec?.restartPolicy !== 'OnFailure') return false
-  const { backoffLimit = 6 } = spec
+/** Indexes with limits of their own leave that of the Job unlimited unless it is given, too. */
+function backoffLimitOf({ spec }: Job): number {
+  const { backoffLimit, backoffLimitPerIndex } = spec
+  return backoffLimit ?? (backoffLimitPerIndex === undefined ? 6 : Number.POSITIVE_INFINITY)
+}
+
+function endOfIndexes(job: Job, indexes: JobIndexes | null): End | null {
+  if (indexes === null) return null
+  const failures = countIndexes(indexes.failed ?? [])
+  if (failures > (job.spec.maxFailedIndexes ?? Number.POSITIVE_INFINITY)) {
+    const message = 'Job has exceeded the specified maximal number of failed indexes'
+    return failed('MaxFailedIndexesExceeded', message)
+  }
+  if (failures > 0 && failures + countIndexes(indexes.succeeded) >= indexes.completions) {
+    return failed('FailedIndexes', 'Job has failed indexes')
+  }
+  const met = metSuccessPolicy(job, indexes.succeeded)
+  return met === null ? null : complete('SuccessPolicy', met)
+}
+
+/** Without a number one success is enough, once nobody works any more. */
+function endByCompletions({ spec }: Job, { succeeded, active }: Counts): End | null {
+  const { completions } = spec
+  const enough =
+    completions === undefined ? succeeded > 0 && active === 0 : succeeded >= completions
+  return enough ? complete('CompletionsReached', 'Reached expected number of succeeded pods') : null
+}
+
+function restartedTooOften(job: Job, active: readonly Pod[]): boolean {
+  if (job.spec.template.spec?.restartPolicy !== 'OnFailure') return false
+  const limit = backoffLimitOf(job)
   const restarts = active
     .flatMap(({ status }) => [
       ...(status?.initContainerStatuses ?? []),
       ...(status?.containerStatuses ?? []),
     ])
     .reduce((sum, { restartCount }) => sum + restartCount, 0)
-  return backoffLimit === 0 ? restarts > 0 : restarts >= backoffLimit
-}
-
-interface Scale {
-  readonly want: number
-  readonly creations: number
-  /** Until the back-off is over. */
-  readonly waitMs?: number
-}
-
-function scaleOf({ job, pods, nowMs }: JobInputs, active: readonly Pod[], counts: Counts): Scale {
-  const { parallelism = 1, completions, suspend, podReplacementPolicy } = job.spec
-  if (suspend === true) return { want: 0, creations: 0 }
-  const draining = completions === undefined && counts.succeeded > 0
-  const left = completions === undefined ? parallelism : completions - counts.succeeded
-  const want = draining ? Math.min(active.length, parallelism) : Math.min(parallelism, left)
-  const leaving = podReplacementPolicy === 'Failed' ? counts.terminating : 0
-  const missing = Math.max(0, want - active.length - leaving)
-  const waitMs = missing === 0 ? 0 : backoffMs(pods, nowMs)
-  return waitMs > 0 ? { want, creations: 0, waitMs } : { want, creations: missing }
-}
-
-/** Doubles with every failure since the last success. */
-function backoffMs(pods: readonly Pod[], nowMs: number): number {
-  const ended = (phase: string) =>
-    pods.filter(({ status }) => status?.phase === phase).map(pod => endedMs(pod, nowMs))
-  const lastSuccessMs = Math.max(0, ...ended('Succeeded'))
-  const failures = ended('Failed').filter(ms => ms > lastSuccessMs)
-  if (failures.length === 0) return 0
-  const delayMs = Math.min(backoffMaxMs, backoffFirstMs * 2 ** (failures.length - 1))
-  return Math.max(0, Math.max(...failures) + delayMs - nowMs)
-}
-
-function endedMs(pod: Pod, nowMs: number): number {
-  const times = (pod.status?.containerStatuses ?? [])
-    .map(({ state }) => parseTimeMs(state?.terminated?.finishedAt))
-    .filter(ms => ms !== null)
-  if (times.length > 0) return Math.max(...times)
-  return parseTimeMs(pod.metadata.deletionTimestamp) ?? nowMs
+  return limit === 0 ? restarts > 0 : restarts >= limit
 }
 
 function statusOf(
   { counted, lists, active, terminating }: Counts,
   pods: readonly Pod[],
+  indexes: JobIndexes | null,
 ): JobStatus {
-  const { succeeded, failed } = lists
+  const { succeeded, failed: failures } = lists
+  const completedIndexes = formatIndexes(indexes?.succeeded ?? [])
   return {
     ...(active === 0 ? {} : { active }),
     ...(counted.succeeded === 0 ? {} : { succeeded: counted.succeeded }),
@@ -289,8 +212,10 @@ function statusOf(
     terminating,
     uncountedTerminatedPods: {
       ...(succeeded.length === 0 ? {} : { succeeded }),
-      ...(failed.length === 0 ? {} : { failed }),
+      ...(failures.length === 0 ? {} : { failed: failures }),
     },
+    ...(completedIndexes === '' ? {} : { completedIndexes }),
+    ...(indexes?.failed ? { failedIndexes: formatIndexes(indexes.failed) } : {}),
   }
 }
 
@@ -321,21 +246,4 @@ function conditionOf(
 function eventOf(end: End): JobEvent {
   if (end.type === 'Failed') return { type: 'Warning', reason: end.reason, message: end.message }
   return { type: 'Normal', reason: 'Completed', message: 'Job completed' }
-}
-
-export function podOf(job: Job): Pod {
-  const { metadata, spec } = job.spec.template
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: {
-      generateName: `${job.metadata.name}-`,
-      namespace: job.metadata.namespace ?? '',
-      ...(metadata?.labels === undefined ? {} : { labels: metadata.labels }),
-      ...(metadata?.annotations === undefined ? {} : { annotations: metadata.annotations }),
-      finalizers: [...(metadata?.finalizers ?? []), trackingFinalizer],
-      ownerReferences: [controllerReference(job)],
-    },
-    spec: spec ?? { containers: [] },
-  }
 }
