@@ -1,6 +1,6 @@
 // Loaded into every process of a measured cluster (`node --import probe.js?folder=…`): how long its event
 // loop was held up, and on SIGUSR2 a CPU profile, begun by the first signal and written by the second.
-// Every second a line of the longest turn in it; how much of the turn the loop's own thread was running, for on
+// Every second a line of the longest turn in it; the longest that the loop's own thread was running in one, for on
 // a busy machine a turn is also long because others had the processor; and the longest pause of garbage collection.
 
 import { appendFileSync, openSync, readSync, writeFileSync } from 'node:fs'
@@ -39,7 +39,10 @@ function watch(file: string): void {
     const nowMs = performance.now()
     const cpu = cpuMs()
     const wallMs = nowMs - lastMs - tickMs
-    if (wallMs > longest.wallMs) longest = { wallMs, busyMs: cpu - lastCpu }
+    longest = {
+      wallMs: Math.max(longest.wallMs, wallMs),
+      busyMs: Math.max(longest.busyMs, cpu - lastCpu),
+    }
     lastMs = nowMs
     lastCpu = cpu
   }, tickMs).unref()
