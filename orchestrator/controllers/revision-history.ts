@@ -1,11 +1,13 @@
-// Writes what revisions.ts decided: revisions made, given a newer number, and taken away. Counterpart:
+// Writes what revisions.ts decided: revisions adopted, made, given a newer number, and taken away. Counterpart:
 // realHistory of pkg/controller/history.
 
 import type { ControllerRevision } from '../api/types/apps-daemon-set.js'
+import type { LabelSelector } from '../api/selectors.js'
 import { isAlreadyExists, isNotFound } from '../client/api-error.js'
-import { controllerRevisions } from '../client/resources.js'
+import { controllerRevisions, type Resource } from '../client/resources.js'
 import type { ApiClient } from '../client/rest-client.js'
-import { controllerOf } from './ownership.js'
+import { makeClaims } from './claiming.js'
+import { claim, controllerOf } from './ownership.js'
 import {
   inOrder,
   planRevision,
@@ -26,16 +28,27 @@ interface UpdatedHistory {
   readonly collisionCount: number
 }
 
-export class RevisionHistory {
+export class RevisionHistory<T extends RevisedOwner> {
   readonly #client: ApiClient
+  readonly #resource: Resource<T>
+  readonly #selectorOf: (owner: T) => LabelSelector
 
-  constructor(client: ApiClient) {
+  /** `resource` and `selectorOf` are the owners'. */
+  constructor(client: ApiClient, resource: Resource<T>, selectorOf: (owner: T) => LabelSelector) {
     this.#client = client
+    this.#resource = resource
+    this.#selectorOf = selectorOf
   }
 
-  /** `known` are those of the owner that our copy shows, in any order. Throws what the server refused. */
-  async update(owner: RevisedOwner, known: readonly ControllerRevision[]): Promise<UpdatedHistory> {
-    const revisions = inOrder(known)
+  /**
+   * `candidates` are those that it owns or could adopt, as our copy shows them, in any order. Throws what the
+   * server refused.
+   */
+  async update(owner: T, candidates: readonly ControllerRevision[]): Promise<UpdatedHistory> {
+    const claims = claim(owner, this.#selectorOf(owner), candidates)
+    const at = { resource: this.#resource, object: owner }
+    await makeClaims(this.#client, at, controllerRevisions, claims)
+    const revisions = inOrder([...claims.owned, ...claims.adopt])
     let collisionCount = owner.status?.collisionCount ?? 0
     for (let collisions = 0; collisions <= collisionsMax; collisions++) {
       const { kind, revision } = planRevision(owner, revisions, collisionCount)
@@ -55,7 +68,7 @@ export class RevisionHistory {
   }
 
   async truncate(
-    owner: RevisedOwner,
+    owner: T,
     revisions: readonly ControllerRevision[],
     inUse: ReadonlySet<string>,
   ): Promise<void> {
@@ -70,10 +83,7 @@ export class RevisionHistory {
   }
 
   /** Null when another revision has its name. */
-  async #make(
-    owner: RevisedOwner,
-    revision: ControllerRevision,
-  ): Promise<ControllerRevision | null> {
+  async #make(owner: T, revision: ControllerRevision): Promise<ControllerRevision | null> {
     try {
       return await this.#client.create(controllerRevisions, revision)
     } catch (error) {
@@ -81,8 +91,12 @@ export class RevisionHistory {
     }
     const { namespace = '', name = '' } = revision.metadata
     const found = await this.#client.get(controllerRevisions, { namespace, name })
-    const ours = controllerOf(found)?.uid === owner.metadata.uid
+    if (!sameData(found.data, revision.data)) return null
     // Our copy was behind: it is the one that was to be made.
-    return ours && sameData(found.data, revision.data) ? found : null
+    if (controllerOf(found)?.uid === owner.metadata.uid) return found
+    // What an owner of the same name left behind is adopted once our copy shows that it is free.
+    const adoptable = claim(owner, this.#selectorOf(owner), [found]).adopt.length > 0
+    if (adoptable) throw new Error(`${name} is yet to be adopted`)
+    return null
   }
 }

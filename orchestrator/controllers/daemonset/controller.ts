@@ -3,7 +3,7 @@
 
 import type { KubeObject } from '../../api/object.js'
 import { matchesLabels } from '../../api/selectors.js'
-import type { ControllerRevision, DaemonSet } from '../../api/types/apps-daemon-set.js'
+import type { DaemonSet } from '../../api/types/apps-daemon-set.js'
 import type { Node } from '../../api/types/core-node.js'
 import type { Pod } from '../../api/types/core-pod.js'
 import { Expectations } from '../../client/expectations.js'
@@ -23,13 +23,12 @@ import {
   recorderOf,
   runningController,
 } from '../context.js'
-import { byOrphanNamespace, claim, controllerOf, isDeleting, orphanIndex } from '../ownership.js'
+import { byOrphanNamespace, controllerOf, isDeleting, orphanIndex } from '../ownership.js'
 import { PodWriter } from '../pod-writes.js'
-import { inOrder } from '../revisions.js'
+import { RevisionHistory } from '../revision-history.js'
 import { daemonPod } from './daemon-pod.js'
 import { FailedPods } from './failed-pods.js'
-import { currentHashes, revisionHash, surplusHistory } from './history.js'
-import { ensureRevision, removeRevisions } from './history-writes.js'
+import { currentHashes, namesInUse, revisionHash } from './history.js'
 import { nodeFit } from './node-fit.js'
 import { type DaemonSetPlan, planDaemonSet, selectorOf } from './reconcile.js'
 import { comparableStatus } from './status.js'
@@ -46,6 +45,7 @@ export function startDaemonSetController(context: ControllerContext): Controller
   podInformer.addIndex(ownerUidIndex, byOwnerUid)
   podInformer.addIndex(orphanIndex, byOrphanNamespace)
   const expectations = new Expectations(clock)
+  const history = new RevisionHistory(client, daemonSets, selectorOf)
   const failedPods = new FailedPods()
   const recorder = recorderOf(context, 'daemonset-controller')
   const writer = new PodWriter(client, recorder, expectations)
@@ -68,14 +68,15 @@ export function startDaemonSetController(context: ControllerContext): Controller
       recorder.record(set, 'Warning', 'SelectingAll', text)
       return
     }
-    const history = await claimHistory(set)
-    const current = await ensureRevision(client, set, history)
+    const candidates = ownedOrOrphaned(revisions.objects, set)
+    const { update: current, ...known } = await history.update(set, candidates)
     const expectationsMet = expectations.satisfied(key)
     const plan = planDaemonSet({
       daemonSet: set,
       nodes: nodeInformer.objects.list(),
       candidates: ownedOrOrphaned(podInformer.objects, set),
-      currentHashes: currentHashes(current, history),
+      currentHashes: currentHashes(current, known.revisions),
+      collisionCount: known.collisionCount,
       expectationsMet,
       failedWaitMs: node => failedPods.waitMs(set, node, clock.monotonicMs()),
       nowMs: clock.wallMs(),
@@ -83,7 +84,8 @@ export function startDaemonSetController(context: ControllerContext): Controller
     await makeClaims(client, { resource: daemonSets, object: set }, pods, plan.claims)
     const error = await scale(key, set, plan, revisionHash(current))
     if (expectationsMet) {
-      await removeRevisions(client, surplusHistory(set, current, history, plan.pods))
+      const inUse = namesInUse(current, known.revisions, plan.pods)
+      await history.truncate(set, known.revisions, inUse)
     }
     if (!sameJson(comparableStatus(plan.status), comparableStatus(set.status))) {
       await client.updateStatus(daemonSets, { ...set, status: plan.status })
@@ -101,15 +103,6 @@ export function startDaemonSetController(context: ControllerContext): Controller
       ...objects.byIndex(ownerUidIndex, metadata.uid ?? ''),
       ...objects.byIndex(orphanIndex, metadata.namespace ?? ''),
     ]
-  }
-
-  /** The set's own revisions, oldest first. */
-  async function claimHistory(set: DaemonSet): Promise<readonly ControllerRevision[]> {
-    const candidates = ownedOrOrphaned(revisions.objects, set)
-    const claims = claim(set, selectorOf(set), candidates)
-    const owner = { resource: daemonSets, object: set }
-    await makeClaims(client, owner, controllerRevisions, claims)
-    return inOrder([...claims.owned, ...claims.adopt])
   }
 
   async function scale(

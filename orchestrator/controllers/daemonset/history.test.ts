@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { ControllerRevision } from '../../api/types/apps-daemon-set.js'
-import { planRevision, templateOf } from '../revisions.js'
-import { currentHashes, surplusHistory } from './history.js'
+import { planRevision, surplusRevisions, templateOf } from '../revisions.js'
+import { currentHashes, namesInUse } from './history.js'
 import { daemonPodOn, daemonSet, revision } from './testing/objects.js'
 
 const withImage = (image: string) => daemonSet({ pod: { containers: [{ name: 'c', image }] } })
@@ -35,7 +35,8 @@ describe('DaemonSet: history', () => {
     const current = revision(5, 'a:5')
     const pods = [daemonPodOn('n1', 'p', { hash: 'hash-1' })]
     const set = daemonSet({ revisionHistoryLimit: 1 })
-    expect(names(surplusHistory(set, current, revisions, pods))).toEqual(['agent-2', 'agent-3'])
-    expect(surplusHistory(daemonSet(), current, revisions, pods)).toEqual([])
+    const inUse = namesInUse(current, revisions, pods)
+    expect(names(surplusRevisions(set, revisions, inUse))).toEqual(['agent-2', 'agent-3'])
+    expect(surplusRevisions(daemonSet(), revisions, inUse)).toEqual([])
   })
 })

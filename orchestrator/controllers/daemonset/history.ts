@@ -2,9 +2,9 @@
 // cleanupHistory in update.go of pkg/controller/daemon. Two revisions of the same template are left side by side, and
 // pods of either are current: the original relabels pods to be rid of one.
 
-import type { ControllerRevision, DaemonSet } from '../../api/types/apps-daemon-set.js'
+import type { ControllerRevision } from '../../api/types/apps-daemon-set.js'
 import type { Pod } from '../../api/types/core-pod.js'
-import { revisionLabel, sameData, surplusRevisions } from '../revisions.js'
+import { revisionLabel, sameData } from '../revisions.js'
 
 /** What pods of it carry as a label. */
 export function revisionHash({ metadata }: ControllerRevision): string {
@@ -20,15 +20,13 @@ export function currentHashes(
   return new Set([current, ...same].map(revisionHash))
 }
 
-/** Those beyond the limit, oldest first; the current one stays, and so does each that a pod comes from. */
-export function surplusHistory(
-  set: DaemonSet,
+/** Of the revisions that stay whatever the limit is: the current one, and each that a pod comes from. */
+export function namesInUse(
   current: ControllerRevision,
   revisions: readonly ControllerRevision[],
   pods: readonly Pod[],
-): readonly ControllerRevision[] {
+): ReadonlySet<string> {
   const hashes = new Set(pods.map(({ metadata }) => metadata.labels?.[revisionLabel]))
   const inUse = revisions.filter(revision => hashes.has(revisionHash(revision)))
-  const names = new Set([current, ...inUse].map(({ metadata }) => metadata.name ?? ''))
-  return surplusRevisions(set, revisions, names)
+  return new Set([current, ...inUse].map(({ metadata }) => metadata.name ?? ''))
 }

@@ -219,7 +219,6 @@ describe('DaemonSet: status', () => {
       desiredNumberScheduled: 0,
       numberReady: 0,
       observedGeneration: 2,
-      collisionCount: 4,
     },
   })
   const nodes = [...all, node('n4'), ...gpuOnly.map(one => ({ ...one, metadata: { name: 'n5' } }))]
@@ -231,7 +230,8 @@ describe('DaemonSet: status', () => {
   ]
   test('nodes are counted by whether they are to run a pod, run one, and how it is', () => {
     const set = seen(daemonSet({ minReadySeconds: 30 }))
-    expect(round(pods, { daemonSet: set, nodes }).status).toEqual({
+    const { status } = round(pods, { daemonSet: set, nodes, collisionCount: 4 })
+    expect(status).toEqual({
       desiredNumberScheduled: 4,
       currentNumberScheduled: 3,
       numberMisscheduled: 1,

@@ -20,6 +20,7 @@ export interface DaemonSetInputs {
   readonly candidates: readonly Pod[]
   /** What pods of the current template are labelled with. */
   readonly currentHashes: ReadonlySet<string>
+  readonly collisionCount: number
   /** False while writes of an earlier round are not visible yet: nothing is made or removed then. */
   readonly expectationsMet: boolean
   /** How long a pod that failed on a node has to stay. */
@@ -72,7 +73,10 @@ export function planDaemonSet(inputs: DaemonSetInputs): DaemonSetPlan {
     deletions: removals.map(({ pod }) => pod),
     failedOn: [...new Set(removals.filter(({ end }) => end === 'Failed').map(({ node }) => node))],
     events: removals.flatMap(eventsOf),
-    status: daemonSetStatus(daemonSet, places, tests, acts),
+    status: {
+      ...daemonSetStatus(daemonSet, places, tests, acts),
+      collisionCount: inputs.collisionCount,
+    },
     requeueAfterMs: waits.length === 0 ? null : Math.min(...waits),
   }
 }

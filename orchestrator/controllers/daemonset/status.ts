@@ -7,14 +7,6 @@ import { isPodReady } from '../pod-state.js'
 import { byRank, type Place } from './places.js'
 import type { PodTests } from './rollout.js'
 
-/** Of a set that nobody has looked at. */
-export const noStatus: DaemonSetStatus = {
-  currentNumberScheduled: 0,
-  numberMisscheduled: 0,
-  desiredNumberScheduled: 0,
-  numberReady: 0,
-}
-
 /** `observed` is false while nothing can be done for the newest generation. */
 export function daemonSetStatus(
   set: DaemonSet,
@@ -25,7 +17,7 @@ export function daemonSetStatus(
   const wanted = places.filter(({ fit }) => fit === 'wanted')
   const scheduled = wanted.flatMap(({ pods }) => byRank(pods).slice(0, 1))
   const available = scheduled.filter(tests.isAvailable).length
-  const { collisionCount, conditions, observedGeneration = 0 } = set.status ?? {}
+  const { conditions, observedGeneration = 0 } = set.status ?? {}
   return {
     desiredNumberScheduled: wanted.length,
     currentNumberScheduled: scheduled.length,
@@ -36,7 +28,6 @@ export function daemonSetStatus(
     numberAvailable: available,
     numberUnavailable: wanted.length - available,
     observedGeneration: observed ? (set.metadata.generation ?? 0) : observedGeneration,
-    ...(collisionCount === undefined ? {} : { collisionCount }),
     ...(conditions === undefined ? {} : { conditions }),
   }
 }
@@ -52,5 +43,6 @@ export function comparableStatus(status: DaemonSetStatus | undefined): Json {
     numberAvailable: status?.numberAvailable ?? 0,
     numberUnavailable: status?.numberUnavailable ?? 0,
     observedGeneration: status?.observedGeneration ?? 0,
+    collisionCount: status?.collisionCount ?? 0,
   }
 }

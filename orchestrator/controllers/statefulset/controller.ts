@@ -52,9 +52,10 @@ export function startStatefulSetController(context: ControllerContext): Controll
   podInformer.addIndex(ownerUidIndex, byOwnerUid)
   podInformer.addIndex(orphanIndex, byOrphanNamespace)
   revisionInformer.addIndex(ownerUidIndex, byOwnerUid)
+  revisionInformer.addIndex(orphanIndex, byOrphanNamespace)
   const written = new WrittenVersions()
   const recorder = recorderOf(context, 'statefulset-controller')
-  const history = new RevisionHistory(client)
+  const history = new RevisionHistory(client, statefulSets, selectorOf)
   const { queue, start } = reconcilerQueue(context, {
     name: 'statefulset',
     concurrency: 5,
@@ -73,8 +74,10 @@ export function startStatefulSetController(context: ControllerContext): Controll
       return
     }
     const own = await claimed(set)
-    const known = revisionInformer.objects.byIndex(ownerUidIndex, set.metadata.uid ?? '')
-    const { update, revisions, collisionCount } = await history.update(set, known)
+    const { update, revisions, collisionCount } = await history.update(set, [
+      ...revisionInformer.objects.byIndex(ownerUidIndex, set.metadata.uid ?? ''),
+      ...revisionInformer.objects.byIndex(orphanIndex, set.metadata.namespace ?? ''),
+    ])
     const currentName = set.status?.currentRevision
     const current = revisions.find(({ metadata }) => metadata.name === currentName) ?? update
     const plan = planStatefulSet({

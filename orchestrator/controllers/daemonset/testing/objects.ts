@@ -78,6 +78,7 @@ export function roundOf(
     nodes,
     candidates,
     currentHashes: new Set([newest]),
+    collisionCount: 0,
     expectationsMet: true,
     failedWaitMs: () => 0,
     ...more,
