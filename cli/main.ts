@@ -2,6 +2,7 @@
 // The `raftsman` command. One file a subcommand, loaded only when it is asked for: a component's
 // start is part of every recovery, and what is not loaded costs no memory.
 
+import { constants } from 'node:os'
 import { Command, CommanderError } from 'commander'
 import { RaftsmanError } from '../platform/errors.js'
 import { UserError } from './user-error.js'
@@ -159,5 +160,11 @@ function fail(error: unknown): never {
   process.stderr.write(`raftsman: ${error instanceof Error ? error.stack : String(error)}\n`)
   process.exit(1)
 }
+
+// `raftsman diff | head` ends as it would for any tool: who reads has gone, and nothing more is said.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(128 + constants.signals.SIGPIPE)
+  fail(error)
+})
 
 main(process.argv).catch(fail)

@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -142,6 +143,19 @@ describe('strangers on the ports', () => {
       '--token=wrong',
     ])
     expect(stderr).toMatch(/Unauthorized|logged in/)
+  })
+})
+
+describe('a reader who goes', () => {
+  it('ends the command as it ends others, without a word', async () => {
+    const child = cluster.spawnRaftsman(['kv', 'get', '--prefix', '/', '--keys-only'])
+    child.stdout?.destroy()
+    let stderr = ''
+    child.stderr?.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString()
+    })
+    const code = await new Promise(resolve => child.once('close', resolve))
+    expect([code, stderr]).toEqual([128 + constants.signals.SIGPIPE, ''])
   })
 })
 

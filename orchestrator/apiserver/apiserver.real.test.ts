@@ -464,6 +464,37 @@ describe('strangers and floods', () => {
     expect((await first.get('/readyz')).text).toBe('ok')
   })
 
+  test('plain HTTP is told that this port speaks HTTPS', async () => {
+    const told = await new Promise<string>((resolve, reject) => {
+      const socket = connectTcp(one.port, '127.0.0.1', () =>
+        socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'),
+      )
+      let text = ''
+      socket.on('data', (chunk: Buffer) => {
+        text += chunk.toString()
+      })
+      socket.on('error', reject)
+      socket.on('close', () => resolve(text))
+    })
+    expect(told).toMatch(/^HTTP\/1\.0 400 Bad Request\r\n/)
+    expect(told).toContain('Client sent an HTTP request to an HTTPS server.')
+  })
+
+  test('JSON is indented for curl, and for who asks', async () => {
+    const agent = { 'user-agent': 'curl/8.5.0' }
+    const [plain, forCurl, asked, lean, missing] = await Promise.all([
+      first.get(maps),
+      first.request('GET', maps, undefined, agent),
+      first.get(`${maps}?pretty=true`),
+      first.request('GET', `${maps}?pretty=false`, undefined, agent),
+      first.request('GET', `${maps}/none`, undefined, agent),
+    ])
+    expect(forCurl.text).toBe(JSON.stringify(plain.json(), null, 2))
+    expect(asked.text).toBe(forCurl.text)
+    expect(lean.text).toBe(plain.text)
+    expect(missing.text).toBe(JSON.stringify(missing.json(), null, 2))
+  })
+
   test('HTTP/1.1 is served on the same port', async () => {
     const status = await new Promise<[number, string]>((resolve, reject) => {
       const call = httpsRequest(

@@ -10,6 +10,7 @@ import type { Logger } from '../../platform/logger.js'
 import { nextTurn, turnMs } from '../../platform/turns.js'
 import { createPacker, wantsGzip } from './compression.js'
 import type { ApiResponse, BodySink, RequestHead, ResponseHeaders } from './exchange.js'
+import { indented, wantsIndents } from './indenting.js'
 import type { RequestAbandon } from './request-abandon.js'
 
 export type Outgoing = ServerResponse | Http2ServerResponse
@@ -25,12 +26,14 @@ const writeBytesMax = 256 * 1024
 export function send(
   services: SendingServices,
   head: RequestHead,
-  response: ApiResponse,
+  answer: ApiResponse,
   outgoing: Outgoing,
   abandon: RequestAbandon,
   closeAfter: boolean,
   moreHeaders: ResponseHeaders = {},
 ): void {
+  const plain = answer.headers['content-type'] === 'application/json' && wantsIndents(head)
+  const response = plain ? { ...answer, body: indented(answer.body) } : answer
   if (abandon.abandoned || outgoing.headersSent) {
     if (response.body.kind === 'stream') response.body.open(closedSink)()
     return

@@ -118,13 +118,18 @@ export async function startServer(options: ServerOptions): Promise<HttpServer> {
   }
 }
 
+/** What somebody who forgot the s of https is told, below TLS. */
+const plainHttpAnswer =
+  'HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n' +
+  'Client sent an HTTP request to an HTTPS server.\n'
+
 /** Counts what has not spoken TLS yet, and knows what to end on the way out. */
 class ConnectionWatch {
   readonly #server: Http2SecureServer
   readonly #clock: Clock
   readonly #sockets = new Set<Socket>()
   readonly #sessions = new Set<ServerHttp2Session>()
-  readonly #pending = new Set<string>()
+  readonly #pending = new Map<string, Socket>()
   #active = 0
   #onIdle: () => void = () => {}
 
@@ -143,7 +148,7 @@ class ConnectionWatch {
       }
       const name = nameOf(socket)
       this.#sockets.add(socket)
-      this.#pending.add(name)
+      this.#pending.set(name, socket)
       socket.setNoDelay(true)
       socket.on('error', () => socket.destroy())
       socket.on('close', () => {
@@ -155,9 +160,11 @@ class ConnectionWatch {
       this.#pending.delete(nameOf(socket))
       socket.on('error', () => socket.destroy())
     })
-    server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
+    server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
       logger.debug({ error: error.message }, 'handshake failed')
-      socket.destroy()
+      const below = this.#pending.get(nameOf(socket))
+      if (error.code !== 'ERR_SSL_HTTP_REQUEST' || below === undefined) socket.destroy()
+      else below.end(plainHttpAnswer, () => socket.destroy())
     })
     server.on('clientError', (_: Error, socket: Socket) => socket.destroy())
     server.on('sessionError', (error: Error) => {
