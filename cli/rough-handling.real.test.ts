@@ -159,6 +159,22 @@ describe('a reader who goes', () => {
   })
 })
 
+describe('a cluster without its masters', () => {
+  it('says so, and goes on when they are back', { timeout: 120_000 }, async () => {
+    expect((await cluster.raftsman(['stop', 'master-1'])).code).toBe(0)
+    const status = await cluster.raftsman(['status'])
+    expect(status.code).toBe(1)
+    expect(status.stdout).toContain(': no leader, so nothing can be written\n')
+    expect((await cluster.raftsman(['start', 'master-1'])).code).toBe(0)
+    await eventually(
+      'master-1 leads again',
+      60_000,
+      async () => (await cluster.status()).leader !== null,
+    )
+    await eventually('the API answers', 60_000, () => cluster.must('get', 'namespaces'))
+  })
+})
+
 describe('a careless start', () => {
   it('on a taken port says which and what to do', async () => {
     const other = new LocalCluster(5500)

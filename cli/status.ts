@@ -23,6 +23,8 @@ interface MasterStatus {
   readonly commitIndex: number
   readonly appliedIndex: number
   readonly healthy: boolean
+  /** Why it is not healthy, and which alarms are on. */
+  readonly errors: readonly string[]
   readonly pids: {
     readonly store: number | null
     readonly apiserver: number | null
@@ -109,6 +111,7 @@ async function collect(layout: Layout, plan: ClusterPlan): Promise<ClusterStatus
       commitIndex: answer?.commitIndex ?? 0,
       appliedIndex: answer?.appliedIndex ?? 0,
       healthy: answer?.healthy ?? false,
+      errors: answer?.errors ?? [],
       pids: {
         store: pidOf(layout, processes, `${name}/store`),
         apiserver: pidOf(layout, processes, `${name}/apiserver`),
@@ -127,7 +130,14 @@ async function collect(layout: Layout, plan: ClusterPlan): Promise<ClusterStatus
   }
 }
 
-/** Borders cost a fifth of an 80 column terminal and say nothing. */
+function stateOf(layout: Layout, state: ClusterStatus): string {
+  const supervisor = readSupervisor(layout.supervisorFile)
+  if (supervisor === null || !isAlive(nodeProcesses(), supervisor)) return 'not running'
+  const { leader } = state
+  return leader === null && supervisor.state === 'ready'
+    ? 'no leader, so nothing can be written'
+    : supervisor.state
+}
 
 function render(layout: Layout, state: ClusterStatus): string {
   const commit = Math.max(...state.masters.map(({ commitIndex }) => commitIndex))
@@ -164,15 +174,14 @@ function render(layout: Layout, state: ClusterStatus): string {
   }
   const nodes = new Table({ ...plain, head: ['NODE', 'READY', 'PID'] })
   for (const node of state.nodes) nodes.push([node.name, node.ready ? 'yes' : 'no', pid(node.pid)])
-  const supervisor = readSupervisor(layout.supervisorFile)
-  const alive = supervisor !== null && isAlive(nodeProcesses(), supervisor)
-  const headline = alive
-    ? `Cluster in ${shortPath(layout.directory)}: ${supervisor.state}`
-    : `Cluster in ${shortPath(layout.directory)}: not running`
+  const troubles = state.masters.flatMap(({ name, errors }) =>
+    errors.map(error => `${name}: ${error}`),
+  )
   return [
-    headline,
+    `Cluster in ${shortPath(layout.directory)}: ${stateOf(layout, state)}`,
     '',
     masters.toString(),
+    ...(troubles.length > 0 ? ['', ...troubles] : []),
     ...(state.nodes.length > 0 ? ['', nodes.toString()] : []),
   ]
     .join('\n')

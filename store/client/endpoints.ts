@@ -41,8 +41,6 @@ export interface EndpointsOptions {
 
 export class Endpoints {
   current: Connection | null = null
-  /** Why the last attempt failed, for people who wait. */
-  lastReason = 'no connection has been tried yet'
   readonly #options: EndpointsOptions
   #endpoints: readonly Endpoint[]
   #ranks: number
@@ -50,6 +48,7 @@ export class Endpoints {
   /** When the present one came into use. */
   #sinceMs = 0
   #stopped = false
+  #lastFailure = 'no connection has been tried yet'
 
   constructor(options: EndpointsOptions) {
     this.#options = options
@@ -65,6 +64,13 @@ export class Endpoints {
   /** A member is in use, it can serve, and no other is being tried. */
   get settled(): boolean {
     return this.current !== null && this.current.healthy && this.#candidate === null
+  }
+
+  /** Why nothing is answered, for people who wait. */
+  get lastReason(): string {
+    const { current } = this
+    if (current === null || current.healthy) return this.#lastFailure
+    return `${current.address} is there and cannot serve`
   }
 
   /** Where members listen today. Of those learned before, the others go. */
@@ -118,7 +124,7 @@ export class Endpoints {
     if (wasInUse) this.current = null
     if (connection === this.#candidate) this.#candidate = null
     else if (!wasInUse) return
-    this.lastReason = `${connection.address}: ${reason}`
+    this.#lastFailure = `${connection.address}: ${reason}`
     const endpoint = this.#endpointOf(connection)
     if (endpoint !== null) this.#defer(endpoint)
     if (endpoint !== null && wasInUse) this.#deferReturn(endpoint)

@@ -39,7 +39,7 @@ type Local = () => string | null
 
 export class Health {
   readonly #parts: HealthParts
-  /** In the order in which they are asked; the first that fails names the reason. */
+  /** In the order in which they are asked; the first that fails names the reason, so causes come first. */
   readonly #local: readonly (readonly [string, Local])[]
 
   constructor(parts: HealthParts) {
@@ -50,10 +50,10 @@ export class Health {
     this.#local = [
       ['shutdown', () => when(parts.stopping(), 'the member is stopping')],
       ['data_corruption', () => this.corruption],
-      ['leader', () => when(raft.status().leader === 0, 'the cluster has no leader')],
       ['log_disk', () => when(raft.status().diskFull, 'the disk of the log has no room')],
       ['state_disk', () => when(maintenance.full, 'the disk of the state has no room')],
       ['state_writes', () => when(machine.saturated, 'the state cannot be written')],
+      ['leader', () => when(raft.status().leader === 0, 'the cluster has no leader')],
       ['apply_lag', () => when(lag() > applyLagMax, 'the member lags behind')],
     ]
   }
