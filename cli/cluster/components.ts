@@ -85,6 +85,8 @@ function controllersArgs(
     `--name=${master.name}`,
     `--apiserver=${apiservers(ownFirst(master.name, plan.masters))}`,
     `--cluster-cidr=${plan.addresses.clusterCidr}`,
+    `--cluster-signing-cert-file=${pki.clusterSigning.certFile}`,
+    `--cluster-signing-key-file=${pki.clusterSigning.keyFile}`,
     ...tlsFlags('controller-manager-', identity.controllerManager),
     ...tlsFlags('scheduler-', identity.scheduler),
   ]

@@ -32,8 +32,7 @@ export interface CertificateRequest {
   readonly notAfter?: Date
 }
 
-export interface Authority {
-  readonly certFile: string
+export interface Authority extends CertificateFiles {
   readonly certificate: x509.X509Certificate
   readonly signingKey: webcrypto.CryptoKey
 }
@@ -45,7 +44,7 @@ function writeFile(path: string, content: string, mode: number): void {
   renameSync(temporary, path)
 }
 
-const serialNumber = (): string => {
+export const serialNumber = (): string => {
   const bytes = randomBytes(16)
   // A serial number is a positive integer: the highest bit must be clear, the first byte not zero.
   bytes[0] = (bytes[0]! & 0x7f) | 0x01
@@ -72,7 +71,8 @@ export async function openAuthority(folder: string, name: string): Promise<Autho
   const keyFile = join(folder, `${name}.key`)
   if (existsSync(certFile) && existsSync(keyFile)) {
     const certificate = new x509.X509Certificate(readFileSync(certFile, 'utf8'))
-    return { certFile, certificate, signingKey: await importKey(readFileSync(keyFile, 'utf8')) }
+    const signingKey = await importKey(readFileSync(keyFile, 'utf8'))
+    return { certFile, keyFile, certificate, signingKey }
   }
   const keys = await newKeys()
   const nowMs = Date.now()
@@ -96,7 +96,7 @@ export async function openAuthority(folder: string, name: string): Promise<Autho
   })
   writeFile(keyFile, await exportKey(keys.privateKey), 0o600)
   writeFile(certFile, `${certificate.toString('pem')}\n`, 0o644)
-  return { certFile, certificate, signingKey: keys.privateKey }
+  return { certFile, keyFile, certificate, signingKey: keys.privateKey }
 }
 
 function stillGood(certFile: string, authority: Authority, request: CertificateRequest): boolean {

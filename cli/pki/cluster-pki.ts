@@ -8,6 +8,7 @@ import type { TlsFiles } from '../../platform/network.js'
 import type { ClusterPlan, Layout } from '../cluster/layout.js'
 import {
   type Authority,
+  type CertificateFiles,
   type CertificateRequest,
   issueCertificate,
   openAuthority,
@@ -36,6 +37,8 @@ export interface NodePki {
 
 export interface ClusterPki {
   readonly serviceAccountKeyFile: string
+  /** Of the authority `cluster`, for the controllers that sign requests. */
+  readonly clusterSigning: CertificateFiles
   readonly admin: TlsFiles
   readonly storeAdmin: TlsFiles
   readonly masters: ReadonlyMap<string, MasterPki>
@@ -144,6 +147,7 @@ export async function openClusterPki(layout: Layout, plan: ClusterPlan): Promise
     })
   }
   return {
+    clusterSigning: { certFile: cluster.certFile, keyFile: cluster.keyFile },
     serviceAccountKeyFile: await openSigningKey(folder, 'service-account'),
     admin: await issue(cluster, folder, 'admin', {
       commonName: 'kubernetes-admin',

@@ -14,7 +14,20 @@ const attribute = (last: number, value: string) =>
   der(0x31, der(0x30, der(0x06, [0x55, 0x04, last]), text(value)))
 
 function request(...names: readonly (readonly number[])[]): string {
-  const info = der(0x30, der(0x02, [0]), der(0x30, ...names), der(0x30, [0x05, 0x00]), der(0xa0))
+  return requestWith(names, [])
+}
+
+function requestWith(
+  names: readonly (readonly number[])[],
+  attributes: readonly (readonly number[])[],
+): string {
+  const info = der(
+    0x30,
+    der(0x02, [0]),
+    der(0x30, ...names),
+    der(0x30, [0x05, 0x00]),
+    der(0xa0, ...attributes),
+  )
   return pem('CERTIFICATE REQUEST', der(0x30, info, der(0x30, [0x05, 0x00]), der(0x03, [0, 1])))
 }
 
@@ -29,9 +42,41 @@ describe('a request for a certificate', () => {
     const names = [attribute(10, 'dev'), attribute(10, 'x'.repeat(300)), attribute(3, 'ann')]
     expect(parseCertificateRequest(request(...names))).toEqual({
       kind: 'request',
+      pem: expect.stringMatching(/^-----BEGIN [^]+ REQUEST-----$/) as string,
+      alternativeNames: new Set(),
       subject: { commonName: 'ann', organizations: ['dev', 'x'.repeat(300)] },
     })
     expect(parseCertificateRequest(request())).toMatchObject({ kind: 'request' })
+  })
+
+  test('says so in whatever encoding', () => {
+    const wide = [...new TextEncoder().encode('system:masters')].flatMap(byte => [0, byte])
+    const inOne = (tag: number, bytes: readonly number[]) =>
+      request(der(0x31, der(0x30, der(0x06, [0x55, 0x04, 10]), der(tag, bytes))))
+    expect(parseCertificateRequest(inOne(0x1e, wide))).toMatchObject({
+      subject: { organizations: ['system:masters'] },
+    })
+    expect(parseCertificateRequest(inOne(0x1c, wide))).toMatchObject({ kind: 'malformed' })
+  })
+
+  test('says which kinds of names it wants beside', () => {
+    const id = (...bytes: readonly number[]) => der(0x06, bytes)
+    const extension = (last: number, value: readonly number[]) =>
+      der(0x30, id(0x55, 0x1d, last), der(0x04, value))
+    const wanted = (...extensions: readonly (readonly number[])[]) =>
+      der(
+        0x30,
+        id(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x0e),
+        der(0x31, der(0x30, ...extensions)),
+      )
+    const names = der(0x30, der(0x82, [97]), der(0x87, [127, 0, 0, 1]), der(0xa0, [1]))
+    expect(
+      parseCertificateRequest(
+        requestWith([attribute(3, 'ann')], [wanted(extension(0x0f, [1]), extension(0x11, names))]),
+      ),
+    ).toMatchObject({ alternativeNames: new Set(['dns', 'ip']) })
+    const broken = requestWith([], [wanted(extension(0x11, [1]))])
+    expect(parseCertificateRequest(broken)).toMatchObject({ kind: 'malformed' })
   })
 
   test.each([

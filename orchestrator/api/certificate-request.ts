@@ -1,6 +1,6 @@
 // What a PKCS #10 request says of its subject, read from the PEM text and no further: enough to refuse
-// what is none and whoever asks for groups that are not to be had. Signatures are the signer's to
-// check. Counterpart: ParseCSR of pkg/apis/certificates. Pure.
+// what is none, whoever asks for groups that are not to be had, and names that a signer does not
+// sign. Signatures are the signer's to check. Counterpart: ParseCSR of pkg/apis/certificates. Pure.
 
 import { decodeBase64, isBase64 } from './base64.js'
 
@@ -9,8 +9,16 @@ export interface CertificateSubject {
   readonly organizations: readonly string[]
 }
 
+export type AlternativeName = 'dns' | 'email' | 'ip' | 'uri'
+
+export interface CertificateRequestContent {
+  readonly subject: CertificateSubject
+  /** The kinds of names that are asked for beside the subject. */
+  readonly alternativeNames: ReadonlySet<AlternativeName>
+}
+
 export type ParsedRequest =
-  | { readonly kind: 'request'; readonly subject: CertificateSubject }
+  | ({ readonly kind: 'request'; readonly pem: string } & CertificateRequestContent)
   | { readonly kind: 'malformed'; readonly problem: string }
 
 const block = /-----BEGIN ([A-Z0-9 ]+)-----\r?\n([A-Za-z0-9+/=\r\n]+?)\r?\n?-----END \1-----/
@@ -24,10 +32,10 @@ export function parseCertificateRequest(base64: string): ParsedRequest {
   if (pem === null || pem[1] !== 'CERTIFICATE REQUEST') {
     return malformed('PEM block type must be CERTIFICATE REQUEST')
   }
-  const subject = subjectOf(decodeBase64((pem[2] ?? '').replaceAll(/[\r\n]/g, '')))
-  return subject === null
+  const content = contentOf(decodeBase64((pem[2] ?? '').replaceAll(/[\r\n]/g, '')))
+  return content === null
     ? malformed('asn1: structure error: the request cannot be read')
-    : { kind: 'request', subject }
+    : { kind: 'request', pem: pem[0], ...content }
 }
 
 function malformed(problem: string): ParsedRequest {
@@ -37,22 +45,49 @@ function malformed(problem: string): ParsedRequest {
 const sequence = 0x30
 const set = 0x31
 const objectIdentifier = 0x06
+const octetString = 0x04
+const attributesTag = 0xa0
 const commonNameId = '2.5.4.3'
 const organizationId = '2.5.4.10'
+const extensionRequestId = '1.2.840.113549.1.9.14'
+const alternativeNameId = '2.5.29.17'
+/** By their tags: UTF8String, NumericString, PrintableString, T61String, IA5String, BMPString. */
+const textEncodings: ReadonlyMap<number, string> = new Map([
+  [0x0c, 'utf-8'],
+  [0x12, 'latin1'],
+  [0x13, 'latin1'],
+  [0x14, 'latin1'],
+  [0x16, 'latin1'],
+  [0x1e, 'utf-16be'],
+])
+/** By their tags; others stand for names that certificates of a cluster do not have. */
+const alternativeNameTags: ReadonlyMap<number, AlternativeName> = new Map([
+  [0x81, 'email'],
+  [0x82, 'dns'],
+  [0x86, 'uri'],
+  [0x87, 'ip'],
+])
 
 interface Element {
   readonly tag: number
   readonly content: Uint8Array
 }
 
-/** SEQUENCE { info SEQUENCE { version, subject SEQUENCE OF SET OF SEQUENCE { id, value } ... } ... } */
-function subjectOf(der: Uint8Array): CertificateSubject | null {
+/** SEQUENCE { info SEQUENCE { version, subject, key SEQUENCE, attributes [0] } ... } */
+function contentOf(der: Uint8Array): CertificateRequestContent | null {
   const whole = elements(der)?.[0]
   const info = whole?.tag === sequence ? elements(whole.content)?.[0] : undefined
   const parts = info?.tag === sequence ? elements(info.content) : null
-  const name = parts?.[1]
-  const key = parts?.[2]
+  const [, name, key, attributes] = parts ?? []
   if (name?.tag !== sequence || key?.tag !== sequence) return null
+  const subject = subjectOf(name)
+  const alternativeNames =
+    attributes?.tag === attributesTag ? alternativeNamesOf(attributes) : new Set<AlternativeName>()
+  return subject === null || alternativeNames === null ? null : { subject, alternativeNames }
+}
+
+/** SEQUENCE OF SET OF SEQUENCE { id, value } */
+function subjectOf(name: Element): CertificateSubject | null {
   const sets = elements(name.content)
   if (sets === null) return null
   let commonName = ''
@@ -63,13 +98,54 @@ function subjectOf(der: Uint8Array): CertificateSubject | null {
     for (const attribute of attributes) {
       const [id, value] = (attribute.tag === sequence ? elements(attribute.content) : null) ?? []
       if (id?.tag !== objectIdentifier || value === undefined) return null
-      const said = new TextDecoder().decode(value.content)
       const what = identifierText(id.content)
+      if (what !== commonNameId && what !== organizationId) continue
+      const said = textOf(value)
+      if (said === null) return null
       if (what === commonNameId) commonName = said
-      if (what === organizationId) organizations.push(said)
+      else organizations.push(said)
     }
   }
   return { commonName, organizations }
+}
+
+/**
+ * As whoever is shown the certificate will read it: a forbidden name in another encoding is the same name.
+ * Null for text that is none of these.
+ */
+function textOf({ tag, content }: Element): string | null {
+  const encoding = textEncodings.get(tag)
+  return encoding === undefined ? null : new TextDecoder(encoding).decode(content)
+}
+
+/** SET OF SEQUENCE { id, SET OF SEQUENCE OF extension SEQUENCE { id, critical?, OCTET STRING } } */
+function alternativeNamesOf(attributes: Element): ReadonlySet<AlternativeName> | null {
+  const found = new Set<AlternativeName>()
+  for (const attribute of elements(attributes.content) ?? [null]) {
+    const [id, values] = inSequence(attribute) ?? []
+    if (id?.tag !== objectIdentifier || values?.tag !== set) return null
+    if (identifierText(id.content) !== extensionRequestId) continue
+    for (const extensions of elements(values.content) ?? [null]) {
+      for (const extension of inSequence(extensions) ?? [null]) {
+        const parts = inSequence(extension)
+        const [what, value] = [parts?.[0], parts?.at(-1)]
+        if (what?.tag !== objectIdentifier || value?.tag !== octetString) return null
+        if (identifierText(what.content) !== alternativeNameId) continue
+        const names = inSequence(elements(value.content)?.[0])
+        if (names === null) return null
+        for (const { tag } of names) {
+          const known = alternativeNameTags.get(tag)
+          if (known !== undefined) found.add(known)
+        }
+      }
+    }
+  }
+  return found
+}
+
+/** Null for what is no sequence, or cannot be read. */
+function inSequence(element: Element | null | undefined): readonly Element[] | null {
+  return element?.tag === sequence ? elements(element.content) : null
 }
 
 /** The elements one after another; null where lengths do not fit. */

@@ -6,7 +6,9 @@ import type { KubeObject } from '../api/object.js'
 import type { ControllerRevision, DaemonSet } from '../api/types/apps-daemon-set.js'
 import type { Deployment, ReplicaSet } from '../api/types/apps.js'
 import type { StatefulSet } from '../api/types/apps-stateful-set.js'
+import type { SubjectAccessReview } from '../api/types/authorization.js'
 import type { CronJob, Job } from '../api/types/batch.js'
+import type { CertificateSigningRequest } from '../api/types/certificates.js'
 import type { Lease } from '../api/types/coordination.js'
 import type { ConfigMap, Namespace, Secret, ServiceAccount } from '../api/types/core-config.js'
 import type { Event } from '../api/types/core-event.js'
@@ -92,6 +94,18 @@ export const podDisruptionBudgets = resource<PodDisruptionBudget>(
   'PodDisruptionBudget',
   'poddisruptionbudgets',
   true,
+)
+export const certificateSigningRequests = resource<CertificateSigningRequest>(
+  'certificates.k8s.io',
+  'CertificateSigningRequest',
+  'certificatesigningrequests',
+  false,
+)
+export const subjectAccessReviews = resource<SubjectAccessReview>(
+  'authorization.k8s.io',
+  'SubjectAccessReview',
+  'subjectaccessreviews',
+  false,
 )
 export const leases = resource<Lease>('coordination.k8s.io', 'Lease', 'leases', true)
 

@@ -4,9 +4,10 @@
 
 import type { Json, JsonObject, KubeList, KubeObject } from '../api/object.js'
 import type { Scale } from '../api/types/autoscaling.js'
+import type { CertificateSigningRequest } from '../api/types/certificates.js'
 import type { DeleteOptions } from '../api/types/meta.js'
 import { apiErrorFromResponse } from './api-error.js'
-import { apiVersionOf, type Resource } from './resources.js'
+import { apiVersionOf, certificateSigningRequests, type Resource } from './resources.js'
 import {
   type ApiResponse,
   type ApiTransport,
@@ -162,6 +163,15 @@ export class ApiClient {
   ): Promise<T> {
     const path = `${objectPath(resource, nameOf(object))}/status${this.managerQuery()}`
     return this.call<T>('PUT', path, options, object)
+  }
+
+  /** Writes the conditions by which a request for a certificate is approved or denied. */
+  updateApproval(
+    request: CertificateSigningRequest,
+    options: CallOptions = {},
+  ): Promise<CertificateSigningRequest> {
+    const path = `${objectPath(certificateSigningRequests, nameOf(request))}/approval`
+    return this.call('PUT', path + this.managerQuery(), options, request)
   }
 
   patch<T extends KubeObject>(

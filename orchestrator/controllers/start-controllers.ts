@@ -11,6 +11,8 @@ import { leases, resourceKey } from '../client/resources.js'
 import { ApiClient } from '../client/rest-client.js'
 import { SharedInformers } from '../client/shared-informers.js'
 import type { ApiTransport } from '../client/transport.js'
+import type { CertificateSigner } from './certificates/certificate-signer.js'
+import { startCertificateController } from './certificates/controller.js'
 import type { Controller, ControllerContext, ControllerMetrics } from './context.js'
 import { startCronJobController } from './cronjob/controller.js'
 import { startDaemonSetController } from './daemonset/controller.js'
@@ -42,6 +44,8 @@ export interface ControllersOptions {
   readonly metrics: Metrics
   /** PEM that pods verify the apiserver with; null publishes none. */
   readonly rootCa: string | null
+  /** By the authority that API servers know clients by. Without one no requests are signed. */
+  readonly certificateSigner?: CertificateSigner | undefined
   /** Called for a broken invariant; the process must end. */
   readonly onFatal: (error: unknown) => void
   readonly clusterCidr?: string
@@ -174,6 +178,7 @@ function startTerm(
       nodePrefix: options.nodeCidrPrefix ?? 24,
     }),
     startNamespaceController(context),
+    startCertificateController(context, options.certificateSigner ?? null),
     startServiceAccountController(context, { rootCa: options.rootCa }),
     startStorageProtection(context),
     // Last: it is content with the metadata of whatever kinds nobody else holds whole.

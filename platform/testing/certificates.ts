@@ -8,6 +8,7 @@ import type { TlsFiles } from '../network.js'
 
 export interface TestAuthority {
   readonly caFile: string
+  readonly caKeyFile: string
   readonly caPem: string
   /** A new identity each time; its common name is `name` unless the subject says otherwise. */
   issue(
@@ -30,6 +31,7 @@ export async function testAuthority(parent: string, name = 'test'): Promise<Test
   let issued = 0
   return {
     caFile: authority.certFile,
+    caKeyFile: authority.keyFile,
     caPem: readFileSync(authority.certFile, 'utf8'),
     async issue(fileName, subject = { commonName: fileName }) {
       issued += 1

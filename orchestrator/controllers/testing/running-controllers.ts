@@ -6,12 +6,13 @@ import type { TlsFiles } from '../../../platform/network.js'
 import { nodeClock } from '../../../platform/node/clock.js'
 import { nodeMetrics } from '../../../platform/node/metrics.js'
 import { nodeRandom } from '../../../platform/node/random.js'
+import { openCertificateSigner } from '../../../cli/pki/certificate-signer.js'
 import { startTestApiserver } from '../../apiserver/testing/start-apiserver.js'
 import type { TestApiserver } from '../../apiserver/testing/start-apiserver.js'
 import { HttpTransport } from '../../client/http-transport.js'
 import { ApiClient } from '../../client/rest-client.js'
 import { startScheduler } from '../../scheduler/start-scheduler.js'
-import { startControllers } from '../start-controllers.js'
+import { type ControllersOptions, startControllers } from '../start-controllers.js'
 import { type FakeKubelet, startFakeKubelet } from './fake-kubelet.js'
 
 export interface ControlPlaneForTests {
@@ -23,7 +24,17 @@ export interface ControlPlaneForTests {
   stop(): Promise<void>
 }
 
-export async function startControlPlane(nodes: readonly string[]): Promise<ControlPlaneForTests> {
+export interface ControlPlaneOptions {
+  /** Shorter times, and whatever else a test has the controllers do otherwise. */
+  readonly controllers?: Partial<ControllersOptions>
+  /** Of every node. */
+  readonly labels?: Readonly<Record<string, string>>
+}
+
+export async function startControlPlane(
+  nodes: readonly string[],
+  options: ControlPlaneOptions = {},
+): Promise<ControlPlaneForTests> {
   const server = await startTestApiserver()
   const transports: HttpTransport[] = []
   const transportOf = (identity: TlsFiles): HttpTransport => {
@@ -56,6 +67,11 @@ export async function startControlPlane(nodes: readonly string[]): Promise<Contr
     metrics: nodeMetrics(),
     transport: transportOf(await server.identity('system:kube-controller-manager')),
     rootCa: server.authority.caPem,
+    certificateSigner: await openCertificateSigner({
+      certFile: server.authority.caFile,
+      keyFile: server.authority.caKeyFile,
+    }),
+    ...options.controllers,
   })
   const scheduler = await startScheduler({
     ...shared,
@@ -63,7 +79,7 @@ export async function startControlPlane(nodes: readonly string[]): Promise<Contr
     transport: transportOf(await server.identity('system:kube-scheduler')),
   })
   const kubelets = new Map<string, FakeKubelet>()
-  for (const name of nodes) kubelets.set(name, await startFakeKubelet(client, name))
+  for (const name of nodes) kubelets.set(name, await startFakeKubelet(client, name, options.labels))
   return {
     server,
     client,
