@@ -19,6 +19,7 @@ import { startDaemonSetController } from './daemonset/controller.js'
 import { startDeploymentController } from './deployment/controller.js'
 import { startDisruptionController } from './disruption/controller.js'
 import { startEndpointSliceController } from './endpointslice/controller.js'
+import { startEndpointSliceMirroringController } from './endpointslicemirroring/controller.js'
 import { startGarbageCollector } from './garbagecollector/controller.js'
 import { startJobController } from './job/controller.js'
 import { startNamespaceController } from './namespace/controller.js'
@@ -162,6 +163,7 @@ function startTerm(
     startCronJobController(context),
     startTtlAfterFinishedController(context),
     startEndpointSliceController(context),
+    startEndpointSliceMirroringController(context),
     startNodeLifecycleController(context, {
       graceMs: options.nodeMonitorGraceMs ?? 40_000,
       startupGraceMs: options.nodeStartupGraceMs ?? 60_000,

@@ -4,9 +4,8 @@
 import { labelSelectorFromMap, matchesLabels } from '../../api/selectors.js'
 import type { Pod } from '../../api/types/core-pod.js'
 import type { Endpoints, Service } from '../../api/types/core-service.js'
-import type { EndpointSlice } from '../../api/types/discovery.js'
 import { isAlreadyExists, isNamespaceTerminating, isNotFound } from '../../client/api-error.js'
-import { byLabel, byNamespace, labelIndex, namespaceIndex } from '../../client/object-store.js'
+import { byNamespace, namespaceIndex } from '../../client/object-store.js'
 import {
   endpointSlices,
   endpoints,
@@ -25,10 +24,10 @@ import {
 } from '../context.js'
 import { isDeleting } from '../ownership.js'
 import { isPodReady } from '../pod-state.js'
-import { WrittenVersions } from '../written-versions.js'
 import { podAddresses } from './backends.js'
 import { classicEndpoints } from './classic-endpoints.js'
-import { managedByLabel, managedByUs, planEndpointSlices, serviceNameLabel } from './reconcile.js'
+import { managedByUs, planEndpointSlices } from './reconcile.js'
+import { SliceWriter } from './slice-writer.js'
 
 const zoneLabel = 'topology.kubernetes.io/zone'
 
@@ -36,14 +35,11 @@ export function startEndpointSliceController(context: ControllerContext): Contro
   const { client, informers } = context
   const serviceInformer = informers.of(services)
   const podInformer = informers.of(pods)
-  const sliceInformer = informers.of(endpointSlices)
   const endpointsInformer = informers.of(endpoints)
   const nodeInformer = informers.of(nodes)
   serviceInformer.addIndex(namespaceIndex, byNamespace)
   podInformer.addIndex(namespaceIndex, byNamespace)
-  const serviceIndex = labelIndex(serviceNameLabel)
-  sliceInformer.addIndex(serviceIndex, byLabel(serviceNameLabel))
-  const written = new WrittenVersions()
+  const writer = new SliceWriter(client, informers.of(endpointSlices), managedByUs)
   const { queue, start } = reconcilerQueue(context, {
     name: 'endpointslice',
     concurrency: 5,
@@ -52,15 +48,14 @@ export function startEndpointSliceController(context: ControllerContext): Contro
 
   async function reconcile(key: string): Promise<void> {
     const service = serviceInformer.objects.get(key)
-    const slices = managedSlices(key)
     if (!service || isDeleting(service)) {
-      await cleanUp(key, slices)
+      await cleanUp(key)
       return
     }
     const selector = service.spec?.selector
     const external = service.spec?.type === 'ExternalName'
     if (!selector || Object.keys(selector).length === 0 || external) return
-    if (!written.shownBy(sliceInformer, key)) {
+    if (!writer.shown(key)) {
       queue.addAfter(key, 100)
       return
     }
@@ -68,15 +63,10 @@ export function startEndpointSliceController(context: ControllerContext): Contro
       .byIndex(namespaceIndex, service.metadata.namespace ?? '')
       .filter(pod => matchesLabels(labelSelectorFromMap(selector), pod.metadata.labels))
     const zoneOfNode = zones()
+    const slices = writer.slicesOf(key)
     const plan = planEndpointSlices({ service, pods: matching, slices, zoneOfNode })
     try {
-      for (const slice of plan.create) {
-        written.note(key, await client.create(endpointSlices, slice))
-      }
-      for (const slice of plan.update) {
-        written.note(key, await client.update(endpointSlices, slice))
-      }
-      for (const slice of plan.delete) await deleteSlice(slice)
+      await writer.apply(key, plan)
       await writeEndpoints(key, classicEndpoints(service, matching))
     } catch (error) {
       if (!isNamespaceTerminating(error)) throw error
@@ -99,25 +89,15 @@ export function startEndpointSliceController(context: ControllerContext): Contro
     await client.update(endpoints, { ...current, ...wanted, metadata })
   }
 
-  async function cleanUp(key: string, slices: readonly EndpointSlice[]): Promise<void> {
-    written.forget(key)
-    for (const slice of slices) await deleteSlice(slice)
+  async function cleanUp(key: string): Promise<void> {
+    await writer.remove(key)
     const classic = endpointsInformer.objects.get(key)
     const ours = classic?.metadata.labels?.['endpoints.kubernetes.io/managed-by']
     if (!classic || ours !== 'endpoint-controller') return
     const { uid = '' } = classic.metadata
-    await client.delete(endpoints, splitKey(key), { uid }).catch(ignoreNotFound)
-  }
-
-  async function deleteSlice(slice: EndpointSlice): Promise<void> {
-    const { namespace = '', name = '', uid = '' } = slice.metadata
-    await client.delete(endpointSlices, { namespace, name }, { uid }).catch(ignoreNotFound)
-  }
-
-  function managedSlices(key: string): readonly EndpointSlice[] {
-    return sliceInformer.objects
-      .byIndex(serviceIndex, key)
-      .filter(slice => slice.metadata.labels?.[managedByLabel] === managedByUs)
+    await client.delete(endpoints, splitKey(key), { uid }).catch((error: unknown) => {
+      if (!isNotFound(error)) throw error
+    })
   }
 
   function zones(): ReadonlyMap<string, string> {
@@ -142,10 +122,6 @@ export function startEndpointSliceController(context: ControllerContext): Contro
     }
   }
 
-  const onSlice = (slice: EndpointSlice) => {
-    const name = slice.metadata.labels?.[serviceNameLabel]
-    if (name !== undefined) queue.add(`${slice.metadata.namespace}/${name}`)
-  }
   const onService = (service: Service) => queue.add(objectKey(service))
   const unsubscribe = [
     serviceInformer.addHandlers({ onAdd: onService, onUpdate: onService, onDelete: onService }),
@@ -158,7 +134,7 @@ export function startEndpointSliceController(context: ControllerContext): Contro
       },
       onDelete: addServicesOf,
     }),
-    sliceInformer.addHandlers({ onUpdate: onSlice, onDelete: onSlice }),
+    writer.onChange(key => queue.add(key)),
     endpointsInformer.addHandlers({
       onUpdate: object => queue.add(objectKey(object)),
       onDelete: object => queue.add(objectKey(object)),
@@ -179,8 +155,4 @@ function sameBackend(a: Pod, b: Pod): boolean {
     pod.spec.hostname,
   ]
   return sameJson(shown(a), shown(b))
-}
-
-function ignoreNotFound(error: unknown): void {
-  if (!isNotFound(error)) throw error
 }
