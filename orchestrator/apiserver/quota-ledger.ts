@@ -3,6 +3,7 @@
 // none overshoots, and nothing stays charged that was not stored. Where totals are missing, or would
 // refuse, they are counted anew from a fresh cache; the compare on the quota makes that safe. So are those of a
 // quota that this master meets for the first time: what was written before its cache knew of it was not charged.
+// Whatever goes without a write of ours, as events that expire, the controller's recount takes off.
 // Counterpart: apiserver/pkg/admission/plugin/resourcequota and the quota controller.
 
 import type { Kind } from '../api/kind.js'

@@ -19,6 +19,7 @@ import type {
   PersistentVolumeClaim,
 } from '../api/types/core-persistent-volume.js'
 import type { ReplicationController } from '../api/types/core-replication-controller.js'
+import type { ResourceQuota } from '../api/types/core-quota.js'
 import type { Endpoints, Service } from '../api/types/core-service.js'
 import type { EndpointSlice } from '../api/types/discovery.js'
 import type { PodDisruptionBudget } from '../api/types/policy-disruption-budget.js'
@@ -71,6 +72,7 @@ export const replicationControllers = resource<ReplicationController>(
   'replicationcontrollers',
   true,
 )
+export const resourceQuotas = resource<ResourceQuota>('', 'ResourceQuota', 'resourcequotas', true)
 export const deployments = resource<Deployment>('apps', 'Deployment', 'deployments', true)
 export const replicaSets = resource<ReplicaSet>('apps', 'ReplicaSet', 'replicasets', true)
 export const statefulSets = resource<StatefulSet>('apps', 'StatefulSet', 'statefulsets', true)

@@ -29,6 +29,7 @@ import { startNodeLifecycleController } from './nodelifecycle/controller.js'
 import { startTaintEvictionController } from './nodelifecycle/eviction-controller.js'
 import { startPodGcController } from './podgc/controller.js'
 import { startReplicaSetController, startReplicationController } from './replicaset/controller.js'
+import { startResourceQuotaController } from './resourcequota/controller.js'
 import { startServiceAccountController } from './serviceaccount/controller.js'
 import { startStatefulSetController } from './statefulset/controller.js'
 import { startStorageProtection } from './storageprotection/controller.js'
@@ -183,6 +184,7 @@ function startTerm(
     startCertificateController(context, options.certificateSigner ?? null),
     startServiceAccountController(context, { rootCa: options.rootCa }),
     startStorageProtection(context),
+    startResourceQuotaController(context),
     // Last: it is content with the metadata of whatever kinds nobody else holds whole.
     startGarbageCollector(context, { discoveryPeriodMs: 60_000 }),
   ]

@@ -17,8 +17,8 @@ import { own } from '../record.js'
 import type { Container } from '../types/core-container.js'
 import type { Pod } from '../types/core-pod.js'
 import type { ResourceQuota, ResourceQuotaStatus } from '../types/core-quota.js'
-import { inScope, namesFor } from './scope.js'
-import { countedResource, usageOf } from './usage.js'
+import { countedResources, inScope, namesFor } from './scope.js'
+import { usageOf } from './usage.js'
 
 type Counted = Pick<Kind, 'group' | 'plural'>
 type Amounts = { readonly [name: string]: string }
@@ -131,12 +131,7 @@ export function countQuota(
 ): ResourceQuotaStatus {
   const hard = hardOf(quota)
   const used = new Map<string, Quantity>(Object.keys(hard).map(name => [name, zeroQuantity]))
-  const resources = new Map<string, Counted>()
-  for (const name of used.keys()) {
-    const counted = countedResource(name)
-    if (counted !== null) resources.set(`${counted.group}/${counted.plural}`, counted)
-  }
-  for (const resource of resources.values()) {
+  for (const resource of countedResources(hard)) {
     for (const object of list(resource)) {
       if (!inScope(quota, resource, object)) continue
       for (const [name, quantity] of usageOf(resource, object)) {

@@ -20,6 +20,14 @@ export function namesFor(
   })
 }
 
+/** The resources whose objects use any of the names, each once. */
+export function countedResources(
+  hard: { readonly [name: string]: string } | undefined,
+): readonly Pick<Kind, 'group' | 'plural'>[] {
+  const found = Object.keys(hard ?? {}).flatMap(name => countedResource(name) ?? [])
+  return [...new Map(found.map(one => [`${one.group}/${one.plural}`, one])).values()]
+}
+
 export function inScope(
   { spec = {} }: ResourceQuota,
   kind: Pick<Kind, 'group' | 'plural'>,

@@ -198,6 +198,7 @@ const rulesOfController: Readonly<Record<string, readonly PolicyRule[]>> = {
   ],
   'resourcequota-controller': [
     rule('list watch', '*', '*'),
+    rule('get', 'core', 'resourcequotas'),
     rule('update', 'core', 'resourcequotas/status'),
     eventsRule,
   ],
