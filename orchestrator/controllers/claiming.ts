@@ -9,13 +9,15 @@ import { type Claims, controllerReference } from './ownership.js'
 /**
  * Adopts and releases. The owner is read afresh before the first adoption, since our copy may
  * show one that is gone or another of its name. Throws what the server refused, so that nothing
- * is counted on half-made claims; objects that are gone are passed over.
+ * is counted on half-made claims; what was to be released and is gone is passed over.
+ * `finalizer` comes with the ownership and goes with it.
  */
 export async function makeClaims<O extends KubeObject, T extends KubeObject>(
   client: ApiClient,
   owner: { readonly resource: Resource<O>; readonly object: O },
   resource: Resource<T>,
   claims: Claims<T>,
+  finalizer: string | null = null,
 ): Promise<void> {
   const { namespace = '', name = '', uid } = owner.object.metadata
   if (claims.adopt.length > 0) {
@@ -26,24 +28,33 @@ export async function makeClaims<O extends KubeObject, T extends KubeObject>(
   for (const object of claims.adopt) {
     const others = object.metadata.ownerReferences ?? []
     const references = [...others, controllerReference(owner.object)]
-    await setOwners(client, resource, object, references)
+    const finalizers = [
+      ...otherFinalizers(object, finalizer),
+      ...(finalizer === null ? [] : [finalizer]),
+    ]
+    await setOwners(client, resource, object, { ownerReferences: references, finalizers })
   }
   for (const object of claims.release) {
     const others = (object.metadata.ownerReferences ?? []).filter(other => other.uid !== uid)
-    await setOwners(client, resource, object, others).catch((error: unknown) => {
+    const change = { ownerReferences: others, finalizers: otherFinalizers(object, finalizer) }
+    await setOwners(client, resource, object, change).catch((error: unknown) => {
       if (!isNotFound(error)) throw error
     })
   }
+}
+
+function otherFinalizers({ metadata }: KubeObject, finalizer: string | null): readonly string[] {
+  return (metadata.finalizers ?? []).filter(one => one !== finalizer)
 }
 
 async function setOwners(
   client: ApiClient,
   resource: Resource,
   object: KubeObject,
-  ownerReferences: NonNullable<KubeObject['metadata']['ownerReferences']>,
+  change: Required<Pick<KubeObject['metadata'], 'ownerReferences' | 'finalizers'>>,
 ): Promise<void> {
   const { namespace = '', name = '', uid = '', resourceVersion = '' } = object.metadata
-  const references = ownerReferences.map(reference => ({ ...reference }))
-  const metadata = { uid, resourceVersion, ownerReferences: references }
+  const ownerReferences = change.ownerReferences.map(reference => ({ ...reference }))
+  const metadata = { uid, resourceVersion, ownerReferences, finalizers: [...change.finalizers] }
   await client.patch(resource, { namespace, name }, 'merge', { metadata })
 }

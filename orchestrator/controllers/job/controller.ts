@@ -1,13 +1,19 @@
-// The Job controller's shell: informers in, pods and status out. Counterpart: pkg/controller/job. A second queue takes
-// the finalizer off pods whose Job is gone or over: nobody else would, and they could not be removed.
+// The Job controller's shell: informers in; claims, pods and status out. Counterpart: pkg/controller/job. A second queue
+// takes the finalizer off pods whose Job is gone or over: nobody else would, and they could not be removed.
 
 import type { Job } from '../../api/types/batch.js'
 import type { Pod } from '../../api/types/core-pod.js'
 import { isNotFound } from '../../client/api-error.js'
 import { Expectations } from '../../client/expectations.js'
-import { byOwnerUid, ownerUidIndex } from '../../client/object-store.js'
+import {
+  byNamespace,
+  byOwnerUid,
+  namespaceIndex,
+  ownerUidIndex,
+} from '../../client/object-store.js'
 import { jobs, objectKey, pods } from '../../client/resources.js'
 import { sameJson } from '../../api/equality.js'
+import { makeClaims } from '../claiming.js'
 import {
   type Controller,
   type ControllerContext,
@@ -15,10 +21,11 @@ import {
   recorderOf,
   runningController,
 } from '../context.js'
-import { controllerOf, isDeleting } from '../ownership.js'
+import { byOrphanNamespace, controllerOf, isDeleting, orphanIndex } from '../ownership.js'
 import { PodWriter } from '../pod-writes.js'
 import { WrittenVersions } from '../written-versions.js'
 import { isFinished } from './conditions.js'
+import { claimPods, matchesJob } from './claims.js'
 import { isOurs, type JobPlan, planJob } from './reconcile.js'
 import { isTracked, trackingFinalizer } from './tracking.js'
 
@@ -28,7 +35,9 @@ export function startJobController(context: ControllerContext): Controller {
   const { client, informers, clock } = context
   const jobInformer = informers.of(jobs)
   const podInformer = informers.of(pods)
+  jobInformer.addIndex(namespaceIndex, byNamespace)
   podInformer.addIndex(ownerUidIndex, byOwnerUid)
+  podInformer.addIndex(orphanIndex, byOrphanNamespace)
   const expectations = new Expectations(clock)
   const written = new WrittenVersions()
   const recorder = recorderOf(context, 'job-controller')
@@ -50,9 +59,19 @@ export function startJobController(context: ControllerContext): Controller {
       main.queue.addAfter(key, notShownYetMs)
       return
     }
+    const claims = claimPods(job, [
+      ...podsOf(job),
+      ...podInformer.objects.byIndex(orphanIndex, job.metadata.namespace ?? ''),
+    ])
+    if (claims.adopt.length + claims.release.length > 0) {
+      await makeClaims(client, { resource: jobs, object: job }, pods, claims, trackingFinalizer)
+      // What has ended counts by its finalizer: nothing is counted before our copy shows that.
+      main.queue.addAfter(key, notShownYetMs)
+      return
+    }
     const plan = planJob({
       job,
-      pods: podsOf(job),
+      pods: claims.owned,
       expectationsMet: expectations.satisfied(key),
       nowMs: clock.wallMs(),
     })
@@ -111,15 +130,24 @@ export function startJobController(context: ControllerContext): Controller {
     return job?.metadata.uid === owner.uid && !isFinished(job) ? key : null
   }
 
-  function podChanged(pod: Pod, isNew: boolean): void {
+  function podChanged(pod: Pod, old: Pod | null): void {
     const key = ownerKey(pod)
+    const oldKey = old === null ? null : ownerKey(old)
+    if (oldKey !== null && oldKey !== key) main.queue.add(oldKey)
     if (key === null) {
       if (isTracked(pod)) strays.queue.add(objectKey(pod))
+      if (!controllerOf(pod) && !isDeleting(pod)) addMatching(pod)
       return
     }
-    if (isNew) expectations.creationObserved(key)
+    if (old === null) expectations.creationObserved(key)
     if (isDeleting(pod)) expectations.deletionObserved(key, objectKey(pod))
     main.queue.add(key)
+  }
+
+  function addMatching(pod: Pod): void {
+    for (const job of jobInformer.objects.byIndex(namespaceIndex, pod.metadata.namespace ?? '')) {
+      if (matchesJob(job, pod)) main.queue.add(objectKey(job))
+    }
   }
 
   function podDeleted(pod: Pod): void {
@@ -148,8 +176,8 @@ export function startJobController(context: ControllerContext): Controller {
       },
     }),
     podInformer.addHandlers({
-      onAdd: pod => podChanged(pod, true),
-      onUpdate: pod => podChanged(pod, false),
+      onAdd: pod => podChanged(pod, null),
+      onUpdate: podChanged,
       onDelete: podDeleted,
     }),
   ]

@@ -1,6 +1,6 @@
 // What a Job needs done: pods to make and to remove, pods to count, its status. Pure. Counterpart: pkg/controller/job.
 // The parts: scale.ts (how many pods, which), ends.ts (each end counted once), indexes.ts (Indexed Jobs),
-// failure-policy.ts, success-policy.ts, backoff.ts. Left out: adoption of pods that nobody owns.
+// failure-policy.ts, success-policy.ts, backoff.ts. Which pods are its own: claims.ts.
 
 import { countIndexes, formatIndexes } from '../../api/job-indexes.js'
 import type { Job, JobCondition, JobStatus } from '../../api/types/batch.js'
