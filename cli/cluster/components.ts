@@ -89,6 +89,9 @@ function controllersArgs(
     `--cluster-signing-key-file=${pki.clusterSigning.keyFile}`,
     ...tlsFlags('controller-manager-', identity.controllerManager),
     ...tlsFlags('scheduler-', identity.scheduler),
+    `--controller-manager-listen=${master.controllerManager}`,
+    `--scheduler-listen=${master.scheduler}`,
+    ...tlsFlags('serving-', identity.controllersServer),
   ]
 }
 

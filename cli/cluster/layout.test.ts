@@ -17,6 +17,8 @@ describe('the plan of a local cluster', () => {
       storeClient: '127.0.0.1:22379',
       storePeer: '127.0.0.1:22380',
       apiserver: '127.0.0.1:26443',
+      controllerManager: '127.0.0.1:20257',
+      scheduler: '127.0.0.1:20259',
     })
   })
 

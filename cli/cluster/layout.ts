@@ -26,6 +26,10 @@ export interface MasterPlan {
   readonly storeClient: string
   readonly storePeer: string
   readonly apiserver: string
+  /** Health and metrics of its controllers. */
+  readonly controllerManager: string
+  /** Health, metrics and explanations of its scheduler. */
+  readonly scheduler: string
 }
 
 export interface NodePlan {
@@ -86,6 +90,8 @@ export function planCluster(options: ClusterOptions): ClusterPlan {
       storeClient: addressOf(ordinal * 10_000 + 2379, options),
       storePeer: addressOf(ordinal * 10_000 + 2380, options),
       apiserver: addressOf(ordinal * 10_000 + 6443, options),
+      controllerManager: addressOf(ordinal * 10_000 + 257, options),
+      scheduler: addressOf(ordinal * 10_000 + 259, options),
     }
   })
   const nodes = Array.from({ length: options.nodes }, (_, position): NodePlan => {
@@ -109,6 +115,8 @@ export function addressesOf(plan: ClusterPlan): readonly { address: string; purp
       { address: master.storeClient, purpose: `store clients of ${master.name}` },
       { address: master.storePeer, purpose: `store peers of ${master.name}` },
       { address: master.apiserver, purpose: `the API server of ${master.name}` },
+      { address: master.controllerManager, purpose: `the controllers of ${master.name}` },
+      { address: master.scheduler, purpose: `the scheduler of ${master.name}` },
     ]),
     ...plan.nodes.map(node => ({ address: node.kubelet, purpose: `the kubelet of ${node.name}` })),
   ]

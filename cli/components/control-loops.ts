@@ -7,6 +7,7 @@ import type { HttpTransport } from '../../orchestrator/client/http-transport.js'
 import type { CertificateSigner } from '../../orchestrator/controllers/certificates/certificate-signer.js'
 import { startControllers } from '../../orchestrator/controllers/start-controllers.js'
 import { startScheduler } from '../../orchestrator/scheduler/start-scheduler.js'
+import type { SecureServer } from '../../orchestrator/serving/secure-server.js'
 import { openCertificateSigner } from '../pki/certificate-signer.js'
 import { UserError } from '../user-error.js'
 import { apiserverFlag, newIdentity, openTransport } from './api-client.js'
@@ -17,6 +18,7 @@ import {
   requiredTls,
   type Running,
 } from './component.js'
+import { type ListenAddress, listenAddress, startLoopServer } from './loop-server.js'
 
 export interface LoopFlags extends ComponentFlags {
   readonly apiserver: string
@@ -40,12 +42,20 @@ const fatalWith = (parts: ComponentParts) => (error: unknown) =>
   parts.fatal(error instanceof Error ? error : new Error(String(error)))
 
 /** What runs says its last words before the connection closes. */
-const overTransport = (transport: HttpTransport, running: Running): Running => ({
+const together = (
+  transport: HttpTransport,
+  running: Running,
+  server: SecureServer | null,
+): Running => ({
   async stop() {
     await running.stop()
+    await server?.close()
     transport.close()
   },
 })
+
+const addressOf = (listen: string | undefined): ListenAddress | null =>
+  listen === undefined ? null : listenAddress(listen)
 
 async function certificateSignerOf(flags: ControllerFlags): Promise<CertificateSigner | undefined> {
   const { clusterSigningCertFile: certFile, clusterSigningKeyFile: keyFile } = flags
@@ -56,18 +66,22 @@ async function certificateSignerOf(flags: ControllerFlags): Promise<CertificateS
   return openCertificateSigner({ certFile, keyFile })
 }
 
-/** `prefix` names the flags of the identity: '' or 'controllerManager'. */
+/** `prefix` names the flags of the identity: '' or 'controllerManager'; `listen` is of the port, if any. */
 export async function runControllers(
   flags: ControllerFlags,
   prefix: string,
+  listen: string | undefined,
   parts: ComponentParts,
 ): Promise<Running> {
   const tls = requiredTls(flags, prefix)
+  const address = addressOf(listen)
   const transport = openTransport(flags.apiserver, tls, 'controller-manager', parts)
   const { clock, random, logger, metrics } = parts
+  const server = address && (await startLoopServer(flags, address, { ...parts, transport }))
   const running = await startControllers({
     transport,
     identity: newIdentity(flags.name),
+    servingUrl: address?.url ?? undefined,
     clock,
     random,
     logger,
@@ -77,25 +91,29 @@ export async function runControllers(
     clusterCidr: flags.clusterCidr,
     onFatal: fatalWith(parts),
   })
-  return overTransport(transport, running)
+  return together(transport, running, server)
 }
 
-/** `prefix` names the flags of the identity: '' or 'scheduler'. */
+/** `prefix` names the flags of the identity: '' or 'scheduler'; `listen` is of the port, if any. */
 export async function runScheduler(
   flags: LoopFlags,
   prefix: string,
+  listen: string | undefined,
   parts: ComponentParts,
 ): Promise<Running> {
+  const address = addressOf(listen)
   const transport = openTransport(flags.apiserver, requiredTls(flags, prefix), 'scheduler', parts)
   const { clock, random, logger, metrics } = parts
+  const server = address && (await startLoopServer(flags, address, { ...parts, transport }))
   const running = await startScheduler({
     transport,
     identity: newIdentity(flags.name),
+    servingUrl: address?.url ?? undefined,
     clock,
     random,
     logger,
     metrics,
     onFatal: fatalWith(parts),
   })
-  return overTransport(transport, running)
+  return together(transport, running, server)
 }

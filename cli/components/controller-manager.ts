@@ -8,10 +8,14 @@ import {
   loopFlags,
   runControllers,
 } from './control-loops.js'
+import { listenFlag, servingTlsFlags } from './loop-server.js'
 
 export function define(command: Command): void {
   tlsFlags(controllerFlags(loopFlags(command)), '', 'of system:kube-controller-manager')
-  command.action((flags: ControllerFlags) =>
-    runComponent('controller-manager', flags, parts => runControllers(flags, '', parts)),
+  servingTlsFlags(listenFlag(command, ''))
+  command.action((flags: ControllerFlags & { readonly listen?: string }) =>
+    runComponent('controller-manager', flags, parts =>
+      runControllers(flags, '', flags.listen, parts),
+    ),
   )
 }

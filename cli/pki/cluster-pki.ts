@@ -26,6 +26,8 @@ export interface MasterPki {
   readonly proxyClient: TlsFiles
   readonly controllerManager: TlsFiles
   readonly scheduler: TlsFiles
+  /** The ports of both for health and metrics. */
+  readonly controllersServer: TlsFiles
 }
 
 export interface NodePki {
@@ -107,6 +109,11 @@ async function masterPki(
     scheduler: await issue(cluster, folder, `${name}-scheduler`, {
       commonName: 'system:kube-scheduler',
       usages: ['client'],
+    }),
+    controllersServer: await issue(cluster, folder, `${name}-controllers`, {
+      commonName: `controllers-${name}`,
+      hosts: localHosts,
+      usages: ['server'],
     }),
   }
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { silentLogger } from '../../platform/logger.js'
 import type { Lease } from '../api/types/coordination.js'
 import { LeaderElection, type LeadershipTerm } from './leader-election.js'
-import { decideLease } from './lease-decision.js'
+import { decideLease, servingUrlAnnotation } from './lease-decision.js'
 import { pods } from './resources.js'
 import { ApiClient } from './rest-client.js'
 import { type Answer, ScriptedTransport, status } from './testing/scripted-transport.js'
@@ -208,8 +208,29 @@ test('a lease of broken seconds is written in whole ones, and nobody follows soo
   const clock = new VirtualClock()
   const decision = decideLease(
     { lease: null, changedAtMs: 0 },
-    { namespace: 'n', name: 'l', identity: 'a', leaseDurationMs: 1500 },
+    { namespace: 'n', name: 'l', identity: 'a', leaseDurationMs: 1500, servingUrl: null },
     { monotonicMs: 0, wallMs: clock.wallMs() },
   )
   expect(decision).toMatchObject({ lease: { spec: { leaseDurationSeconds: 2 } } })
+})
+
+test('the lease says where its holder is, and never where another one was', () => {
+  const candidate = { namespace: 'n', name: 'l', leaseDurationMs: 15_000 }
+  const decided = (lease: Lease | null, identity: string, servingUrl: string | null): Lease => {
+    const decision = decideLease(
+      { lease, changedAtMs: 0 },
+      { ...candidate, identity, servingUrl },
+      { monotonicMs: 20_000, wallMs: 0 },
+    )
+    if (decision.action === 'wait') throw new Error('the lease was to be had')
+    return decision.lease
+  }
+  const urlOf = ({ metadata }: Lease) => metadata.annotations?.[servingUrlAnnotation]
+  const first = decided(null, 'a', 'https://10.0.0.1:10259')
+  expect(urlOf(first)).toBe('https://10.0.0.1:10259')
+  expect(urlOf(decided(first, 'a', 'https://10.0.0.1:10259'))).toBe('https://10.0.0.1:10259')
+  expect(urlOf(decided(first, 'b', 'https://10.0.0.2:10259'))).toBe('https://10.0.0.2:10259')
+  const silent = decided(first, 'b', null)
+  expect(urlOf(silent)).toBeUndefined()
+  expect(silent.spec?.holderIdentity).toBe('b')
 })

@@ -9,6 +9,7 @@
 import type { Clock, Timer } from '../../platform/clock.js'
 import { RaftsmanError } from '../../platform/errors.js'
 import type { Logger } from '../../platform/logger.js'
+import type { Gauge, Metrics } from '../../platform/metrics.js'
 import type { Random } from '../../platform/random.js'
 import type { Lease } from '../api/types/coordination.js'
 import { isNotFound } from './api-error.js'
@@ -38,6 +39,8 @@ export interface LeaderElectionOptions {
   readonly name: string
   /** Unique in the cluster and over restarts: host name and a random part. */
   readonly identity: string
+  /** Where others reach this process while it leads. */
+  readonly servingUrl?: string | undefined
   readonly leaseDurationMs?: number | undefined
   readonly renewDeadlineMs?: number | undefined
   readonly retryPeriodMs?: number | undefined
@@ -45,6 +48,11 @@ export interface LeaderElectionOptions {
   /** After the term's signal was aborted. */
   readonly onStoppedLeading: () => void
   readonly onNewLeader?: (identity: string) => void
+}
+
+/** 1 while this process leads, by the name that dashboards for Kubernetes ask for. Label: name of the Lease. */
+export function leaderGauge(metrics: Metrics): Gauge {
+  return metrics.gauge('leader_election_master_status', 'Whether this process leads', ['name'])
 }
 
 export class LeaderElection {
@@ -63,7 +71,8 @@ export class LeaderElection {
   constructor(options: LeaderElectionOptions) {
     const { namespace, name, identity, leaseDurationMs = 15_000 } = options
     this.options = options
-    this.candidate = { namespace, name, identity, leaseDurationMs }
+    const { servingUrl = null } = options
+    this.candidate = { namespace, name, identity, leaseDurationMs, servingUrl }
     this.renewDeadlineMs = options.renewDeadlineMs ?? 10_000
     this.retryPeriodMs = options.retryPeriodMs ?? 2000
     if (leaseDurationMs <= this.renewDeadlineMs || this.renewDeadlineMs <= this.retryPeriodMs) {

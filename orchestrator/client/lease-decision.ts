@@ -3,6 +3,7 @@
 // written by other machines' clocks, so only our own count: a holder is dead when the Lease has
 // not changed for its duration since we first saw it as it is.
 
+import type { ObjectMeta } from '../api/object.js'
 import type { Lease } from '../api/types/coordination.js'
 import { formatMicroTime } from './timestamps.js'
 
@@ -23,7 +24,12 @@ export interface Candidate {
   readonly name: string
   readonly identity: string
   readonly leaseDurationMs: number
+  /** Where others reach it while it leads, as in "https://10.0.0.1:10259"; null: nowhere. */
+  readonly servingUrl: string | null
 }
+
+/** On the Lease, so that whoever finds the leader finds its port. */
+export const servingUrlAnnotation = 'raftsman.dev/serving-url'
 
 /** What a candidate or the leader does next. */
 export function decideLease(
@@ -38,14 +44,15 @@ export function decideLease(
   const held = { holderIdentity: identity, leaseDurationSeconds, renewTime }
   if (!seen.lease) {
     const spec = { ...held, acquireTime: renewTime, leaseTransitions: 0 }
-    const metadata = { namespace, name }
+    const metadata = atUrl({ namespace, name }, candidate.servingUrl)
     const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec }
     return { action: 'create', lease }
   }
   const spec = seen.lease.spec ?? {}
   const holder = spec.holderIdentity ?? ''
+  const metadata = atUrl(seen.lease.metadata, candidate.servingUrl)
   if (holder === identity) {
-    return { action: 'update', lease: { ...seen.lease, spec: { ...spec, ...held } } }
+    return { action: 'update', lease: { ...seen.lease, metadata, spec: { ...spec, ...held } } }
   }
   // The holder's own duration, which may differ from ours while versions are mixed.
   const durationMs = (spec.leaseDurationSeconds ?? leaseDurationSeconds) * 1000
@@ -54,7 +61,16 @@ export function decideLease(
   }
   const transitions = (spec.leaseTransitions ?? 0) + 1
   const taken = { ...spec, ...held, acquireTime: renewTime, leaseTransitions: transitions }
-  return { action: 'update', lease: { ...seen.lease, spec: taken } }
+  return { action: 'update', lease: { ...seen.lease, metadata, spec: taken } }
+}
+
+/** Also where that of another holder stood. */
+function atUrl(metadata: ObjectMeta, servingUrl: string | null): ObjectMeta {
+  const { [servingUrlAnnotation]: _, ...others } = metadata.annotations ?? {}
+  if (servingUrl !== null) {
+    return { ...metadata, annotations: { ...others, [servingUrlAnnotation]: servingUrl } }
+  }
+  return metadata.annotations === undefined ? metadata : { ...metadata, annotations: others }
 }
 
 /** The Lease as a leader leaves it on an orderly stop: free for the next to take at once. */

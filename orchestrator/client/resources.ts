@@ -6,6 +6,7 @@ import type { KubeObject } from '../api/object.js'
 import type { ControllerRevision, DaemonSet } from '../api/types/apps-daemon-set.js'
 import type { Deployment, ReplicaSet } from '../api/types/apps.js'
 import type { StatefulSet } from '../api/types/apps-stateful-set.js'
+import type { TokenReview } from '../api/types/authentication.js'
 import type { SubjectAccessReview } from '../api/types/authorization.js'
 import type { CronJob, Job } from '../api/types/batch.js'
 import type { CertificateSigningRequest } from '../api/types/certificates.js'
@@ -107,6 +108,12 @@ export const subjectAccessReviews = resource<SubjectAccessReview>(
   'authorization.k8s.io',
   'SubjectAccessReview',
   'subjectaccessreviews',
+  false,
+)
+export const tokenReviews = resource<TokenReview>(
+  'authentication.k8s.io',
+  'TokenReview',
+  'tokenreviews',
   false,
 )
 export const leases = resource<Lease>('coordination.k8s.io', 'Lease', 'leases', true)

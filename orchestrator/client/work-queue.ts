@@ -10,6 +10,18 @@ export interface WorkQueueOptions {
   /** Back-off of one key after its first failure; doubles with each further one. */
   readonly retryFirstMs?: number
   readonly retryMaxMs?: number
+  readonly observer?: WorkQueueObserver
+}
+
+/** Told what happens to keys, for metrics. */
+export interface WorkQueueObserver {
+  /** A key that was not waiting does. */
+  added(): void
+  /** A worker has it now. */
+  taken(waitedMs: number): void
+  retried(): void
+  /** Keys that wait; told after each change. */
+  length(keys: number): void
 }
 
 const sleepMaxMs = 24 * 3600 * 1000
@@ -23,7 +35,9 @@ export class WorkQueue {
   private readonly clock: Clock
   private readonly retryFirstMs: number
   private readonly retryMaxMs: number
-  private readonly waiting = new Set<string>()
+  private readonly observer: WorkQueueObserver | undefined
+  /** With the monotonic time since when. */
+  private readonly waiting = new Map<string, number>()
   private readonly processing = new Set<string>()
   private readonly dirty = new Set<string>()
   private readonly failures = new Map<string, number>()
@@ -34,6 +48,7 @@ export class WorkQueue {
 
   constructor(options: WorkQueueOptions) {
     this.clock = options.clock
+    this.observer = options.observer
     this.retryFirstMs = options.retryFirstMs ?? 5
     this.retryMaxMs = options.retryMaxMs ?? 60_000
   }
@@ -54,7 +69,9 @@ export class WorkQueue {
       return
     }
     if (this.waiting.has(key)) return
-    this.waiting.add(key)
+    this.waiting.set(key, this.clock.monotonicMs())
+    this.observer?.added()
+    this.observer?.length(this.waiting.size)
     this.onReady?.()
   }
 
@@ -83,6 +100,7 @@ export class WorkQueue {
     if (this.stopped) return
     const failed = this.failures.get(key) ?? 0
     this.failures.set(key, failed + 1)
+    this.observer?.retried()
     this.addAfter(key, Math.min(this.retryFirstMs * 2 ** failed, this.retryMaxMs))
   }
 
@@ -97,8 +115,10 @@ export class WorkQueue {
 
   /** The next key, which the caller must hand back with `done`; null when none waits. */
   take(): string | null {
-    for (const key of this.waiting) {
+    for (const [key, sinceMs] of this.waiting) {
       this.waiting.delete(key)
+      this.observer?.taken(this.clock.monotonicMs() - sinceMs)
+      this.observer?.length(this.waiting.size)
       this.processing.add(key)
       return key
     }
@@ -114,6 +134,7 @@ export class WorkQueue {
   stop(): void {
     this.stopped = true
     this.waiting.clear()
+    this.observer?.length(0)
     this.dirty.clear()
     this.failures.clear()
     for (const { timer } of this.delayed.values()) timer.cancel()

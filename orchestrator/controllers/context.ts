@@ -5,7 +5,6 @@
 import type { Clock } from '../../platform/clock.js'
 import { InvariantViolation } from '../../platform/errors.js'
 import type { Logger } from '../../platform/logger.js'
-import type { Counter, Histogram } from '../../platform/metrics.js'
 import type { Random } from '../../platform/random.js'
 import { ApiError, isConflict } from '../client/api-error.js'
 import { EventRecorder } from '../client/event-recorder.js'
@@ -13,13 +12,7 @@ import type { ApiClient } from '../client/rest-client.js'
 import type { SharedInformers } from '../client/shared-informers.js'
 import { TransportError } from '../client/transport.js'
 import { runWorkers, WorkQueue } from '../client/work-queue.js'
-
-export interface ControllerMetrics {
-  /** Labels: controller, result ("ok" or "error"). */
-  readonly reconciles: Counter
-  /** Label: controller. */
-  readonly seconds: Histogram
-}
+import type { ControllerMetrics } from './controller-metrics.js'
 
 export interface ControllerContext {
   /** Over when the term is over. */
@@ -52,17 +45,17 @@ export function reconcilerQueue(
   const { clock, metrics } = context
   const { name } = reconciler
   const logger = context.logger.child({ controller: name })
-  const queue = new WorkQueue({ clock })
+  const queue = new WorkQueue({ clock, observer: metrics.queue(name) })
   const work = async (key: string) => {
     const startedMs = clock.monotonicMs()
     try {
       await reconciler.reconcile(key)
-      metrics.reconciles.add(1, { controller: name, result: 'ok' })
+      metrics.reconciled(name, 'ok')
     } catch (error) {
-      metrics.reconciles.add(1, { controller: name, result: 'error' })
+      metrics.reconciled(name, 'error')
       throw error
     } finally {
-      metrics.seconds.observe((clock.monotonicMs() - startedMs) / 1000, { controller: name })
+      metrics.worked(name, clock.monotonicMs() - startedMs)
     }
   }
   const onError = (key: string, error: unknown) => {

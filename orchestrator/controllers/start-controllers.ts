@@ -6,14 +6,15 @@ import type { Clock } from '../../platform/clock.js'
 import type { Logger } from '../../platform/logger.js'
 import type { Metrics } from '../../platform/metrics.js'
 import type { Random } from '../../platform/random.js'
-import { LeaderElection, type LeadershipTerm } from '../client/leader-election.js'
+import { LeaderElection, leaderGauge, type LeadershipTerm } from '../client/leader-election.js'
 import { leases, resourceKey } from '../client/resources.js'
 import { ApiClient } from '../client/rest-client.js'
 import { SharedInformers } from '../client/shared-informers.js'
 import type { ApiTransport } from '../client/transport.js'
 import type { CertificateSigner } from './certificates/certificate-signer.js'
 import { startCertificateController } from './certificates/controller.js'
-import type { Controller, ControllerContext, ControllerMetrics } from './context.js'
+import type { Controller, ControllerContext } from './context.js'
+import { type ControllerMetrics, controllerMetrics } from './controller-metrics.js'
 import { startCronJobController } from './cronjob/controller.js'
 import { startDaemonSetController } from './daemonset/controller.js'
 import { startDeploymentController } from './deployment/controller.js'
@@ -40,6 +41,8 @@ export interface ControllersOptions {
   readonly transport: ApiTransport
   /** Unique in the cluster and over restarts, as in "master-1_4f2a9c". */
   readonly identity: string
+  /** Where others reach this process while it leads, as in "https://10.0.0.1:10257". */
+  readonly servingUrl?: string | undefined
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -74,9 +77,9 @@ export async function startControllers(options: ControllersOptions): Promise<Run
   parseCidr(options.clusterCidr ?? defaultClusterCidr)
   const logger = options.logger.child({ component: 'controller-manager' })
   const client = new ApiClient({ transport, fieldManager: 'kube-controller-manager' })
-  const leader = metrics.gauge('raftsman_leader', 'Whether this process leads', ['lease'])
-  const lease = { lease: 'kube-controller-manager' }
-  const controllerMetrics = metricsOf(metrics)
+  const leader = leaderGauge(metrics)
+  const lease = { name: 'kube-controller-manager' }
+  const counted = controllerMetrics(metrics)
   let running: (() => void) | null = null
   leader.set(0, lease)
   const election = new LeaderElection({
@@ -87,12 +90,13 @@ export async function startControllers(options: ControllersOptions): Promise<Run
     namespace: 'kube-system',
     name: 'kube-controller-manager',
     identity,
+    servingUrl: options.servingUrl,
     leaseDurationMs: options.leaseDurationMs,
     renewDeadlineMs: options.renewDeadlineMs,
     retryPeriodMs: options.retryPeriodMs,
     onStartedLeading: term => {
       leader.set(1, lease)
-      running = startTerm({ ...options, logger }, client, controllerMetrics, term)
+      running = startTerm({ ...options, logger }, client, counted, term)
     },
     onStoppedLeading: () => {
       leader.set(0, lease)
@@ -110,21 +114,6 @@ export async function startControllers(options: ControllersOptions): Promise<Run
 }
 
 const defaultClusterCidr = '127.64.0.0/12'
-
-function metricsOf(metrics: Metrics): ControllerMetrics {
-  return {
-    reconciles: metrics.counter('raftsman_controller_reconciles_total', 'Reconciled keys', [
-      'controller',
-      'result',
-    ]),
-    seconds: metrics.histogram(
-      'raftsman_controller_reconcile_seconds',
-      'Time to reconcile one key',
-      [0.005, 0.02, 0.1, 0.5, 2, 10],
-      ['controller'],
-    ),
-  }
-}
 
 /** Answers the function that ends it all. */
 function startTerm(

@@ -5,7 +5,7 @@ import type { Clock } from '../../platform/clock.js'
 import type { Logger } from '../../platform/logger.js'
 import type { Metrics } from '../../platform/metrics.js'
 import type { Random } from '../../platform/random.js'
-import { LeaderElection, type LeadershipTerm } from '../client/leader-election.js'
+import { LeaderElection, leaderGauge, type LeadershipTerm } from '../client/leader-election.js'
 import { ApiClient } from '../client/rest-client.js'
 import type { ApiTransport } from '../client/transport.js'
 import type { Placement } from './placement.js'
@@ -16,6 +16,8 @@ export interface SchedulerOptions {
   readonly transport: ApiTransport
   /** Unique in the cluster and over restarts. */
   readonly identity: string
+  /** Where others reach this process while it leads, as in "https://10.0.0.1:10259". */
+  readonly servingUrl?: string | undefined
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -41,8 +43,8 @@ export async function startScheduler(options: SchedulerOptions): Promise<Running
   const { transport, identity, clock, random, metrics } = options
   const logger = options.logger.child({ component: 'scheduler' })
   const client = new ApiClient({ transport, fieldManager: 'kube-scheduler' })
-  const leader = metrics.gauge('raftsman_leader', 'Whether this process leads', ['lease'])
-  const lease = { lease: 'kube-scheduler' }
+  const leader = leaderGauge(metrics)
+  const lease = { name: 'kube-scheduler' }
   const schedulerMetrics = metricsOf(metrics)
   let scheduler: Scheduler | null = null
   const begin = (term: LeadershipTerm) => {
@@ -67,6 +69,7 @@ export async function startScheduler(options: SchedulerOptions): Promise<Running
     namespace: 'kube-system',
     name: 'kube-scheduler',
     identity,
+    servingUrl: options.servingUrl,
     leaseDurationMs: options.leaseDurationMs,
     renewDeadlineMs: options.renewDeadlineMs,
     retryPeriodMs: options.retryPeriodMs,

@@ -95,7 +95,7 @@ const rooms = [
       'orchestrator/proxy',
     ],
   },
-  ...['controllers', 'scheduler', 'cloud', 'proxy'].map(name => ({
+  ...['controllers', 'scheduler', 'cloud', 'proxy', 'serving'].map(name => ({
     room: `orchestrator/${name}`,
     may: ['platform', 'orchestrator/api', 'orchestrator/client'],
   })),

@@ -119,12 +119,12 @@ describe('a client', () => {
     await Promise.all(keys.map(key => store.put(put(key, value))))
     // Puts go on while the pages are read. Which of them come before the range is open; it has to
     // see all that its own revision covers, and nothing later.
-    let reading = true
+    const progress = { reading: true }
     const listed = store.range(everyKey).finally(() => {
-      reading = false
+      progress.reading = false
     })
     const late: { key: string; revision: number }[] = []
-    while (reading && late.length < 3_000) {
+    while (progress.reading && late.length < 3_000) {
       const key = `l${String(late.length).padStart(5, '0')}`
       late.push({ key, revision: (await store.put(put(key, value))).header.revision })
     }
