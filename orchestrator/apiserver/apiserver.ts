@@ -54,7 +54,7 @@ import { gitVersion, versionDocument } from './server-version.js'
 import type { BuildVersion } from './server-version.js'
 import { tokenIssuer, tokenSigner } from './service-account-tokens.js'
 import { repairAllocations } from './allocation-repair.js'
-import { parseCidr } from './service-allocation.js'
+import { parseCidr } from './service-ranges.js'
 import type { TokenSigner, UidLookup } from './service-account-tokens.js'
 import { SubresourceEndpoints } from './subresource-endpoints.js'
 import { ensureSystemObjects } from './system-bootstrap.js'
@@ -142,7 +142,6 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     eventLease,
     clock,
     random,
-    serviceCidr,
     quotas,
   })
   const watches = new WatchGate(limits.watchesMax)

@@ -17,9 +17,8 @@ import { parseListOptions } from './query-options.js'
 import { QuotaLedger } from './quota-ledger.js'
 import { RegistryCache } from './registry-cache.js'
 import { checkVersion } from './resource-endpoints.js'
-import { parseCidr } from './service-allocation.js'
 import { encodeObject } from './stored-object.js'
-import { kindOf } from './testing/objects.js'
+import { kindOf, objectOf } from './testing/objects.js'
 
 const kind = kindOf('configmaps')
 const key = keyBytes('/registry/core/configmaps/default/a')
@@ -30,11 +29,15 @@ let store: LocalStore
 let cache: RegistryCache
 let reader: ObjectReader
 let writer: ObjectWriter
+let hold: () => void
 let release: () => void
 
 /** The store, whose watches deliver nothing until released. */
 function lagging(inner: LocalStore): Store {
   let held: (() => void)[] | null = []
+  hold = () => {
+    held ??= []
+  }
   release = () => {
     const waiting = held ?? []
     held = null
@@ -72,7 +75,6 @@ beforeEach(async () => {
     eventLease: new EventLease(slow, clock),
     clock,
     random: nodeRandom(),
-    serviceCidr: parseCidr('10.96.0.0/16'),
   })
   await store.put({ key, value: encodeObject(object('old')) })
   cache.start()
@@ -149,4 +151,43 @@ test('an object that is gone is not found, though the cache still has it', async
   await store.deleteRange({ key })
   const change = writer.change(kind, 'default', 'a', () => ({ kind: 'remove' }), false)
   await expect(change).rejects.toThrow('configmaps "a" not found')
+})
+
+const service = objectOf('Service', { name: 's', namespace: 'default' }, { spec: {} })
+const rangeKey = keyBytes('/registry/networking.k8s.io/servicecidrs/only')
+
+async function putRange(metadata: Partial<KubeObject['metadata']>): Promise<void> {
+  const range = objectOf(
+    'ServiceCIDR',
+    { name: 'only', ...metadata },
+    { spec: { cidrs: ['10.0.0.0/29'] } },
+    'networking.k8s.io/v1',
+  )
+  await store.put({ key: rangeKey, value: encodeObject(range) })
+}
+
+test('a range that has come elsewhere gives an address before anybody is refused', async () => {
+  await putRange({})
+  const creating = writer.create(kindOf('services'), service, false)
+  release()
+  expect((await creating).object).toMatchObject({
+    spec: { clusterIPs: [expect.stringMatching(/^10\.0\.0\.[1-6]$/)] },
+  })
+})
+
+test('a range that is going gives no address, though the cache does not know yet', async () => {
+  release()
+  await putRange({})
+  await cache.waitUntilFresh(10_000)
+  hold()
+  await putRange({ deletionTimestamp: '2026-01-01T00:00:00Z' })
+  const creating = writer.create(kindOf('services'), service, false)
+  release()
+  await expect(creating).rejects.toThrow('range is full')
+  const { count } = await store.range({
+    key: keyBytes('/registry/networking.k8s.io/ipaddresses/'),
+    end: keyBytes('/registry/networking.k8s.io/ipaddresses0'),
+    countOnly: true,
+  })
+  expect(count).toBe(0)
 })

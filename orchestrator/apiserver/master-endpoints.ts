@@ -18,7 +18,7 @@ import type { ObjectReader } from './object-reader.js'
 import type { ObjectWriter } from './object-writer.js'
 import type { RegistryCache } from './registry-cache.js'
 import type { ResourceEndpoints } from './resource-endpoints.js'
-import { parseIpv4 } from './service-allocation.js'
+import { parseIpv4 } from './service-ranges.js'
 import { serverUser } from './system-bootstrap.js'
 
 export const masterLeasePrefix = '/masterleases/'

@@ -112,6 +112,14 @@ export class ObjectReader {
     return this.#cache.resource(id).list(collectionPrefix(id, namespace))
   }
 
+  /** Resolves once the cache holds what any master has confirmed, or all up to a revision. Throws ApiError. */
+  async fresh(revision?: number): Promise<void> {
+    await this.#guard(async () => {
+      if (revision === undefined) await this.#cache.waitUntilFresh(freshMs)
+      else await this.#cache.waitFor(revision, freshMs)
+    })
+  }
+
   /** Throws ApiError. */
   async list(kind: Kind, namespace: string, options: ListOptions): Promise<ListResult> {
     const id = resourceOfKind(kind)
@@ -185,10 +193,7 @@ export class ObjectReader {
 
   /** Waits for what `resourceVersion` asks for: '' the newest, '0' anything, else not older. */
   async #settle(resourceVersion: string): Promise<void> {
-    if (resourceVersion === '') {
-      await this.#guard(() => this.#cache.waitUntilFresh(freshMs))
-      return
-    }
+    if (resourceVersion === '') return this.fresh()
     try {
       await this.#cache.waitFor(Number(resourceVersion), tooLargeVersionMs)
     } catch (error) {

@@ -63,6 +63,7 @@ async function told(storage: ObjectStorage, what: Write): Promise<string> {
     if (commit.kind === 'committed') return `committed ${commit.revision}`
     if (commit.kind === 'claimed') return `claimed ${commit.keys.join()}`
     if (commit.kind === 'overtaken') return 'overtaken'
+    if (commit.kind === 'outdated') return `outdated ${commit.revision}`
     return `conflict ${commit.current?.revision ?? 'gone'}`
   } catch (error) {
     return error instanceof ApiError ? `${error.httpCode} ${error.status.reason ?? ''}` : 'thrown'
@@ -130,4 +131,24 @@ describe('claims', () => {
     expect(await told(storage, other)).toBe('committed 4')
     store.close()
   })
+})
+
+test('a write that rests on another key stands only while that is as it was read', async () => {
+  const store = new LocalStore()
+  const storage = new ObjectStorage(store, hasty)
+  const base = '/registry/networking.k8s.io/servicecidrs/more'
+  const claim = '/registry/networking.k8s.io/ipaddresses/10.0.0.2'
+  const read = (await store.put({ key: keyBytes(base), value: bytes('ready') })).header.revision
+  const claims = new Map([[claim, bytes('mine')]])
+  const resting = (name: string) =>
+    told(storage, write({ key: `${key}${name}`, claims, bases: new Map([[base, read]]) }))
+  expect(await resting('1')).toBe('committed 3')
+  // Who holds the claim matters more: then another one can be picked.
+  expect(await resting('2')).toBe(`claimed ${claim}`)
+  await store.deleteRange({ key: keyBytes(claim) })
+  await store.put({ key: keyBytes(base), value: bytes('going') })
+  expect(await resting('3')).toBe('outdated 5')
+  await store.deleteRange({ key: keyBytes(base) })
+  expect(await resting('4')).toBe('outdated 6')
+  store.close()
 })

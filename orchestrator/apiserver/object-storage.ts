@@ -1,5 +1,5 @@
 // Compare-and-swap of single objects in the store, with what belongs to the same transaction:
-// claims on cluster IPs and node ports, and what an object costs its quotas. Where the store cannot say whether a write happened, the
+// claims on cluster IPs and node ports with what they rest on, and what an object costs its quotas. Where the store cannot say whether a write happened, the
 // same transaction is offered again: its compares make that safe, and its answer mostly tells.
 
 import type { Clock } from '../../platform/clock.js'
@@ -42,6 +42,8 @@ export interface Write {
   readonly claims: ReadonlyMap<string, Uint8Array>
   readonly releases: readonly string[]
   readonly beside?: readonly BesideWrite[]
+  /** Keys that must be as they were read, with their mod revisions. */
+  readonly bases?: ReadonlyMap<string, number>
 }
 
 export type Commit =
@@ -49,6 +51,8 @@ export type Commit =
   /** Null: the object is not there. */
   | { readonly kind: 'conflict'; readonly current: StoredObject | null }
   | { readonly kind: 'claimed'; readonly keys: readonly string[] }
+  /** What the write rests on has changed, up to a revision. */
+  | { readonly kind: 'outdated'; readonly revision: number }
   /** Something beside the object has changed. */
   | { readonly kind: 'overtaken' }
 
@@ -99,6 +103,7 @@ export class ObjectStorage {
 function transaction(write: Write): TxnRequest {
   const key = keyBytes(write.key)
   const beside = write.beside ?? []
+  const bases = [...(write.bases ?? [])]
   const unclaimed = [...write.claims.keys()].map(
     (claim): Compare => ({ key: keyBytes(claim), target: 'version', version: 0, result: 'equal' }),
   )
@@ -129,6 +134,14 @@ function transaction(write: Write): TxnRequest {
           result: 'equal',
         }),
       ),
+      ...bases.map(
+        ([base, modRevision]): Compare => ({
+          key: keyBytes(base),
+          target: 'mod',
+          modRevision,
+          result: 'equal',
+        }),
+      ),
     ],
     success: [
       change,
@@ -148,8 +161,8 @@ function transaction(write: Write): TxnRequest {
         (release): RequestOp => ({ kind: 'deleteRange', request: { key: keyBytes(release) } }),
       ),
     ],
-    failure: [key, ...[...write.claims.keys()].map(keyBytes)].map(
-      (read): RequestOp => ({ kind: 'range', request: { key: read } }),
+    failure: [write.key, ...write.claims.keys(), ...bases.map(([base]) => base)].map(
+      (read): RequestOp => ({ kind: 'range', request: { key: keyBytes(read) } }),
     ),
   }
 }
@@ -174,7 +187,11 @@ function failed(write: Write, answer: TxnResponse, ambiguous: boolean): Commit {
   if (!asExpected) return { kind: 'conflict', current: storedObject(write.key, current) }
   const claims = [...write.claims.keys()]
   const taken = claims.filter((_, index) => ranges[index + 1] !== undefined)
-  return taken.length > 0 ? { kind: 'claimed', keys: taken } : { kind: 'overtaken' }
+  if (taken.length > 0) return { kind: 'claimed', keys: taken }
+  const changed = [...(write.bases ?? [])].some(
+    ([, revision], index) => ranges[claims.length + 1 + index]?.modRevision !== revision,
+  )
+  return changed ? { kind: 'outdated', revision: answer.header.revision } : { kind: 'overtaken' }
 }
 
 function storedObject(key: string, kv: KeyValue | undefined): StoredObject | null {

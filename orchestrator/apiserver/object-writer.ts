@@ -22,7 +22,8 @@ import { newIdentity } from './object-identity.js'
 import type { QuotaLedger, QuotaWrite } from './quota-ledger.js'
 import { addressOfKey, serviceAddress } from './service-address.js'
 import { claimErrors, heldKeys, planAllocation } from './service-allocation.js'
-import type { AllocationPlan, Cidr } from './service-allocation.js'
+import type { AllocationPlan, AllocationResult } from './service-allocation.js'
+import { readyRanges } from './service-ranges.js'
 import { encodeObject, StoredObject } from './stored-object.js'
 
 /** Rounds against other writers before the client is told of the conflict. */
@@ -48,7 +49,6 @@ export interface ObjectWriterOptions {
   readonly eventLease: EventLease
   readonly clock: Clock
   readonly random: Random
-  readonly serviceCidr: Cidr
   readonly quotas: QuotaLedger
 }
 
@@ -66,7 +66,7 @@ export class ObjectWriter {
     if (dryRun) {
       const existing = await this.#options.storage.read(key)
       if (existing !== null) throw alreadyExists(kind, name)
-      const { object: complete } = this.#allocate(kind, object, null, new Set())
+      const { object: complete } = await this.#allocate(kind, object, null, new Set())
       await this.#options.quotas.charges({ kind, key, object: complete, old: null }, false)
       return new StoredObject(key, 0, encodeObject(complete))
     }
@@ -135,7 +135,7 @@ export class ObjectWriter {
     current: StoredObject,
   ): Promise<ChangeResult> {
     if (change.kind !== 'put') return { object: current, removed: change.kind === 'remove' }
-    const { object } = this.#allocate(kind, change.object, current.object, new Set())
+    const { object } = await this.#allocate(kind, change.object, current.object, new Set())
     await this.#options.quotas.charges({ kind, key, object, old: current.object }, false)
     return {
       object: new StoredObject(key, current.revision, encodeObject(object)),
@@ -186,14 +186,14 @@ export class ObjectWriter {
     object: KubeObject,
     old: KubeObject | null,
   ): Promise<{
-    readonly result: Exclude<Commit, { kind: 'claimed' | 'overtaken' }>
+    readonly result: Exclude<Commit, { kind: 'claimed' | 'overtaken' | 'outdated' }>
     readonly revision: number
     readonly value: Uint8Array
   }> {
     const lost = new Set<string>()
     const counted = this.#options.quotas.counted(kind, object)
     for (let round = 0; round < claimRoundsMax; round++) {
-      const plan = this.#allocate(kind, counted, old, lost)
+      const plan = await this.#allocate(kind, counted, old, lost)
       const claims = plan.claims.map(
         claim => [claim, this.#claimValue(claim, plan.object, key)] as const,
       )
@@ -206,9 +206,14 @@ export class ObjectWriter {
           value,
           claims: new Map(claims),
           releases: plan.releases,
+          bases: plan.bases,
           beside,
         }),
       )
+      if (result.kind === 'outdated') {
+        await this.#options.reader.fresh(result.revision)
+        continue
+      }
       if (result.kind !== 'claimed') {
         const revision = result.kind === 'committed' ? result.revision : 0
         return { result, revision, value }
@@ -260,24 +265,42 @@ export class ObjectWriter {
     }
   }
 
-  #allocate(
+  async #allocate(
     kind: Kind,
     object: KubeObject,
     old: KubeObject | null,
     lost: ReadonlySet<string>,
-  ): AllocationPlan {
-    if (!isService(kind)) return { object, claims: [], releases: [], named: new Map() }
-    const { reader, random, serviceCidr } = this.#options
+  ): Promise<AllocationPlan> {
+    if (!isService(kind)) return unallocated(object)
+    let result = this.#planned(object, old, lost)
+    if (result.kind === 'invalid') {
+      // Only the newest state may refuse: ranges become ready and addresses free at other masters too.
+      await this.#options.reader.fresh()
+      result = this.#planned(object, old, lost)
+    }
+    if (result.kind === 'invalid') throw invalid(kind, object.metadata.name ?? '', result.errors)
+    return result.plan
+  }
+
+  #planned(
+    object: KubeObject,
+    old: KubeObject | null,
+    lost: ReadonlySet<string>,
+  ): AllocationResult {
+    const { reader, random } = this.#options
     const taken = new Set(lost)
     for (const service of reader.cachedList('', 'services', '')) {
       for (const key of heldKeys(service.object)) taken.add(key)
     }
     // Users may keep addresses for themselves.
     for (const { key } of reader.cachedList('networking.k8s.io', 'ipaddresses', '')) taken.add(key)
-    const result = planAllocation(object, old, { cidr: serviceCidr, random, taken })
-    if (result.kind === 'invalid') throw invalid(kind, object.metadata.name ?? '', result.errors)
-    return result.plan
+    const ranges = readyRanges(reader.cachedList('networking.k8s.io', 'servicecidrs', ''))
+    return planAllocation(object, old, { ranges, random, taken })
   }
+}
+
+function unallocated(object: KubeObject): AllocationPlan {
+  return { object, claims: [], releases: [], named: new Map(), bases: new Map() }
 }
 
 function isService(kind: Kind): boolean {

@@ -1,19 +1,17 @@
-import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { JsonObject } from '../api/object.js'
 import { fieldAt, textAt } from './object-fields.js'
-import {
-  claimErrors,
-  firstAddress,
-  formatIpv4,
-  heldKeys,
-  parseCidr,
-  parseIpv4,
-  planAllocation,
-} from './service-allocation.js'
+import { addressKey } from './service-address.js'
+import { claimErrors, heldKeys, planAllocation } from './service-allocation.js'
+import { parseCidr } from './service-ranges.js'
 import { objectOf } from './testing/objects.js'
 
-const cidr = parseCidr('10.96.0.0/16')
+const rangeAt = (text: string, key = 'default', skipped = 2) => ({
+  cidr: parseCidr(text),
+  key,
+  revision: 7,
+  skipped,
+})
 /** Always the first of what there is to choose from. */
 const random = {
   next: () => 0,
@@ -21,7 +19,8 @@ const random = {
   bytes: (length: number) => new Uint8Array(length),
 }
 const service = (spec: JsonObject) => objectOf('Service', { name: 's' }, { spec })
-const inputs = { cidr, random, taken: new Set<string>() }
+const ranges = [rangeAt('10.96.0.0/16'), rangeAt('10.97.0.0/29', 'more', 1)]
+const inputs = { ranges, random, taken: new Set<string>() }
 
 function planned(spec: JsonObject, old: JsonObject | null = null, taken: string[] = []) {
   const result = planAllocation(service(spec), old === null ? null : service(old), {
@@ -34,16 +33,24 @@ function planned(spec: JsonObject, old: JsonObject | null = null, taken: string[
 
 describe('cluster IPs', () => {
   test('are picked from the range, never network, broadcast or the first', () => {
-    const small = parseCidr('10.0.0.0/29')
+    const small = [rangeAt('10.0.0.0/29'), rangeAt('10.0.1.0/30', 'more', 1)]
     const taken = new Set<string>()
     const got: string[] = []
     for (;;) {
-      const result = planAllocation(service({}), null, { cidr: small, random, taken })
+      const result = planAllocation(service({}), null, { ranges: small, random, taken })
       if (result.kind === 'invalid') break
       for (const key of result.plan.claims) taken.add(key)
       got.push(textAt(result.plan.object, 'spec.clusterIP'))
     }
-    expect(got).toEqual(['10.0.0.2', '10.0.0.3', '10.0.0.4', '10.0.0.5', '10.0.0.6'])
+    expect(got).toEqual([
+      '10.0.0.2',
+      '10.0.0.3',
+      '10.0.0.4',
+      '10.0.0.5',
+      '10.0.0.6',
+      '10.0.1.1',
+      '10.0.1.2',
+    ])
   })
 
   test('headless and external ones hold nothing', () => {
@@ -61,7 +68,9 @@ describe('cluster IPs', () => {
   })
 
   test('asked for by name are refused outside of the range, and when somebody has them', () => {
-    expect(() => planned({ clusterIP: '10.97.0.1' })).toThrow('not in the valid range')
+    expect(() => planned({ clusterIP: '10.98.0.1' })).toThrow(
+      'the provided IP (10.98.0.1) is not in the valid range. The range of valid IPs is 10.96.0.0/16,10.97.0.0/29',
+    )
     const plan = planned({ clusterIP: '10.96.0.9' })
     expect(claimErrors(plan, plan.claims)[0]?.message).toBe(
       'Invalid value: ["10.96.0.9"]: failed to allocate IP 10.96.0.9: provided IP is already allocated',
@@ -79,6 +88,37 @@ test('an address of a sort that the cluster does not have is refused', () => {
   )
   const preferred = planned({ ipFamilyPolicy: 'PreferDualStack' })
   expect(fieldAt(preferred.object, 'spec.ipFamilies')).toEqual(['IPv4'])
+})
+
+describe('what a claim rests on', () => {
+  test('is the range of the address, and of a port nothing', () => {
+    const plan = planned({
+      type: 'NodePort',
+      clusterIP: '10.97.0.1',
+      ports: [{ port: 80, nodePort: 30_080 }],
+    })
+    expect(plan.bases).toEqual(new Map([['more', 7]]))
+    expect(planned({}).bases).toEqual(new Map([['default', 7]]))
+  })
+
+  test('is nothing where nothing new is taken', () => {
+    const old = { clusterIP: '10.98.0.1', clusterIPs: ['10.98.0.1'] }
+    expect(planned({}, old)).toMatchObject({ claims: [], bases: new Map() })
+    expect(planned({ clusterIP: 'None' }).bases).toEqual(new Map())
+  })
+})
+
+test('an address is taken by the Service that has it, even where its key was deleted by hand', () => {
+  expect(() => planned({ clusterIP: '10.96.0.9' }, null, [addressKey('10.96.0.9')])).toThrow(
+    'failed to allocate IP 10.96.0.9: provided IP is already allocated',
+  )
+})
+
+test('without a range nothing is given out', () => {
+  const result = planAllocation(service({}), null, { ...inputs, ranges: [] })
+  expect(result).toMatchObject({
+    errors: [{ message: 'Invalid value: []: failed to allocate a serviceIP: range is full' }],
+  })
 })
 
 describe('node ports', () => {
@@ -118,26 +158,5 @@ describe('node ports', () => {
     expect(() => planned({ type: 'NodePort', ports })).toThrow(
       'Invalid value: 80: provided port is not in the valid range. The range of valid ports is 30000-32767',
     )
-  })
-})
-
-describe('IPv4 text', () => {
-  test('survives the way to a number and back', () => {
-    fc.assert(
-      fc.property(fc.ipV4(), text => {
-        expect(formatIpv4(parseIpv4(text) ?? -1)).toBe(text)
-      }),
-    )
-  })
-
-  test.each(['1.2.3', '1.2.3.256', '01.2.3.4', '1.2.3.4.5', 'a.b.c.d', ''])('%s is none', text => {
-    expect(parseIpv4(text)).toBeNull()
-  })
-
-  test('a network is cut to its first address', () => {
-    expect(firstAddress(parseCidr('127.96.1.2/16'))).toBe('127.96.0.1')
-    for (const bad of ['10.0.0.0', '10.0.0.0/31', '10.0.0/16', '::/64', '10.0.0.0/x']) {
-      expect(() => parseCidr(bad)).toThrow('is not an IPv4 network')
-    }
   })
 })

@@ -1,62 +1,21 @@
 // Cluster IPs and node ports of a Service: what it needs, what it holds, what it gives back.
 // Counterpart: registry/core/service/ipallocator and portallocator. A number is held by a key in
 // the store that is written in the Service's own transaction, so no two masters can give it away
-// twice; that of an address is an IPAddress. Pure. IPv4 only; one address a Service.
+// twice; that of an address is an IPAddress. The same transaction stands only while the ServiceCIDR that
+// the address comes from is as it was read. Pure. IPv4 only; one address a Service.
 
 import type { FieldError } from '../api/kind.js'
 import type { Json, JsonObject, KubeObject } from '../api/object.js'
 import { isJsonObject } from '../api/record.js'
-import { RaftsmanError } from '../../platform/errors.js'
 import type { Random } from '../../platform/random.js'
 import { fieldAt, listAt, textAt, withField } from './object-fields.js'
 import { addressKey, addressOfKey } from './service-address.js'
+import { addressAt, addressesIn, rangeOf, rangesText } from './service-ranges.js'
+import type { ServiceRange } from './service-ranges.js'
 
 export const nodePortPrefix = '/allocations/nodeport/'
 export const nodePortMin = 30_000
 export const nodePortMax = 32_767
-
-export interface Cidr {
-  /** First address as a number. */
-  readonly base: number
-  readonly size: number
-}
-
-/** Throws RaftsmanError for text that is no IPv4 network of at least four addresses. */
-export function parseCidr(text: string): Cidr {
-  const [address = '', length = ''] = text.split('/')
-  const base = parseIpv4(address)
-  const bits = Number(length)
-  if (base === null || !/^\d{1,2}$/.test(length) || bits < 1 || bits > 30) {
-    throw new RaftsmanError(`${text} is not an IPv4 network such as 10.96.0.0/16`, {
-      code: 'apiserver-bad-cidr',
-      retryable: false,
-      outcome: 'not-applied',
-    })
-  }
-  const size = 2 ** (32 - bits)
-  return { base: base - (base % size), size }
-}
-
-export function parseIpv4(text: string): number | null {
-  const parts = text.split('.')
-  if (parts.length !== 4 || !parts.every(part => /^(0|[1-9]\d{0,2})$/.test(part))) return null
-  const numbers = parts.map(Number)
-  if (numbers.some(number => number > 255)) return null
-  return numbers.reduce((sum, number) => sum * 256 + number, 0)
-}
-
-export function formatIpv4(address: number): string {
-  return [24, 16, 8, 0].map(shift => Math.floor(address / 2 ** shift) % 256).join('.')
-}
-
-export function formatCidr({ base, size }: Cidr): string {
-  return `${formatIpv4(base)}/${32 - Math.log2(size)}`
-}
-
-/** The address of the `kubernetes` Service: the first usable one. */
-export function firstAddress(cidr: Cidr): string {
-  return formatIpv4(cidr.base + 1)
-}
 
 /** Keys that a stored Service holds. */
 export function heldKeys(service: KubeObject): readonly string[] {
@@ -78,10 +37,13 @@ export interface AllocationPlan {
   readonly releases: readonly string[]
   /** Claimed because the client named them: a refusal is the client's error, by field. */
   readonly named: ReadonlyMap<string, { readonly field: string; readonly value: Json }>
+  /** Keys of the ServiceCIDRs that claims rest on, with the revisions at which they were read. */
+  readonly bases: ReadonlyMap<string, number>
 }
 
 export interface AllocationInputs {
-  readonly cidr: Cidr
+  /** Those that new addresses may come from. */
+  readonly ranges: readonly ServiceRange[]
   readonly random: Random
   /** Keys that are known to be held; those picked avoid them. */
   readonly taken: ReadonlySet<string>
@@ -105,15 +67,25 @@ export function planAllocation(
   const object = allocatePorts(withAddress, old, inputs, named, errors)
   if (errors.length > 0) return { kind: 'invalid', errors }
   const wanted = heldKeys(object)
+  const claims = wanted.filter(key => !held.has(key))
   return {
     kind: 'planned',
     plan: {
       object,
-      claims: wanted.filter(key => !held.has(key)),
+      claims,
       releases: [...held].filter(key => !wanted.includes(key)),
       named,
+      bases: basesOf(claims, inputs.ranges),
     },
   }
+}
+
+function basesOf(
+  claims: readonly string[],
+  ranges: readonly ServiceRange[],
+): ReadonlyMap<string, number> {
+  const found = claims.flatMap(claim => rangeOf(ranges, addressOfKey(claim) ?? '') ?? [])
+  return new Map(found.map(({ key, revision }) => [key, revision]))
 }
 
 /** The errors for claims that somebody else holds. */
@@ -122,12 +94,13 @@ export function claimErrors(plan: AllocationPlan, keys: readonly string[]): read
     const named = plan.named.get(key)
     if (named === undefined) return []
     const ip = addressOfKey(key)
-    const why =
-      ip === null
-        ? 'provided port is already allocated'
-        : `failed to allocate IP ${ip}: provided IP is already allocated`
+    const why = ip === null ? 'provided port is already allocated' : takenAddress(ip)
     return [invalidField(named.field, named.value, why)]
   })
+}
+
+function takenAddress(ip: string): string {
+  return `failed to allocate IP ${ip}: provided IP is already allocated`
 }
 
 function invalidField(field: string, value: Json, why: string): FieldError {
@@ -182,7 +155,7 @@ function allocateAddress(
   }
   if (ip !== 'None' && given !== '' && given !== kept) {
     named.set(addressKey(ip), { field: 'spec.clusterIPs', value: [ip] })
-    const problem = addressProblem(ip, inputs.cidr)
+    const problem = addressProblem(ip, inputs)
     if (problem !== null) errors.push(invalidField('spec.clusterIPs', [ip], problem))
   }
   let result = withField(withField(service, 'spec.clusterIP', ip), 'spec.clusterIPs', [ip])
@@ -195,22 +168,19 @@ function allocateAddress(
   return result
 }
 
-function addressProblem(ip: string, cidr: Cidr): string | null {
-  const address = parseIpv4(ip)
-  const inside = address !== null && address > cidr.base && address < cidr.base + cidr.size - 1
-  return inside
-    ? null
-    : `failed to allocate IP ${ip}: the provided IP (${ip}) is not in the valid range. The range of valid IPs is ${formatCidr(cidr)}`
+function addressProblem(ip: string, { ranges, taken }: AllocationInputs): string | null {
+  if (rangeOf(ranges, ip) === null) {
+    return `failed to allocate IP ${ip}: the provided IP (${ip}) is not in the valid range. The range of valid IPs is ${rangesText(ranges)}`
+  }
+  // Its key may have been deleted by hand: whoever uses it has it all the same.
+  return taken.has(addressKey(ip)) ? takenAddress(ip) : null
 }
 
 const picksMax = 32
 
-function pickAddress(inputs: AllocationInputs): string | null {
-  // The first address is the `kubernetes` Service's; network and broadcast are never given out.
-  const { cidr, random, taken } = inputs
-  const usable = cidr.size - 3
-  const at = (index: number) => formatIpv4(cidr.base + 2 + index)
-  return pick(usable, random, index => !taken.has(addressKey(at(index))), at)
+function pickAddress({ ranges, random, taken }: AllocationInputs): string | null {
+  const at = (index: number) => addressAt(ranges, index)
+  return pick(addressesIn(ranges), random, index => !taken.has(addressKey(at(index))), at)
 }
 
 function pickPort(inputs: AllocationInputs, mine: ReadonlySet<number>): number | null {
@@ -226,6 +196,7 @@ function pick<T>(
   free: (index: number) => boolean,
   at: (index: number) => T,
 ): T | null {
+  if (size === 0) return null
   for (let attempt = 0; attempt < picksMax; attempt++) {
     const index = random.integer(size)
     if (free(index)) return at(index)

@@ -10,7 +10,7 @@ import { timestamp } from './deletion.js'
 import type { ObjectReader } from './object-reader.js'
 import type { RegistryCache } from './registry-cache.js'
 import type { ResourceEndpoints } from './resource-endpoints.js'
-import type { Cidr } from './service-allocation.js'
+import type { Cidr } from './service-ranges.js'
 import { systemObjects } from './system-objects.js'
 
 /** The server itself, for admission. */

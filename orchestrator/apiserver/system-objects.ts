@@ -7,8 +7,8 @@ import type { KubeObject } from '../api/object.js'
 import { systemPriorities } from '../api/validation/priority-class.js'
 import { systemNamespaces } from './admission.js'
 import { asObject } from './object-fields.js'
-import { firstAddress, formatCidr } from './service-allocation.js'
-import type { Cidr } from './service-allocation.js'
+import { defaultRangeName, firstAddress, formatCidr } from './service-ranges.js'
+import type { Cidr } from './service-ranges.js'
 
 export interface SystemObject {
   readonly group: string
@@ -75,7 +75,7 @@ function serviceRange(range: Cidr, now: string): KubeObject {
   return asObject({
     apiVersion: 'networking.k8s.io/v1',
     kind: 'ServiceCIDR',
-    metadata: { name: 'kubernetes' },
+    metadata: { name: defaultRangeName },
     spec: { cidrs: [formatCidr(range)] },
     status: {
       conditions: [

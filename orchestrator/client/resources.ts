@@ -23,6 +23,7 @@ import type { ReplicationController } from '../api/types/core-replication-contro
 import type { ResourceQuota } from '../api/types/core-quota.js'
 import type { Endpoints, Service } from '../api/types/core-service.js'
 import type { EndpointSlice } from '../api/types/discovery.js'
+import type { IPAddress, ServiceCIDR } from '../api/types/networking-address.js'
 import type { PodDisruptionBudget } from '../api/types/policy-disruption-budget.js'
 
 /** A Kind of orchestrator/api is one too. `T` only exists for the compiler. */
@@ -91,6 +92,18 @@ export const endpointSlices = resource<EndpointSlice>(
   'EndpointSlice',
   'endpointslices',
   true,
+)
+export const serviceCidrs = resource<ServiceCIDR>(
+  'networking.k8s.io',
+  'ServiceCIDR',
+  'servicecidrs',
+  false,
+)
+export const ipAddresses = resource<IPAddress>(
+  'networking.k8s.io',
+  'IPAddress',
+  'ipaddresses',
+  false,
 )
 export const podDisruptionBudgets = resource<PodDisruptionBudget>(
   'policy',

@@ -32,6 +32,7 @@ import { startPodGcController } from './podgc/controller.js'
 import { startReplicaSetController, startReplicationController } from './replicaset/controller.js'
 import { startResourceQuotaController } from './resourcequota/controller.js'
 import { startServiceAccountController } from './serviceaccount/controller.js'
+import { startServiceCidrController } from './servicecidr/controller.js'
 import { startStatefulSetController } from './statefulset/controller.js'
 import { startStorageProtection } from './storageprotection/controller.js'
 import { startTtlAfterFinishedController } from './ttlafterfinished/controller.js'
@@ -172,6 +173,7 @@ function startTerm(
     startNamespaceController(context),
     startCertificateController(context, options.certificateSigner ?? null),
     startServiceAccountController(context, { rootCa: options.rootCa }),
+    startServiceCidrController(context),
     startStorageProtection(context),
     startResourceQuotaController(context),
     // Last: it is content with the metadata of whatever kinds nobody else holds whole.

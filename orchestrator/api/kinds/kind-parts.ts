@@ -38,3 +38,10 @@ export const review = {
   columns: [nameColumn],
   validate: () => [],
 } satisfies Partial<Kind>
+
+/** Held back at its deletion until somebody takes the finalizer off. */
+export function withFinalizer(object: KubeObject, finalizer: string): KubeObject {
+  const given = object.metadata.finalizers ?? []
+  if (given.includes(finalizer)) return object
+  return { ...object, metadata: { ...object.metadata, finalizers: [...given, finalizer] } }
+}

@@ -2,13 +2,11 @@
 // controller takes it off. Counterpart: the plugin StorageObjectInUseProtection.
 
 import type { KubeObject } from '../object.js'
+import { withFinalizer } from './kind-parts.js'
 
 export function withProtection(
   object: KubeObject,
   hold: 'pv-protection' | 'pvc-protection',
 ): KubeObject {
-  const finalizer = `kubernetes.io/${hold}`
-  const given = object.metadata.finalizers ?? []
-  if (given.includes(finalizer)) return object
-  return { ...object, metadata: { ...object.metadata, finalizers: [...given, finalizer] } }
+  return withFinalizer(object, `kubernetes.io/${hold}`)
 }

@@ -22,7 +22,6 @@ import { parseListOptions } from '../../apiserver/query-options.js'
 import { QuotaLedger } from '../../apiserver/quota-ledger.js'
 import { RegistryCache } from '../../apiserver/registry-cache.js'
 import { checkVersion } from '../../apiserver/resource-endpoints.js'
-import { parseCidr } from '../../apiserver/service-allocation.js'
 import { kindOf } from '../../apiserver/testing/objects.js'
 import { configMaps, type Resource } from '../../client/resources.js'
 import { recount, type RecountClient } from './recount.js'
@@ -77,7 +76,6 @@ class Master {
       eventLease: new EventLease(store, clock),
       clock,
       random: nodeRandom(),
-      serviceCidr: parseCidr('10.96.0.0/16'),
     })
   }
 

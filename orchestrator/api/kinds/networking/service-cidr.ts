@@ -1,12 +1,15 @@
 // ServiceCIDRs: the ranges that cluster IPs come from. Counterpart:
-// pkg/registry/networking/servicecidr. Addresses are given out of the first range only.
+// pkg/registry/networking/servicecidr. They are held from the start, where the original's controller does
+// that: no address can be taken of one that nobody would wait for.
 
 import type { Kind } from '../../kind.js'
 import { serviceCIDR as schema } from '../../schema/networking-address.js'
 import type { ServiceCIDR } from '../../types/networking-address.js'
 import { validateServiceCidr } from '../../validation/service-address.js'
 import { ageColumn, nameColumn, text } from '../columns.js'
-import { ordinary } from '../kind-parts.js'
+import { ordinary, withFinalizer } from '../kind-parts.js'
+
+export const serviceCidrFinalizer = 'networking.k8s.io/service-cidr-finalizer'
 
 export const serviceCidr: Kind = {
   ...ordinary,
@@ -24,5 +27,8 @@ export const serviceCidr: Kind = {
     ageColumn,
   ],
   validate: (object, old) => validateServiceCidr(object, old),
-  writes: { initialStatus: 'given' },
+  writes: {
+    initialStatus: 'given',
+    onCreate: object => withFinalizer(object, serviceCidrFinalizer),
+  },
 }
