@@ -25,6 +25,7 @@ import { EventLease } from './event-lease.js'
 import { ensureFlowControl, keepDanglingConditions } from './flow-bootstrap.js'
 import { FlowControl } from './flow-control.js'
 import { proxyIdentity } from './extension-call.js'
+import { KeptConnections } from './kept-connections.js'
 import { ExtensionServers } from './extension-servers.js'
 import { flowTimes, observeFlows } from './flow-metrics.js'
 import type { HealthCheck } from './health-endpoints.js'
@@ -130,7 +131,8 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
   const kinds = new KindRegistry(builtInKinds)
   const cache = new RegistryCache({ store, clock, logger })
   const storage = new ObjectStorage(store, clock)
-  const webhooks = new WebhookCaller({ cache, clock, random })
+  const connections = new KeptConnections(clock)
+  const webhooks = new WebhookCaller({ cache, clock, random, connections })
   const conversions = new ConversionClient(webhooks, random)
   const reader = new ObjectReader(store, cache, conversions, clock)
   const eventLease = new EventLease(store, clock)
@@ -198,6 +200,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     random,
     logger,
     identity: proxyClient === null ? null : proxyIdentity(proxyClient),
+    connections,
   })
   const usage = new UsageEndpoints({ reader, clock, logger, kubelet })
   const pipeline = new Pipeline({
@@ -303,7 +306,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
       stopKinds()
       watches.closeAll()
       await server.close()
-      webhooks.close()
+      connections.close()
       cache.close()
     },
   }

@@ -1,6 +1,6 @@
 // The documents that tell clients what is served: /api, /apis and below, aggregated or one by one,
-// and /openapi/v3. All are made when first asked for, kept until the kinds change, and answered with
-// an ETag.
+// and OpenAPI. All are made when first asked for, kept until the kinds change, or what extension API servers
+// say where that is in them, and answered with an ETag.
 
 import { createHash } from 'node:crypto'
 import {
@@ -18,11 +18,13 @@ import {
 } from '../api/aggregation/extension-discovery.js'
 import type { Kind } from '../api/kind.js'
 import type { KindRegistry } from '../api/kind-registry.js'
-import type { Json, JsonObject } from '../api/object.js'
+import type { JsonObject } from '../api/object.js'
 import { openApiGroupVersions, openApiV3 } from '../api/openapi.js'
 import type { Descriptions } from '../api/openapi/descriptions.js'
 import { openApiV2 } from '../api/openapi/v2-document.js'
+import { mergedOpenApiV2 } from '../api/openapi/v2-merge.js'
 import { encodeOpenApiV2 } from '../api/openapi/v2-protobuf.js'
+import { openApiV3FromV2 } from '../api/openapi/v3-from-v2.js'
 import { notAcceptable, pathNotFound } from '../api/status.js'
 import { bytesResponse } from './exchange.js'
 import type { ApiResponse, RequestHead } from './exchange.js'
@@ -65,13 +67,19 @@ export class DiscoveryEndpoints {
   readonly #version: string
   readonly #describe: () => Descriptions
   #descriptions: Descriptions | null = null
+  /** Of our own kinds alone. */
   readonly #documents = new Map<string, Document>()
+  /** With what extension API servers say. */
+  readonly #shared = new Map<string, Document>()
 
   constructor(options: DiscoveryOptions) {
     this.#registry = options.kinds
-    options.kinds.onChange(() => this.#documents.clear())
+    options.kinds.onChange(() => {
+      this.#documents.clear()
+      this.#shared.clear()
+    })
     this.#extensions = options.extensions
-    options.extensions.onChange(() => this.#documents.clear())
+    options.extensions.onChange(() => this.#shared.clear())
     this.#serverAddress = options.serverAddress
     this.#version = options.gitVersion
     this.#describe = options.descriptions
@@ -126,7 +134,7 @@ export class DiscoveryEndpoints {
       const version = parameters.get('v')
       const known = as === 'APIGroupDiscoveryList' && parameters.get('g') === 'apidiscovery.k8s.io'
       if (!known || (version !== 'v2' && version !== 'v2beta1')) continue
-      const document = this.#document(`${root}:${version}`, () => {
+      const document = jsonDocument(this.#shared, `${root}:${version}`, () => {
         const own = aggregatedDiscovery(this.#kinds, root, version)
         return root === 'api' ? own : withExtensionDiscovery(own, this.#extensions.versions)
       })
@@ -159,12 +167,12 @@ export class DiscoveryEndpoints {
     )
     if (!wantsJson) throw notAcceptable(['application/json'])
     if (segments.length === 0) {
-      const index = this.#document('openapi', () => this.#openApiIndex())
+      const index = jsonDocument(this.#shared, 'openapi', () => this.#openApiIndex())
       return tagged(head, index, 'application/json', { 'cache-control': 'no-cache, private' })
     }
     const path = segments.join('/')
-    if (!openApiGroupVersions(this.#kinds).some(known => known.path === path)) throw pathNotFound()
     const document = this.#openApiDocument(path)
+    if (document === null) throw pathNotFound()
     const asked = query.get(hashParameter)
     if (asked !== null && asked !== document.hash) {
       // What was there then is gone; caches must not keep what is there now under that name.
@@ -176,15 +184,17 @@ export class DiscoveryEndpoints {
   }
 
   #openApiIndex(): JsonObject {
-    const paths = openApiGroupVersions(this.#kinds).map(({ path }) => [
-      path,
-      { serverRelativeURL: openApiUrl(path, this.#openApiDocument(path)) },
-    ])
-    const others = [...this.#extensions.openApiPaths].map(([path, url]) => [
-      path,
-      { serverRelativeURL: url },
-    ])
-    return { paths: Object.fromEntries([...paths, ...others]) as Json }
+    const elsewhere = this.#extensions.openApiV3
+    const paths = [...openApiGroupVersions(this.#kinds).map(one => one.path), ...elsewhere.keys()]
+    const entries = paths.flatMap(path => {
+      const other = elsewhere.get(path)
+      if (other?.kind === 'passed') return [[path, { serverRelativeURL: other.url }] as const]
+      const document = this.#openApiDocument(path)
+      return document === null
+        ? []
+        : [[path, { serverRelativeURL: openApiUrl(path, document) }] as const]
+    })
+    return { paths: Object.fromEntries(entries) }
   }
 
   /**
@@ -195,17 +205,19 @@ export class DiscoveryEndpoints {
     const types = parseAccept(head.headers.get('accept')).map(({ type }) => type)
     const vary = { vary: 'Accept' }
     if (types.some(type => openApiV2Accepts.includes(type))) {
-      const document = this.#bytes('openapi-v2', () => encodeOpenApiV2(this.#openApiV2Document()))
+      const document = keptDocument(this.#shared, 'openapi-v2', () =>
+        encodeOpenApiV2(this.#openApiV2Document()),
+      )
       return tagged(head, document, openApiV2Type, vary)
     }
     if (!types.includes('application/json')) throw notAcceptable(openApiV2Accepts)
-    const document = this.#document('openapi-v2-json', () => this.#openApiV2Document())
+    const document = jsonDocument(this.#shared, 'openapi-v2-json', () => this.#openApiV2Document())
     return tagged(head, document, 'application/json', vary)
   }
 
   #openApiV2Document(): JsonObject {
     const documents = openApiGroupVersions(this.#kinds).map(entry => this.#openApiV3(entry))
-    return openApiV2(documents, this.#version)
+    return mergedOpenApiV2(openApiV2(documents, this.#version), this.#extensions.openApiV2)
   }
 
   #openApiV3({ group, version }: { readonly group: string; readonly version: string }): JsonObject {
@@ -213,26 +225,31 @@ export class DiscoveryEndpoints {
     return openApiV3(group, version, this.#kinds, this.#descriptions)
   }
 
-  #openApiDocument(path: string): Document {
-    return this.#document(`openapi:${path}`, () => {
-      const known = openApiGroupVersions(this.#kinds).find(candidate => candidate.path === path)
-      return known === undefined ? {} : this.#openApiV3(known)
-    })
+  /** Of our own, or made for an extension API server that has none; null where neither is so. */
+  #openApiDocument(path: string): Document | null {
+    const known = openApiGroupVersions(this.#kinds).find(candidate => candidate.path === path)
+    if (known !== undefined)
+      return jsonDocument(this.#documents, path, () => this.#openApiV3(known))
+    const other = this.#extensions.openApiV3.get(path)
+    if (other?.kind !== 'made') return null
+    return jsonDocument(this.#shared, path, () => openApiV3FromV2(other.from))
   }
+}
 
-  #document(key: string, make: () => JsonObject): Document {
-    return this.#bytes(key, () => new TextEncoder().encode(JSON.stringify(make())))
-  }
+type Kept = Map<string, Document>
 
-  #bytes(key: string, make: () => Uint8Array): Document {
-    const known = this.#documents.get(key)
-    if (known !== undefined) return known
-    const bytes = make()
-    const hash = createHash('sha512').update(bytes).digest('hex').toUpperCase()
-    const document = { bytes, hash }
-    this.#documents.set(key, document)
-    return document
-  }
+function jsonDocument(kept: Kept, key: string, make: () => JsonObject): Document {
+  return keptDocument(kept, key, () => new TextEncoder().encode(JSON.stringify(make())))
+}
+
+function keptDocument(kept: Kept, key: string, make: () => Uint8Array): Document {
+  const known = kept.get(key)
+  if (known !== undefined) return known
+  const bytes = make()
+  const hash = createHash('sha512').update(bytes).digest('hex').toUpperCase()
+  const made = { bytes, hash }
+  kept.set(key, made)
+  return made
 }
 
 /** The first eight bytes of a SHA-256, as storage version hashes are written. */

@@ -11,7 +11,9 @@ import type { APIServiceSpec } from '../api/types/apiregistration.js'
 import type { User } from './authentication.js'
 import { textResponse } from './exchange.js'
 import type { ApiRequest, ApiResponse } from './exchange.js'
-import { fetchText } from './fetch-text.js'
+import type { Answer } from './extension-documents.js'
+import { wholeAnswer } from './kept-connections.js'
+import type { ConnectionPool, KeptConnections } from './kept-connections.js'
 import { passedHeaders, passRequest } from './proxy-request.js'
 import { openTunnel } from './tunnel.js'
 import type { TunnelTarget } from './tunnel.js'
@@ -34,6 +36,32 @@ export function proxyIdentity(tls: TlsFiles): ProxyIdentity {
   return { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) }
 }
 
+/** As what the aggregator keeps connections to the server of an APIService. */
+export function extensionOwner(group: string, version: string): string {
+  return `apiservice ${group}/${version}`
+}
+
+/** The connections to it, which are others as soon as it is trusted otherwise. */
+export function extensionPool(
+  connections: KeptConnections,
+  owner: string,
+  spec: APIServiceSpec,
+  identity: ProxyIdentity | null,
+): ConnectionPool {
+  const { caBundle = '', insecureSkipTLSVerify = false } = spec
+  const servername = servernameOf(spec)
+  return connections.pool(owner, `${servername} ${insecureSkipTLSVerify} ${caBundle}`, () => ({
+    servername,
+    ca: caBundle === '' ? null : Buffer.from(caBundle, 'base64'),
+    identity,
+    insecure: insecureSkipTLSVerify,
+  }))
+}
+
+function servernameOf({ service }: APIServiceSpec): string {
+  return `${service?.name ?? ''}.${service?.namespace ?? ''}.svc`
+}
+
 /** `identity` null: we show nobody who we are. */
 export function extensionTarget(
   spec: APIServiceSpec,
@@ -41,12 +69,12 @@ export function extensionTarget(
   path: string,
   identity: ProxyIdentity | null,
 ): TunnelTarget {
-  const { service, caBundle = '', insecureSkipTLSVerify = false } = spec
+  const { caBundle = '', insecureSkipTLSVerify = false } = spec
   return {
     secure: true,
     ...backend,
     path,
-    servername: `${service?.name ?? ''}.${service?.namespace ?? ''}.svc`,
+    servername: servernameOf(spec),
     ...identity,
     ...(caBundle === '' ? {} : { ca: Buffer.from(caBundle, 'base64') }),
     ...(insecureSkipTLSVerify ? { rejectUnauthorized: false } : {}),
@@ -56,6 +84,7 @@ export function extensionTarget(
 /** Never throws an ApiError: what goes wrong is said in plain text, as with the original. */
 export async function passToExtension(
   target: TunnelTarget,
+  pool: ConnectionPool,
   request: ApiRequest,
   user: User,
   clock: Clock,
@@ -65,13 +94,17 @@ export async function passToExtension(
   const claims = claimsOf(user)
   try {
     if ((request.headers.get('upgrade') ?? '') === '') {
-      return await passRequest(target, clean, '', claims)
+      return await passRequest(target, clean, '', pool, claims)
     }
     const headers = { ...passedHeaders(clean, path), ...claims }
     return await openTunnel(target, clean, clock, refused, headers)
   } catch (error) {
     if (!(error instanceof ApiError)) throw error
-    return textResponse(error.httpCode, `${error.message}\n`)
+    const response = textResponse(error.httpCode, `${error.message}\n`)
+    const { retryAfterSeconds = 0 } = error.status.details ?? {}
+    if (retryAfterSeconds === 0) return response
+    const headers = { ...response.headers, 'retry-after': String(retryAfterSeconds) }
+    return { ...response, headers }
   }
 }
 
@@ -107,17 +140,29 @@ function claimsOf(user: User): Record<string, string | string[]> {
   return claims
 }
 
-/** The JSON at `path`. Rejects with an Error whose message says what is wrong. */
-export async function fetchFromExtension(
-  target: TunnelTarget,
+const answerBytesMax = 8 * 1024 * 1024
+
+/** What it answers us ourselves. `etag`: of what is known already. Rejects with an Error that says what is wrong. */
+export async function askExtension(
+  pool: ConnectionPool,
+  { host, port, path }: TunnelTarget,
+  etag: string,
   clock: Clock,
   timeoutMs: number,
-): Promise<unknown> {
-  const headers = { ...claimsOf(aggregatorUser), accept: 'application/json' }
-  const text = await fetchText(target, clock, timeoutMs, headers)
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new Error('the answer is not JSON')
+): Promise<Answer> {
+  const headers = {
+    ...claimsOf(aggregatorUser),
+    accept: 'application/json',
+    ...(etag === '' ? {} : { 'if-none-match': etag }),
   }
+  const call = {
+    endpoint: { host, port },
+    method: 'GET',
+    path,
+    headers,
+    body: '',
+    repeatable: true,
+  }
+  const answer = await wholeAnswer(pool, call, clock, { timeoutMs, bytesMax: answerBytesMax })
+  return { status: answer.status, etag: answer.headers.etag ?? '', text: answer.text }
 }

@@ -14,12 +14,13 @@ import {
   withVerdict,
 } from '../api/aggregation/availability.js'
 import type { Verdict } from '../api/aggregation/availability.js'
-import { discoveredResources } from '../api/aggregation/extension-discovery.js'
+import { discoveredResources, inOrder } from '../api/aggregation/extension-discovery.js'
 import type { ExtensionVersion } from '../api/aggregation/extension-discovery.js'
 import { isReserved } from '../api/aggregation/local-services.js'
 import type { KindRegistry } from '../api/kind-registry.js'
 import { apiService } from '../api/kinds/apiregistration/api-service.js'
 import type { Json, JsonObject } from '../api/object.js'
+import type { ExtensionOpenApi } from '../api/openapi/v2-extension.js'
 import { isJsonObject } from '../api/record.js'
 import type { Backend } from '../api/service-backends.js'
 import { isStatusReason } from '../api/status.js'
@@ -28,13 +29,18 @@ import type { User } from './authentication.js'
 import { timestamp } from './deletion.js'
 import type { ApiRequest, ApiResponse } from './exchange.js'
 import {
+  askExtension,
+  extensionOwner,
+  extensionPool,
   extensionTarget,
-  fetchFromExtension,
   passToExtension,
   unavailable,
 } from './extension-call.js'
 import type { ProxyIdentity } from './extension-call.js'
+import { ExtensionDocuments } from './extension-documents.js'
+import type { Answer, ExtensionV3 } from './extension-documents.js'
 import { urlOf } from './fetch-text.js'
+import type { ConnectionPool, KeptConnections } from './kept-connections.js'
 import { collectionPrefix, resourceOfKind } from './keys.js'
 import type { ObjectWriter } from './object-writer.js'
 import type { RegistryCache } from './registry-cache.js'
@@ -49,6 +55,7 @@ export interface ExtensionServersOptions {
   readonly logger: Logger
   /** What we show to extension API servers; null: nothing. */
   readonly identity: ProxyIdentity | null
+  readonly connections: KeptConnections
 }
 
 interface Extension {
@@ -56,8 +63,6 @@ interface Extension {
   readonly version: string
   service: APIService
   resources: readonly JsonObject[] | null
-  /** Where its OpenAPI v3 document is, as it says; null: it has none. */
-  openApiPath: string | null
   timer: Timer | null
   checking: boolean
   failures: number
@@ -65,6 +70,7 @@ interface Extension {
   seen: string
 }
 
+const rootPath = /^(\/openapi\/v3)?\/apis\/([^/]+)\/([^/]+)$/
 const checkMs = 5_000
 const recheckMs = 30_000
 const retryMsMin = 1_000
@@ -73,11 +79,13 @@ export class ExtensionServers {
   readonly #options: ExtensionServersOptions
   readonly #extensions = new Map<string, Extension>()
   readonly #listeners = new Set<() => void>()
+  readonly #documents: ExtensionDocuments
   readonly #stops: readonly (() => void)[]
   #stopped = false
 
   constructor(options: ExtensionServersOptions) {
     this.#options = options
+    this.#documents = new ExtensionDocuments(options.logger, () => this.#tell())
     const look = () => this.#look()
     this.#stops = [resourceOfKind(apiService), serviceResource, sliceResource].map(id =>
       options.cache.listen(id, { onChange: look, onReset: look }),
@@ -93,6 +101,14 @@ export class ExtensionServers {
   /** Whether somebody else serves it. */
   serves(group: string, version: string): boolean {
     return this.#extensions.size > 0 && this.#extensions.has(`${group}/${version}`)
+  }
+
+  /** Group and version of a path outside of resources that belongs to who serves them. */
+  placeOf(path: string): readonly [string, string] | null {
+    const [, openApi, group, version] = rootPath.exec(path) ?? []
+    if (group === undefined || version === undefined || !this.serves(group, version)) return null
+    const made = openApi !== undefined && this.#documents.v3(group, version)?.kind === 'made'
+    return made ? null : [group, version]
   }
 
   /** Called when what `versions` says has changed. */
@@ -111,12 +127,20 @@ export class ExtensionServers {
     }))
   }
 
-  /** Paths below /openapi/v3 that others serve, with where clients find them. */
-  get openApiPaths(): ReadonlyMap<string, string> {
-    const paths = [...this.#extensions.values()].flatMap(({ group, version, openApiPath }) =>
-      openApiPath === null ? [] : [[`apis/${group}/${version}`, openApiPath] as const],
+  /** What their OpenAPI v2 documents say, the more important first. */
+  get openApiV2(): readonly ExtensionOpenApi[] {
+    return inOrder(this.versions).flatMap(
+      ({ group, version }) => this.#documents.v2(group, version) ?? [],
     )
-    return new Map(paths)
+  }
+
+  /** By path below /openapi/v3: where the documents of others come from. */
+  get openApiV3(): ReadonlyMap<string, ExtensionV3> {
+    const found = [...this.#extensions.values()].flatMap(({ group, version }) => {
+      const document = this.#documents.v3(group, version)
+      return document === null ? [] : [[`apis/${group}/${version}`, document] as const]
+    })
+    return new Map(found)
   }
 
   /** Passes a request on to who serves the group version. */
@@ -130,7 +154,12 @@ export class ExtensionServers {
     const backend = backends[random.integer(Math.max(1, backends.length))]
     if (backend === undefined) return Promise.resolve(unavailable())
     const target = extensionTarget(extension.service.spec, backend, request.url, identity)
-    return passToExtension(target, request, user, clock)
+    return passToExtension(target, this.#pool(extension), request, user, clock)
+  }
+
+  #pool({ group, version, service }: Extension): ConnectionPool {
+    const { connections, identity } = this.#options
+    return extensionPool(connections, extensionOwner(group, version), service.spec, identity)
   }
 
   #backends({ service }: Extension): readonly Backend[] {
@@ -140,7 +169,7 @@ export class ExtensionServers {
   }
 
   #look(): void {
-    const { cache, kinds } = this.#options
+    const { cache, kinds, connections } = this.#options
     const id = resourceOfKind(apiService)
     const found = new Set<string>()
     let changed = false
@@ -157,13 +186,19 @@ export class ExtensionServers {
     }
     for (const [key, extension] of this.#extensions) {
       if (found.has(key)) continue
+      const { group, version } = extension
       extension.timer?.cancel()
       this.#extensions.delete(key)
+      this.#documents.forget(group, version)
+      connections.drop(extensionOwner(group, version))
       changed = true
     }
     for (const extension of this.#extensions.values()) {
-      const seen = JSON.stringify([extension.service.spec, this.#backends(extension)])
-      const condition = extension.service.status?.conditions?.length ?? 0
+      const { group, version, service } = extension
+      const backends = this.#backends(extension)
+      connections.keepOnly(extensionOwner(group, version), backends)
+      const seen = JSON.stringify([service.spec, backends])
+      const condition = service.status?.conditions?.length ?? 0
       if (seen !== extension.seen || condition === 0) this.#checkSoon(extension, seen)
     }
     if (changed) this.#tell()
@@ -194,6 +229,7 @@ export class ExtensionServers {
       .then(async verdict => {
         await this.#report(extension, verdict)
         done(verdict.status === 'True')
+        if (verdict.status === 'True') await this.#refreshDocuments(extension)
       })
       .catch((error: unknown) => {
         logger.warn({ error: String(error) }, 'availability of an API not noted yet')
@@ -203,7 +239,7 @@ export class ExtensionServers {
 
   /** Finds out whether it answers, and takes along what it says it serves. */
   async #judge(extension: Extension): Promise<Verdict> {
-    const { cache, clock, random, identity } = this.#options
+    const { cache, random } = this.#options
     const { spec } = extension.service
     const { namespace = '', name = '', port = 443 } = spec.service ?? {}
     const found = backendsInCache(cache, namespace, name, port)
@@ -211,37 +247,37 @@ export class ExtensionServers {
     if (problem !== null || found.kind !== 'ready') return problem ?? failedDiscovery('', '')
     const backend = found.backends[random.integer(found.backends.length)] as Backend
     const path = `/apis/${extension.group}/${extension.version}`
-    const target = extensionTarget(spec, backend, path, identity)
     try {
-      const list = await fetchFromExtension(target, clock, checkMs)
-      if (isJsonObject(list as Json)) {
-        this.#learn(extension, discoveredResources(list as JsonObject))
+      const { status, text } = await this.#ask(extension, backend, path, '')
+      if (status < 200 || status > 299) {
+        throw new Error(`bad status from ${urlOf({ ...backend, path })}: ${status}`)
       }
+      const list = parsed(text)
+      if (isJsonObject(list)) this.#learn(extension, discoveredResources(list))
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error)
-      return failedDiscovery(urlOf(target), why)
+      return failedDiscovery(urlOf({ ...backend, path }), why)
     }
-    await this.#findOpenApi(extension, backend)
     return passed
   }
 
-  async #findOpenApi(extension: Extension, backend: Backend): Promise<void> {
+  #ask(extension: Extension, backend: Backend, path: string, etag: string): Promise<Answer> {
     const { clock, identity } = this.#options
-    const { spec } = extension.service
-    const target = extensionTarget(spec, backend, '/openapi/v3', identity)
-    let path: string | null = null
-    try {
-      const index = await fetchFromExtension(target, clock, checkMs)
-      const paths = isJsonObject(index as Json) ? (index as JsonObject)['paths'] : null
-      const own = isJsonObject(paths) ? paths[`apis/${keyOf(extension)}`] : null
-      const url = isJsonObject(own) ? own['serverRelativeURL'] : null
-      if (typeof url === 'string') path = url
-    } catch {
-      // Many have none, and serve all the same.
+    const target = extensionTarget(extension.service.spec, backend, path, identity)
+    return askExtension(this.#pool(extension), target, etag, clock, checkMs)
+  }
+
+  #refreshDocuments(extension: Extension): Promise<void> {
+    const { group, version } = extension
+    if (this.#stopped || this.#extensions.get(keyOf(extension)) !== extension) {
+      return Promise.resolve()
     }
-    if (path === extension.openApiPath) return
-    extension.openApiPath = path
-    this.#tell()
+    return this.#documents.refresh(group, version, async (path, etag) => {
+      const backends = this.#backends(extension)
+      const backend = backends[this.#options.random.integer(Math.max(1, backends.length))]
+      if (backend === undefined) throw new Error('it has no endpoints')
+      return this.#ask(extension, backend, path, etag)
+    })
   }
 
   #learn(extension: Extension, resources: readonly JsonObject[]): void {
@@ -275,6 +311,14 @@ export class ExtensionServers {
   }
 }
 
+function parsed(text: string): Json {
+  try {
+    return JSON.parse(text) as Json
+  } catch {
+    throw new Error('the answer is not JSON')
+  }
+}
+
 function keyOf({ group, version }: Extension): string {
   return `${group}/${version}`
 }
@@ -285,7 +329,6 @@ function newExtension(group: string, version: string, service: APIService): Exte
     version,
     service,
     resources: null,
-    openApiPath: null,
     timer: null,
     checking: false,
     failures: 0,

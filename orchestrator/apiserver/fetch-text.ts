@@ -46,6 +46,6 @@ export function fetchText(
   })
 }
 
-export function urlOf({ host, port, path }: TunnelTarget): string {
+export function urlOf({ host, port, path }: Pick<TunnelTarget, 'host' | 'port' | 'path'>): string {
   return `https://${host.includes(':') ? `[${host}]` : host}:${port}${path}`
 }

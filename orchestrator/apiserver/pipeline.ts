@@ -208,10 +208,8 @@ export class Pipeline {
     if (accepted.doubtful !== null) await this.#judgeAgain(accepted, accepted.doubtful.caller)
     const { extensions } = this.#options
     if (info.kind === 'non-resource') {
-      const place = extensionPath(info.path)
-      if (place !== null && extensions.serves(...place)) {
-        return extensions.pass(...place, request, user)
-      }
+      const place = extensions.placeOf(info.path)
+      if (place !== null) return extensions.pass(...place, request, user)
       return this.#nonResource(info, request)
     }
     if (extensions.serves(info.group, info.version)) {
@@ -516,14 +514,6 @@ function impliedBy(info: RequestInfo): readonly RequestInfo[] {
   if (info.kind !== 'resource' || info.verb !== 'get') return []
   const runs = ['attach', 'exec', 'portforward'].includes(info.subresource)
   return runs ? [{ ...info, verb: 'create' }] : []
-}
-
-const extensionRoot = /^(?:\/openapi\/v3)?\/apis\/([^/]+)\/([^/]+)$/
-
-/** Group and version of a path that belongs to who serves them. */
-function extensionPath(path: string): readonly [string, string] | null {
-  const [, group, version] = extensionRoot.exec(path) ?? []
-  return group === undefined || version === undefined ? null : [group, version]
 }
 
 /** Goes on for as long as somebody behind us has something to say. */

@@ -5,8 +5,10 @@
 import { Agent as HttpAgent, request as requestHttp } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
-import { serviceUnavailable } from '../api/status.js'
+import { ApiError, serviceUnavailable } from '../api/status.js'
 import type { ApiRequest, ApiResponse } from './exchange.js'
+import { isRepeatable } from './kept-connections.js'
+import type { ConnectionPool } from './kept-connections.js'
 import { passOn } from './kubelet-gateway.js'
 import type { TunnelTarget } from './tunnel.js'
 
@@ -54,14 +56,17 @@ export function passedHeaders(request: ApiRequest, uri: string): Record<string, 
   return headers
 }
 
-/** Throws ApiError when there is no answer. `prefix` is the client's path to the proxied root. */
-export function passRequest(
+/**
+ * Throws ApiError when there is no answer. `prefix` is the client's path to the proxied root; `pool`: where
+ * connections to it are kept, null: nowhere.
+ */
+export async function passRequest(
   target: TunnelTarget,
   request: ApiRequest,
   prefix: string,
+  pool: ConnectionPool | null = null,
   moreHeaders: Readonly<Record<string, string | string[]>> = {},
 ): Promise<ApiResponse> {
-  const { secure, ...place } = target
   const headers: Record<string, string | string[]> = {
     ...passedHeaders(request, prefix + target.path),
     ...moreHeaders,
@@ -69,6 +74,34 @@ export function passRequest(
   const { method, body, signal } = request
   const bodiless = body.length === 0 && (method === 'GET' || method === 'HEAD')
   if (!bodiless) headers['content-length'] = String(body.length)
+  let answer: IncomingMessage
+  try {
+    if (pool === null) answer = await askOnce(target, request, headers)
+    else {
+      const { host, port, path } = target
+      const repeatable = bodiless && isRepeatable(method)
+      const endpoint = { host, port }
+      answer = await pool.call({ endpoint, method, path, headers, body, repeatable, signal })
+    }
+  } catch (error) {
+    if (error instanceof ApiError) throw error
+    const why = error instanceof Error ? error.message : String(error)
+    throw serviceUnavailable(`error trying to reach service: ${why}`)
+  }
+  return {
+    status: answer.statusCode ?? 502,
+    headers: answeredHeaders(answer, target, prefix),
+    body: { kind: 'stream', open: sink => passOn(answer, sink) },
+  }
+}
+
+/** Over a connection of its own. */
+function askOnce(
+  target: TunnelTarget,
+  { method, body, signal }: ApiRequest,
+  headers: Readonly<Record<string, string | string[]>>,
+): Promise<IncomingMessage> {
+  const { secure, ...place } = target
   return new Promise((resolve, reject) => {
     const ask = secure ? requestHttps : requestHttp
     const agent = secure ? agents.https : agents.http
@@ -77,16 +110,10 @@ export function passRequest(
     outgoing.on('timeout', () => {
       if (outgoing.socket?.connecting !== false) outgoing.destroy(new Error('i/o timeout'))
     })
-    outgoing.on('error', error => {
-      reject(serviceUnavailable(`error trying to reach service: ${error.message}`))
-    })
+    outgoing.on('error', reject)
     outgoing.on('response', answer => {
       outgoing.setTimeout(0)
-      resolve({
-        status: answer.statusCode ?? 502,
-        headers: answeredHeaders(answer, target, prefix),
-        body: { kind: 'stream', open: sink => passOn(answer, sink) },
-      })
+      resolve(answer)
     })
     signal.onAbandon(() => outgoing.destroy())
     outgoing.end(body)

@@ -2,19 +2,18 @@
 // under the Service's name. Bounded in time and bytes, redirects are not followed.
 // Counterpart: apiserver's util/webhook.
 
-import { Agent, request } from 'node:https'
 import type { Clock } from '../../platform/clock.js'
 import type { Random } from '../../platform/random.js'
 import type { JsonObject } from '../api/object.js'
 import { isJsonObject } from '../api/record.js'
 import type { WebhookClientConfig } from '../api/types/apiextensions.js'
+import { wholeAnswer } from './kept-connections.js'
+import type { ConnectionPool, Endpoint, KeptConnections, WholeAnswer } from './kept-connections.js'
 import type { RegistryCache } from './registry-cache.js'
 import { backendsInCache } from './service-backends.js'
 
 /** Three times what the store takes for one object, for lists are converted whole. */
 const answerBytesMax = 32 * 1024 * 1024
-const bundlesMax = 64
-const socketsMax = 16
 
 interface Target {
   /** In certificates, and in messages. */
@@ -24,34 +23,32 @@ interface Target {
   readonly url: string
 }
 
-interface Place {
-  readonly host: string
-  readonly port: number
-}
-
 export interface WebhookCallerOptions {
   readonly cache: RegistryCache
   readonly clock: Clock
   readonly random: Random
+  readonly connections: KeptConnections
 }
 
 export class WebhookCaller {
   readonly #options: WebhookCallerOptions
-  /** By certificate bundle, so that connections are kept. */
-  readonly #agents = new Map<string, Agent>()
 
   constructor(options: WebhookCallerOptions) {
     this.#options = options
   }
 
-  /** Rejects with an Error whose message says what went wrong, as clients may read it. */
+  /**
+   * `repeatable`: whether the webhook may be asked twice, should its first answer be lost. Rejects with an Error
+   * whose message says what went wrong, as clients may read it.
+   */
   async post(
     config: WebhookClientConfig,
     body: JsonObject,
     timeoutMs: number,
+    repeatable: boolean,
   ): Promise<JsonObject> {
     const target = targetOf(config, timeoutMs)
-    const text = await this.#exchange(config, target, JSON.stringify(body), timeoutMs)
+    const text = await this.#exchange(config, target, JSON.stringify(body), timeoutMs, repeatable)
     let answer: unknown
     try {
       answer = JSON.parse(text)
@@ -63,112 +60,64 @@ export class WebhookCaller {
     return answer as JsonObject
   }
 
-  close(): void {
-    for (const agent of this.#agents.values()) agent.destroy()
-    this.#agents.clear()
-  }
-
-  #exchange(
+  async #exchange(
     config: WebhookClientConfig,
     target: Target,
     body: string,
     timeoutMs: number,
-    again = true,
+    repeatable: boolean,
   ): Promise<string> {
-    const { clock } = this.#options
-    return new Promise((resolve, reject) => {
-      const failure = (why: string) => new Error(`Post ${JSON.stringify(target.url)}: ${why}`)
-      let place: Place
-      try {
-        place = this.#place(config, target)
-      } catch (error) {
-        reject(failure(messageOf(error)))
-        return
-      }
-      let over = false
-      const fail = (error: Error) => {
-        over = true
-        timer.cancel()
-        reject(error)
-      }
-      const outgoing = request({
-        agent: this.#agent(config.caBundle ?? ''),
-        ...place,
-        path: target.path,
-        servername: /^[\d.]+$|:/.test(target.name) ? '' : target.name,
-        method: 'POST',
-        headers: {
-          host: target.port === httpsPort ? target.name : `${target.name}:${target.port}`,
-          'content-type': 'application/json',
-          accept: 'application/json, */*',
-          'content-length': Buffer.byteLength(body),
-        },
-      })
-      const timer = clock.setTimer(timeoutMs, () => {
-        fail(failure('context deadline exceeded'))
-        outgoing.destroy()
-      })
-      const broken = (error: NodeJS.ErrnoException) => {
-        // Closed by the other end while it lay idle: nothing was asked yet.
-        if (over) return
-        if (again && outgoing.reusedSocket && error.code === 'ECONNRESET') {
-          over = true
-          timer.cancel()
-          resolve(this.#exchange(config, target, body, timeoutMs, false))
-        } else {
-          fail(failure(wireProblem(error, place)))
-        }
-      }
-      outgoing.on('error', broken)
-      outgoing.on('response', incoming => {
-        const chunks: Buffer[] = []
-        let bytes = 0
-        incoming.on('data', (chunk: Buffer) => {
-          bytes += chunk.length
-          if (bytes <= answerBytesMax) chunks.push(chunk)
-          else outgoing.destroy(new Error('the answer is too long'))
-        })
-        incoming.on('error', broken)
-        incoming.on('end', () => {
-          const text = Buffer.concat(chunks).toString('utf8')
-          const { statusCode = 0, headers } = incoming
-          if (statusCode !== okCode) {
-            fail(new Error(statusProblem(statusCode, headers['content-type'] ?? '', text)))
-            return
-          }
-          timer.cancel()
-          resolve(text)
-        })
-      })
-      outgoing.end(body)
-    })
-  }
-
-  #agent(caBundle: string): Agent {
-    const known = this.#agents.get(caBundle)
-    if (known !== undefined) return known
-    const [oldest] = this.#agents
-    if (this.#agents.size >= bundlesMax && oldest !== undefined) {
-      oldest[1].destroy()
-      this.#agents.delete(oldest[0])
+    const failure = (why: string) => new Error(`Post ${JSON.stringify(target.url)}: ${why}`)
+    let endpoint: Endpoint
+    try {
+      endpoint = this.#endpoint(config, target)
+    } catch (error) {
+      throw failure(messageOf(error))
     }
-    const agent = new Agent({
-      keepAlive: true,
-      maxSockets: socketsMax,
-      ...(caBundle === '' ? {} : { ca: Buffer.from(caBundle, 'base64') }),
-    })
-    this.#agents.set(caBundle, agent)
-    return agent
+    const { name, port, path } = target
+    const call = {
+      endpoint,
+      method: 'POST',
+      path,
+      headers: {
+        host: port === httpsPort ? name : `${name}:${port}`,
+        'content-type': 'application/json',
+        accept: 'application/json, */*',
+        'content-length': String(Buffer.byteLength(body)),
+      },
+      body,
+      repeatable,
+    }
+    let answer: WholeAnswer
+    try {
+      const limits = { timeoutMs, bytesMax: answerBytesMax }
+      answer = await wholeAnswer(this.#pool(config, target), call, this.#options.clock, limits)
+    } catch (error) {
+      throw failure(wireProblem(error, endpoint))
+    }
+    if (answer.status === okCode) return answer.text
+    const contentType = answer.headers['content-type'] ?? ''
+    throw new Error(statusProblem(answer.status, contentType, answer.text))
   }
 
-  #place({ service }: WebhookClientConfig, { name, port }: Target): Place {
+  /** Webhooks of one name that trust the same share one. */
+  #pool({ caBundle = '' }: WebhookClientConfig, { name }: Target): ConnectionPool {
+    return this.#options.connections.pool(`webhook ${name} ${caBundle}`, '', () => ({
+      servername: /^[\d.]+$|:/.test(name) ? '' : name,
+      ca: caBundle === '' ? null : Buffer.from(caBundle, 'base64'),
+      identity: null,
+      insecure: false,
+    }))
+  }
+
+  #endpoint({ service }: WebhookClientConfig, { name, port }: Target): Endpoint {
     return service === undefined
       ? { host: name, port }
       : this.#backend(service.namespace, service.name, port)
   }
 
   /** One ready backend by chance. */
-  #backend(namespace: string, name: string, port: number): Place {
+  #backend(namespace: string, name: string, port: number): Endpoint {
     const { cache, random } = this.#options
     const found = backendsInCache(cache, namespace, name, port)
     if (found.kind === 'no-service') throw new Error(`service ${JSON.stringify(name)} not found`)
@@ -177,7 +126,7 @@ export class WebhookCaller {
     }
     if (found.kind !== 'ready') throw new Error(`no endpoints available for service "${name}"`)
     const { backends } = found
-    return backends[random.integer(backends.length)] as Place
+    return backends[random.integer(backends.length)] as Endpoint
   }
 }
 
@@ -214,8 +163,8 @@ const strangers: ReadonlySet<string> = new Set([
 ])
 
 /** What broke between us and a webhook, as clients written in Go say it. */
-function wireProblem(error: NodeJS.ErrnoException, { host, port }: Place): string {
-  const code = error.code ?? ''
+function wireProblem(error: unknown, { host, port }: Endpoint): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   const untrusted = 'tls: failed to verify certificate: x509: certificate'
   if (strangers.has(code)) return `${untrusted} signed by unknown authority`
   if (code === 'CERT_HAS_EXPIRED') return `${untrusted} has expired or is not yet valid`
@@ -231,7 +180,7 @@ function wireProblem(error: NodeJS.ErrnoException, { host, port }: Place): strin
     case 'ECONNRESET':
       return 'EOF'
     default:
-      return error.message
+      return messageOf(error)
   }
 }
 

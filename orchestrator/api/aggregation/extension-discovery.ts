@@ -77,7 +77,7 @@ function textsOf(value: Json | undefined): readonly string[] {
 }
 
 /** The more important groups first, and their more important versions. */
-function inOrder(extensions: readonly ExtensionVersion[]): readonly ExtensionVersion[] {
+export function inOrder(extensions: readonly ExtensionVersion[]): readonly ExtensionVersion[] {
   return extensions.toSorted(
     (a, b) =>
       b.groupPriority - a.groupPriority ||

@@ -72,3 +72,44 @@ test('the protobuf of v2 has the version, every path and every definition', () =
   expect(text([8, 2, 1])).toMatch(/^\/api\/v1\//)
   expect(text([9, 1, 1])).toBe(Object.keys(document['definitions'] as object)[0])
 })
+
+test('the protobuf of a schema has all that servers behind us may say of it', () => {
+  const schema = {
+    title: 'a',
+    format: 'b',
+    pattern: 'c',
+    maximum: 2.5,
+    minimum: 1,
+    multipleOf: 0.5,
+    exclusiveMaximum: true,
+    maxLength: 7,
+    minItems: 3,
+    uniqueItems: true,
+    readOnly: true,
+    example: { x: 1 },
+    allOf: [{ type: 'string' }, { type: 'object' }],
+    additionalProperties: true,
+    type: 'object',
+  }
+  const bytes = encodeOpenApiV2({ swagger: '2.0', definitions: { Lion: schema } })
+  const fields = [...new WireReader(messageAt(bytes, [9, 1, 2])).fields()].map(
+    ({ number }) => number,
+  )
+  expect(fields).toEqual([2, 3, 6, 7, 8, 9, 11, 13, 15, 16, 21, 22, 24, 24, 27, 30])
+})
+
+test('parameters of headers and forms stand in messages of their own', () => {
+  const parameter = (place: string) => ({ name: 'p', in: place, type: 'string' })
+  const places = ['header', 'formData', 'query', 'path', 'body']
+  const paths = Object.fromEntries(
+    places.map(place => [`/${place}`, { parameters: [parameter(place)] }]),
+  )
+  const bytes = encodeOpenApiV2({ swagger: '2.0', paths })
+  const numbers = [...new WireReader(messageAt(bytes, [8])).fields()].map(({ bytes: item }) => {
+    const inner = messageAt(item ?? new Uint8Array(), [2, 9, 1])
+    const [kind] = [...new WireReader(inner).fields()]
+    if (kind?.number !== 2) return 'body'
+    return [...new WireReader(kind.bytes ?? new Uint8Array()).fields()][0]?.number
+  })
+  expect(numbers).toEqual([1, 2, 3, 4, 'body'])
+})

@@ -66,29 +66,75 @@ function extensions(writer: WireWriter, field: number, source: JsonObject): void
 
 function writeSchema(writer: WireWriter, schema: JsonObject): void {
   extensions(writer, 31, schema)
-  const { properties, items, type, additionalProperties: values, default: fallback } = schema
+  const { properties, items, additionalProperties: values } = schema
+  if (schema['example'] !== undefined) any(writer, 30, schema['example'])
+  flag(writer, 27, schema['readOnly'])
   if (isJsonObject(properties)) {
     writer.message(25, () => {
       each(properties, (name, inner) => named(writer, 1, name, () => writeSchema(writer, inner)))
     })
   }
+  for (const inner of listOf(schema['allOf'])) {
+    if (isJsonObject(inner)) writer.message(24, () => writeSchema(writer, inner))
+  }
   if (isJsonObject(items)) {
     writer.message(23, () => writer.message(1, () => writeSchema(writer, items)))
   }
-  if (typeof type === 'string') writer.message(22, () => writer.text(1, type))
+  const types = Array.isArray(schema['type']) ? listOf(schema['type']) : [schema['type']]
+  if (types.some(type => typeof type === 'string')) {
+    writer.message(22, () => {
+      for (const type of types) text(writer, 1, type)
+    })
+  }
   if (isJsonObject(values)) {
     writer.message(21, () => writer.message(1, () => writeSchema(writer, values)))
+  } else if (typeof values === 'boolean') {
+    writer.message(21, () => writer.bool(2, values))
   }
   for (const choice of listOf(schema['enum'])) any(writer, 20, choice)
   for (const name of listOf(schema['required'])) text(writer, 19, name)
-  if (fallback !== undefined) any(writer, 5, fallback)
+  writeBounds(writer, schema)
+  if (schema['default'] !== undefined) any(writer, 5, schema['default'])
   text(writer, 4, schema['description'])
+  text(writer, 3, schema['title'])
   text(writer, 2, schema['format'])
   text(writer, 1, schema['$ref'])
 }
 
+function writeBounds(writer: WireWriter, schema: JsonObject): void {
+  count(writer, 18, schema['minProperties'])
+  count(writer, 17, schema['maxProperties'])
+  flag(writer, 16, schema['uniqueItems'])
+  count(writer, 15, schema['minItems'])
+  count(writer, 14, schema['maxItems'])
+  text(writer, 13, schema['pattern'])
+  count(writer, 12, schema['minLength'])
+  count(writer, 11, schema['maxLength'])
+  flag(writer, 10, schema['exclusiveMinimum'])
+  double(writer, 9, schema['minimum'])
+  flag(writer, 8, schema['exclusiveMaximum'])
+  double(writer, 7, schema['maximum'])
+  double(writer, 6, schema['multipleOf'])
+}
+
+function flag(writer: WireWriter, field: number, value: Json | undefined): void {
+  if (value === true) writer.bool(field, true)
+}
+
+function count(writer: WireWriter, field: number, value: Json | undefined): void {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value !== 0) {
+    writer.integer(field, value)
+  }
+}
+
+function double(writer: WireWriter, field: number, value: Json | undefined): void {
+  if (typeof value === 'number' && value !== 0) writer.double(field, value)
+}
+
 const methodFields = [
   ['patch', 8],
+  ['head', 7],
+  ['options', 6],
   ['delete', 5],
   ['post', 4],
   ['put', 3],
@@ -126,10 +172,15 @@ function writeResponse(writer: WireWriter, response: JsonObject): void {
 }
 
 /** Where a parameter stands decides its message, and with it the number of its type. */
-const placeFields = {
-  query: { message: 3, type: 6 },
-  path: { message: 4, type: 5 },
-} as const
+const placeFields: ReadonlyMap<
+  Json | undefined,
+  { readonly message: number; readonly type: number }
+> = new Map([
+  ['header', { message: 1, type: 5 }],
+  ['formData', { message: 2, type: 6 }],
+  ['query', { message: 3, type: 6 }],
+  ['path', { message: 4, type: 5 }],
+])
 
 function writeParameter(writer: WireWriter, field: number, parameter: Json): void {
   if (!isJsonObject(parameter)) return
@@ -137,8 +188,8 @@ function writeParameter(writer: WireWriter, field: number, parameter: Json): voi
   // A parameter or a reference to one; a body or something else.
   writer.message(field, () => {
     writer.message(1, () => {
-      if (place === 'query' || place === 'path') {
-        const fields = placeFields[place]
+      const fields = placeFields.get(place)
+      if (fields !== undefined) {
         writer.message(2, () =>
           writer.message(fields.message, () => {
             text(writer, fields.type, parameter['type'])

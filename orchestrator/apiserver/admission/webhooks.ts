@@ -153,7 +153,8 @@ class Webhooks {
     const { timeoutSeconds = timeoutSecondsDefault } = webhook
     let answer: JsonObject
     try {
-      answer = await caller.post(webhook.clientConfig, review, timeoutSeconds * 1000)
+      const harmless = webhook.sideEffects === 'None'
+      answer = await caller.post(webhook.clientConfig, review, timeoutSeconds * 1000, harmless)
     } catch (error) {
       throw new CallFailure(`failed to call webhook: ${messageOf(error)}`, unavailableCode)
     }

@@ -1,6 +1,8 @@
 // A real extension API server for tests: one kind, Lion of zoo.example.com/v1, over HTTPS. Like all of
-// them it reads from the cluster whose certificates may say in headers who asks.
+// them it reads from the cluster whose certificates may say in headers who asks. It checks no fields: that is
+// left to kubectl, which does so by the OpenAPI document.
 
+import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:https'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -16,8 +18,12 @@ export interface ExtensionServer {
   readonly caBundle: string
   /** Who asked for what, as it was told: "joe [g1 g2] GET /apis/…". */
   readonly calls: readonly string[]
+  /** Handshakes so far. */
+  readonly handshakes: () => number
   /** Answers all that follows with this status; null: as it should. */
   fail(status: number | null): void
+  /** From now on this is its OpenAPI document of a version; null: it has none. */
+  say(version: 'v2' | 'v3', text: string | null): void
   close(): Promise<void>
 }
 
@@ -54,33 +60,61 @@ const resources = {
   ],
 }
 
+const lionKind = { group, version: 'v1', kind: 'Lion' }
 const lionSchema = `com.example.zoo.v1.Lion`
-const openApi = {
-  openapi: '3.0.0',
-  info: { title: 'zoo', version: '1' },
-  paths: {
-    [`${root}/namespaces/{namespace}/lions`]: {
-      get: {
-        responses: {},
-        'x-kubernetes-action': 'list',
-        'x-kubernetes-group-version-kind': { group, version: 'v1', kind: 'Lion' },
+const metaSchema = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta'
+
+/** References are to `at`. */
+function schemasAt(at: string, roar: string) {
+  return {
+    [lionSchema]: {
+      description: 'A lion is a large cat.',
+      type: 'object',
+      properties: {
+        apiVersion: { type: 'string' },
+        kind: { type: 'string' },
+        metadata: { $ref: `${at}${metaSchema}` },
+        roar: { type: 'string', description: roar },
       },
+      'x-kubernetes-group-version-kind': [lionKind],
     },
-  },
-  components: {
-    schemas: {
-      [lionSchema]: {
-        description: 'A lion is a large cat.',
-        type: 'object',
-        properties: {
-          apiVersion: { type: 'string' },
-          kind: { type: 'string' },
-          roar: { type: 'string', description: 'How it sounds.' },
-        },
-        'x-kubernetes-group-version-kind': [{ group, version: 'v1', kind: 'Lion' }],
-      },
+    // Other servers have other words for it than we do, and fewer.
+    [metaSchema]: {
+      description: 'What every animal has.',
+      type: 'object',
+      properties: { name: { type: 'string' }, namespace: { type: 'string' } },
     },
-  },
+  }
+}
+
+const operation = (action: string) => ({
+  operationId: `${action}Lion`,
+  responses: {},
+  'x-kubernetes-action': action,
+  'x-kubernetes-group-version-kind': lionKind,
+})
+const paths = {
+  [`${root}/namespaces/{namespace}/lions`]: { get: operation('list'), post: operation('post') },
+  [`${root}/namespaces/{namespace}/lions/{name}`]: { patch: operation('patch') },
+}
+
+/** `roar`: what is said of that field. */
+export function lionOpenApiV2(roar: string): string {
+  return JSON.stringify({
+    swagger: '2.0',
+    info: { title: 'zoo', version: '1' },
+    paths: { '/version': { get: operation('get') }, ...paths },
+    definitions: schemasAt('#/definitions/', roar),
+  })
+}
+
+export function lionOpenApiV3(roar: string): string {
+  return JSON.stringify({
+    openapi: '3.0.0',
+    info: { title: 'zoo', version: '1' },
+    paths,
+    components: { schemas: schemasAt('#/components/schemas/', roar) },
+  })
 }
 
 /** `serviceName`: as in "zoo.default.svc", which its certificate is for. */
@@ -96,6 +130,12 @@ export async function startExtensionServer(
     usages: ['server'],
   })
   const calls: string[] = []
+  const lions = new Map(['nala', 'simba'].map(name => [name, lion(name)]))
+  const documents = new Map([
+    ['v2', lionOpenApiV2('How it sounds.')],
+    ['v3', lionOpenApiV3('How it sounds.')],
+  ])
+  let handshakes = 0
   let failing: number | null = null
   const server = createServer({
     cert: readFileSync(files.certFile),
@@ -103,6 +143,9 @@ export async function startExtensionServer(
     ca: proxyCaPem,
     requestCert: true,
     rejectUnauthorized: true,
+  })
+  server.on('secureConnection', () => {
+    handshakes += 1
   })
   const user = (request: IncomingMessage) => {
     const trusted = (request.socket as TLSSocket).getPeerCertificate().subject?.CN
@@ -117,30 +160,52 @@ export async function startExtensionServer(
       response.writeHead(status, { 'content-type': 'application/json' })
       response.end(JSON.stringify(body))
     }
+    const sendText = (text: string) => {
+      const etag = JSON.stringify(createHash('sha256').update(text).digest('hex'))
+      const same = request.headers['if-none-match'] === etag
+      response.writeHead(same ? 304 : 200, { 'content-type': 'application/json', etag })
+      response.end(same ? '' : text)
+    }
     if (failing !== null) return send(failing, {})
     if (url.pathname === root) return send(200, resources)
-    if (url.pathname === '/openapi/v3') {
-      const path = { serverRelativeURL: `/openapi/v3${root}?hash=1` }
+    const v3 = documents.get('v3')
+    if (url.pathname === '/openapi/v3' && v3 !== undefined) {
+      const hash = createHash('sha256').update(v3).digest('hex')
+      const path = { serverRelativeURL: `/openapi/v3${root}?hash=${hash}` }
       return send(200, { paths: { [`apis/${group}/v1`]: path } })
     }
-    if (url.pathname === `/openapi/v3${root}`) return send(200, openApi)
-    const lions = `${root}/namespaces/default/lions`
-    if (url.pathname === lions && url.searchParams.get('watch') !== null) {
+    if (url.pathname === `/openapi/v3${root}` && v3 !== undefined) return sendText(v3)
+    const v2 = documents.get('v2')
+    if (url.pathname === '/openapi/v2' && v2 !== undefined) return sendText(v2)
+    const place = `${root}/namespaces/default/lions`
+    if (url.pathname === place && url.searchParams.get('watch') !== null) {
       response.writeHead(200, { 'content-type': 'application/json' })
       response.write(`${JSON.stringify({ type: 'ADDED', object: lion('simba') })}\n`)
       return
     }
-    if (url.pathname === lions) {
+    if (url.pathname === place && request.method === 'GET') {
       return send(200, {
         apiVersion: `${group}/v1`,
         kind: 'LionList',
         metadata: { resourceVersion: '1' },
-        items: [lion('nala'), lion('simba')],
+        items: [...lions.values()],
       })
     }
-    if (url.pathname.startsWith(`${lions}/`)) {
-      return send(200, lion(url.pathname.slice(lions.length + 1)))
+    if (
+      url.pathname.startsWith(place) &&
+      (request.method === 'POST' || request.method === 'PATCH')
+    ) {
+      return void bodyOf(request).then(body => {
+        const name = url.pathname.slice(place.length + 1) || body.metadata?.name || ''
+        const old = lions.get(name) ?? lion(name)
+        const metadata = { ...old.metadata, ...body.metadata }
+        const stored = { ...old, ...body, metadata }
+        lions.set(name, stored)
+        send(request.method === 'POST' ? 201 : 200, stored)
+      })
     }
+    const found = lions.get(url.pathname.slice(place.length + 1))
+    if (url.pathname.startsWith(`${place}/`) && found !== undefined) return send(200, found)
     send(404, {
       kind: 'Status',
       apiVersion: 'v1',
@@ -160,8 +225,13 @@ export async function startExtensionServer(
     port: (server.address() as AddressInfo).port,
     caBundle: readFileSync(authority.certFile).toString('base64'),
     calls,
+    handshakes: () => handshakes,
     fail: status => {
       failing = status
+    },
+    say(version, text) {
+      if (text === null) documents.delete(version)
+      else documents.set(version, text)
     },
     close: () =>
       new Promise(resolve => {
@@ -170,4 +240,14 @@ export async function startExtensionServer(
         server.closeAllConnections()
       }),
   }
+}
+
+interface LionFields {
+  readonly metadata?: { readonly name?: string }
+}
+
+async function bodyOf(request: IncomingMessage): Promise<LionFields> {
+  const chunks: Buffer[] = []
+  for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk)
+  return JSON.parse(Buffer.concat(chunks).toString('utf8')) as LionFields
 }
