@@ -58,7 +58,7 @@ import { repairAllocations } from './allocation-repair.js'
 import { parseCidr } from './service-ranges.js'
 import type { TokenSigner, UidLookup } from './service-account-tokens.js'
 import { SubresourceEndpoints } from './subresource-endpoints.js'
-import { ensureSystemObjects } from './system-bootstrap.js'
+import { ensureSystemObjects, otherDefaultRange } from './system-bootstrap.js'
 import { UsageEndpoints } from './usage-endpoints.js'
 import { WatchGate } from './watch-gate.js'
 import { WebhookCaller } from './webhook-call.js'
@@ -273,6 +273,10 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
   const ready = new Promise<void>(resolve => {
     background.until('system objects', async () => {
       await ensureSystemObjects(system)
+      const inForce = otherDefaultRange(reader, serviceCidr)
+      if (inForce !== null) {
+        logger.warn({ configured: options.serviceCidr, inForce }, 'service CIDR is another one')
+      }
       await ensureRbacPolicy({ endpoints, reader, writer, cache })
       await ensureFlowControl(flowBootstrap)
       await ensureExtensionAuthentication(localServices, caPem, proxyCaPem)

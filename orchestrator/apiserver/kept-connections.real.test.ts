@@ -238,6 +238,12 @@ test('more calls at once than there may be are refused as unavailable', async ()
   })
   waiting.fire()
   await Promise.allSettled(stuck)
+  // Calls that nobody waits for any more leave nothing behind.
+  for (let count = 0; count < 5; count++) {
+    await expect(pool.call(callOf(peer.port, 'GET', { signal: waiting }))).rejects.toMatchObject({
+      code: 'ECONNRESET',
+    })
+  }
   expect(await ask(pool, callOf(peer.port))).toBe('yes')
 })
 

@@ -13,6 +13,7 @@ import {
   readyRanges,
 } from './service-ranges.js'
 import { encodeObject, StoredObject } from './stored-object.js'
+import { otherDefaultRange } from './system-bootstrap.js'
 import { objectOf } from './testing/objects.js'
 
 const at = '2026-01-01T00:00:00Z'
@@ -111,4 +112,12 @@ describe('IPv4 text', () => {
       expect(() => parseCidr(bad)).toThrow('is not an IPv4 network')
     }
   })
+})
+
+test('a master says whether the range that it was started with is the one in force', () => {
+  const reader = (...found: readonly StoredObject[]) => ({ cachedAt: () => found[0] })
+  const kept = stored('kubernetes', ['10.96.0.0/16', 'fd00::/112'])
+  expect(otherDefaultRange(reader(kept), parseCidr('10.96.0.0/16'))).toBeNull()
+  expect(otherDefaultRange(reader(), parseCidr('10.96.0.0/16'))).toBeNull()
+  expect(otherDefaultRange(reader(kept), parseCidr('10.97.0.0/16'))).toBe('10.96.0.0/16,fd00::/112')
 })

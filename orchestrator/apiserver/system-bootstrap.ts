@@ -10,6 +10,8 @@ import { timestamp } from './deletion.js'
 import type { ObjectReader } from './object-reader.js'
 import type { RegistryCache } from './registry-cache.js'
 import type { ResourceEndpoints } from './resource-endpoints.js'
+import type { ServiceCIDR } from '../api/types/networking-address.js'
+import { defaultRangeName, formatCidr } from './service-ranges.js'
 import type { Cidr } from './service-ranges.js'
 import { systemObjects } from './system-objects.js'
 
@@ -47,4 +49,18 @@ export async function ensureSystemObjects(options: SystemBootstrap): Promise<voi
       if (!(error instanceof ApiError) || error.status.reason !== 'AlreadyExists') throw error
     }
   }
+}
+
+/**
+ * The ranges of the cluster's own ServiceCIDR, where they are not those that this master was started with: it was
+ * made by an earlier start, and addresses come from it all the same. Else null.
+ */
+export function otherDefaultRange(
+  reader: Pick<ObjectReader, 'cachedAt'>,
+  range: Cidr,
+): string | null {
+  const stored = reader.cachedAt('networking.k8s.io', 'servicecidrs', '', defaultRangeName)
+  if (stored === undefined) return null
+  const { cidrs = [] } = (stored.object as ServiceCIDR).spec ?? {}
+  return cidrs[0] === formatCidr(range) ? null : cidrs.join(',')
 }
