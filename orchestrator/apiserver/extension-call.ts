@@ -51,6 +51,7 @@ export function extensionPool(
   const { caBundle = '', insecureSkipTLSVerify = false } = spec
   const servername = servernameOf(spec)
   return connections.pool(owner, `${servername} ${insecureSkipTLSVerify} ${caBundle}`, () => ({
+    secure: true,
     servername,
     ca: caBundle === '' ? null : Buffer.from(caBundle, 'base64'),
     identity,
@@ -94,7 +95,7 @@ export async function passToExtension(
   const claims = claimsOf(user)
   try {
     if ((request.headers.get('upgrade') ?? '') === '') {
-      return await passRequest(target, clean, '', pool, claims)
+      return await passRequest(target, pool, clean, '', claims)
     }
     const headers = { ...passedHeaders(clean, path), ...claims }
     return await openTunnel(target, clean, clock, refused, headers)

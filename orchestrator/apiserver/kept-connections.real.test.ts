@@ -4,7 +4,6 @@ import type { AddressInfo, Server, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServer } from 'node:tls'
-import type { TLSSocket } from 'node:tls'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { nodeClock } from '../../platform/node/clock.js'
 import { testAuthority } from '../../platform/testing/certificates.js'
@@ -49,30 +48,30 @@ const answer = (text: string, more = '') =>
   `HTTP/1.1 200 OK\r\ncontent-length: ${text.length}\r\n${more}\r\n${text}`
 
 /** `script` null: the connection is closed without an answer. */
-async function startPeer(script: Script = () => answer('yes')): Promise<Peer> {
+async function startPeer(script: Script = () => answer('yes'), secure = true): Promise<Peer> {
   const tls = await authority.issue('peer', { commonName: 'peer', hosts: ['peer.test'] })
   const heard: string[] = []
   const open = new Set<Socket>()
   let count = 0
-  const server = createServer(
-    { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) },
-    (socket: TLSSocket) => {
-      const connection = (count += 1)
-      let requests = 0
-      open.add(socket)
-      socket.on('close', () => open.delete(socket))
-      socket.on('error', () => socket.destroy())
-      socket.on('data', data => {
-        const method = /^([A-Z]+) /.exec(String(data))?.[1]
-        if (method === undefined) return
-        requests += 1
-        heard.push(`${connection} ${method}`)
-        const said = script({ connection, request: requests })
-        if (said === null) socket.destroy()
-        else socket.write(said)
-      })
-    },
-  )
+  const accept = (socket: Socket) => {
+    const connection = (count += 1)
+    let requests = 0
+    open.add(socket)
+    socket.on('close', () => open.delete(socket))
+    socket.on('error', () => socket.destroy())
+    socket.on('data', data => {
+      const method = /^([A-Z]+) /.exec(String(data))?.[1]
+      if (method === undefined) return
+      requests += 1
+      heard.push(`${connection} ${method}`)
+      const said = script({ connection, request: requests })
+      if (said === null) socket.destroy()
+      else socket.write(said)
+    })
+  }
+  const server = secure
+    ? createServer({ cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) }, accept)
+    : createTcpServer(accept)
   await listening(server)
   const closeAll = () => {
     for (const socket of open) socket.destroy()
@@ -93,6 +92,7 @@ const listening = (server: Server) =>
   })
 
 const trusting = (of: TestAuthority, changes: Partial<PeerSettings> = {}): PeerSettings => ({
+  secure: true,
   servername: 'peer.test',
   ca: Buffer.from(of.caPem),
   identity: null,
@@ -133,6 +133,16 @@ test('calls one after another share a connection, calls at once do not', async (
   await Promise.all([1, 2, 3].map(() => ask(pool, callOf(peer.port))))
   expect(new Set(peer.heard).size).toBeGreaterThan(3)
   expect(peer.open()).toBe(3)
+})
+
+test('connections without TLS are kept as well', async () => {
+  const peer = await startPeer(closedOnSecond, false)
+  connections = new KeptConnections(clock)
+  const pool = connections.pool('owner', '', () => trusting(authority, { secure: false }))
+  expect(await ask(pool, callOf(peer.port, 'POST'))).toBe('yes')
+  expect(await ask(pool, callOf(peer.port))).toBe('yes')
+  expect(await ask(pool, callOf(peer.port))).toBe('yes')
+  expect(peer.heard).toEqual(['1 POST', '1 GET', '2 GET', '2 GET'])
 })
 
 test('no more are kept than may lie idle, and those not for long', async () => {

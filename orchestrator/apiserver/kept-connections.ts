@@ -1,5 +1,5 @@
-// Connections to the servers that this one calls again and again, which are extension API servers and
-// webhooks: kept for a while after a call, so that the next one needs no handshake. A pool belongs to one owner
+// Connections to the servers that this one calls again and again, which are extension API servers, webhooks and
+// what clients reach through us: kept for a while after a call, so that the next one needs no handshake. A pool belongs to one owner
 // and to what it trusts; when that changes, the owner has another pool. Counterpart: http.Transport of Go as
 // client-go sets it up. Left out: HTTP/2.
 //
@@ -7,8 +7,9 @@
 // whether the call was heard. It is made again over a new connection only if it may be done twice, or
 // if nothing of it was sent.
 
-import { Agent, request } from 'node:https'
+import { Agent as HttpAgent, request as requestHttp } from 'node:http'
 import type { ClientRequest, IncomingMessage } from 'node:http'
+import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 import type { Socket } from 'node:net'
 import { createSecureContext } from 'node:tls'
 import type { Clock } from '../../platform/clock.js'
@@ -23,6 +24,8 @@ export interface Endpoint {
 
 /** Whom the other end has to be, and who we are to it. */
 export interface PeerSettings {
+  /** False: plain HTTP, of which nothing below holds. */
+  readonly secure: boolean
   /** In its certificate; '': the host. */
   readonly servername: string
   /** PEM; null: the authorities that the system knows. */
@@ -78,7 +81,7 @@ export class ConnectionPool {
   readonly #settings: PeerSettings
   readonly #limits: PoolLimits
   readonly #clock: Clock
-  readonly #agents = new Map<string, Agent>()
+  readonly #agents = new Map<string, HttpAgent>()
   #underWay = 0
   #closed = false
 
@@ -126,6 +129,7 @@ export class ConnectionPool {
   ): void {
     const { endpoint, method, path, headers, body, signal } = call
     const agent = this.#agent(endpoint)
+    const request = this.#settings.secure ? requestHttps : requestHttp
     const outgoing = request({ agent, ...endpoint, path, method, headers })
     this.#underWay += 1
     let answered = false
@@ -161,26 +165,17 @@ export class ConnectionPool {
       if (outgoing.reusedSocket) {
         before = socket.bytesWritten
         stop()
-      } else socket.once('secureConnect', stop)
+      } else socket.once(this.#settings.secure ? 'secureConnect' : 'connect', stop)
     })
     outgoing.once('close', stop)
     return () => before
   }
 
-  #agent(endpoint: Endpoint): Agent {
+  #agent(endpoint: Endpoint): HttpAgent {
     const name = endpointText(endpoint)
     const known = this.#agents.get(name)
     if (known !== undefined) return known
-    const { servername, ca, identity, insecure } = this.#settings
-    const { idleMax, idleMs } = this.#limits
-    const agent = new Agent({
-      keepAlive: !this.#closed,
-      maxFreeSockets: idleMax,
-      timeout: idleMs,
-      secureContext: createSecureContext({ ...identity, ...(ca === null ? {} : { ca }) }),
-      ...(servername === '' ? {} : { servername }),
-      rejectUnauthorized: !insecure,
-    })
+    const agent = this.#newAgent()
     const [oldest] = this.#agents
     if (this.#agents.size >= endpointsMax && oldest !== undefined) {
       this.#agents.delete(oldest[0])
@@ -188,6 +183,19 @@ export class ConnectionPool {
     }
     if (!this.#closed) this.#agents.set(name, agent)
     return agent
+  }
+
+  #newAgent(): HttpAgent {
+    const { secure, servername, ca, identity, insecure } = this.#settings
+    const { idleMax, idleMs } = this.#limits
+    const kept = { keepAlive: !this.#closed, maxFreeSockets: idleMax, timeout: idleMs }
+    if (!secure) return new HttpAgent(kept)
+    return new HttpsAgent({
+      ...kept,
+      secureContext: createSecureContext({ ...identity, ...(ca === null ? {} : { ca }) }),
+      ...(servername === '' ? {} : { servername }),
+      rejectUnauthorized: !insecure,
+    })
   }
 }
 
@@ -272,12 +280,12 @@ function endpointText({ host, port }: Endpoint): string {
 }
 
 /** Keeps none of its connections, those under way included. */
-function retire(agent: Agent): void {
+function retire(agent: HttpAgent): void {
   agent.maxFreeSockets = 0
   dropIdle(agent)
 }
 
-function dropIdle(agent: Agent): void {
+function dropIdle(agent: HttpAgent): void {
   for (const sockets of Object.values(agent.freeSockets)) {
     for (const socket of sockets ?? []) socket.destroy()
   }

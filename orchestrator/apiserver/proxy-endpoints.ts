@@ -16,6 +16,7 @@ import { textResponse } from './exchange.js'
 import { kubeletAddress } from './kubelet-gateway.js'
 import type { KubeletGateway } from './kubelet-gateway.js'
 import type { ObjectReader } from './object-reader.js'
+import type { ConnectionPool, KeptConnections } from './kept-connections.js'
 import { passedHeaders, passRequest } from './proxy-request.js'
 import { parseProxyName, podPlace, servicePlaces } from './proxy-target.js'
 import type { ProxyName } from './proxy-target.js'
@@ -29,6 +30,7 @@ export interface ProxyServices {
   readonly random: Random
   /** Null: this server has no client certificate for kubelets. */
   readonly kubelet: KubeletGateway | null
+  readonly connections: KeptConnections
 }
 
 const verbs = ['get', 'create', 'update', 'patch', 'delete']
@@ -51,10 +53,26 @@ export async function passToProxied(services: ProxyServices, call: Call): Promis
   async function go(subpath: string): Promise<ApiResponse> {
     const place = await placeOf(services, call)
     const target = { ...place, path: subpath + search }
-    if ((request.headers.get('upgrade') ?? '') === '') return passRequest(target, request, prefix)
+    if ((request.headers.get('upgrade') ?? '') === '') {
+      return passRequest(target, poolOf(services, kind.plural, place), request, prefix)
+    }
     const headers = passedHeaders(request, path)
     return openTunnel(target, request, services.clock, notUpgraded, headers)
   }
+}
+
+/** One for each place, for what is there by another kind of name is shown other certificates. */
+function poolOf(
+  { connections }: ProxyServices,
+  plural: string,
+  place: Omit<TunnelTarget, 'path'>,
+): ConnectionPool {
+  const { secure, host, port, cert, key, ca = null, rejectUnauthorized = true } = place
+  const identity = cert === undefined || key === undefined ? null : { cert, key }
+  const trust = `${identity === null ? 'nobody' : 'kubelet'} ${rejectUnauthorized}`
+  const owner = `${plural} ${secure ? 'https' : 'http'} ${host}:${port}`
+  const settings = { secure, servername: '', ca, identity, insecure: !rejectUnauthorized }
+  return connections.pool(owner, trust, () => settings)
 }
 
 function notUpgraded(status: number, text: string): ApiError {

@@ -2,23 +2,13 @@
 // apimachinery's UpgradeAwareHandler with its transport. Credentials stay here. Left out: rewriting of
 // links in HTML pages; redirects are rewritten.
 
-import { Agent as HttpAgent, request as requestHttp } from 'node:http'
 import type { IncomingMessage } from 'node:http'
-import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 import { ApiError, serviceUnavailable } from '../api/status.js'
 import type { ApiRequest, ApiResponse } from './exchange.js'
 import { isRepeatable } from './kept-connections.js'
 import type { ConnectionPool } from './kept-connections.js'
 import { passOn } from './kubelet-gateway.js'
 import type { TunnelTarget } from './tunnel.js'
-
-const connectMs = 30_000
-const socketsMax = 256
-
-const agents = {
-  http: new HttpAgent({ maxSockets: socketsMax }),
-  https: new HttpsAgent({ maxSockets: socketsMax }),
-}
 
 /** Of one connection, or for us alone. */
 const ours = new Set([
@@ -56,15 +46,12 @@ export function passedHeaders(request: ApiRequest, uri: string): Record<string, 
   return headers
 }
 
-/**
- * Throws ApiError when there is no answer. `prefix` is the client's path to the proxied root; `pool`: where
- * connections to it are kept, null: nowhere.
- */
+/** Throws ApiError when there is no answer. `prefix` is the client's path to the proxied root. */
 export async function passRequest(
   target: TunnelTarget,
+  pool: ConnectionPool,
   request: ApiRequest,
   prefix: string,
-  pool: ConnectionPool | null = null,
   moreHeaders: Readonly<Record<string, string | string[]>> = {},
 ): Promise<ApiResponse> {
   const headers: Record<string, string | string[]> = {
@@ -74,15 +61,12 @@ export async function passRequest(
   const { method, body, signal } = request
   const bodiless = body.length === 0 && (method === 'GET' || method === 'HEAD')
   if (!bodiless) headers['content-length'] = String(body.length)
+  const { host, port, path } = target
+  const repeatable = bodiless && isRepeatable(method)
   let answer: IncomingMessage
   try {
-    if (pool === null) answer = await askOnce(target, request, headers)
-    else {
-      const { host, port, path } = target
-      const repeatable = bodiless && isRepeatable(method)
-      const endpoint = { host, port }
-      answer = await pool.call({ endpoint, method, path, headers, body, repeatable, signal })
-    }
+    const endpoint = { host, port }
+    answer = await pool.call({ endpoint, method, path, headers, body, repeatable, signal })
   } catch (error) {
     if (error instanceof ApiError) throw error
     const why = error instanceof Error ? error.message : String(error)
@@ -93,31 +77,6 @@ export async function passRequest(
     headers: answeredHeaders(answer, target, prefix),
     body: { kind: 'stream', open: sink => passOn(answer, sink) },
   }
-}
-
-/** Over a connection of its own. */
-function askOnce(
-  target: TunnelTarget,
-  { method, body, signal }: ApiRequest,
-  headers: Readonly<Record<string, string | string[]>>,
-): Promise<IncomingMessage> {
-  const { secure, ...place } = target
-  return new Promise((resolve, reject) => {
-    const ask = secure ? requestHttps : requestHttp
-    const agent = secure ? agents.https : agents.http
-    const outgoing = ask({ ...place, method, headers, agent, timeout: connectMs })
-    // Until it is connected: what answers slowly may do so.
-    outgoing.on('timeout', () => {
-      if (outgoing.socket?.connecting !== false) outgoing.destroy(new Error('i/o timeout'))
-    })
-    outgoing.on('error', reject)
-    outgoing.on('response', answer => {
-      outgoing.setTimeout(0)
-      resolve(answer)
-    })
-    signal.onAbandon(() => outgoing.destroy())
-    outgoing.end(body)
-  })
 }
 
 function answeredHeaders(

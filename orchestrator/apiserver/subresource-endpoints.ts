@@ -34,6 +34,7 @@ import type { Call, EndpointServices, ResourceEndpoints } from './resource-endpo
 import type { KubeletGateway } from './kubelet-gateway.js'
 import { podContainer } from './pod-container.js'
 import { openPodStream } from './pod-streams.js'
+import type { KeptConnections } from './kept-connections.js'
 import { passToProxied } from './proxy-endpoints.js'
 import { configOfScale, scaleOf, withScale } from './scale.js'
 import type { TokenSigner } from './service-account-tokens.js'
@@ -52,6 +53,7 @@ export interface SubresourceServices extends EndpointServices {
   readonly kubelet: KubeletGateway | null
   /** Null: this server has no key to sign tokens with. */
   readonly signer: TokenSigner | null
+  readonly connections: KeptConnections
 }
 
 export class SubresourceEndpoints {

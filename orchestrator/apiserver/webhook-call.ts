@@ -103,6 +103,7 @@ export class WebhookCaller {
   /** Webhooks of one name that trust the same share one. */
   #pool({ caBundle = '' }: WebhookClientConfig, { name }: Target): ConnectionPool {
     return this.#options.connections.pool(`webhook ${name} ${caBundle}`, '', () => ({
+      secure: true,
       servername: /^[\d.]+$|:/.test(name) ? '' : name,
       ca: caBundle === '' ? null : Buffer.from(caBundle, 'base64'),
       identity: null,
