@@ -114,6 +114,7 @@ function callOf(port: number, method = 'GET', changes: Partial<KeptCall> = {}): 
 }
 
 const limits = { timeoutMs: 20_000, bytesMax: 1_000 }
+const patiently = { timeout: 20_000 }
 
 async function ask(pool: ConnectionPool, call: KeptCall): Promise<string> {
   try {
@@ -147,10 +148,13 @@ test('connections without TLS are kept as well', async () => {
 
 test('no more are kept than may lie idle, and those not for long', async () => {
   const peer = await startPeer()
-  const pool = poolWith({ idleMax: 2, idleMs: 300 })
-  await Promise.all([1, 2, 3, 4].map(() => ask(pool, callOf(peer.port))))
-  await expect.poll(peer.open).toBe(2)
-  await expect.poll(peer.open).toBe(0)
+  const few = poolWith({ idleMax: 2 })
+  await Promise.all([1, 2, 3, 4].map(() => ask(few, callOf(peer.port))))
+  await expect.poll(peer.open, patiently).toBe(2)
+  connections.close()
+  const brief = poolWith({ idleMs: 100 })
+  await Promise.all([1, 2, 3, 4].map(() => ask(brief, callOf(peer.port))))
+  await expect.poll(peer.open, patiently).toBe(0)
 })
 
 const closedOnSecond: Script = ({ connection, request }) =>
@@ -197,7 +201,7 @@ test('connections that the other end has closed are not used', async () => {
   const pool = poolWith()
   await ask(pool, callOf(peer.port))
   peer.closeAll()
-  await expect.poll(peer.open).toBe(0)
+  await expect.poll(peer.open, patiently).toBe(0)
   expect(await ask(pool, callOf(peer.port, 'POST'))).toBe('yes')
   expect(peer.heard).toEqual(['1 GET', '2 POST'])
 })
@@ -211,7 +215,7 @@ test('an owner that trusts others has other connections', async () => {
       callOf(peer.port),
     )
   expect(await under('stranger', trusting(stranger))).toBe('UNABLE_TO_VERIFY_LEAF_SIGNATURE')
-  await expect.poll(peer.open).toBe(0)
+  await expect.poll(peer.open, patiently).toBe(0)
   expect(await under('none', trusting(stranger, { insecure: true }))).toBe('yes')
   expect(await under('other', trusting(authority, { servername: 'other.test' }))).toBe(
     'ERR_TLS_CERT_ALTNAME_INVALID',
@@ -228,11 +232,11 @@ test('nothing is kept to an endpoint that is gone, but what is under way there g
   const slow = await pool.call(callOf(peer.port))
   await ask(pool, callOf(peer.port))
   pool.keepOnly([{ host: '127.0.0.1', port: other.port }])
-  await expect.poll(peer.open).toBe(1)
+  await expect.poll(peer.open, patiently).toBe(1)
   const chunks: string[] = []
   for await (const chunk of slow as AsyncIterable<Buffer>) chunks.push(String(chunk))
   expect(chunks).toEqual(['yes'])
-  await expect.poll(peer.open).toBe(0)
+  await expect.poll(peer.open, patiently).toBe(0)
   expect(other.open()).toBe(1)
 })
 
@@ -241,7 +245,7 @@ test('more calls at once than there may be are refused as unavailable', async ()
   const pool = poolWith({ callsMax: 2 })
   const waiting = new RequestAbandon()
   const stuck = [1, 2].map(() => pool.call(callOf(peer.port, 'GET', { signal: waiting })))
-  await expect.poll(() => peer.heard.length).toBe(2)
+  await expect.poll(() => peer.heard.length, patiently).toBe(2)
   await expect(pool.call(callOf(peer.port))).rejects.toMatchObject({
     httpCode: 503,
     message: `too many calls of 127.0.0.1:${peer.port} are under way (limit 2)`,
@@ -261,18 +265,18 @@ test('a server that does not shake hands, answer, or end is not waited for beyon
   const silent = createTcpServer(socket => socket.on('error', () => {}).resume())
   await listening(silent)
   servers.push({ close: () => new Promise(resolve => silent.close(() => resolve())) })
-  const pool = poolWith({ connectMs: 200 })
   const { port } = silent.address() as AddressInfo
-  expect(await ask(pool, callOf(port))).toBe('Error: i/o timeout')
-  const briefly = async (said: string) => {
+  expect(await ask(poolWith({ connectMs: 200 }), callOf(port))).toBe('Error: i/o timeout')
+  const pool = poolWith()
+  const within = async (timeoutMs: number, said: string) => {
     const peer = await startPeer(() => said)
-    const brief = { timeoutMs: 200, bytesMax: 10 }
-    return wholeAnswer(pool, callOf(peer.port), clock, brief).catch(String)
+    const bounds = { timeoutMs, bytesMax: 10 }
+    return wholeAnswer(pool, callOf(peer.port), clock, bounds).catch(String)
   }
   const late = 'Error: context deadline exceeded'
-  expect(await briefly('')).toBe(late)
-  expect(await briefly('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nnot')).toBe(late)
-  expect(await briefly(answer('much too long'))).toBe('Error: the answer is too long')
+  expect(await within(300, '')).toBe(late)
+  expect(await within(300, 'HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nnot')).toBe(late)
+  expect(await within(20_000, answer('much too long'))).toBe('Error: the answer is too long')
 })
 
 test('the pool that was used longest ago makes room', async () => {

@@ -143,7 +143,9 @@ const askAgain = (priority: number) =>
   )
 
 test('what it says in OpenAPI v2 stands beside what we say, under names of its own', async () => {
-  await expect.poll(async () => (await openApiV2()).definitions[lionSchema]).toBeDefined()
+  await expect
+    .poll(async () => (await openApiV2()).definitions[lionSchema], { timeout: 20_000 })
+    .toBeDefined()
   const { paths, definitions } = await openApiV2()
   expect(paths).toHaveProperty(['/apis/zoo.example.com/v1/namespaces/{namespace}/lions'])
   expect(paths).toHaveProperty(['/api/v1/namespaces/{namespace}/pods'])
@@ -211,7 +213,7 @@ test('what is broken of it is not told, and takes nothing away', async () => {
   const before = extension.calls.length
   await askAgain(18)
   const asked = () => extension.calls.slice(before).some(call => call.endsWith(' /openapi/v2'))
-  await expect.poll(asked).toBe(true)
+  await expect.poll(asked, { timeout: 20_000 }).toBe(true)
   const flag = '--output=plaintext-openapiv2'
   expect(await kubectl.ok('explain', 'lions.roar', flag)).toContain('Not to be slept by.')
   expect(await kubectl.ok('explain', 'pods', flag)).toMatch(/^KIND: +Pod$/m)
