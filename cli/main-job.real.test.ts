@@ -176,6 +176,14 @@ describe('three masters and two nodes', () => {
     await everyReplicaAnswers(pods.map(({ metadata }) => metadata.name))
   })
 
+  it('describe a node with its events', async () => {
+    const reasons = ['Starting', 'NodeHasSufficientMemory', 'NodeReady', 'RegisteredNode']
+    await eventually('events of the node', 15_000, async () => {
+      const text = await cluster.must('describe', 'node', 'node-1')
+      return reasons.every(reason => text.includes(reason))
+    })
+  })
+
   it('describe a pod with its events', async () => {
     const [pod] = await helloPods()
     const text = await eventually('events of the pod', 15_000, async () => {

@@ -68,6 +68,7 @@ export class Kubelet {
   private readonly podWorkers = new Map<string, PodWorker>()
   private readonly informer: Informer<Pod>
   private readonly server: KubeletServer
+  private readonly recorder: EventRecorder
   private readonly events: PodEvents
   private registration: NodeRegistration | null = null
   private environment: PodWorkerEnvironment | null = null
@@ -80,9 +81,9 @@ export class Kubelet {
     this.queue = new WorkQueue({ clock, retryFirstMs: 200, retryMaxMs: 10_000 })
     const selection = { fieldSelector: `spec.nodeName=${nodeName}` }
     this.informer = new Informer({ client, resource: pods, clock, random, logger, selection })
-    this.events = new PodEvents(
-      new EventRecorder({ client, clock, random, logger, component: 'kubelet', host: nodeName }),
-    )
+    const component = { component: 'kubelet', host: nodeName }
+    this.recorder = new EventRecorder({ client, clock, random, logger, ...component })
+    this.events = new PodEvents(this.recorder)
     this.server = new KubeletServer({
       ...options,
       runtime,
@@ -108,6 +109,7 @@ export class Kubelet {
     this.registration = new NodeRegistration({
       ...this.options,
       description,
+      recorder: this.recorder,
       onNode: node => void this.prepare(node, description),
     })
     this.registration.start()

@@ -5,12 +5,14 @@ import type { Clock, Timer } from '../../platform/clock.js'
 import type { Files } from '../../platform/files.js'
 import type { Logger } from '../../platform/logger.js'
 import type { Lease } from '../api/types/coordination.js'
-import type { Node } from '../api/types/core-node.js'
+import type { Node, NodeStatus } from '../api/types/core-node.js'
 import { isAlreadyExists, isConflict, isNotFound } from '../client/api-error.js'
+import type { EventRecorder } from '../client/event-recorder.js'
 import { leases, nodes } from '../client/resources.js'
 import type { ApiClient } from '../client/rest-client.js'
 import { formatMicroTime } from '../client/timestamps.js'
 import { readMachineLoad } from './machine.js'
+import { turnsOf } from './node-events.js'
 import {
   newNode,
   type NodeDescription,
@@ -28,6 +30,7 @@ export interface NodeRegistrationOptions {
   readonly dataDirectory: string
   /** Told every state of the Node that passes by. */
   readonly onNode: (node: Node) => void
+  readonly recorder: EventRecorder
 }
 
 const lookMs = 10_000
@@ -46,6 +49,7 @@ export class NodeRegistration {
   private closed = false
   private reporting: Promise<void> | null = null
   private reportAgain = false
+  private begun = false
 
   constructor(options: NodeRegistrationOptions) {
     this.options = options
@@ -119,9 +123,20 @@ export class NodeRegistration {
     try {
       await client.updateStatus(nodes, { ...node, status })
       this.reportedAtMs = nowMs
+      this.tell(node, status)
     } catch (error) {
       if (!isConflict(error)) throw error
       this.reportAgain = true
+    }
+  }
+
+  private tell(node: Node, { conditions = [] }: NodeStatus): void {
+    const { recorder, description } = this.options
+    if (!this.begun) recorder.record(node, 'Normal', 'Starting', 'Starting kubelet.')
+    this.begun = true
+    for (const reason of turnsOf(node.status?.conditions ?? [], conditions)) {
+      const text = `Node ${description.name} status is now: ${reason}`
+      recorder.record(node, 'Normal', reason, text)
     }
   }
 

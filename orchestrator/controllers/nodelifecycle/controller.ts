@@ -137,7 +137,17 @@ export function startNodeLifecycleController(
 
   const onNode = (node: Node) => queue.add(node.metadata.name ?? '')
   const unsubscribe = nodeInformer.addHandlers({
-    onAdd: onNode,
+    onAdd: node => {
+      const { name = '' } = node.metadata
+      const text = `Node ${name} event: Registered Node ${name} in Controller`
+      recorder.record(node, 'Normal', 'RegisteredNode', text)
+      onNode(node)
+    },
+    onDelete: node => {
+      const { name = '' } = node.metadata
+      const text = `Node ${name} event: Removing Node ${name} from Controller`
+      recorder.record(node, 'Normal', 'RemovingNode', text)
+    },
     onUpdate: (node, old) => {
       hear(node.metadata.name ?? '', node, clock.monotonicMs())
       const changed =
