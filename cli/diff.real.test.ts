@@ -71,6 +71,17 @@ test('moments are found by their time, and times before history are refused', as
   const { changes } = JSON.parse(json) as { changes: readonly ObjectChange[] }
   expect(changes).toMatchObject([{ change: 'removed', namespace: 'default', name: 'timed' }])
 
+  const young = await cluster.raftsman(['diff', 'configmaps', '--from', '25m', '-o', 'json'])
+  expect(young).toMatchObject({
+    code: 0,
+    stderr: expect.stringMatching(
+      /^raftsman: History begins at 2\S+Z, less than 25m ago: compared from there\.\n$/,
+    ) as string,
+  })
+  expect(JSON.parse(young.stdout)).toMatchObject({
+    from: { timeMs: expect.any(Number) as number },
+  })
+
   const early = await cluster.raftsman(['diff', '--from', '2020-01-01T00:00:00Z'])
   expect(early.code).toBe(1)
   expect(early.stderr).toMatch(/no history is kept of 2020-01-01.*it begins at 2/)
@@ -84,4 +95,11 @@ test('moments are found by their time, and times before history are refused', as
     expect(code).toBe(1)
     expect(stderr).toContain(sentence)
   }
+
+  const compacted = await versionOf('configmap', 'kept')
+  const newest = String(Number(compacted) + 1)
+  expect((await cluster.raftsman(['kv', 'compact', newest])).code).toBe(0)
+  const { code, stderr } = await cluster.raftsman(['diff', 'configmaps', '--from', compacted])
+  expect(code).toBe(1)
+  expect(stderr).toContain(`Revision ${compacted} is not kept any more`)
 }, 120_000)

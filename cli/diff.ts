@@ -14,7 +14,7 @@ import { fieldChanges } from './diff/object-diff.js'
 import { ownersOf } from './diff/owners.js'
 import { changeLines } from './diff/print.js'
 import type { ObjectChange } from './diff/print.js'
-import { endOf, objectsAt } from './diff/states.js'
+import { beginningOf, endOf, objectsAt } from './diff/states.js'
 import type { End } from './diff/states.js'
 import { print } from './output.js'
 import { UserError } from './user-error.js'
@@ -42,7 +42,8 @@ export function define(command: Command): void {
     .option('--data-dir <folder>', 'data, certificates and logs', '.raftsman')
     .addHelpText(
       'after',
-      '\nTimes are known to ten seconds; how far back they go: `raftsman up --history`.',
+      '\nTimes are known to ten seconds; how far back they go: `raftsman up --history`. A length of time that' +
+        '\ngoes back further begins where history does, and a line says so.',
     )
     .action(diff)
 }
@@ -56,13 +57,14 @@ async function diff(words: readonly string[], flags: Flags): Promise<void> {
   const access = openApi(layout, rememberedPlan(layout), clock)
   const { api } = access
   try {
-    const from = await endOf(api, flags.from, clock.wallMs())
+    const { end: from, notice } = await beginningOf(api, flags.from, clock.wallMs())
     const to = await endOf(api, flags.to, clock.wallMs())
     if (Number(from.resourceVersion) > Number(to.resourceVersion)) {
       throw new UserError(
         `--from is revision ${from.resourceVersion}, which is after revision ${to.resourceVersion} of --to.`,
       )
     }
+    if (notice !== null) process.stderr.write(`raftsman: ${notice}\n`)
     const resources = chosen(await discover(api), words, flags)
     const changes: ObjectChange[] = []
     for (const resource of resources) {

@@ -2,13 +2,17 @@
 // API server; nothing here writes.
 
 import type { KubeList, KubeObject } from '../../orchestrator/api/object.js'
-import { ApiError } from '../../orchestrator/api/status.js'
+import { isExpired } from '../../orchestrator/client/api-error.js'
 import type { DiscoveredResource } from '../../orchestrator/client/discovery.js'
 import type { ApiClient } from '../../orchestrator/client/rest-client.js'
 import { spanMs } from '../span.js'
 import { UserError } from '../user-error.js'
 
 const pageItems = 500
+const historyPath = '/raftsman/history'
+
+/** Whom everything is asked. */
+export type Asked = Pick<ApiClient, 'getJson'>
 
 /** A revision, and when it was the newest as far as is known. */
 export interface End {
@@ -22,11 +26,39 @@ interface MomentAnswer {
   readonly time: string
 }
 
+interface HistoryAnswer {
+  /** Null before any moment was noted. */
+  readonly oldest: MomentAnswer | null
+  readonly newest: MomentAnswer
+}
+
+export interface Beginning {
+  readonly end: End
+  /** What to tell when it is not the moment that was asked for; null when it is. */
+  readonly notice: string | null
+}
+
+/**
+ * As `endOf`; but what is asked for by its age begins where history does if that is later: a cluster of three minutes
+ * has changed in the last five. A revision, or a time that was named, is meant, and is refused where nothing is kept of it.
+ */
+export async function beginningOf(api: Asked, text: string, nowMs: number): Promise<Beginning> {
+  try {
+    return { end: await endOf(api, text, nowMs), notice: null }
+  } catch (error) {
+    if (spanMs(text) === null || !isExpired(error)) throw error
+    const { oldest } = await api.getJson<HistoryAnswer>(historyPath)
+    if (oldest === null) throw error
+    const notice = `History begins at ${oldest.time}, less than ${text} ago: compared from there.`
+    return { end: ended(oldest), notice }
+  }
+}
+
 /** `text`: a revision, a time of RFC 3339, a length of time before now as in 10m, or "now". */
-export async function endOf(api: ApiClient, text: string, nowMs: number): Promise<End> {
+export async function endOf(api: Asked, text: string, nowMs: number): Promise<End> {
   if (/^[1-9]\d{0,15}$/.test(text)) return { resourceVersion: text, timeMs: null }
   if (text === 'now') {
-    const { newest } = await api.getJson<{ newest: MomentAnswer }>('/raftsman/history')
+    const { newest } = await api.getJson<HistoryAnswer>(historyPath)
     return ended(newest)
   }
   const ago = spanMs(text)
@@ -37,7 +69,7 @@ export async function endOf(api: ApiClient, text: string, nowMs: number): Promis
     )
   }
   const at = new Date(atMs).toISOString()
-  return ended(await api.getJson<MomentAnswer>(`/raftsman/history?at=${encodeURIComponent(at)}`))
+  return ended(await api.getJson<MomentAnswer>(`${historyPath}?at=${encodeURIComponent(at)}`))
 }
 
 function ended({ resourceVersion, time }: MomentAnswer): End {
@@ -46,7 +78,7 @@ function ended({ resourceVersion, time }: MomentAnswer): End {
 
 /** By namespace and name. Throws UserError when the revision is not kept any more. */
 export async function objectsAt(
-  api: ApiClient,
+  api: Asked,
   resource: DiscoveredResource,
   namespace: string | undefined,
   resourceVersion: string,
@@ -70,11 +102,11 @@ export async function objectsAt(
   return objects
 }
 
-async function pageOf(api: ApiClient, path: string, resourceVersion: string): Promise<KubeList> {
+async function pageOf(api: Asked, path: string, resourceVersion: string): Promise<KubeList> {
   try {
     return await api.getJson<KubeList>(path)
   } catch (error) {
-    if (!(error instanceof ApiError) || error.status.reason !== 'Expired') throw error
+    if (!isExpired(error)) throw error
     throw new UserError(
       `Revision ${resourceVersion} is not kept any more; \`raftsman up --history\` sets how long it is.`,
     )

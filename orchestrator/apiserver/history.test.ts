@@ -79,6 +79,26 @@ test('what is older than is kept is compacted, and only that', async () => {
   await expect(at(second)).rejects.toThrow('compacted')
 })
 
+test('a mark whose state an operator has compacted is no beginning', async () => {
+  await write()
+  await history.mark()
+  const compacted = clock.wallMs()
+  await write()
+  const last = await write()
+  pass(markMs)
+  await store.compact({ revision: last })
+  expect(await reasonOf(history.at(clock.wallMs()))).toBe('Expired')
+  expect((await history.bounds()).oldest).toBeNull()
+  await history.mark()
+  const { revision } = (await history.bounds()).newest
+  const begins = { revision, timeMs: clock.wallMs() }
+  expect((await history.bounds()).oldest).toEqual(begins)
+  expect(await history.at(clock.wallMs())).toEqual(begins)
+  await expect(history.at(compacted)).rejects.toThrow(
+    `it begins at ${new Date(begins.timeMs).toISOString()}`,
+  )
+})
+
 test('times that are none are refused', () => {
   expect(parseTime('1780000000000')).toBe(1_780_000_000_000)
   expect(parseTime('2026-01-01T00:00:10Z')).toBe(Date.UTC(2026, 0, 1, 0, 0, 10))

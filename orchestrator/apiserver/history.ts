@@ -94,10 +94,15 @@ export class History {
 
   /** The last noted moment that is not after `timeMs`. Throws ApiError: Expired before history begins. */
   async at(timeMs: number): Promise<Moment> {
-    const { before, oldest } = await this.#guarded(() => this.#search(timeMs))
-    if (before !== null) return before
-    const begins = oldest === null ? '' : `; it begins at ${new Date(oldest.timeMs).toISOString()}`
-    throw expired(`no history is kept of ${new Date(timeMs).toISOString()}${begins}`)
+    const found = await this.#guarded(async () => {
+      const { before } = await this.#search(timeMs)
+      if (before !== null && (await this.#isKept(before))) return { before }
+      return { before: null, begins: await this.#oldest() }
+    })
+    if (found.before !== null) return found.before
+    const { begins } = found
+    const since = begins === null ? '' : `; it begins at ${new Date(begins.timeMs).toISOString()}`
+    throw expired(`no history is kept of ${new Date(timeMs).toISOString()}${since}`)
   }
 
   /** Where history begins, null before the first mark, and the newest state. */
@@ -105,10 +110,23 @@ export class History {
     const { clock, store } = this.#options
     return await this.#guarded(async () => {
       const nowMs = clock.wallMs()
-      const { oldest } = await this.#search(Number.NEGATIVE_INFINITY)
+      const oldest = await this.#oldest()
       const { header } = await store.range({ key: markKey, countOnly: true })
       return { oldest, newest: { revision: header.revision, timeMs: nowMs } }
     })
+  }
+
+  /** The earliest moment that can still be read. */
+  async #oldest(): Promise<Moment | null> {
+    const { oldest } = await this.#search(Number.NEGATIVE_INFINITY)
+    if (oldest === null || (await this.#isKept(oldest))) return oldest
+    // An operator has compacted between two marks: the earlier is still in force, and its state is gone.
+    const { oldest: next } = await this.#search(oldest.timeMs)
+    return next === null || next.revision === oldest.revision ? null : next
+  }
+
+  async #isKept({ revision }: Moment): Promise<boolean> {
+    return (await this.#markAt(revision)) !== null
   }
 
   /**
