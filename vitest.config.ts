@@ -21,7 +21,7 @@ const leftOut = missing.flatMap(component => suitesThatNeed[component] ?? [])
 /** Against an API server of their own, on ports that nobody else has: two files at a time. */
 const kubectlSuites = [
   'orchestrator/apiserver/kubectl.real.test.ts',
-  'orchestrator/apiserver/kubectl-{admission-policy,apply,auth,conversion,crd,explain,extension,fairness,policy,storage,webhooks,workloads}.real.test.ts',
+  'orchestrator/apiserver/kubectl-{admission-policy,apply,auth,conversion,crd,explain,extension,fairness,policy,reviews,storage,webhooks,workloads}.real.test.ts',
 ]
 
 const everywhere = { exclude: ['node_modules/**', 'dist/**', '.raftsman/**', ...leftOut] }

@@ -101,6 +101,20 @@ describe('namespaces', () => {
     expect(remove('mine')).not.toThrow()
   })
 
+  test.each([
+    ['pods', '', 'eviction', 'not found'],
+    ['serviceaccounts', '', 'token', 'not found'],
+    ['localsubjectaccessreviews', 'authorization.k8s.io', '', null],
+  ])(
+    'in one that is not there, a create of %s %s %s is: %s',
+    (plural, group, subresource, refusal) => {
+      const kind = kindOf(plural, group)
+      const admit = () => admitNamespace(request({ kind, subresource, namespace: 'none' }), view)
+      if (refusal === null) expect(admit).not.toThrow()
+      else expect(admit).toThrow(`namespaces "none" ${refusal}`)
+    },
+  )
+
   test('one that is going takes changes and deletions, but nothing new', () => {
     const going: AdmissionView = {
       ...view,

@@ -223,7 +223,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     }),
     componentStatuses: new ComponentStatuses({ reader, clock, store: storeCheck(cache, clock) }),
     history,
-    reviews: new ReviewEndpoints({ authorizer, tokenLookups: lookups, audiences }),
+    reviews: new ReviewEndpoints({ authorizer, tokenLookups: lookups, audiences, admission }),
     audiences,
     openId: path => (signer === null ? null : openIdAnswer(path, signer, bound.address)),
     authorizer,

@@ -1,8 +1,9 @@
 // The reviews that are answered and never stored: who is this, may they. Counterpart:
 // registry/authentication and registry/authorization. `kubectl auth whoami` and `auth can-i` ask
-// these; they are answered by the authenticators and authorizers that requests pass.
+// these; they pass admission like any create, and are answered by the authenticators and authorizers
+// that requests pass.
 
-import type { FieldError, GroupVersionKind, Kind } from '../api/kind.js'
+import type { FieldError, Kind } from '../api/kind.js'
 import type { JsonObject, KubeObject } from '../api/object.js'
 import type { Attributes } from '../api/rbac/attributes.js'
 import { badRequest, invalid } from '../api/status.js'
@@ -16,19 +17,21 @@ import { forbiddenField, invalidValue } from '../api/validation/field-errors.js'
 import { authenticateToken } from './authentication.js'
 import type { TokenLookup, User } from './authentication.js'
 import type { Authorizer } from './authorizer.js'
-import { decodeObject, warningHeaders } from './decoding.js'
-import type { Decoded } from './decoding.js'
+import { checkNamespace, decodeObject, warningHeaders } from './decoding.js'
 import type { ApiResponse } from './exchange.js'
-import { asJson, withField } from './object-fields.js'
+import { asJson, textAt, withField } from './object-fields.js'
 import { parseWriteOptions } from './query-options.js'
 import { jsonResponse } from './rendering.js'
 import type { Call } from './resource-endpoints.js'
+import { admitReview } from './subresource-admission.js'
+import type { WriteAdmission } from './write-admission.js'
 
 export interface ReviewServices {
   readonly authorizer: Authorizer
   readonly tokenLookups: readonly TokenLookup[]
   /** For whom a token must be when a review does not say. */
   readonly audiences: readonly string[]
+  readonly admission: WriteAdmission
 }
 
 export class ReviewEndpoints {
@@ -43,19 +46,31 @@ export class ReviewEndpoints {
     return reviews.has(`${group}/${plural}`)
   }
 
-  /** Throws ApiError BadRequest, Invalid. */
+  /** Throws ApiError: BadRequest, Invalid, and whatever admission refuses it with. */
   async answer(call: Call): Promise<ApiResponse> {
     const { kind, request, info } = call
     const options = parseWriteOptions(info.query)
     const contentType = request.headers.get('content-type') ?? ''
     const decoded = decodeObject(kind, request.body, contentType, options.fieldValidation)
-    const status = await this.#status(call, decoded)
-    const body: JsonObject = { ...reviewed(decoded.object), status: status as JsonObject }
-    return jsonResponse(201, body, call.negotiated.format, warningHeaders(decoded.warnings))
+    checkNamespace(kind, decoded.object, info.namespace)
+    const { admission } = this.#services
+    const { object, warnings } = await admitReview(
+      admission,
+      call,
+      decoded.object,
+      options,
+      review => {
+        checkReview(kind, review, info.namespace)
+        return review
+      },
+    )
+    const status = await this.#status(call, object)
+    const body: JsonObject = { ...reviewed(object), status: status as JsonObject }
+    const headers = warningHeaders([...decoded.warnings, ...warnings])
+    return jsonResponse(201, body, call.negotiated.format, headers)
   }
 
-  #status(call: Call, { object }: Decoded): Promise<object> {
-    const { kind, user, info } = call
+  #status({ kind, user }: Call, object: KubeObject): Promise<object> {
     switch (kind.plural) {
       case 'selfsubjectreviews':
         return Promise.resolve({ userInfo: userInfoOf(user) } satisfies SelfSubjectReview['status'])
@@ -63,35 +78,21 @@ export class ReviewEndpoints {
         return Promise.resolve(this.#tokenStatus(object as TokenReview))
       case 'selfsubjectrulesreviews':
         return Promise.resolve(this.#rulesStatus(object as SelfSubjectRulesReview, user))
-      case 'selfsubjectaccessreviews': {
-        const { spec } = object as SubjectAccessReview
-        return this.#accessStatus(kind, spec, user, accessErrors(spec))
-      }
-      case 'localsubjectaccessreviews': {
-        const { spec } = object as SubjectAccessReview
-        const errors = [...subjectErrors(spec), ...localErrors(spec, info.namespace)]
-        return this.#accessStatus(kind, spec, subjectOf(spec), errors)
-      }
+      case 'selfsubjectaccessreviews':
+        return this.#accessStatus((object as SubjectAccessReview).spec, user)
       default: {
         const { spec } = object as SubjectAccessReview
-        return this.#accessStatus(kind, spec, subjectOf(spec), subjectErrors(spec))
+        return this.#accessStatus(spec, subjectOf(spec))
       }
     }
   }
 
-  async #accessStatus(
-    kind: GroupVersionKind,
-    spec: SubjectAccessReviewSpec,
-    user: User,
-    errors: readonly FieldError[],
-  ): Promise<object> {
-    if (errors.length > 0) throw invalid(kind, '', errors)
+  async #accessStatus(spec: SubjectAccessReviewSpec, user: User): Promise<object> {
     const { allowed, reason } = await this.#services.authorizer.freshVerdict(user, askedOf(spec))
     return { allowed, ...(reason === '' ? {} : { reason }) }
   }
 
   #tokenStatus({ spec }: TokenReview): object {
-    if (spec.token === '') throw badRequest('token is required for TokenReview in authentication')
     const asked = spec.audiences ?? []
     const audiences = asked.length === 0 ? this.#services.audiences : asked
     const known = authenticateToken(spec.token, audiences, this.#services.tokenLookups)
@@ -100,9 +101,7 @@ export class ReviewEndpoints {
   }
 
   #rulesStatus({ spec }: SelfSubjectRulesReview, user: User): object {
-    const namespace = spec.namespace ?? ''
-    if (namespace === '') throw badRequest('no namespace on request')
-    const { rules, error } = this.#services.authorizer.rulesFor(user, namespace)
+    const { rules, error } = this.#services.authorizer.rulesFor(user, spec.namespace ?? '')
     return {
       resourceRules: rules.flatMap(rule => {
         const { verbs, apiGroups, resources = [], resourceNames } = rule
@@ -125,6 +124,32 @@ const reviews = new Set([
   'authorization.k8s.io/selfsubjectrulesreviews',
   'authorization.k8s.io/subjectaccessreviews',
 ])
+
+/** Whether it can be answered. Throws ApiError BadRequest, Invalid. */
+function checkReview(kind: Kind, object: KubeObject, namespace: string): void {
+  switch (kind.plural) {
+    case 'selfsubjectreviews':
+      return
+    case 'tokenreviews':
+      if (textAt(object, 'spec.token') !== '') return
+      throw badRequest('token is required for TokenReview in authentication')
+    case 'selfsubjectrulesreviews':
+      if (textAt(object, 'spec.namespace') !== '') return
+      throw badRequest('no namespace on request')
+    default: {
+      const { spec = {} } = object as Partial<SubjectAccessReview>
+      const own = kind.plural === 'selfsubjectaccessreviews'
+      const local = kind.plural === 'localsubjectaccessreviews'
+      const errors = [
+        ...(own ? accessErrors(spec) : subjectErrors(spec)),
+        ...(local ? localErrors(spec) : []),
+      ]
+      if (errors.length > 0) throw invalid(kind, '', errors)
+      if (!local || spec.resourceAttributes?.namespace === namespace) return
+      throw badRequest(`spec.resourceAttributes.namespace must match namespace: ${namespace}`)
+    }
+  }
+}
 
 /** What was asked, as it goes back: nothing of it was stored, so it has no time. */
 function reviewed(object: KubeObject): JsonObject {
@@ -164,13 +189,9 @@ function subjectErrors(spec: SubjectAccessReviewSpec): FieldError[] {
   return [...accessErrors(spec), ...(nobody ? [invalidValue('spec.user', '', text)] : [])]
 }
 
-function localErrors(spec: SubjectAccessReviewSpec, namespace: string): FieldError[] {
-  if (spec.nonResourceAttributes !== undefined) {
-    return [forbiddenField('spec.nonResourceAttributes', 'disallowed on this kind of request')]
-  }
-  const given = spec.resourceAttributes?.namespace ?? ''
-  if (given === namespace) return []
-  throw badRequest(`spec.resourceAttributes.namespace must match namespace: ${namespace}`)
+function localErrors(spec: SubjectAccessReviewSpec): FieldError[] {
+  if (spec.nonResourceAttributes === undefined) return []
+  return [forbiddenField('spec.nonResourceAttributes', 'disallowed on this kind of request')]
 }
 
 /** Any word is a fair question; a verb that no rule names is refused. */

@@ -1,5 +1,5 @@
-// What is sent to a subresource and is stored nowhere, as admission sees it: a Binding, an Eviction, a
-// TokenRequest, the options of a stream. Counterpart: the create and connect handlers of
+// What is stored nowhere, as admission sees it: a review; and what is sent to a subresource, a Binding, an
+// Eviction, a TokenRequest, the options of a stream. Counterpart: the create and connect handlers of
 // endpoints/handlers.
 
 import { must } from '../../platform/errors.js'
@@ -13,7 +13,7 @@ import type { WriteOptions } from './query-options.js'
 import { isTrue } from './request-info.js'
 import type { ResourceRequest } from './request-info.js'
 import type { Call } from './resource-endpoints.js'
-import type { WriteAdmission } from './write-admission.js'
+import type { Settle, WriteAdmission } from './write-admission.js'
 
 function requestOf({ info, kind, user }: Call, dryRun: boolean): Omit<DynamicRequest, 'body'> {
   return {
@@ -31,22 +31,40 @@ function requestOf({ info, kind, user }: Call, dryRun: boolean): Omit<DynamicReq
   }
 }
 
-/** The body as it goes on, with warnings. Throws ApiError. */
+/** What goes on, with warnings of admission. */
+export interface AdmittedBody<T> {
+  readonly object: T
+  readonly warnings: readonly string[]
+}
+
+/** What is sent to a subresource; see `WriteAdmission.passed` for `settled`. Throws ApiError. */
 export async function admitBody<T extends KubeObject>(
   admission: WriteAdmission,
   call: Call,
   body: GroupVersionKind,
   object: T,
   options: WriteOptions,
-): Promise<{ readonly object: T; readonly warnings: readonly string[] }> {
+  settled?: Settle,
+): Promise<AdmittedBody<T>> {
   const request = requestOf(call, options.dryRun)
-  const passed = await admission.passed({
-    ...request,
-    body,
-    object,
-    options: createOptions(options),
-  })
+  const asked = { ...request, body, object, options: createOptions(options) }
+  const passed = await admission.passed(asked, settled)
   return { object: (passed.object ?? object) as T, warnings: passed.warnings }
+}
+
+/** A review; its name is its own, if it has one. Throws ApiError. */
+export async function admitReview(
+  admission: WriteAdmission,
+  call: Call,
+  object: KubeObject,
+  options: WriteOptions,
+  settled: Settle,
+): Promise<AdmittedBody<KubeObject>> {
+  const { name = '' } = object.metadata
+  const request = { ...requestOf(call, options.dryRun), name }
+  const asked = { ...request, body: null, object, options: createOptions(options) }
+  const passed = await admission.passed(asked, settled)
+  return { object: passed.object ?? object, warnings: passed.warnings }
 }
 
 /** exec, attach, port-forward and proxy, before anything is opened. Throws ApiError. */

@@ -116,6 +116,10 @@ export class SubresourceEndpoints {
       bindingType,
       decoded.object,
       options,
+      binding => {
+        checkNamed(binding, info.name, 'Binding')
+        return binding
+      },
     )
     const now = timestamp(this.#services.clock.wallMs())
     await this.#services.writer.change(
@@ -125,7 +129,7 @@ export class SubresourceEndpoints {
       pod => ({ kind: 'put', object: bind(pod, object, now) }),
       options.dryRun,
     )
-    return created(warnings)
+    return created([...decoded.warnings, ...warnings])
   }
 
   /** POST pods/<name>/eviction: a delete that disruption budgets may refuse. */
@@ -134,7 +138,7 @@ export class SubresourceEndpoints {
     if (info.verb !== 'create') throw methodNotAllowed(kind, info.verb)
     const write = parseWriteOptions(info.query)
     const contentType = request.headers.get('content-type') ?? ''
-    const decoded = decodeObject(evictionType, request.body, contentType, 'Ignore')
+    const decoded = decodeObject(evictionType, request.body, contentType, write.fieldValidation)
     const { admission } = this.#services
     const { object, warnings } = await admitBody(
       admission,
@@ -142,15 +146,16 @@ export class SubresourceEndpoints {
       evictionType,
       decoded.object,
       write,
+      eviction => {
+        checkNamed(eviction, info.name, 'Eviction')
+        return eviction
+      },
     )
-    const given = object.metadata.name ?? ''
-    if (given !== '' && given !== info.name)
-      throw badRequest('name in URL does not match name in Eviction object')
     const body = fieldAt(object, 'deleteOptions')
     const options = parseDeleteOptions(new URLSearchParams(), isJsonObject(body) ? body : null)
     const dryRun = options.dryRun || write.dryRun
     await this.#evict(call, { ...options, dryRun })
-    return created(warnings)
+    return created([...decoded.warnings, ...warnings])
   }
 
   /** Throws ApiError: TooManyRequests where the pod's budget does not allow it. */
@@ -322,6 +327,13 @@ export class SubresourceEndpoints {
     }
     const place = { namespace: info.namespace, name: info.name, container }
     return kubelet.logs(node.object, place, logQuery(info.query), call)
+  }
+}
+
+/** Throws ApiError BadRequest where it is about another object than the URL. */
+function checkNamed({ metadata: { name = '' } }: KubeObject, wanted: string, kind: string): void {
+  if (name !== '' && name !== wanted) {
+    throw badRequest(`name in URL does not match name in ${kind} object`)
   }
 }
 

@@ -1,6 +1,7 @@
 // POST serviceaccounts/<name>/token: a token for an account, bound to a pod where one is named.
 // Counterpart: registry/core/serviceaccount/storage/token.go.
 
+import type { FieldError } from '../api/kind.js'
 import type { Json, JsonObject, KubeObject } from '../api/object.js'
 import {
   badRequest,
@@ -11,11 +12,11 @@ import {
   serviceUnavailable,
 } from '../api/status.js'
 import type { ApiError } from '../api/status.js'
-import { decodeObject } from './decoding.js'
+import { decodeObject, warningHeaders } from './decoding.js'
 import { timestamp } from './deletion.js'
 import type { ApiResponse } from './exchange.js'
 import { nodeOf } from './node-authorizer.js'
-import { fieldAt, textAt } from './object-fields.js'
+import { asJson, fieldAt, textAt, withField, withMetadata } from './object-fields.js'
 import { parseWriteOptions } from './query-options.js'
 import { jsonResponse } from './rendering.js'
 import { randomUid } from './object-identity.js'
@@ -25,10 +26,11 @@ import { admitBody } from './subresource-admission.js'
 import type { BoundReference, TokenClaims, TokenSigner } from './service-account-tokens.js'
 import { findKind } from '../api/kinds.js'
 import { isJsonObject } from '../api/record.js'
+import { invalidValue } from '../api/validation/field-errors.js'
 import { tokenRequestType } from '../api/wire-types.js'
 import { must } from '../../platform/errors.js'
 
-const secondsDefault = 3_600
+const secondsUsual = 3_600
 const secondsMin = 600
 const secondsMax = 24 * 3_600
 
@@ -41,30 +43,28 @@ export async function createToken(
   const { info, kind, request } = call
   if (info.verb !== 'create') throw methodNotAllowed(kind, info.verb)
   if (signer === null) throw serviceUnavailable('this API server has no key to sign tokens with')
-  const contentType = request.headers.get('content-type') ?? ''
-  const decoded = decodeObject(tokenRequestType, request.body, contentType, 'Ignore').object
   const options = parseWriteOptions(info.query)
-  const { object: review } = await admitBody(
+  const contentType = request.headers.get('content-type') ?? ''
+  const { fieldValidation } = options
+  const decoded = decodeObject(tokenRequestType, request.body, contentType, fieldValidation)
+  const nowMs = services.clock.wallMs()
+  const { object: review, warnings } = await admitBody(
     services.admission,
     call,
     tokenRequestType,
-    decoded,
+    withUsualSeconds(decoded.object),
     options,
+    asked => settledRequest(asked, call, nowMs),
   )
-  const given = fieldAt(review, 'spec')
-  const spec = isJsonObject(given) ? given : {}
   const account = (await services.reader.get(kind, info.namespace, info.name)).object
+  const spec = specOf(review)
   const binding = await bindingOf(services, call, spec)
-  const seconds = secondsOf(spec)
-  const asked = Array.isArray(spec['audiences']) ? (spec['audiences'] as readonly Json[]) : []
-  const named = asked.filter((audience): audience is string => typeof audience === 'string')
-  const audiences = named.length === 0 ? [tokenIssuer] : named
-  const nowMs = services.clock.wallMs()
+  const seconds = Math.min(secondsAsked(spec), secondsMax)
   const now = Math.floor(nowMs / 1000)
   const token = signer.sign({
     iss: tokenIssuer,
     sub: `system:serviceaccount:${info.namespace}:${info.name}`,
-    aud: audiences,
+    aud: audiencesOf(spec),
     iat: now,
     nbf: now,
     exp: now + seconds,
@@ -75,40 +75,62 @@ export async function createToken(
       ...binding,
     },
   })
+  const status = { token, expirationTimestamp: timestamp((now + seconds) * 1000) }
   return jsonResponse(
     201,
-    {
-      kind: 'TokenRequest',
-      apiVersion: 'authentication.k8s.io/v1',
-      metadata: {
-        name: info.name,
-        namespace: info.namespace,
-        creationTimestamp: timestamp(nowMs),
-      },
-      spec: { ...spec, audiences, expirationSeconds: seconds },
-      status: { token, expirationTimestamp: timestamp((now + seconds) * 1000) },
-    },
+    { ...asJson(review), spec: { ...spec, expirationSeconds: seconds }, status },
     call.negotiated.format,
+    warningHeaders([...decoded.warnings, ...warnings]),
   )
+}
+
+function specOf(request: KubeObject): JsonObject {
+  const spec = fieldAt(request, 'spec')
+  return isJsonObject(spec) ? spec : {}
+}
+
+function audiencesOf({ audiences }: JsonObject): readonly string[] {
+  const asked = Array.isArray(audiences) ? (audiences as readonly Json[]) : []
+  return asked.filter(audience => typeof audience === 'string')
+}
+
+function withUsualSeconds(request: KubeObject): KubeObject {
+  return fieldAt(request, 'spec.expirationSeconds') === undefined
+    ? withField(request, 'spec.expirationSeconds', secondsUsual)
+    : request
+}
+
+/** With what the request leaves open, as those see it who judge it. Throws ApiError Invalid. */
+function settledRequest(request: KubeObject, { info }: Call, nowMs: number): KubeObject {
+  const { name, namespace } = info
+  const { metadata } = request
+  const spec = specOf(request)
+  const errors: FieldError[] = []
+  const own = { name, namespace }
+  for (const field of ['name', 'namespace'] as const) {
+    const given = metadata[field] ?? ''
+    if (given === '' || given === own[field]) continue
+    const text = `must match the service account ${field} if specified`
+    errors.push(invalidValue(`metadata.${field}`, given, text))
+  }
+  const seconds = secondsAsked(spec)
+  if (seconds < secondsMin) {
+    const text = 'may not specify a duration less than 10 minutes'
+    errors.push(invalidValue('spec.expirationSeconds', seconds, text))
+  }
+  if (errors.length > 0) throw invalid(tokenRequestType, '', errors)
+  const named = audiencesOf(spec)
+  const audiences = named.length === 0 ? [tokenIssuer] : named
+  const whole = withMetadata(request, { ...own, creationTimestamp: timestamp(nowMs) })
+  return withField(withField(whole, 'spec', { ...spec, audiences }), 'status', undefined)
+}
+
+function secondsAsked({ expirationSeconds }: JsonObject): number {
+  return typeof expirationSeconds === 'number' ? expirationSeconds : secondsUsual
 }
 
 function referenceOf(object: KubeObject): BoundReference {
   return { name: object.metadata.name ?? '', uid: object.metadata.uid ?? '' }
-}
-
-function secondsOf(spec: JsonObject): number {
-  const asked = spec['expirationSeconds']
-  if (typeof asked !== 'number') return secondsDefault
-  if (asked < secondsMin) {
-    throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, '', [
-      {
-        reason: 'FieldValueInvalid',
-        field: 'spec.expirationSeconds',
-        message: `Invalid value: ${asked}: may not specify a duration less than 10 minutes`,
-      },
-    ])
-  }
-  return Math.min(asked, secondsMax)
 }
 
 /** What the token is to die with, for its claims. */

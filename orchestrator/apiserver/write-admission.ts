@@ -48,6 +48,10 @@ export interface Lens {
   readonly into: (object: KubeObject, seen: KubeObject) => KubeObject
 }
 
+/** May throw ApiError. */
+export type Settle = (object: KubeObject) => KubeObject | Promise<KubeObject>
+
+const asItIs: Settle = object => object
 const freshMs = 5_000
 
 export class WriteAdmission {
@@ -99,23 +103,35 @@ export class WriteAdmission {
   /** Answers with warnings; null where nobody has to be waited for. Rejects with ApiError. */
   removed(request: DynamicRequest): Promise<readonly string[]> | null {
     const plugins = this.#concerned(request)
-    return plugins.length === 0 ? null : this.#passed(plugins, request).then(m => m.warnings)
+    return plugins.length === 0
+      ? null
+      : this.#passed(plugins, request, asItIs).then(m => m.warnings)
   }
 
   /**
-   * What is sent to a subresource and is not stored itself: a Binding, an Eviction, the options of an
-   * exec. Answers with it as it goes on. Throws ApiError.
+   * What is not stored itself: a review, a Binding, an Eviction, the options of an exec. `settled` makes of it what
+   * is acted on, or refuses it, between those who may change it and those who judge it. Answers with it as it
+   * goes on. Throws ApiError.
    */
-  async passed(request: DynamicRequest): Promise<Mutated> {
-    const plugins = this.#concerned(request)
-    if (plugins.length === 0) return { object: request.object, warnings: [] }
-    return this.#passed(plugins, request)
+  async passed(request: DynamicRequest, settled: Settle = asItIs): Promise<Mutated> {
+    await this.#fresh(() => admitNamespace(request, this.#view))
+    return this.#passed(this.#concerned(request), request, settled)
   }
 
-  async #passed(plugins: readonly AdmissionPlugin[], request: DynamicRequest): Promise<Mutated> {
+  async #passed(
+    plugins: readonly AdmissionPlugin[],
+    request: DynamicRequest,
+    settled: Settle,
+  ): Promise<Mutated> {
     const mutated = await mutateInTurn(plugins, request, ({ object }) => object)
-    const warnings = await validateInTurn(plugins, { ...request, object: mutated.object })
-    return { object: mutated.object, warnings: [...mutated.warnings, ...warnings] }
+    const { warnings } = mutated
+    try {
+      const object = mutated.object && (await settled(mutated.object))
+      const said = await validateInTurn(plugins, { ...request, object })
+      return { object, warnings: [...warnings, ...said] }
+    } catch (error) {
+      throw warned(error, warnings)
+    }
   }
 
   #concerned(request: DynamicRequest): readonly AdmissionPlugin[] {

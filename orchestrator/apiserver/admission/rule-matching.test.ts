@@ -163,6 +163,16 @@ describe('selectors', () => {
 test.each([
   ['mutatingwebhookconfigurations', 'admissionregistration.k8s.io', true],
   ['validatingwebhookconfigurations', 'admissionregistration.k8s.io', true],
+  ['validatingadmissionpolicies', 'admissionregistration.k8s.io', true],
+  ['validatingadmissionpolicybindings', 'admissionregistration.k8s.io', true],
+  ['mutatingadmissionpolicies', 'admissionregistration.k8s.io', true],
+  ['mutatingadmissionpolicybindings', 'admissionregistration.k8s.io', true],
+  ['tokenreviews', 'authentication.k8s.io', false],
+  ['selfsubjectreviews', 'authentication.k8s.io', false],
+  ['subjectaccessreviews', 'authorization.k8s.io', false],
+  ['localsubjectaccessreviews', 'authorization.k8s.io', false],
+  ['selfsubjectaccessreviews', 'authorization.k8s.io', false],
+  ['selfsubjectrulesreviews', 'authorization.k8s.io', false],
   ['deployments', 'apps', false],
 ])('%s are exempt: %3$s', (plural, group, exempt) => {
   expect(isExempt(request({ kind: kindOf(plural, group) }))).toBe(exempt)

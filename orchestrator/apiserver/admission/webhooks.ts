@@ -5,7 +5,8 @@ import type { Clock } from '../../../platform/clock.js'
 import type { Logger } from '../../../platform/logger.js'
 import type { Random } from '../../../platform/random.js'
 import { sameJson } from '../../api/equality.js'
-import { checkShape } from '../../api/decode.js'
+import { checkShape, findWireType } from '../../api/decode.js'
+import type { WireType } from '../../api/decode.js'
 import type { Kind } from '../../api/kind.js'
 import { jsonPatch } from '../../api/merge/json-patch.js'
 import type { Json, JsonObject, KubeObject } from '../../api/object.js'
@@ -254,19 +255,21 @@ export class MutatingWebhooks implements AdmissionPlugin {
       )
     }
     const original = asJson(object)
-    const result = patchedObject(request.body === null ? kind : null, original, patch)
+    const { body } = request
+    const type = body === null ? kind : findWireType(body.group, body.version, body.kind)
+    const result = patchedObject(type, original, patch)
     if (sameJson(original, asJson(result))) return null
     return request.body === null ? toStored(kind, result) : result
   }
 }
 
-/** `kind`: null where the object is of no kind that is kept. Throws ApiError InternalError. */
-function patchedObject(kind: Kind | null, original: JsonObject, patch: Json): KubeObject {
+/** `type`: null for the options of a stream, which are read from the URL. Throws ApiError InternalError. */
+function patchedObject(type: WireType | null, original: JsonObject, patch: Json): KubeObject {
   try {
     const result = jsonPatch(original, patch)
     if (!isJsonObject(result)) throw new Error('the result of the patch is not an object')
-    if (kind === null) return asObject(result)
-    const { object, typeErrors } = checkShape(kind, withTypeMeta(kind, result))
+    if (type === null) return asObject(result)
+    const { object, typeErrors } = checkShape(type, withTypeMeta(type, result))
     const [wrong] = typeErrors
     if (wrong !== undefined) throw new Error(wrong.message)
     const { metadata } = object

@@ -1,5 +1,5 @@
 // Whether a policy or a binding is about a request, and in which version. Pure.
-// Counterpart: plugin/policy/matching.
+// Counterpart: plugin/policy/matching, and kubeapiserver/admission/exclusion.
 
 import type { Kind } from '../../../api/kind.js'
 import type { KubeObject } from '../../../api/object.js'
@@ -11,13 +11,21 @@ import type {
 import type { DynamicRequest } from '../dynamic.js'
 import { matchedKind, namespaceLabels, objectMatches } from '../rule-matching.js'
 
-const registration = 'admissionregistration.k8s.io'
-const reviews: ReadonlySet<string> = new Set(['authentication.k8s.io', 'authorization.k8s.io'])
-
-/** Policies could keep those who write them from mending them; and reviews change nothing. */
-function isBeyondPolicies({ kind }: DynamicRequest): boolean {
-  return kind.group === registration || reviews.has(kind.group)
-}
+/** By group and plural, in whatever version: what no policy has a say in, and no others. */
+const beyondPolicies: ReadonlySet<string> = new Set([
+  // They could keep those who write them from mending them. Configurations of webhooks are not among these.
+  'admissionregistration.k8s.io/mutatingadmissionpolicies',
+  'admissionregistration.k8s.io/mutatingadmissionpolicybindings',
+  'admissionregistration.k8s.io/validatingadmissionpolicies',
+  'admissionregistration.k8s.io/validatingadmissionpolicybindings',
+  // They change nothing, and whoever could not ask them could not mend the policy.
+  'authentication.k8s.io/selfsubjectreviews',
+  'authentication.k8s.io/tokenreviews',
+  'authorization.k8s.io/localsubjectaccessreviews',
+  'authorization.k8s.io/selfsubjectaccessreviews',
+  'authorization.k8s.io/selfsubjectrulesreviews',
+  'authorization.k8s.io/subjectaccessreviews',
+])
 
 export interface Surroundings {
   /** Kinds that the request may be taken as; those of other objects do no harm. */
@@ -31,7 +39,7 @@ export function matchingKind(
   request: DynamicRequest,
   { served, namespace }: Surroundings,
 ): Kind | null {
-  if (isBeyondPolicies(request)) return null
+  if (beyondPolicies.has(`${request.kind.group}/${request.kind.plural}`)) return null
   const { resourceRules = [], excludeResourceRules = [], matchPolicy = 'Equivalent' } = matching
   const found = (rules: readonly NamedRuleWithOperations[]) =>
     matchedKind(named(rules, request.name), matchPolicy, request, served)

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { must } from '../../../../platform/errors.js'
 import { kinds } from '../../../api/kinds.js'
 import type { JsonObject } from '../../../api/object.js'
 import type { ValidatingAdmissionPolicySpec } from '../../../api/types/admission-policy.js'
@@ -397,11 +398,51 @@ describe('parameters', () => {
   })
 })
 
-test('policies never keep anybody from mending policies', () => {
+const kindCalled = (plural: string) =>
+  must(
+    kinds.find(kind => kind.plural === plural),
+    'every kind is served',
+  )
+
+describe('whatever a policy is about, it has', () => {
   const all = { apiGroups: ['*'], apiVersions: ['*'], operations: ['*'], resources: ['*'] }
-  const spec = { ...holds('false'), matchConstraints: { resourceRules: [all] } }
-  expect(decided(spec)).not.toBe('allowed')
-  for (const kind of kinds.filter(({ group }) => group === 'admissionregistration.k8s.io')) {
-    expect(decided(spec, {}, { kind, requestKind: kind, namespace: '' })).toBe('allowed')
-  }
+  const everything = { ...holds('false'), matchConstraints: { resourceRules: [all] } }
+  test.each([
+    ['no', 'mutatingadmissionpolicies'],
+    ['no', 'mutatingadmissionpolicybindings'],
+    ['no', 'validatingadmissionpolicies'],
+    ['no', 'validatingadmissionpolicybindings'],
+    ['no', 'tokenreviews'],
+    ['no', 'selfsubjectreviews'],
+    ['no', 'subjectaccessreviews'],
+    ['no', 'localsubjectaccessreviews'],
+    ['no', 'selfsubjectaccessreviews'],
+    ['no', 'selfsubjectrulesreviews'],
+    ['a', 'mutatingwebhookconfigurations'],
+    ['a', 'validatingwebhookconfigurations'],
+    ['a', 'deployments'],
+    ['a', 'clusterroles'],
+  ])('%s say in %s', (say, plural) => {
+    const kind = kindCalled(plural)
+    const text = decided(everything, {}, { kind, requestKind: kind, namespace: '' })
+    expect(text === 'allowed').toBe(say === 'no')
+  })
+
+  test.each([
+    ['pods', 'binding', { group: '', version: 'v1', kind: 'Binding' }],
+    ['pods', 'eviction', { group: 'policy', version: 'v1', kind: 'Eviction' }],
+    ['pods', 'exec', { group: '', version: 'v1', kind: 'PodExecOptions' }],
+    [
+      'serviceaccounts',
+      'token',
+      { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' },
+    ],
+  ])('a say in %s/%s, as what is sent there', (plural, subresource, body) => {
+    const kind = kindCalled(plural)
+    const below = { ...all, resources: [`${plural}/${subresource}`] }
+    const expression = `request.kind.kind != "${body.kind}" || request.subResource != "${subresource}"`
+    const spec = { ...holds(expression), matchConstraints: { resourceRules: [below] } }
+    const request = { kind, requestKind: kind, subresource, body }
+    expect(decided(spec, {}, request)).toContain(`failed expression: ${expression}`)
+  })
 })
