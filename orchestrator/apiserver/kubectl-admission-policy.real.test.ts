@@ -77,6 +77,25 @@ spec:
   - {expression: object.spec.replicas > 1}
 `
 
+/** Each validation costs three tenths of what one may: thirty of them do not reach, forty are too many. */
+const costly = (validations: number) => `apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: costly.example.com}
+spec:
+  matchConstraints:
+    resourceRules:
+    - {apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [secrets]}
+  variables:
+  - {name: text, expression: "'${'a'.repeat(7_800)}'"}
+  - {name: pattern, expression: "'a|${'b'.repeat(1_500)}'"}
+  validations:
+${'  - {expression: "variables.text.matches(variables.pattern)"}\n'.repeat(validations)}---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: costly}
+spec: {policyName: costly.example.com, validationActions: [Deny]}
+`
+
 describe.each(kubectlBinaries(['1.27', '1.33']))(
   'kubectl %s and admission policies',
   (_, binary) => {
@@ -184,6 +203,24 @@ describe.each(kubectlBinaries(['1.27', '1.33']))(
       expect(stdout).toBe(
         "1|spec.validations[0].expression|apps/v1, Kind=Deployment: ERROR: <input>:1:7: undefined field 'replicas'\n | object.replicas > 1\n | ......^\n",
       )
+    })
+
+    test('refuses what a policy has no budget to look at', async () => {
+      const secret = (name: string) => kubectl.run('create', 'secret', 'generic', name)
+      await kubectl.ok('apply', '-f', kubectl.file('costly.yaml', costly(40)))
+      const { stderr } = await until(
+        () => secret('dear'),
+        ({ code }) => code === 1,
+      )
+      expect(stderr).toBe(
+        "error: failed to create secret secrets \"dear\" is forbidden: ValidatingAdmissionPolicy 'costly.example.com' with binding 'costly' denied request: validation failed due to running out of cost budget, no further validation rules will be run\n",
+      )
+      await kubectl.ok('apply', '-f', kubectl.file('costly.yaml', costly(30)))
+      await until(
+        () => secret('cheap'),
+        ({ code }) => code === 0,
+      )
+      await kubectl.ok('delete', 'validatingadmissionpolicybinding', 'costly')
     })
 
     test('refuses expressions that do not compile, at their field', async () => {

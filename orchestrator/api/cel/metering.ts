@@ -1,19 +1,24 @@
 // What an evaluation costs: every step one, and every value that is looked at by its size, so that no
-// expression holds the server whatever it is given. Counterpart: the cost tracking of cel-go.
+// expression holds the server whatever it is given. Counterpart: the cost tracking of cel-go, whose units a step comes
+// near for most expressions; where looking at a value costs more than cel-go says, as comparing large objects does, so it is here.
 // Evaluation is synchronous, so one meter runs at a time; a program that another one asks for has its own.
 
 import type { ASTNode } from '@marcbachmann/cel-js'
 import { CelError } from './cel-error.js'
 
-/** Steps of one evaluation; a few hundredths of a second. */
-export const stepsMax = 500_000
+/** Steps of one evaluation; less than a tenth of a second. Kubernetes: PerCallLimit. */
+export const stepsMax = 1_000_000
+/** Of all evaluations of a policy with a binding and a parameter, or for one object. Kubernetes: RuntimeCELCostBudget. */
+export const budgetSteps = 10 * stepsMax
+/** Of all conditions under which a policy or webhook is asked. Kubernetes: RuntimeCELCostBudgetMatchConditions. */
+export const conditionSteps = 2.5 * stepsMax
 
-/** What the evaluations for one object, or one policy, may cost together. */
+/** What some evaluations may cost together. */
 export class Budget {
   /** Steps. */
   left: number
 
-  constructor(steps: number = 4 * stepsMax) {
+  constructor(steps: number = budgetSteps) {
     this.left = steps
   }
 }
@@ -51,7 +56,7 @@ export function metered<T>(budget: Budget, work: () => T): T {
 const outOfBudget =
   'validation failed due to running out of cost budget, no further validation rules will be run'
 
-type Evaluate = (this: unknown, ...args: unknown[]) => unknown
+type Evaluate = (this: unknown, evaluator: unknown, node: unknown, context: unknown) => unknown
 
 /** A node as far as it is looked at here; the library's declarations leave these open. */
 export interface Node {
@@ -114,10 +119,11 @@ const keysOf = (value: unknown) => (value instanceof Map ? value.size : 0)
 
 function meterNode(node: Node, cost: (value: unknown) => number): void {
   let inner = node.evaluate
-  const counted: Evaluate = function (this: unknown, ...args) {
-    spend(1)
-    const value = inner.apply(this, args)
-    spend(cost(value))
+  const counted: Evaluate = function (this: unknown, evaluator, self, context) {
+    if (--left < 0) spend(0)
+    const value = inner.call(this, evaluator, self, context)
+    const more = cost(value)
+    if (more > 0) spend(more)
     return value
   }
   // A node settles on its way of evaluation when it is first used, by setting the property.

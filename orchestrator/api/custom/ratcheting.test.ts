@@ -121,7 +121,7 @@ describe('what was wrong before its schema said so may stay', () => {
         l: { type: 'array', items: { type: 'string' }, 'x-kubernetes-validations': rules },
       },
     }
-    const l = Array.from({ length: 150 }, (_, at) => `${at}`)
+    const l = Array.from({ length: 250 }, (_, at) => `${at}`)
     const found = validateCustomObject(many, { l } as unknown as KubeObject, null)
     expect(found.map(({ message }) => message)).toEqual([
       'Invalid value: "array": validation failed due to running out of cost budget, no further validation rules will be run',

@@ -32,7 +32,7 @@ export interface MutatedObject {
   readonly matched: boolean
 }
 
-/** Mutations of one policy follow one another; one that fails changes nothing. */
+/** Mutations of one policy follow one another, each with a budget of its own; one that fails changes nothing. */
 export function evaluateMutations(
   spec: MutatingAdmissionPolicySpec,
   type: MutableType,
@@ -46,14 +46,13 @@ export function evaluateMutations(
   const errors: string[] = []
   for (const mutation of spec.mutations ?? []) {
     try {
-      object = mutated(run, mutation, type, object)
+      object = mutated(run.withBudget(), mutation, type, object)
       run.withObject(object)
     } catch (error) {
       const known =
         error instanceof ExpressionError || error instanceof CelError || error instanceof PatchError
       if (!known) throw error
       errors.push(error.message)
-      if (error instanceof ExpressionError && error.fatal) break
     }
   }
   return { object, errors, matched: true }

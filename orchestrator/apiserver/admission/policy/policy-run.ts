@@ -1,11 +1,11 @@
-// One policy's expressions for one request and one object of parameters: its variables, made when they
-// are asked for, and the one budget of all. Pure. Counterpart: plugin/cel condition and composition.
+// One policy's expressions for one request, one binding and one object of parameters: its variables, made when they
+// are asked for, and the budget of what is evaluated together. Pure. Counterpart: plugin/cel condition and composition.
 
 import { CelError } from '../../../api/cel/cel-error.js'
 import { celOfJson, lazyMap } from '../../../api/cel/json-values.js'
 import { AuthorizerValue } from '../../../api/cel/library/authorizer.js'
 import type { Decide } from '../../../api/cel/library/authorizer.js'
-import { Budget } from '../../../api/cel/metering.js'
+import { Budget, budgetSteps, conditionSteps } from '../../../api/cel/metering.js'
 import type { Kind } from '../../../api/kind.js'
 import { recordOf } from '../../../api/merge/granularity.js'
 import type { KubeObject } from '../../../api/object.js'
@@ -57,7 +57,7 @@ export class PolicyRun {
   readonly #expressions: Expressions
   readonly #around: Surroundings
   readonly #values: Record<string, unknown>
-  readonly #budget = new Budget()
+  #budget = new Budget()
 
   constructor(expressions: Expressions, input: PolicyInput) {
     const { paramKind, variables = [] } = expressions
@@ -75,6 +75,12 @@ export class PolicyRun {
     }
   }
 
+  /** From here on expressions have a budget of their own. */
+  withBudget(steps = budgetSteps): this {
+    this.#budget = new Budget(steps)
+    return this
+  }
+
   /** Another object after a mutation; variables are made anew. */
   withObject(object: KubeObject): void {
     const { variables = [] } = this.#expressions
@@ -87,23 +93,30 @@ export class PolicyRun {
     return this.#answer(expression, { ...this.#around, ...options }, answers)
   }
 
-  /** Conditions see no variables of the policy. */
+  /** Conditions see no variables of the policy, and take nothing of its budget. */
   matches(): Matched {
+    this.withBudget(conditionSteps)
+    const matched = this.#matches()
+    this.withBudget()
+    return matched
+  }
+
+  #matches(): Matched {
     const { matchConditions = [], failurePolicy = 'Fail' } = this.#expressions
     const around = { ...this.#around, variables: null }
     const errors: string[] = []
+    const failed = (error: string): Matched => (failurePolicy === 'Fail' ? { error } : 'no')
     for (const { expression } of matchConditions) {
       try {
         if (this.#answer(expression, around, ['bool']) === false) return 'no'
       } catch (error) {
         if (!(error instanceof ExpressionError)) throw error
+        if (error.fatal) return failed(error.message)
         errors.push(error.message)
-        if (error.fatal) break
       }
     }
     if (errors.length === 0) return 'yes'
-    if (failurePolicy !== 'Fail') return 'no'
-    return { error: errors.length === 1 ? (errors[0] ?? '') : `[${errors.join(', ')}]` }
+    return failed(errors.length === 1 ? (errors[0] ?? '') : `[${errors.join(', ')}]`)
   }
 
   #answer(expression: string, around: Surroundings, answers: Answers): unknown {

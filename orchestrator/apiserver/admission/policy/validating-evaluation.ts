@@ -37,25 +37,39 @@ export function evaluateValidations(
   const matched = run.matches()
   if (matched === 'no') return nothing
   if (matched !== 'yes') return failed(matched.error)
-  const refusals: Refusal[] = []
-  for (const validation of spec.validations ?? []) {
+  try {
+    const refusals = validated(spec, run, failing)
+    return { refusals, ...annotationsOf(spec, run.withBudget(), failing) }
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error
+    return failed(error.message)
+  }
+}
+
+/** What does not hold; messages are made of what is left of the budget then. Throws ExpressionError, fatal. */
+function validated(
+  { validations = [] }: ValidatingAdmissionPolicySpec,
+  run: PolicyRun,
+  failing: boolean,
+): readonly Refusal[] {
+  const found: (Validation | Refusal)[] = []
+  for (const validation of validations) {
     try {
-      if (run.answer(validation.expression, ['bool'], full) === true) continue
-      const message = messageOf(run, validation)
-      refusals.push({ message, reason: validation.reason ?? 'Invalid' })
+      if (run.answer(validation.expression, ['bool'], full) !== true) found.push(validation)
     } catch (error) {
-      if (!(error instanceof ExpressionError)) throw error
-      if (error.fatal) return failed(error.message)
-      if (failing) refusals.push({ message: error.message, reason: '' })
+      if (!(error instanceof ExpressionError) || error.fatal) throw error
+      if (failing) found.push({ message: error.message, reason: '' })
     }
   }
-  return { refusals, ...annotationsOf(spec, run, failing) }
+  return found.map(one =>
+    'expression' in one ? { message: messageOf(run, one), reason: one.reason ?? 'Invalid' } : one,
+  )
 }
 
 const full = { authorizer: true }
 const withoutAuthorizer = { authorizer: false }
 
-/** Throws ExpressionError where the message costs too much. */
+/** Throws ExpressionError, fatal, where the message costs too much. */
 function messageOf(run: PolicyRun, validation: Validation): string {
   const { expression, message = '', messageExpression = '' } = validation
   if (messageExpression !== '') {
@@ -75,6 +89,7 @@ function messageOf(run: PolicyRun, validation: Validation): string {
   return message.trim() || `failed expression: ${expression.trim()}`
 }
 
+/** Throws ExpressionError, fatal. */
 function annotationsOf(
   { auditAnnotations = [] }: ValidatingAdmissionPolicySpec,
   run: PolicyRun,
@@ -93,6 +108,11 @@ function annotationsOf(
       }
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error
+      if (error.fatal) {
+        // What does not hold is no more right for that, where failures are ignored.
+        if (failing) throw error
+        return { annotations: new Map(), failures: [] }
+      }
       if (failing) failures.push({ message: error.message, reason: '' })
     }
   }
