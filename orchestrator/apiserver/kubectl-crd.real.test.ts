@@ -61,6 +61,31 @@ metadata: {name: ${name}}
 spec: ${spec}
 `
 
+/** With a rule over all pairs of a list; `most` bounds it, and what is in it. */
+const paired = (most: string) => `apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: pairs.stable.example.com}
+spec:
+  group: stable.example.com
+  scope: Namespaced
+  names: {plural: pairs, kind: Pair}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties:
+          names:
+            type: array
+            ${most === '' ? '' : `maxItems: ${most}`}
+            items: {type: string, maxLength: 63}
+            x-kubernetes-validations:
+            - rule: self.all(x, self.exists_one(y, x == y))
+              message: names must differ
+`
+
 describe.each(kubectlBinaries(['1.27', '1.33']))('kubectl %s and a kind of users', (_, binary) => {
   let server: TestApiserver
   let kubectl: Kubectl
@@ -118,6 +143,35 @@ describe.each(kubectlBinaries(['1.27', '1.33']))('kubectl %s and a kind of users
     const file = kubectl.file('two.yaml', object('two', '{cronSpec: "* * * * *"}'))
     const applied = await kubectl.ok('apply', '--server-side', '-f', file)
     expect(applied).toBe('crontab.stable.example.com/two serverside-applied\n')
+  })
+
+  test('refuses rules that would cost too much at worst, and says what helps', async () => {
+    const rule =
+      'spec.validation.openAPIV3Schema.properties[names].x-kubernetes-validations[0].rule'
+    const advice =
+      '(try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)'
+    const { code, stderr } = await kubectl.run(
+      'apply',
+      '-f',
+      kubectl.file('pairs.yaml', paired('')),
+    )
+    expect([code, stderr]).toEqual([
+      1,
+      `The CustomResourceDefinition "pairs.stable.example.com" is invalid: \n${[
+        `* ${rule}: Forbidden: estimated rule cost exceeds budget by factor of more than 100x ${advice}`,
+        `* ${rule}: Forbidden: contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema`,
+        `* spec.validation.openAPIV3Schema: Forbidden: x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema exceeds budget by factor of more than 100x ${advice}`,
+      ].join('\n')}\n`,
+    ])
+    await kubectl.ok('apply', '-f', kubectl.file('pairs.yaml', paired('100')))
+    await kubectl.ok('wait', '--for=condition=established', 'crd/pairs.stable.example.com')
+    const pair =
+      'apiVersion: stable.example.com/v1\nkind: Pair\nmetadata: {name: p}\nnames: [a, a]\n'
+    const refused = await kubectl.run('create', '-f', kubectl.file('pair.yaml', pair))
+    expect(refused.stderr).toContain('names: Invalid value: "array": names must differ')
+    const dearer = await kubectl.run('apply', '-f', kubectl.file('pairs.yaml', paired('2000')))
+    expect(dearer.stderr).toContain('estimated rule cost exceeds budget by factor of 12.0x')
+    await kubectl.ok('delete', 'crd', 'pairs.stable.example.com', '--timeout=20s')
   })
 
   test('takes all objects along when the definition is deleted', async () => {

@@ -67,12 +67,18 @@ describe('functions', () => {
     ['"a1b22".findAll("[0-9]+")', ['1', '22']],
     ['"a1b22".findAll("[0-9]+", 1)', ['1']],
     // URLs
+    ['has({"a": [{"b": 1}]}.a[0].b) && !has({"a": [{"b": 1}]}.a[0].c)', true],
+    ['has([{"b": 1}].map(x, x)[0].b)', true],
+    ['has({"a": {"b": 1}}.?a.b) && !has({"a": {"b": 1}}.?z.b)', true],
+    ['[{"b": 1}, {"c": 1}].filter(x, has(x.b)).size()', 1],
+    ['optional.none() == null || null == optional.of(1)', false],
     ['url("https://u@a.example:81/b c?q=1&q=2")', null],
     ['url("https://a.example:81/b?q=1&q=2").getQuery()', { q: ['1', '2'] }],
     ['url("https://[::1]:81/b").getHostname()', '::1'],
     ['url("https://a.example:81/b").getHost()', 'a.example:81'],
     ['url("https://a.example:81/b").getPort()', '81'],
     ['url("HTTPS://a.example").getScheme()', 'https'],
+    ['url("HTTPS://a.example/b") == url("https://a.example/b") && url("/a") != url("/b")', true],
     ['url("/a%20b").getEscapedPath()', '/a%20b'],
     ['isURL("a.example/x") || isURL("https://a b")', false],
     // quantities

@@ -89,9 +89,11 @@ function placed(
         `expression of type '${goType(quoted)}' cannot be range of a comprehension (must be list, map, or dynamic)`,
       ]
     default:
-      return [start, summary]
+      return [start, summary === 'has() invalid argument' ? badPresence : summary]
   }
 }
+
+const badPresence = 'invalid argument to has() macro'
 
 export function undeclared(name: string): string {
   return `undeclared reference to '${name}' (in container '')`

@@ -72,7 +72,7 @@ export function asNode(ast: ASTNode): Node {
   return ast as unknown as Node
 }
 
-function isNode(value: object): value is Node {
+export function isNode(value: object): value is Node {
   return 'op' in value && 'args' in value && 'evaluate' in value && 'meta' in value
 }
 

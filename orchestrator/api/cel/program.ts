@@ -11,6 +11,7 @@ import {
   undeclared,
 } from './error-text.js'
 import type { FunctionNames } from './error-text.js'
+import { withPresence } from './library/presence.js'
 import { withPlainLiterals } from './message-literals.js'
 import { Budget, asNode, eachNode, meterNodes, metered } from './metering.js'
 import type { Node } from './metering.js'
@@ -34,6 +35,8 @@ export interface Program {
   /** Variables that it speaks of. */
   readonly names: ReadonlySet<string>
   readonly selections: readonly Selection[]
+  /** For what is told of an expression before it runs. */
+  readonly tree: Node
   /** Throws CelError. */
   readonly run: (variables: Readonly<Record<string, unknown>>, budget?: Budget) => unknown
 }
@@ -76,6 +79,7 @@ export class Language {
     }
     const root = asNode(parsed.ast)
     eachNode(root, renameOwn)
+    eachNode(root, withPresence)
     meterNodes(root)
     const checked = parsed.check()
     if (!checked.valid) {
@@ -86,6 +90,7 @@ export class Language {
       expression,
       type: checked.type ?? 'dyn',
       ...spokenOf(root, source.origin),
+      tree: root,
       run: (variables, budget = new Budget()) => {
         try {
           return metered(budget, () => parsed(variables) as unknown)

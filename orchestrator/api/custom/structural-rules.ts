@@ -2,7 +2,6 @@
 // every field outside of the alternatives, and nothing but checks within them.
 // Counterpart: apiserver/schema/validation.go and the schema checks of apiextensions/validation.
 
-import { CelError } from '../cel/cel-error.js'
 import type { FieldError } from '../kind.js'
 import type { Json } from '../object.js'
 import type { JSONSchemaProps } from '../types/apiextensions.js'
@@ -11,8 +10,7 @@ import { withSchemaDefaults } from './defaulting.js'
 import { validateListTypes } from './list-types.js'
 import { compilePattern } from '../pattern.js'
 import { prunedValue } from './pruning.js'
-import { ruleLanguage } from './rule-language.js'
-import { RuleTypes } from './rule-types.js'
+import { RuleChecks } from './rule-checks.js'
 import {
   furtherOf,
   isEmbedded,
@@ -31,13 +29,6 @@ const depthMax = 100
 
 const types = ['array', 'boolean', 'integer', 'number', 'object', 'string'] as const
 
-const ruleReasons = [
-  'FieldValueDuplicate',
-  'FieldValueForbidden',
-  'FieldValueInvalid',
-  'FieldValueRequired',
-]
-
 const unsupported = [
   '$ref',
   'id',
@@ -48,23 +39,25 @@ const unsupported = [
 ] as const
 
 export function validateStructure(schema: JSONSchemaProps, path: string): readonly FieldError[] {
-  const rules = new StructuralRules()
+  const rules = new StructuralRules(schema)
   rules.root(schema, path)
   return rules.errors
 }
 
 class StructuralRules {
   readonly errors: FieldError[] = []
+  readonly #rules: RuleChecks
   #nodes = 0
-  #root: JSONSchemaProps | null = null
-  #types: RuleTypes | null = null
+
+  constructor(root: JSONSchemaProps) {
+    this.#rules = new RuleChecks(root)
+  }
 
   #add(...errors: readonly FieldError[]): void {
     for (const error of errors) if (this.errors.length < errorsMax) this.errors.push(error)
   }
 
   root(schema: JSONSchemaProps, path: string): void {
-    this.#root = schema
     const { type = '' } = schema
     if (type === '') this.#add(required(`${path}.type`, 'must not be empty at the root'))
     else if (type !== 'object') {
@@ -77,7 +70,7 @@ class StructuralRules {
       this.#add(forbiddenField(`${path}.default`, 'must not be set at the root'))
     }
     this.#metadata(schema, path)
-    this.#node(schema, path, 0)
+    this.#node(schema, path, 0, null)
     if (this.#nodes > schemaNodesMax) {
       this.#add(forbiddenField(path, `must not have more than ${schemaNodesMax} parts`))
     }
@@ -100,7 +93,8 @@ class StructuralRules {
     }
   }
 
-  #node(schema: JSONSchemaProps, path: string, depth: number): void {
+  /** `uncorrelated`: see `RuleChecks`. */
+  #node(schema: JSONSchemaProps, path: string, depth: number, uncorrelated: string | null): void {
     if (++this.#nodes > schemaNodesMax) return
     if (depth > depthMax) {
       this.#add(forbiddenField(path, `must not be nested deeper than ${depthMax}`))
@@ -112,20 +106,23 @@ class StructuralRules {
     this.#lists(schema, path)
     this.#checks(schema, path)
     this.#default(schema, path)
-    this.#rules(schema, path)
+    this.#add(...this.#rules.errors(schema, path, uncorrelated))
     for (const [name, property] of propertiesOf(schema)) {
       const at = `${path}.properties[${name}]`
       if ((property.type ?? '') === '' && !typeless(property)) {
         this.#add(required(`${at}.type`, 'must not be empty for specified object fields'))
       }
-      this.#node(property, at, depth + 1)
+      this.#node(property, at, depth + 1, uncorrelated)
     }
     const items = itemsOf(schema)
     if (items !== null) {
       if ((items.type ?? '') === '' && !typeless(items)) {
         this.#add(required(`${path}.items.type`, 'must not be empty for specified array items'))
       }
-      this.#node(items, `${path}.items`, depth + 1)
+      // What is new in a list that has no keys cannot be told from what was there.
+      const alone =
+        schema['x-kubernetes-list-type'] === 'map' ? uncorrelated : (uncorrelated ?? path)
+      this.#node(items, `${path}.items`, depth + 1, alone)
     }
     const further = furtherOf(schema)
     if (further !== null && further !== 'any') {
@@ -133,7 +130,7 @@ class StructuralRules {
         const text = 'must not be empty for specified object fields'
         this.#add(required(`${path}.additionalProperties.type`, text))
       }
-      this.#node(further, `${path}.additionalProperties`, depth + 1)
+      this.#node(further, `${path}.additionalProperties`, depth + 1, uncorrelated)
     }
     this.#junctors(schema, schema, path, depth)
   }
@@ -312,53 +309,6 @@ class StructuralRules {
     }
     const filled = withSchemaDefaults(schema, value)
     this.#add(...validateValue(schema, filled, field), ...validateListTypes(schema, filled, field))
-  }
-
-  #rules(schema: JSONSchemaProps, path: string): void {
-    for (const [index, rule] of (schema['x-kubernetes-validations'] ?? []).entries()) {
-      const at = `${path}.x-kubernetes-validations[${index}]`
-      if (rule.rule.trim() === '') {
-        this.#add(required(`${at}.rule`, 'rule is not specified'))
-        continue
-      }
-      const optional = rule.optionalOldSelf === true
-      this.#expression(`${at}.rule`, rule.rule, 'bool', schema, optional)
-      const { message, messageExpression, reason } = rule
-      if (messageExpression !== undefined) {
-        const field = `${at}.messageExpression`
-        this.#expression(field, messageExpression, 'string', schema, optional)
-      }
-      if (message?.includes('\n') === true) {
-        this.#add(invalidValue(`${at}.message`, message, 'message must not contain line breaks'))
-      }
-      if (reason !== undefined && !ruleReasons.includes(reason)) {
-        this.#add(notSupported(`${at}.reason`, reason, ruleReasons))
-      }
-    }
-  }
-
-  #expression(
-    field: string,
-    expression: string,
-    wanted: string,
-    schema: JSONSchemaProps,
-    optionalOldSelf: boolean,
-  ): void {
-    try {
-      const { type } = ruleLanguage.compile(expression)
-      if (type !== wanted && type !== 'dyn') {
-        const text = `cel expression must evaluate to a ${wanted}`
-        this.#add(invalidValue(field, expression, text))
-        return
-      }
-      this.#types ??= new RuleTypes(this.#root ?? schema)
-      const problem = this.#types.problem(schema, expression, optionalOldSelf)
-      if (problem === null) return
-      this.#add(invalidValue(field, expression, `compilation failed: ${problem}`))
-    } catch (error) {
-      if (!(error instanceof CelError)) throw error
-      this.#add(invalidValue(field, expression, `compilation failed: ${error.message}`))
-    }
   }
 
   /** `outer`: the schema outside of all alternatives that has the types of what they speak of. */

@@ -6,6 +6,7 @@
 import { CelError } from '../cel/cel-error.js'
 import { Budget } from '../cel/metering.js'
 import { sameJson } from '../equality.js'
+import { shownFieldPath } from './field-path.js'
 import { ruleLanguage } from './rule-language.js'
 import { celValue } from './rule-values.js'
 import { findingsMax } from '../decode/shape.js'
@@ -94,7 +95,7 @@ class Rules {
       const result = program.run(variables, this.#budget)
       if (result === true) return
       const text = textOf(rule, variables, this.#budget)
-      this.errors.push(failure(rule, type, fieldOf(rule, path), text))
+      this.errors.push(failure(rule, type, fieldOf(rule, schema, path), text))
     } catch (error) {
       if (!(error instanceof CelError)) throw error
       this.#spent = error.kind === 'budget' || error.kind === 'call-limit'
@@ -120,9 +121,14 @@ function shownPath(path: string): string {
   return path === '' ? '<nil>' : path
 }
 
-function fieldOf({ fieldPath = '' }: ValidationRule, path: string): string {
-  const below = fieldPath.replace(/^\./, '')
-  return below === '' ? shownPath(path) : path === '' ? below : `${path}.${below}`
+function fieldOf(
+  { fieldPath = '' }: ValidationRule,
+  schema: JSONSchemaProps,
+  path: string,
+): string {
+  const below = fieldPath === '' ? null : shownFieldPath(schema, fieldPath)
+  if (below === null) return shownPath(path)
+  return path === '' ? below.replace(/^\./, '') : `${path}${below}`
 }
 
 function textOf(

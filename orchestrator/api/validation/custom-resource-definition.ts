@@ -3,6 +3,7 @@
 
 import { fieldNames, parseJsonPath } from '../custom/json-path.js'
 import { propertyOf } from '../custom/schema-parts.js'
+import { validateRuleCosts } from '../custom/rule-costs.js'
 import { validateStructure } from '../custom/structural-rules.js'
 import { sameJson } from '../equality.js'
 import type { FieldError } from '../kind.js'
@@ -46,7 +47,7 @@ export function validateDefinition(
   return [
     ...nameErrors,
     ...(old === null ? approval(definition) : []),
-    ...validateSpec(spec),
+    ...validateSpec(spec, old?.spec ?? null),
     ...(old === null ? [] : validateUpdate(definition, old)),
     ...validateStored(definition),
   ]
@@ -68,7 +69,10 @@ function approval({ metadata, spec }: CustomResourceDefinition): FieldError[] {
   return [invalidValue(field, given, text)]
 }
 
-function validateSpec(spec: CustomResourceDefinitionSpec): FieldError[] {
+function validateSpec(
+  spec: CustomResourceDefinitionSpec,
+  old: CustomResourceDefinitionSpec | null,
+): FieldError[] {
   const errors: FieldError[] = []
   if (spec.group === '') errors.push(required('spec.group'))
   else {
@@ -89,7 +93,7 @@ function validateSpec(spec: CustomResourceDefinitionSpec): FieldError[] {
     const text = 'must be false in order to use defaults in the schema'
     errors.push(invalidValue('spec.preserveUnknownFields', true, text))
   }
-  errors.push(...validateNames(spec.names), ...validateVersions(spec))
+  errors.push(...validateNames(spec.names), ...validateVersions(spec, old))
   if (spec.conversion !== undefined) errors.push(...validateConversion(spec.conversion))
   return errors
 }
@@ -132,7 +136,10 @@ function kindErrors(field: string, value: string, details: readonly string[]): F
   )
 }
 
-function validateVersions(spec: CustomResourceDefinitionSpec): FieldError[] {
+function validateVersions(
+  spec: CustomResourceDefinitionSpec,
+  old: CustomResourceDefinitionSpec | null,
+): FieldError[] {
   const { versions } = spec
   const errors: FieldError[] = []
   if (versions.length > versionsMax) {
@@ -164,7 +171,7 @@ function validateVersions(spec: CustomResourceDefinitionSpec): FieldError[] {
       errors.push(required(`${own}.schema.openAPIV3Schema`, 'schemas are required'))
     } else if (!shared.schema || first) {
       const field = shared.schema ? 'spec.validation' : `${own}.schema`
-      errors.push(...validateStructure(version.schema.openAPIV3Schema, `${field}.openAPIV3Schema`))
+      errors.push(...validateSchema(version, old, `${field}.openAPIV3Schema`))
     }
     if (!shared.columns || first) {
       const field = shared.columns ? 'spec' : own
@@ -192,6 +199,21 @@ function validateVersions(spec: CustomResourceDefinitionSpec): FieldError[] {
     }
   }
   return errors
+}
+
+/** What rules cost is told once there is nothing else wrong. */
+function validateSchema(
+  { name, schema }: CustomResourceDefinitionVersion,
+  old: CustomResourceDefinitionSpec | null,
+  path: string,
+): readonly FieldError[] {
+  const { openAPIV3Schema } = schema ?? {}
+  if (openAPIV3Schema === undefined) return []
+  // What is stored may stay: an older server may have asked less of it.
+  const before = old?.versions.find(version => version.name === name)?.schema?.openAPIV3Schema
+  if (before !== undefined && sameJson(before, openAPIV3Schema)) return []
+  const errors = validateStructure(openAPIV3Schema, path)
+  return errors.length > 0 ? errors : validateRuleCosts(openAPIV3Schema, path)
 }
 
 function shownVersions(versions: readonly CustomResourceDefinitionVersion[]): readonly string[] {

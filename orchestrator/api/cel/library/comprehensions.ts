@@ -4,35 +4,7 @@
 import { Optional } from '@marcbachmann/cel-js'
 import type { Environment } from '@marcbachmann/cel-js'
 import { spend } from '../metering.js'
-
-/** The library's parts that a macro works with; its declarations leave them open. */
-interface Checker {
-  check(node: unknown, context: Context): TypeOf
-  getType(name: string): TypeOf
-  readonly registry: {
-    getListType(type: TypeOf): TypeOf
-    getMapType(key: TypeOf, value: TypeOf): TypeOf
-    getOptionalType(type: TypeOf): TypeOf
-  }
-  createError(code: string, message: string, node: unknown): Error
-}
-interface TypeOf {
-  readonly kind: string
-  readonly keyType?: TypeOf
-  readonly valueType?: TypeOf
-}
-interface Evaluator {
-  run(node: unknown, context: Context): unknown
-}
-interface Context {
-  forkWithVariable(name: string, type: TypeOf): Context
-  reuse(parent: Context): Context
-  setIterValue(value: unknown, evaluator: Evaluator): Context
-}
-interface MacroCall {
-  readonly args: readonly unknown[]
-  readonly receiver: unknown
-}
+import type { Checker, Context, Evaluator, MacroCall, TypeOf } from './macro.js'
 
 function nameOf(node: unknown, what: string): string {
   if (
@@ -224,6 +196,9 @@ function isZero(value: unknown): boolean {
     : false
 }
 
+/** An optional value is one, whether it is there or not: that it is null may be written, and never holds. */
+const isNull = () => false
+
 export function withComprehensions(environment: Environment): Environment {
   return environment
     .registerFunction('list.all(ast, ast, ast): bool', twoVariables('all', quantified(false)))
@@ -254,6 +229,7 @@ export function withComprehensions(environment: Environment): Environment {
       'list.transformMapEntry(ast, ast, ast, ast): map',
       twoVariables('transformMapEntry', transformMapEntry),
     )
+    .registerOperator('optional == null', isNull)
     .registerFunction('optional.optMap(ast, ast): optional', overOptional('optMap', true))
     .registerFunction('optional.optFlatMap(ast, ast): optional', overOptional('optFlatMap', false))
     .registerFunction(

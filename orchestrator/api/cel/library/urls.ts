@@ -8,8 +8,11 @@ class UrlValue {
   readonly host: string
   readonly path: string
   readonly query: string
+  /** As it was given, with the scheme in small letters. */
+  readonly text: string
 
-  constructor(scheme: string, host: string, path: string, query: string) {
+  constructor(text: string, scheme: string, host: string, path: string, query: string) {
+    this.text = text
     this.scheme = scheme
     this.host = host
     this.path = path
@@ -24,7 +27,8 @@ function parsed(text: string): UrlValue | null {
   const [, scheme = '', host = '', path = '', query = ''] = parts
   if (scheme === '' && !text.startsWith('/')) return null
   if (/%(?![0-9a-fA-F]{2})/.test(path) || !isHost(host)) return null
-  return new UrlValue(scheme.toLowerCase(), host, path, query)
+  const small = scheme.toLowerCase()
+  return new UrlValue(`${small}${text.slice(scheme.length)}`, small, host, path, query)
 }
 
 function isHost(host: string): boolean {
@@ -61,6 +65,10 @@ export function withUrls(environment: Environment): Environment {
   return environment
     .registerType('kubernetes.URL', { ctor: UrlValue })
     .registerFunction('url(string): kubernetes.URL', urlOf)
+    .registerOperator(
+      'kubernetes.URL == kubernetes.URL',
+      (a: UrlValue, b: UrlValue) => a.text === b.text,
+    )
     .registerFunction('isURL(string): bool', (text: string) => parsed(text) !== null)
     .registerFunction('kubernetes.URL.getScheme(): string', ({ scheme }: UrlValue) => scheme)
     .registerFunction('kubernetes.URL.getHost(): string', ({ host }: UrlValue) => host)
