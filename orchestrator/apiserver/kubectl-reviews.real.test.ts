@@ -120,10 +120,14 @@ describe('webhooks', () => {
       status: { allowed: true },
     })
     // What they make of it must be a question.
-    hooks.answer('/masters', () => patch({ op: 'remove', path: '/spec/resourceAttributes' }))
+    hooks.answer('/masters', () => ({
+      ...patch({ op: 'remove', path: '/spec/resourceAttributes' }),
+      warnings: ['asked too much'],
+    }))
     const answer = await api.request('POST', pathOf(authorization, 'subjectaccessreviews'), {
       spec,
     })
+    expect(answer.headers['warning']).toContain('299 - "asked too much"')
     expect(answer.json()).toMatchObject({
       reason: 'Invalid',
       details: { causes: [{ field: 'spec.resourceAttributes' }] },

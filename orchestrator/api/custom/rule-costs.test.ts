@@ -1,5 +1,6 @@
 // Costs are those that Kubernetes has for the same schema and rule: a definition that is accepted there is accepted here.
 
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { estimateCost } from '../cel/cost-estimate.js'
 import { dynType } from '../cel/cost-sizes.js'
@@ -215,6 +216,26 @@ describe('the cost of a rule', () => {
   ])('%s is %i', (rule, cost) => {
     expect(costOf(ten, rule)).toBe(cost)
   })
+})
+
+test('more room never makes a rule cheaper', () => {
+  const rules = [
+    'self.all(x, self.exists(y, x == y))',
+    'self.map(x, x + x).filter(x, x.contains("a")).size() > 0',
+    'self.join(",").split(",").all(x, x.matches("a+"))',
+    'self.isSorted() && sets.equivalent(self, oldSelf)',
+    'self.exists_one(x, x.replace("a", "bb").find("b+") != "") ? self.size() > 1 : self[0] < self[1]',
+    'self.transformMap(i, x, x.lowerAscii()).all(k, v, v in self && k < 3)',
+  ]
+  const size = fc.integer({ min: 0, max: 5_000 })
+  fc.assert(
+    fc.property(fc.constantFrom(...rules), size, size, size, size, (rule, a, b, c, d) => {
+      const bounded = (items: number, characters: number) =>
+        costOf(listOf(text(characters))(items), rule)
+      const less = bounded(Math.min(a, b), Math.min(c, d))
+      expect(less).toBeLessThanOrEqual(bounded(Math.max(a, b), Math.max(c, d)))
+    }),
+  )
 })
 
 describe('a definition', () => {

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { must } from '../../../../platform/errors.js'
 import { configMap } from '../../../api/kinds/core/config-map.js'
+import { kinds } from '../../../api/kinds.js'
 import type { MutatingAdmissionPolicySpec } from '../../../api/types/admission-policy.js'
 import { deploymentOf, everyDeployment, requestOf, view } from '../../testing/policy-requests.js'
 import { mutateByPolicies } from './mutating-decision.js'
@@ -150,6 +152,36 @@ describe('mutations', () => {
     expect(mutated(policies, request)).toMatchObject({
       object: { kind: 'Scale', spec: { replicas: 5 } },
     })
+  })
+
+  test.each([
+    'mutatingadmissionpolicies',
+    'mutatingadmissionpolicybindings',
+    'validatingadmissionpolicies',
+    'validatingadmissionpolicybindings',
+    'tokenreviews',
+    'selfsubjectreviews',
+    'subjectaccessreviews',
+    'localsubjectaccessreviews',
+    'selfsubjectaccessreviews',
+    'selfsubjectrulesreviews',
+  ])('leave %s alone, and webhooks not', plural => {
+    const all = { apiGroups: ['*'], apiVersions: ['*'], operations: ['*'], resources: ['*'] }
+    const label = 'Object{metadata: Object.metadata{labels: {"a": "b"}}}'
+    const everything = mutating({
+      matchConstraints: { resourceRules: [all] },
+      mutations: [apply(label)],
+    })
+    const changed = (wanted: string) => {
+      const kind = must(
+        kinds.find(one => one.plural === wanted),
+        'every kind is served',
+      )
+      const object = { apiVersion: 'v1', kind: kind.kind, metadata: { name: 'x' } }
+      return mutated(everything, requestOf({ kind, requestKind: kind, namespace: '', object }))
+    }
+    expect(changed(plural)).toMatchObject({ changed: false })
+    expect(changed('mutatingwebhookconfigurations')).toMatchObject({ changed: true })
   })
 
   test('leave alone what they are not about', () => {
