@@ -115,7 +115,9 @@ export class WriteAdmission {
    */
   async passed(request: DynamicRequest, settled: Settle = asItIs): Promise<Mutated> {
     await this.#fresh(() => admitNamespace(request, this.#view))
-    return this.#passed(this.#concerned(request), request, settled)
+    const plugins = this.#concerned(request)
+    if (plugins.length > 0) return this.#passed(plugins, request, settled)
+    return { object: request.object && (await settled(request.object)), warnings: [] }
   }
 
   async #passed(

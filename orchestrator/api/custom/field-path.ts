@@ -6,18 +6,31 @@ import { furtherOf, propertyOf } from './schema-parts.js'
 
 const stepsMax = 100
 
+const escapes: ReadonlyMap<string, string> = new Map([
+  ['a', '\x07'],
+  ['b', '\b'],
+  ['f', '\f'],
+  ['n', '\n'],
+  ['r', '\r'],
+  ['t', '\t'],
+  ['v', '\v'],
+  ["'", "'"],
+  ['\\', '\\'],
+])
+
 /** As it stands in causes, ".a.b" or ".a[key]" for a key of a map; null where the schema has no such field. */
 export function shownFieldPath(schema: JSONSchemaProps, path: string): string | null {
-  let rest = path.trim()
+  let rest = path
   let at: JSONSchemaProps = schema
   let shown = ''
   for (let steps = 0; rest !== '' || steps === 0; steps++) {
-    const step = /^(?:\.([^.['\]\s]+)|\['([^']+)'\])/.exec(rest)
+    const step = /^(?:\.([^.[\]]+)|\['((?:\\.|[^'\\])+)'\])/s.exec(rest)
     if (step === null || steps >= stepsMax) return null
-    const name = step[1] ?? step[2] ?? ''
+    const name =
+      step[1] ?? (step[2] ?? '').replace(/\\(.)/gs, (_, one: string) => escapes.get(one) ?? '')
     const property = propertyOf(at, name)
     const further = furtherOf(at)
-    const next = property ?? (further === 'any' ? null : further)
+    const next = property ?? (further === 'any' ? {} : further)
     if (next === null) return null
     shown += property === undefined ? `[${name}]` : `.${name}`
     at = next

@@ -8,6 +8,7 @@ import { validateRules } from './validation-rules.js'
 const parts = {
   name: { type: 'string' },
   'a-b': { type: 'object', properties: { c: { type: 'string' } } },
+  "it's so": { type: 'string' },
   labels: { type: 'object', additionalProperties: { type: 'string' } },
   list: { type: 'array', maxItems: 3, items: { type: 'string' } },
 } satisfies Record<string, JSONSchemaProps>
@@ -58,6 +59,12 @@ describe('a rule', () => {
     [{ rule: 'true', fieldPath: '.name' }, []],
     [{ rule: 'true', fieldPath: ".a-b['c']" }, []],
     [{ rule: 'true', fieldPath: '.labels.x' }, []],
+    [{ rule: 'true', fieldPath: ".it's so" }, []],
+    [{ rule: 'true', fieldPath: "['it\\'s so']" }, []],
+    [
+      { rule: 'true', fieldPath: '. name' },
+      [`${at}.fieldPath: Invalid value: ". name": must be a valid path`],
+    ],
     [
       { rule: 'true', fieldPath: '.nothing' },
       [`${at}.fieldPath: Invalid value: ".nothing": must be a valid path`],
