@@ -60,17 +60,27 @@ export class MeasuredCluster {
     return this.#processes.filter(({ name }) => name.startsWith(`${part}-`))
   }
 
+  /** The administrator's, PEM. */
+  identity(): { readonly cert: string; readonly key: string; readonly ca: string } {
+    const file = (name: string) => readFileSync(this.#cluster.pki(name), 'utf8')
+    return { cert: file('admin.crt'), key: file('admin.key'), ca: file('ca.crt') }
+  }
+
+  /** URLs of all API servers, beginning with one of them. */
+  apiservers(first: number): readonly string[] {
+    return Array.from({ length: this.#masters }, (_, at) => `https://${this.#api(first + at)}`)
+  }
+
+  #api(at: number): string {
+    return this.#cluster.address(firstApiPort + (at % this.#masters) * 10_000)
+  }
+
   /** In turn to one master after the other. */
   async connect(count: number): Promise<readonly Connection[]> {
-    const tls = {
-      cert: readFileSync(this.#cluster.pki('admin.crt')),
-      key: readFileSync(this.#cluster.pki('admin.key')),
-      ca: readFileSync(this.#cluster.pki('ca.crt')),
-    }
+    const tls = this.identity()
     const connections: Connection[] = []
     for (let at = 0; at < count; at++) {
-      const address = this.#cluster.address(firstApiPort + (at % this.#masters) * 10_000)
-      const [host = '', port] = address.split(':')
+      const [host = '', port] = this.#api(at).split(':')
       connections.push(await Connection.open({ host, port: Number(port), ...tls }))
     }
     return connections

@@ -1,0 +1,193 @@
+// A node that runs nothing, and talks to the API like one that does: a Lease every ten seconds, its status every five
+// minutes, a watch on its pods, whose status it writes once, and which it lets go when they are deleted. Counterpart:
+// kubemark's hollow nodes.
+
+import type { Clock, Timer } from '../../platform/clock.js'
+import { silentLogger } from '../../platform/logger.js'
+import type { Random } from '../../platform/random.js'
+import type { Lease } from '../../orchestrator/api/types/coordination.js'
+import type { Node } from '../../orchestrator/api/types/core-node.js'
+import type { Pod } from '../../orchestrator/api/types/core-pod.js'
+import { Informer } from '../../orchestrator/client/informer.js'
+import { leases, nodes, pods } from '../../orchestrator/client/resources.js'
+import type { ApiClient } from '../../orchestrator/client/rest-client.js'
+import { formatMicroTime, formatTime } from '../../orchestrator/client/timestamps.js'
+import type { Histogram } from '../harness/histogram.js'
+
+export interface HollowNodeOptions {
+  readonly client: ApiClient
+  readonly clock: Clock
+  readonly random: Random
+  readonly name: string
+  /** Pods that it has room for. */
+  readonly podsMax: number
+  /** Of all nodes together. */
+  readonly traffic: Traffic
+}
+
+/** What nodes have asked for, and how long they waited for it. */
+export interface Traffic {
+  renewals: number
+  reports: number
+  podStatuses: number
+  failed: number
+  readonly renewalLatencies: Histogram
+}
+
+const renewMs = 10_000
+const reportMs = 300_000
+const leaseNamespace = 'kube-node-lease'
+const heartbeatTypes = ['MemoryPressure', 'DiskPressure', 'PIDPressure', 'Ready'] as const
+
+export class HollowNode {
+  readonly #options: HollowNodeOptions
+  readonly #informer: Informer<Pod>
+  readonly #timers: Timer[] = []
+  #node: Node | null = null
+  #lease: Lease | null = null
+  #addresses = 0
+  #stopped = false
+
+  constructor(options: HollowNodeOptions) {
+    this.#options = options
+    const { client, clock, random, name } = options
+    this.#informer = new Informer({
+      client,
+      resource: pods,
+      clock,
+      random,
+      logger: silentLogger,
+      selection: { fieldSelector: `spec.nodeName=${name}` },
+    })
+    this.#informer.addHandlers({
+      onAdd: one => void this.#serve(one),
+      onUpdate: one => void this.#serve(one),
+    })
+  }
+
+  /** Resolves once the node is registered and its pods are watched. */
+  async start(): Promise<void> {
+    const { client, clock, name, random } = this.#options
+    const node = await client.create(nodes, {
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name, labels: { 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux' } },
+    })
+    await this.#writeStatus()
+    this.#lease = await client.create(leases, {
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: {
+        namespace: leaseNamespace,
+        name,
+        ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name, uid: node.metadata.uid ?? '' }],
+      },
+      spec: {
+        holderIdentity: name,
+        leaseDurationSeconds: 40,
+        renewTime: formatMicroTime(clock.wallMs()),
+      },
+    })
+    this.#informer.start()
+    await this.#informer.whenSynced()
+    // Nodes began at different times.
+    this.#after(random.next() * renewMs, () => void this.#renew())
+    this.#after(random.next() * reportMs, () => void this.#report())
+  }
+
+  stop(): void {
+    this.#stopped = true
+    for (const timer of this.#timers) timer.cancel()
+    this.#informer.stop()
+  }
+
+  #after(delayMs: number, what: () => void): void {
+    if (!this.#stopped) this.#timers.push(this.#options.clock.setTimer(delayMs, what))
+  }
+
+  async #renew(): Promise<void> {
+    const { client, clock, name, traffic } = this.#options
+    const startedMs = clock.monotonicMs()
+    this.#after(renewMs, () => void this.#renew())
+    try {
+      const lease = this.#lease ?? (await client.get(leases, { namespace: leaseNamespace, name }))
+      const spec = { ...lease.spec, renewTime: formatMicroTime(clock.wallMs()) }
+      this.#lease = await client.update(leases, { ...lease, spec })
+      traffic.renewals += 1
+      traffic.renewalLatencies.record((clock.monotonicMs() - startedMs) * 1_000)
+    } catch {
+      this.#lease = null
+      this.#failed()
+    }
+  }
+
+  async #report(): Promise<void> {
+    const { traffic } = this.#options
+    this.#after(reportMs, () => void this.#report())
+    try {
+      await this.#writeStatus()
+      traffic.reports += 1
+    } catch {
+      this.#failed()
+    }
+  }
+
+  async #serve(pod: Pod): Promise<void> {
+    const { client, clock, traffic } = this.#options
+    const { namespace = '', name = '', uid = '' } = pod.metadata
+    try {
+      if (pod.metadata.deletionTimestamp !== undefined) {
+        await client.delete(pods, { namespace, name }, { uid, gracePeriodSeconds: 0 })
+        return
+      }
+      if (pod.status?.phase !== 'Pending') return
+      const since = formatTime(clock.wallMs())
+      this.#addresses += 1
+      const podIP = `10.${(this.#addresses >> 16) & 255}.${(this.#addresses >> 8) & 255}.${this.#addresses & 255}`
+      const own = ['Initialized', 'Ready', 'ContainersReady'].map(type => ({
+        type,
+        status: 'True',
+        lastTransitionTime: since,
+      }))
+      const others = (pod.status.conditions ?? []).filter(({ type }) => type === 'PodScheduled')
+      const status = { phase: 'Running', podIP, podIPs: [{ ip: podIP }], startTime: since }
+      await client.updateStatus(pods, {
+        ...pod,
+        status: { ...pod.status, ...status, conditions: [...others, ...own] },
+      })
+      traffic.podStatuses += 1
+    } catch {
+      this.#failed()
+    }
+  }
+
+  /** A patch, as a kubelet's: others write to the Node too. */
+  async #writeStatus(): Promise<void> {
+    const { client, name } = this.#options
+    const patch = { status: this.#status() }
+    this.#node = await client.patch(nodes, { name }, 'strategic', patch, { subresource: 'status' })
+  }
+
+  #failed(): void {
+    if (!this.#stopped) this.#options.traffic.failed += 1
+  }
+
+  #status() {
+    const { clock, podsMax } = this.#options
+    const now = formatTime(clock.wallMs())
+    const amounts = { cpu: '32', memory: '128Gi', pods: String(podsMax) }
+    const before = this.#node?.status?.conditions ?? []
+    return {
+      capacity: amounts,
+      allocatable: amounts,
+      conditions: heartbeatTypes.map(type => ({
+        type,
+        status: type === 'Ready' ? 'True' : 'False',
+        reason: 'Kubelet',
+        message: 'as every five minutes',
+        lastHeartbeatTime: now,
+        lastTransitionTime: before.find(one => one.type === type)?.lastTransitionTime ?? now,
+      })),
+    }
+  }
+}
