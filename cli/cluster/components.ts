@@ -85,6 +85,7 @@ function controllersArgs(
     `--name=${master.name}`,
     `--apiserver=${apiservers(ownFirst(master.name, plan.masters))}`,
     `--cluster-cidr=${plan.addresses.clusterCidr}`,
+    `--service-account-private-key-file=${pki.serviceAccountKeyFile}`,
     `--cluster-signing-cert-file=${pki.clusterSigning.certFile}`,
     `--cluster-signing-key-file=${pki.clusterSigning.keyFile}`,
     ...tlsFlags('controller-manager-', identity.controllerManager),

@@ -3,8 +3,10 @@
 
 import type { Command } from 'commander'
 import { readFileSync } from 'node:fs'
+import { tokenSigner } from '../../orchestrator/apiserver/service-account-tokens.js'
 import type { HttpTransport } from '../../orchestrator/client/http-transport.js'
 import type { CertificateSigner } from '../../orchestrator/controllers/certificates/certificate-signer.js'
+import type { AccountTokenSigner } from '../../orchestrator/controllers/serviceaccounttokens/controller.js'
 import { startControllers } from '../../orchestrator/controllers/start-controllers.js'
 import { startScheduler } from '../../orchestrator/scheduler/start-scheduler.js'
 import type { SecureServer } from '../../orchestrator/serving/secure-server.js'
@@ -26,6 +28,7 @@ export interface LoopFlags extends ComponentFlags {
 
 export interface ControllerFlags extends LoopFlags {
   readonly clusterCidr: string
+  readonly serviceAccountPrivateKeyFile?: string
   readonly clusterSigningCertFile?: string
   readonly clusterSigningKeyFile?: string
 }
@@ -35,6 +38,7 @@ export const loopFlags = (command: Command): Command => apiserverFlag(componentF
 export const controllerFlags = (command: Command): Command =>
   command
     .option('--cluster-cidr <cidr>', 'pod addresses, given out to nodes', '10.244.0.0/16')
+    .option('--service-account-private-key-file <file>', 'signs the tokens that Secrets hold, PEM')
     .option('--cluster-signing-cert-file <file>', 'authority that signs what is approved, PEM')
     .option('--cluster-signing-key-file <file>', 'its key, PEM; without both nothing is signed')
 
@@ -56,6 +60,11 @@ const together = (
 
 const addressOf = (listen: string | undefined): ListenAddress | null =>
   listen === undefined ? null : listenAddress(listen)
+
+function accountTokenSignerOf(flags: ControllerFlags): AccountTokenSigner | undefined {
+  const { serviceAccountPrivateKeyFile: file } = flags
+  return file === undefined ? undefined : tokenSigner(readFileSync(file, 'utf8'))
+}
 
 async function certificateSignerOf(flags: ControllerFlags): Promise<CertificateSigner | undefined> {
   const { clusterSigningCertFile: certFile, clusterSigningKeyFile: keyFile } = flags
@@ -87,6 +96,7 @@ export async function runControllers(
     logger,
     metrics,
     rootCa: readFileSync(tls.caFile, 'utf8'),
+    accountTokenSigner: accountTokenSignerOf(flags),
     certificateSigner: await certificateSignerOf(flags),
     clusterCidr: flags.clusterCidr,
     onFatal: fatalWith(parts),

@@ -8,9 +8,11 @@ import type { Metrics } from '../../platform/metrics.js'
 import type { TlsFiles } from '../../platform/network.js'
 import type { Random } from '../../platform/random.js'
 import type { Store } from '../../store/client/types.js'
+import { heldToken } from '../api/legacy-token.js'
 import { KindRegistry } from '../api/kind-registry.js'
 import { kinds as builtInKinds } from '../api/kinds.js'
 import type { Descriptions } from '../api/openapi/descriptions.js'
+import type { Secret } from '../api/types/core-config.js'
 import { ApiError } from '../api/status.js'
 import { PolicyStatus } from './admission/policy/policy-status.js'
 import { admissionPlugins } from './admission-plugins.js'
@@ -56,7 +58,7 @@ import type { BuildVersion } from './server-version.js'
 import { tokenIssuer, tokenSigner } from './service-account-tokens.js'
 import { repairAllocations } from './allocation-repair.js'
 import { parseCidr } from './service-ranges.js'
-import type { TokenSigner, UidLookup } from './service-account-tokens.js'
+import type { HeldTokenLookup, TokenSigner, UidLookup } from './service-account-tokens.js'
 import { SubresourceEndpoints } from './subresource-endpoints.js'
 import { ensureSystemObjects, otherDefaultRange } from './system-bootstrap.js'
 import { UsageEndpoints } from './usage-endpoints.js'
@@ -383,9 +385,13 @@ function tokenLookups(
   const { staticTokens, clock } = options
   const uidOf: UidLookup = (plural, namespace, name) =>
     reader.cachedAt('', plural, namespace, name)?.object.metadata.uid
+  const tokenOf: HeldTokenLookup = (namespace, name) =>
+    heldToken(reader.cachedAt('', 'secrets', namespace, name)?.object as Secret | undefined)
   return [
     ...(staticTokens === undefined ? [] : [staticLookup(staticTokens)]),
-    ...(signer === null ? [] : [signer.lookup(uidOf, () => clock.wallMs())]),
+    ...(signer === null
+      ? []
+      : [signer.lookup({ uidOf, heldToken: tokenOf, nowMs: () => clock.wallMs() })]),
   ]
 }
 

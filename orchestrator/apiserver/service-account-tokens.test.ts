@@ -1,6 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
+import { heldToken, legacyClaims } from '../api/legacy-token.js'
 import type { JsonObject } from '../api/object.js'
+import type { Secret } from '../api/types/core-config.js'
 import { tokenIssuer, tokenSigner } from './service-account-tokens.js'
 import type { TokenClaims, UidLookup } from './service-account-tokens.js'
 
@@ -45,10 +47,16 @@ const uids: Readonly<Record<string, string>> = {
 }
 const uidOf: UidLookup = (plural, namespace, name) => uids[`${plural}/${namespace}/${name}`]
 
+const lookups = (nowMs: number, uid = uidOf, held: string | null = null) => ({
+  uidOf: uid,
+  heldToken: () => held,
+  nowMs: () => nowMs,
+})
+
 describe('tokens of service accounts', () => {
   test.each(['ec', 'rsa'] as const)('signed with an %s key are believed', type => {
     const signer = tokenSigner(pem(type))
-    const user = signer.lookup(uidOf, () => 1_500_000)(signer.sign(claims), [tokenIssuer])?.user
+    const user = signer.lookup(lookups(1_500_000))(signer.sign(claims), [tokenIssuer])?.user
     expect(user).toMatchObject({
       name: 'system:serviceaccount:ns:robot',
       groups: ['system:serviceaccounts', 'system:serviceaccounts:ns'],
@@ -69,7 +77,7 @@ describe('tokens of service accounts', () => {
 
   const signer = tokenSigner(pem('ec'))
   const look = (token: string, nowMs = 1_500_000, uid = uidOf) =>
-    signer.lookup(uid, () => nowMs)(token, [tokenIssuer])
+    signer.lookup(lookups(nowMs, uid))(token, [tokenIssuer])
   const good = signer.sign(claims)
   const [head = '', body = '', signature = ''] = good.split('.')
   const none = Buffer.from('{"alg":"none"}').toString('base64url')
@@ -98,5 +106,61 @@ describe('tokens of service accounts', () => {
     expect(look(good, 900_000)).toBeNull()
     expect(look(good, 1_500_000, plural => (plural === 'pods' ? 'u2' : undefined))).toBeNull()
     expect(look(good, 1_500_000, plural => (plural === 'pods' ? 'new' : 'u1'))).toBeNull()
+  })
+  const secret: Secret = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { namespace: 'ns', name: 'kept' },
+    type: 'kubernetes.io/service-account-token',
+  }
+  const account = {
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { namespace: 'ns', name: 'robot', uid: 'u1' },
+  }
+  const kept = signer.sign(legacyClaims(secret, account))
+  const lookFor = (token: string, held: string | null, audience = tokenIssuer, uid = uidOf) =>
+    signer.lookup(lookups(9e12, uid, held))(token, [audience])
+
+  test('one that a Secret holds is believed for ever, as long as it is there', () => {
+    expect(lookFor(kept, kept)).toEqual({
+      user: {
+        name: 'system:serviceaccount:ns:robot',
+        uid: 'u1',
+        groups: ['system:serviceaccounts', 'system:serviceaccounts:ns'],
+        extra: {},
+      },
+      audiences: [tokenIssuer],
+    })
+    expect(lookFor(kept, null)).toBeNull()
+    expect(lookFor(kept, 'another')).toBeNull()
+    expect(lookFor(kept, kept, 'vault')).toBeNull()
+    expect(lookFor(kept, kept, tokenIssuer, () => 'u2')).toBeNull()
+    const forged = signer.sign({
+      ...legacyClaims(secret, account),
+      sub: 'system:serviceaccount:a:b',
+    })
+    expect(lookFor(forged, forged)).toBeNull()
+  })
+
+  test.each<readonly [string, Partial<Secret>, string | null]>([
+    ['holds its token', { data: { token: 'dG9r' } }, 'tok'],
+    ['that is empty holds none', {}, null],
+    ['of another type holds none', { type: 'Opaque', data: { token: 'dG9r' } }, null],
+    [
+      'that is being deleted holds none any more',
+      { metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' }, data: { token: 'dG9r' } },
+      null,
+    ],
+    [
+      'whose token was withdrawn holds none',
+      {
+        metadata: { labels: { 'kubernetes.io/legacy-token-invalid-since': '2026-01-01' } },
+        data: { token: 'dG9r' },
+      },
+      null,
+    ],
+  ])('a Secret %s', (_, more, token) => {
+    expect(heldToken({ ...secret, ...more })).toBe(token)
   })
 })

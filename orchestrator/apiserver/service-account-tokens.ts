@@ -1,10 +1,11 @@
-// Bound tokens of service accounts: JWTs that name the account, and perhaps a pod, by uid, so that
-// they die with it. Counterpart: pkg/serviceaccount. Signing is the platform's; what a token must
-// say to be believed is `claimsProblem`, which is pure.
+// Tokens of service accounts: JWTs that name the account, and perhaps a pod, by uid, so that they die
+// with it; and those that Secrets hold. Counterpart: pkg/serviceaccount. Signing is the platform's;
+// what a token must say to be believed is `claimsProblem` and `legacyProblem`, which are pure.
 
 import { createHash, createPrivateKey, createPublicKey, sign, verify } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { RaftsmanError } from '../../platform/errors.js'
+import { type LegacyClaims, legacyIssuer } from '../api/legacy-token.js'
 import type { JsonObject } from '../api/object.js'
 import type { TokenLookup, User } from './authentication.js'
 
@@ -43,13 +44,23 @@ export type UidLookup = (
   name: string,
 ) => string | undefined
 
+/** The token that a Secret of that type holds now; null for none. */
+export type HeldTokenLookup = (namespace: string, secret: string) => string | null
+
+export interface TokenLookups {
+  readonly uidOf: UidLookup
+  readonly heldToken: HeldTokenLookup
+  /** Wall time. */
+  readonly nowMs: () => number
+}
+
 export interface TokenSigner {
   readonly algorithm: 'RS256' | 'ES256'
   /** As a JSON Web Key. */
   readonly publicKey: JsonObject
-  sign(claims: TokenClaims): string
-  /** For the authenticator. `nowMs`: wall time. */
-  lookup(uidOf: UidLookup, nowMs: () => number): TokenLookup
+  sign(claims: TokenClaims | LegacyClaims): string
+  /** For the authenticator. */
+  lookup(lookups: TokenLookups): TokenLookup
 }
 
 type Algorithm = 'RS256' | 'ES256'
@@ -77,9 +88,16 @@ export function tokenSigner(pem: string): TokenSigner {
       })
       return `${input}.${signature.toString('base64url')}`
     },
-    lookup: (uidOf, nowMs) => (token, audiences) => {
+    lookup: lookups => (token, audiences) => {
       const claims = verified(token, publicKey, algorithm)
-      if (claims === null || claimsProblem(claims, uidOf, nowMs()) !== null) return null
+      if (claims === null) return null
+      if (isLegacy(claims)) {
+        // They say nothing of whom they are for: this server, and nobody else who asks.
+        const own = audiences.filter(audience => audience === tokenIssuer)
+        const bad = own.length === 0 || legacyProblem(claims, token, lookups) !== null
+        return bad ? null : { user: legacyUser(claims), audiences: own }
+      }
+      if (claimsProblem(claims, lookups.uidOf, lookups.nowMs()) !== null) return null
       const shared = audiences.filter(audience => claims.aud.includes(audience))
       return shared.length === 0 ? null : { user: userOf(claims), audiences: shared }
     },
@@ -108,7 +126,11 @@ function encode(value: unknown): string {
 }
 
 /** Null unless the token is whole, of the one algorithm that the key is for, and signed by it. */
-function verified(token: string, key: KeyObject, algorithm: Algorithm): TokenClaims | null {
+function verified(
+  token: string,
+  key: KeyObject,
+  algorithm: Algorithm,
+): TokenClaims | LegacyClaims | null {
   const parts = token.split('.')
   if (parts.length !== 3 || token.length > tokenCharactersMax) return null
   const [head = '', body = '', signature = ''] = parts
@@ -121,9 +143,9 @@ function verified(token: string, key: KeyObject, algorithm: Algorithm): TokenCla
       { key, dsaEncoding: 'ieee-p1363' },
       Buffer.from(signature, 'base64url'),
     )
-    return good
-      ? (JSON.parse(Buffer.from(body, 'base64url').toString('utf8')) as TokenClaims)
-      : null
+    if (!good) return null
+    const claims = JSON.parse(Buffer.from(body, 'base64url').toString('utf8')) as unknown
+    return claims as TokenClaims | LegacyClaims
   } catch {
     return null
   }
@@ -149,26 +171,58 @@ export function claimsProblem(claims: TokenClaims, uidOf: UidLookup, nowMs: numb
   return null
 }
 
+const isLegacy = (claims: TokenClaims | LegacyClaims): claims is LegacyClaims =>
+  claims.iss === legacyIssuer
+
+const claimOf = (claims: LegacyClaims) => ({
+  namespace: claims['kubernetes.io/serviceaccount/namespace'],
+  secret: claims['kubernetes.io/serviceaccount/secret.name'],
+  name: claims['kubernetes.io/serviceaccount/service-account.name'],
+  uid: claims['kubernetes.io/serviceaccount/service-account.uid'],
+})
+
+/** Why a token that was kept in a Secret is not good any more; null when it is. */
+export function legacyProblem(
+  claims: LegacyClaims,
+  token: string,
+  { uidOf, heldToken }: Pick<TokenLookups, 'uidOf' | 'heldToken'>,
+): string | null {
+  const { namespace, secret, name, uid } = claimOf(claims)
+  if (claims.sub !== `system:serviceaccount:${namespace}:${name}`) return 'another subject'
+  if (uidOf('serviceaccounts', namespace, name) !== uid) return 'the service account is gone'
+  if (heldToken(namespace, secret) !== token) return 'the secret is gone, or has another token'
+  return null
+}
+
+function legacyUser(claims: LegacyClaims): User {
+  const { namespace, name, uid } = claimOf(claims)
+  return accountUser(namespace, name, uid, {})
+}
+
+function accountUser(namespace: string, name: string, uid: string, extra: User['extra']): User {
+  return {
+    name: `system:serviceaccount:${namespace}:${name}`,
+    uid,
+    groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`],
+    extra,
+  }
+}
+
 function userOf(claims: TokenClaims): User {
   const { namespace, serviceaccount, pod, node } = claims['kubernetes.io']
-  return {
-    name: `system:serviceaccount:${namespace}:${serviceaccount.name}`,
-    uid: serviceaccount.uid,
-    groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`],
-    extra: {
-      'authentication.kubernetes.io/credential-id': [`JTI=${claims.jti}`],
-      ...(pod === undefined
-        ? {}
-        : {
-            'authentication.kubernetes.io/pod-name': [pod.name],
-            'authentication.kubernetes.io/pod-uid': [pod.uid],
-          }),
-      ...(node === undefined
-        ? {}
-        : {
-            'authentication.kubernetes.io/node-name': [node.name],
-            'authentication.kubernetes.io/node-uid': [node.uid],
-          }),
-    },
-  }
+  return accountUser(namespace, serviceaccount.name, serviceaccount.uid, {
+    'authentication.kubernetes.io/credential-id': [`JTI=${claims.jti}`],
+    ...(pod === undefined
+      ? {}
+      : {
+          'authentication.kubernetes.io/pod-name': [pod.name],
+          'authentication.kubernetes.io/pod-uid': [pod.uid],
+        }),
+    ...(node === undefined
+      ? {}
+      : {
+          'authentication.kubernetes.io/node-name': [node.name],
+          'authentication.kubernetes.io/node-uid': [node.uid],
+        }),
+  })
 }

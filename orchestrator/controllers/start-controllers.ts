@@ -33,6 +33,10 @@ import { startReplicaSetController, startReplicationController } from './replica
 import { startResourceQuotaController } from './resourcequota/controller.js'
 import { startServiceAccountController } from './serviceaccount/controller.js'
 import { startServiceCidrController } from './servicecidr/controller.js'
+import {
+  type AccountTokenSigner,
+  startTokenSecretsController,
+} from './serviceaccounttokens/controller.js'
 import { startStatefulSetController } from './statefulset/controller.js'
 import { startStorageProtection } from './storageprotection/controller.js'
 import { startTtlAfterFinishedController } from './ttlafterfinished/controller.js'
@@ -50,6 +54,8 @@ export interface ControllersOptions {
   readonly metrics: Metrics
   /** PEM that pods verify the apiserver with; null publishes none. */
   readonly rootCa: string | null
+  /** With the key of service account tokens. Without one Secrets for them stay empty. */
+  readonly accountTokenSigner?: AccountTokenSigner | undefined
   /** By the authority that API servers know clients by. Without one no requests are signed. */
   readonly certificateSigner?: CertificateSigner | undefined
   /** Called for a broken invariant; the process must end. */
@@ -174,6 +180,7 @@ function startTerm(
     startCertificateController(context, options.certificateSigner ?? null),
     startServiceAccountController(context, { rootCa: options.rootCa }),
     startServiceCidrController(context),
+    ...tokenSecrets(context, options),
     startStorageProtection(context),
     startResourceQuotaController(context),
     // Last: it is content with the metadata of whatever kinds nobody else holds whole.
@@ -183,4 +190,16 @@ function startTerm(
     for (const controller of controllers) controller.stop()
     informers.stop()
   }
+}
+
+function tokenSecrets(
+  context: ControllerContext,
+  { accountTokenSigner: signer, rootCa }: ControllersOptions,
+): readonly Controller[] {
+  if (signer !== undefined) return [startTokenSecretsController(context, { signer, rootCa })]
+  context.logger.warn(
+    { controller: 'service-account-tokens' },
+    'Secrets for tokens are not filled: --service-account-private-key-file is not given',
+  )
+  return []
 }

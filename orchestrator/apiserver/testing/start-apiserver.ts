@@ -32,6 +32,8 @@ export interface TestApiserver {
   readonly port: number
   readonly store: Store
   readonly authority: TestAuthority
+  /** By which tokens of service accounts are signed. */
+  readonly accountKeyFile: string
   /** kubernetes-admin of system:masters. */
   readonly admin: TlsFiles
   /** Of the admin; for kubectl --kubeconfig. */
@@ -100,6 +102,7 @@ export async function startTestApiserver(
     port: server.port,
     store,
     authority,
+    accountKeyFile: tls.keyFile,
     admin,
     kubeconfig: kubeconfigFor(admin),
     identity,

@@ -7,6 +7,7 @@ import { nodeClock } from '../../../platform/node/clock.js'
 import { nodeMetrics } from '../../../platform/node/metrics.js'
 import { nodeRandom } from '../../../platform/node/random.js'
 import { openCertificateSigner } from '../../../cli/pki/certificate-signer.js'
+import { tokenSigner } from '../../apiserver/service-account-tokens.js'
 import { startTestApiserver } from '../../apiserver/testing/start-apiserver.js'
 import type { TestApiserver } from '../../apiserver/testing/start-apiserver.js'
 import { HttpTransport } from '../../client/http-transport.js'
@@ -67,6 +68,7 @@ export async function startControlPlane(
     metrics: nodeMetrics(),
     transport: transportOf(await server.identity('system:kube-controller-manager')),
     rootCa: server.authority.caPem,
+    accountTokenSigner: tokenSigner(readFileSync(server.accountKeyFile, 'utf8')),
     certificateSigner: await openCertificateSigner({
       certFile: server.authority.caFile,
       keyFile: server.authority.caKeyFile,

@@ -1,0 +1,95 @@
+// What a namespace has by itself, and tokens that Secrets hold, through a real API server.
+
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ApiClient } from '../../apiserver/testing/api-client.js'
+import { configMaps, namespaces, secrets, serviceAccounts } from '../../client/resources.js'
+import { eventually } from '../testing/fake-kubelet.js'
+import { type ControlPlaneForTests, startControlPlane } from '../testing/running-controllers.js'
+
+let plane: ControlPlaneForTests
+/** Nobody, but for the tokens that a request carries. */
+let stranger: ApiClient
+
+beforeAll(async () => {
+  plane = await startControlPlane([])
+  stranger = new ApiClient(plane.server.url, plane.server.authority.caFile, null)
+  const metadata = { name: namespace }
+  await plane.client.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata })
+})
+
+afterAll(async () => {
+  stranger?.close()
+  await plane?.stop()
+})
+
+const namespace = 'robots'
+const decoded = (text: string | undefined) => Buffer.from(text ?? '', 'base64').toString()
+
+test('root CA publisher: the certificate comes back when it is edited, and when it is deleted', async () => {
+  const { client, server } = plane
+  const at = { namespace, name: 'kube-root-ca.crt' }
+  const right = () =>
+    eventually(
+      () => client.get(configMaps, at),
+      ({ data }) => data?.['ca.crt'] === server.authority.caPem && Object.keys(data).length === 1,
+    )
+  const { metadata } = await right()
+  await client.patch(configMaps, at, 'merge', { data: { 'ca.crt': 'forged', more: 'x' } })
+  expect((await right()).metadata.uid).toBe(metadata.uid)
+  await client.delete(configMaps, at)
+  expect((await right()).metadata.uid).not.toBe(metadata.uid)
+})
+
+test('a Secret for an account gets a token that logs in, and goes with the account', async () => {
+  const { client } = plane
+  const account = { namespace, name: 'robot' }
+  await client.create(serviceAccounts, {
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: account,
+  })
+  const at = { namespace, name: 'robot-token' }
+  const annotations = { 'kubernetes.io/service-account.name': 'robot' }
+  await client.create(secrets, {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { ...at, annotations },
+    type: 'kubernetes.io/service-account-token',
+  })
+  const { data = {} } = await eventually(
+    () => client.get(secrets, at),
+    secret => (secret.data?.['token'] ?? '') !== '',
+  )
+  expect(decoded(data['namespace'])).toBe(namespace)
+  expect(decoded(data['ca.crt'])).toBe(plane.server.authority.caPem)
+  const as = { authorization: `Bearer ${decoded(data['token'])}` }
+  const whoAmI = async () => {
+    const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews'
+    const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' }
+    return stranger.request('POST', path, body, as)
+  }
+  expect((await whoAmI()).json()).toMatchObject({
+    status: { userInfo: { username: 'system:serviceaccount:robots:robot' } },
+  })
+  await client.delete(serviceAccounts, account)
+  await eventually(whoAmI, ({ status }) => status === 401)
+  await eventually(
+    () => client.list(secrets, { namespace }),
+    ({ items }) => items.length === 0,
+  )
+})
+
+test('a Secret for an account that is not there goes', async () => {
+  const { client } = plane
+  const annotations = { 'kubernetes.io/service-account.name': 'nobody' }
+  await client.create(secrets, {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { namespace, name: 'stray', annotations },
+    type: 'kubernetes.io/service-account-token',
+  })
+  await eventually(
+    () => client.list(secrets, { namespace }),
+    ({ items }) => items.length === 0,
+  )
+})
