@@ -12,7 +12,6 @@ import { heldToken } from '../api/legacy-token.js'
 import { KindRegistry } from '../api/kind-registry.js'
 import { kinds as builtInKinds } from '../api/kinds.js'
 import type { Descriptions } from '../api/openapi/descriptions.js'
-import type { Secret } from '../api/types/core-config.js'
 import { ApiError } from '../api/status.js'
 import { PolicyStatus } from './admission/policy/policy-status.js'
 import { admissionPlugins } from './admission-plugins.js'
@@ -386,7 +385,7 @@ function tokenLookups(
   const uidOf: UidLookup = (plural, namespace, name) =>
     reader.cachedAt('', plural, namespace, name)?.object.metadata.uid
   const tokenOf: HeldTokenLookup = (namespace, name) =>
-    heldToken(reader.cachedAt('', 'secrets', namespace, name)?.object as Secret | undefined)
+    heldToken(reader.cachedAt('', 'secrets', namespace, name)?.object)
   return [
     ...(staticTokens === undefined ? [] : [staticLookup(staticTokens)]),
     ...(signer === null

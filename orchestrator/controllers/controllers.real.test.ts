@@ -1,18 +1,10 @@
 // The whole loop against a real apiserver: controllers and scheduler on one side, fake kubelets
 // on the other, and nothing between them but the HTTP API.
 
-import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { silentLogger } from '../../platform/logger.js'
-import type { TlsFiles } from '../../platform/network.js'
-import { nodeClock } from '../../platform/node/clock.js'
-import { nodeMetrics } from '../../platform/node/metrics.js'
-import { nodeRandom } from '../../platform/node/random.js'
 import type { Deployment } from '../api/types/apps.js'
 import type { Pod } from '../api/types/core-pod.js'
-import { startTestApiserver, type TestApiserver } from '../apiserver/testing/start-apiserver.js'
 import { isNotFound } from '../client/api-error.js'
-import { HttpTransport } from '../client/http-transport.js'
 import {
   configMaps,
   deployments,
@@ -25,67 +17,27 @@ import {
   serviceAccounts,
   services,
 } from '../client/resources.js'
-import { ApiClient } from '../client/rest-client.js'
-import { type RunningScheduler, startScheduler } from '../scheduler/start-scheduler.js'
-import { type RunningControllers, startControllers } from './start-controllers.js'
-import { eventually, type FakeKubelet, startFakeKubelet } from './testing/fake-kubelet.js'
+import type { ApiClient } from '../client/rest-client.js'
+import { eventually } from './testing/fake-kubelet.js'
+import { type ControlPlaneForTests, startControlPlane } from './testing/running-controllers.js'
 
-let server: TestApiserver
+let plane: ControlPlaneForTests
 let client: ApiClient
-let controllers: RunningControllers
-let scheduler: RunningScheduler
-const transports: HttpTransport[] = []
-const kubelets = new Map<string, FakeKubelet>()
-const fatal: unknown[] = []
-
-function transportOf(identity: TlsFiles): HttpTransport {
-  const read = (file: string) => readFileSync(file, 'utf8')
-  const transport = new HttpTransport({
-    servers: [server.url],
-    tls: { ca: read(identity.caFile), cert: read(identity.certFile), key: read(identity.keyFile) },
-    userAgent: 'test',
-    clock: nodeClock(),
-    logger: silentLogger,
-  })
-  transports.push(transport)
-  return transport
-}
 
 beforeAll(async () => {
-  server = await startTestApiserver()
-  client = new ApiClient({ transport: transportOf(server.admin) })
-  const shared = {
-    clock: nodeClock(),
-    random: nodeRandom(),
-    logger: silentLogger,
-    metrics: nodeMetrics(),
-    onFatal: (error: unknown) => fatal.push(error),
-  }
-  controllers = await startControllers({
-    ...shared,
-    transport: transportOf(await server.identity('system:kube-controller-manager')),
-    identity: 'a',
-    rootCa: server.authority.caPem,
-    nodeMonitorGraceMs: 1500,
-    nodeMonitorPeriodMs: 250,
-    podGcPeriodMs: 300,
-    podGcQuarantineMs: 500,
+  plane = await startControlPlane(['n1', 'n2'], {
+    controllers: {
+      nodeMonitorGraceMs: 1500,
+      nodeMonitorPeriodMs: 250,
+      podGcPeriodMs: 300,
+      podGcQuarantineMs: 500,
+    },
   })
-  scheduler = await startScheduler({
-    ...shared,
-    transport: transportOf(await server.identity('system:kube-scheduler')),
-    identity: 'a',
-  })
-  for (const name of ['n1', 'n2']) kubelets.set(name, await startFakeKubelet(client, name))
+  client = plane.client
 })
 
 afterAll(async () => {
-  for (const kubelet of kubelets.values()) kubelet.crash()
-  await controllers?.stop()
-  await scheduler?.stop()
-  for (const transport of transports) transport.close()
-  await server?.close()
-  expect(fatal).toEqual([])
+  await plane?.stop()
 })
 
 function deployment(namespace: string, name: string, replicas: number): Deployment {
@@ -150,7 +102,7 @@ test('a namespace is furnished with its account and the root certificate', async
     () => client.get(configMaps, { namespace: ns, name: 'kube-root-ca.crt' }),
     () => true,
   )
-  expect(bundle.data?.['ca.crt']).toBe(server.authority.caPem)
+  expect(bundle.data?.['ca.crt']).toBe(plane.server.authority.caPem)
   const account = { namespace: ns, name: 'default' }
   await eventually(
     () => client.get(serviceAccounts, account),
@@ -281,7 +233,7 @@ test('a pod that fits nowhere says why, and is placed once there is room', async
     '0/2 nodes are available: 2 Insufficient cpu. preemption: 0/2 nodes are available: ' +
       '2 Preemption is not helpful for scheduling.',
   )
-  expect(scheduler.explanationOf('full/big')?.nodes).toHaveLength(2)
+  expect(plane.scheduler?.explanationOf('full/big')?.nodes).toHaveLength(2)
   const allocatable = { cpu: '100', memory: '8Gi', pods: '110' }
   const status = { status: { allocatable } }
   await client.patch(nodes, { name: 'n2' }, 'merge', status, { subresource: 'status' })
@@ -296,7 +248,7 @@ test('pods of a node that falls silent are replaced elsewhere, and its removal c
   const ns = await namespace('resilient')
   await client.create(deployments, deployment(ns, 'web', 4))
   await eventually(() => read(ns, 'web'), isRolledOut)
-  kubelets.get('n2')?.crash()
+  plane.kubelets.get('n2')?.crash()
   const node = await eventually(
     () => client.get(nodes, { name: 'n2' }),
     one => one.spec?.taints?.some(taint => taint.effect === 'NoExecute') ?? false,

@@ -1,65 +1,28 @@
 // CronJobs and Indexed Jobs against a real apiserver. No pod runs anywhere: the tests say how they end. What is due
 // is due because the last time is moved into the past, so nothing waits for a minute to pass.
 
-import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { silentLogger } from '../../../platform/logger.js'
-import type { TlsFiles } from '../../../platform/network.js'
-import { nodeClock } from '../../../platform/node/clock.js'
-import { nodeMetrics } from '../../../platform/node/metrics.js'
-import { nodeRandom } from '../../../platform/node/random.js'
 import type { CronJob, CronJobSpec, Job, JobSpec } from '../../api/types/batch.js'
 import type { Pod } from '../../api/types/core-pod.js'
-import { startTestApiserver, type TestApiserver } from '../../apiserver/testing/start-apiserver.js'
 import { isNotFound } from '../../client/api-error.js'
 import { referenceTo } from '../../client/event-recorder.js'
-import { HttpTransport } from '../../client/http-transport.js'
 import { cronJobs, events, jobs, namespaces, pods } from '../../client/resources.js'
-import { ApiClient } from '../../client/rest-client.js'
+import type { ApiClient } from '../../client/rest-client.js'
 import { formatTime } from '../../client/timestamps.js'
 import { controllerReference } from '../ownership.js'
-import { type RunningControllers, startControllers } from '../start-controllers.js'
 import { eventually } from '../testing/fake-kubelet.js'
+import { type ControlPlaneForTests, startControlPlane } from '../testing/running-controllers.js'
 
-let server: TestApiserver
+let plane: ControlPlaneForTests
 let client: ApiClient
-let controllers: RunningControllers
-const transports: HttpTransport[] = []
-const fatal: unknown[] = []
-
-function transportOf(identity: TlsFiles): HttpTransport {
-  const read = (file: string) => readFileSync(file, 'utf8')
-  const transport = new HttpTransport({
-    servers: [server.url],
-    tls: { ca: read(identity.caFile), cert: read(identity.certFile), key: read(identity.keyFile) },
-    userAgent: 'test',
-    clock: nodeClock(),
-    logger: silentLogger,
-  })
-  transports.push(transport)
-  return transport
-}
 
 beforeAll(async () => {
-  server = await startTestApiserver()
-  client = new ApiClient({ transport: transportOf(server.admin) })
-  controllers = await startControllers({
-    clock: nodeClock(),
-    random: nodeRandom(),
-    logger: silentLogger,
-    metrics: nodeMetrics(),
-    onFatal: error => fatal.push(error),
-    transport: transportOf(await server.identity('system:kube-controller-manager')),
-    identity: 'a',
-    rootCa: server.authority.caPem,
-  })
+  plane = await startControlPlane([], { scheduler: false })
+  client = plane.client
 })
 
 afterAll(async () => {
-  await controllers?.stop()
-  for (const transport of transports) transport.close()
-  await server?.close()
-  expect(fatal).toEqual([])
+  await plane?.stop()
 })
 
 const template = {

@@ -1,18 +1,10 @@
 // DaemonSets against a real apiserver and scheduler, with fake kubelets: nodes that come and change,
 // rollouts and the way back, pods that fail, names that are taken, sets that are followed by others.
 
-import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { silentLogger } from '../../../platform/logger.js'
-import type { TlsFiles } from '../../../platform/network.js'
-import { nodeClock } from '../../../platform/node/clock.js'
-import { nodeMetrics } from '../../../platform/node/metrics.js'
-import { nodeRandom } from '../../../platform/node/random.js'
 import type { JsonObject } from '../../api/object.js'
 import type { DaemonSet } from '../../api/types/apps-daemon-set.js'
 import type { Pod } from '../../api/types/core-pod.js'
-import { startTestApiserver, type TestApiserver } from '../../apiserver/testing/start-apiserver.js'
-import { HttpTransport } from '../../client/http-transport.js'
 import {
   controllerRevisions,
   daemonSets,
@@ -21,70 +13,26 @@ import {
   nodes,
   pods,
 } from '../../client/resources.js'
-import { ApiClient } from '../../client/rest-client.js'
-import { type RunningScheduler, startScheduler } from '../../scheduler/start-scheduler.js'
+import type { ApiClient } from '../../client/rest-client.js'
 import { controllerOf } from '../ownership.js'
 import { inOrder, revisionLabel } from '../revisions.js'
-import { type RunningControllers, startControllers } from '../start-controllers.js'
-import { eventually, type FakeKubelet, startFakeKubelet } from '../testing/fake-kubelet.js'
+import { eventually } from '../testing/fake-kubelet.js'
+import { type ControlPlaneForTests, startControlPlane } from '../testing/running-controllers.js'
 
-let server: TestApiserver
+let plane: ControlPlaneForTests
 let client: ApiClient
-let controllers: RunningControllers
-let scheduler: RunningScheduler
-const transports: HttpTransport[] = []
-const kubelets: FakeKubelet[] = []
-const fatal: unknown[] = []
 const worker = { role: 'worker' }
 
-function transportOf(identity: TlsFiles): HttpTransport {
-  const readText = (file: string) => readFileSync(file, 'utf8')
-  const { caFile, certFile, keyFile } = identity
-  const transport = new HttpTransport({
-    servers: [server.url],
-    tls: { ca: readText(caFile), cert: readText(certFile), key: readText(keyFile) },
-    userAgent: 'test',
-    clock: nodeClock(),
-    logger: silentLogger,
-  })
-  transports.push(transport)
-  return transport
-}
-
 beforeAll(async () => {
-  server = await startTestApiserver()
-  client = new ApiClient({ transport: transportOf(server.admin) })
-  const shared = {
-    clock: nodeClock(),
-    random: nodeRandom(),
-    logger: silentLogger,
-    metrics: nodeMetrics(),
-    onFatal: (error: unknown) => fatal.push(error),
-  }
-  controllers = await startControllers({
-    ...shared,
-    transport: transportOf(await server.identity('system:kube-controller-manager')),
-    identity: 'a',
-    rootCa: server.authority.caPem,
-    nodeMonitorPeriodMs: 250,
+  plane = await startControlPlane(['n1', 'n2', 'n3'], {
+    labels: worker,
+    controllers: { nodeMonitorPeriodMs: 250 },
   })
-  scheduler = await startScheduler({
-    ...shared,
-    transport: transportOf(await server.identity('system:kube-scheduler')),
-    identity: 'a',
-  })
-  for (const name of ['n1', 'n2', 'n3']) {
-    kubelets.push(await startFakeKubelet(client, name, worker))
-  }
+  client = plane.client
 })
 
 afterAll(async () => {
-  for (const kubelet of kubelets) kubelet.crash()
-  await controllers?.stop()
-  await scheduler?.stop()
-  for (const transport of transports) transport.close()
-  await server?.close()
-  expect(fatal).toEqual([])
+  await plane?.stop()
 })
 
 async function namespace(name: string): Promise<string> {
@@ -146,7 +94,7 @@ test('one pod on each of three nodes, one on a fourth, and none on one that is l
     numberReady: 3,
     observedGeneration: 1,
   })
-  kubelets.push(await startFakeKubelet(client, 'n4', worker))
+  await plane.addNode('n4')
   await eventually(
     () => nodesOf(ns),
     names => names.join() === 'n1,n2,n3,n4',

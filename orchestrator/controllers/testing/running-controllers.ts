@@ -12,7 +12,7 @@ import { startTestApiserver } from '../../apiserver/testing/start-apiserver.js'
 import type { TestApiserver } from '../../apiserver/testing/start-apiserver.js'
 import { HttpTransport } from '../../client/http-transport.js'
 import { ApiClient } from '../../client/rest-client.js'
-import { startScheduler } from '../../scheduler/start-scheduler.js'
+import { type RunningScheduler, startScheduler } from '../../scheduler/start-scheduler.js'
 import { type ControllersOptions, startControllers } from '../start-controllers.js'
 import { type FakeKubelet, startFakeKubelet } from './fake-kubelet.js'
 
@@ -20,7 +20,11 @@ export interface ControlPlaneForTests {
   readonly server: TestApiserver
   /** kubernetes-admin's. */
   readonly client: ApiClient
+  /** Null where there is none. */
+  readonly scheduler: RunningScheduler | null
   readonly kubelets: ReadonlyMap<string, FakeKubelet>
+  /** One node more, with the labels of all. */
+  addNode(name: string): Promise<void>
   /** Throws where an invariant was broken. */
   stop(): Promise<void>
 }
@@ -30,6 +34,8 @@ export interface ControlPlaneOptions {
   readonly controllers?: Partial<ControllersOptions>
   /** Of every node. */
   readonly labels?: Readonly<Record<string, string>>
+  /** False leaves pods where they are made: the test is who binds and ends them. */
+  readonly scheduler?: boolean
 }
 
 export async function startControlPlane(
@@ -75,21 +81,29 @@ export async function startControlPlane(
     }),
     ...options.controllers,
   })
-  const scheduler = await startScheduler({
-    ...shared,
-    metrics: nodeMetrics(),
-    transport: transportOf(await server.identity('system:kube-scheduler')),
-  })
+  const scheduler =
+    options.scheduler === false
+      ? null
+      : await startScheduler({
+          ...shared,
+          metrics: nodeMetrics(),
+          transport: transportOf(await server.identity('system:kube-scheduler')),
+        })
   const kubelets = new Map<string, FakeKubelet>()
-  for (const name of nodes) kubelets.set(name, await startFakeKubelet(client, name, options.labels))
+  const addNode = async (name: string) => {
+    kubelets.set(name, await startFakeKubelet(client, name, options.labels))
+  }
+  for (const name of nodes) await addNode(name)
   return {
     server,
     client,
+    scheduler,
     kubelets,
+    addNode,
     async stop() {
       for (const kubelet of kubelets.values()) kubelet.crash()
       await controllers.stop()
-      await scheduler.stop()
+      await scheduler?.stop()
       for (const transport of transports) transport.close()
       await server.close()
       if (fatal.length > 0) throw new Error(`broken invariants: ${fatal.map(String).join(', ')}`)
