@@ -5,6 +5,7 @@ const suitesThatNeed: Readonly<Record<string, readonly string[]>> = {
   kubectl: [
     'cli/*.real.test.ts',
     'orchestrator/apiserver/{kubectl,kubectl-*,kubelet-gateway}.real.test.ts',
+    'orchestrator/controllers/certificates/certificates.real.test.ts',
   ],
   etcd: [
     'bench/run/sides.real.test.ts',
