@@ -36,7 +36,7 @@ function setUp(answer: (made: number) => Answer) {
   return { created, expectations, writer, eventReasons }
 }
 
-test('pods that differ are each made once, in batches of one, two, four', async () => {
+test('slow-start batches: pods that differ are each made once, by one, two, four', async () => {
   const { created, writer, eventReasons } = setUp(() => ({ status: 201, body: {} }))
   expect(await writer.createEach('shop/web', owner, seven)).toBeNull()
   expect(created).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g'])

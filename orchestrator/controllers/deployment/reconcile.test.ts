@@ -155,6 +155,26 @@ test('Deployment: in every interleaving no limit is broken and the rollout comes
   )
 })
 
+test('Deployment: minReadySeconds: a pod that has only just become ready lets no old one go', () => {
+  const strategy = { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } }
+  const model = rolledOut({ minReadySeconds: 30, strategy }, 2)
+  const later = (ms: number) => {
+    model.nowMs += ms
+    model.followSizes()
+    model.reconcile()
+  }
+  later(30_000)
+  expect(model.availablePods).toBe(2)
+  model.setImage('web:2')
+  later(0)
+  model.followSizes()
+  model.becomeReady(1)
+  later(29_999)
+  expect(model.sizes).toEqual([2, 1])
+  later(1)
+  expect(model.sizes[0]).toBe(1)
+})
+
 test('Deployment: Recreate starts the new revision only after the last old pod is gone', () => {
   const model = rolledOut({ strategy: { type: 'Recreate' } }, 3)
   model.setImage('web:2')

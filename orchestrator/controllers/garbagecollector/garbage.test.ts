@@ -52,7 +52,7 @@ describe('Garbage collector: what becomes of an object', () => {
     ],
     ['an owner that waits, and no dependents: deleted', ['waiting'], {}, background],
     [
-      'a circle of waiting owners is broken by unblocking',
+      'a cycle of waiting owners is broken by unblocking',
       ['waiting'],
       { hasDependents: true, dependentWaits: true },
       {
@@ -148,7 +148,7 @@ describe('Garbage collector: the graph tells where to look', () => {
     graph.upsert(thing('set', [], { namespace: 'elsewhere' }))
     expect(graph.upsert(thing('pod', [ref('set')])).check).toContain('pod')
   })
-  test('objects that own one another are held without end', () => {
+  test('cycles: objects that own one another are held without end', () => {
     const graph = new OwnerGraph()
     graph.upsert(thing('a', [ref('b')]))
     graph.upsert(thing('b', [ref('a')]))

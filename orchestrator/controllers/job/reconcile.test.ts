@@ -46,7 +46,7 @@ const plan = (of: Job, pods: readonly Pod[] = [], expectationsMet = true) =>
 const conditions = (status: JobStatus) =>
   (status.conditions ?? []).map(({ type, status: is, reason }) => `${type}=${is} ${reason}`)
 
-describe('Job: how many pods', () => {
+describe('Job: completions and parallelism', () => {
   const running = owned('a', 'Running')
   const done = owned('b', 'Succeeded')
   const cases: readonly [string, Job, readonly Pod[], number, number][] = [
@@ -110,7 +110,7 @@ describe('Job: how it ends', () => {
       ['SuccessCriteriaMet=True CompletionsReached', 'Complete=True CompletionsReached'],
     ],
     [
-      'more failures than it puts up with',
+      'backoffLimit 6: more failures than it puts up with',
       job({ backoffLimit: 0 }, started),
       [owned('a', 'Failed')],
       ['FailureTarget=True BackoffLimitExceeded'],
@@ -128,7 +128,7 @@ describe('Job: how it ends', () => {
       ['FailureTarget=True BackoffLimitExceeded', 'Failed=True BackoffLimitExceeded'],
     ],
     [
-      'a deadline',
+      'activeDeadlineSeconds: time is up',
       job({ activeDeadlineSeconds: 30 }, started),
       [owned('a', 'Running')],
       ['FailureTarget=True DeadlineExceeded'],
@@ -223,7 +223,7 @@ test('a pod of it has its template, its owner and the finalizer', () => {
 })
 
 // Every round may break off between its writes. Model: what the pods did.
-test('each end is counted once, however often it is interrupted', () => {
+test('Job: by its tracking finalizer each end is counted once, however often it is interrupted', () => {
   const choices = fc.array(fc.nat({ max: 5 }), { minLength: 40, maxLength: 80 })
   const shape = fc.record({
     completions: fc.integer({ min: 1, max: 4 }),

@@ -33,7 +33,7 @@ test('what remains, and what holds it, is told', () => {
   ])
 })
 
-test('as long as not every kind could be looked at, nothing is let go', () => {
+test('content deletion by discovery: as long as not every kind could be looked at, nothing is let go', () => {
   expect(
     planNamespaceDeletion(namespace, { ...nothing, discoveryError: 'x' }, nowMs).finalize,
   ).toBe(false)

@@ -16,6 +16,8 @@ import {
   evictionRate,
   type NodeHealth,
   observeHealth,
+  isSilent,
+  type NodeGrace,
   readyCondition,
   silentConditions,
   wantedTaints,
@@ -23,11 +25,7 @@ import {
   zoneStates,
 } from './reconcile.js'
 
-export interface NodeLifecycleOptions {
-  /** Silence after which a node is Unknown. */
-  readonly graceMs: number
-  /** The same for a node that has never reported. */
-  readonly startupGraceMs: number
+export interface NodeLifecycleOptions extends NodeGrace {
   readonly periodMs: number
 }
 
@@ -57,7 +55,7 @@ export function startNodeLifecycleController(
     for (const node of nodeInformer.objects.list()) {
       const name = node.metadata.name ?? ''
       hear(name, node, nowMs)
-      if (isSilent(name, node, nowMs) || beginsEviction(node)) queue.add(name)
+      if (hasGoneSilent(name, node, nowMs) || beginsEviction(node)) queue.add(name)
     }
     for (const name of health.keys()) {
       if (!nodeInformer.objects.get(name)) health.delete(name)
@@ -69,16 +67,14 @@ export function startNodeLifecycleController(
     health.set(name, observeHealth(health.get(name), node, lease, nowMs))
   }
 
-  function isSilent(name: string, node: Node, nowMs: number): boolean {
-    const heardAtMs = health.get(name)?.heardAtMs ?? nowMs
-    const graceMs = readyCondition(node) ? options.graceMs : options.startupGraceMs
-    return nowMs - heardAtMs > graceMs && readyCondition(node)?.status !== 'Unknown'
+  function hasGoneSilent(name: string, node: Node, nowMs: number): boolean {
+    return isSilent(node, health.get(name), nowMs, options)
   }
 
   async function reconcile(name: string): Promise<void> {
     let node = nodeInformer.objects.get(name)
     if (!node) return
-    if (isSilent(name, node, clock.monotonicMs())) {
+    if (hasGoneSilent(name, node, clock.monotonicMs())) {
       const marked = await confirmSilence(name)
       if (!marked) return
       node = marked
@@ -100,7 +96,9 @@ export function startNodeLifecycleController(
     if (!node) return null
     const nowMs = clock.monotonicMs()
     health.set(name, observeHealth(health.get(name), node, lease, nowMs))
-    const conditions = isSilent(name, node, nowMs) ? silentConditions(node, clock.wallMs()) : null
+    const conditions = hasGoneSilent(name, node, nowMs)
+      ? silentConditions(node, clock.wallMs())
+      : null
     if (!conditions) return null
     const status = { ...node.status, conditions }
     const marked = await client.updateStatus(nodes, { ...node, status })

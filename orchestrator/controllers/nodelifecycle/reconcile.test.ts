@@ -5,6 +5,7 @@ import { node, nowMs, secondsAgo } from '../testing/objects.js'
 import { evictionTimeMs } from './eviction.js'
 import {
   evictionRate,
+  isSilent,
   observeHealth,
   silentConditions,
   wantedTaints,
@@ -34,6 +35,26 @@ describe('Node lifecycle: signs of life', () => {
   test('our own verdict is none', () => {
     const judged = node('n1', { ready: 'Unknown', reason: 'NodeStatusUnknown' })
     expect(observeHealth(first, judged, lease('t1'), 9000).heardAtMs).toBe(1000)
+  })
+})
+
+describe('Node lifecycle: grace of 40 seconds, 60 for one that never reported', () => {
+  const grace = { graceMs: 40_000, startupGraceMs: 60_000 }
+  const heard = { leaseRenewTime: 't', readyHeartbeat: 'h', heardAtMs: 0 }
+  const { status: _, ...unreported } = node('n1')
+  const cases = [
+    ['one that was heard of within them lives', node('n1'), 40_000, false],
+    ['one that was not is silent', node('n1'), 40_001, true],
+    ['one that is not ready is waited for as long', node('n1', { ready: 'False' }), 40_001, true],
+    ['one that never reported has longer', unreported, 60_000, false],
+    ['and not for ever', unreported, 60_001, true],
+    ['what is told already is not told again', node('n1', { ready: 'Unknown' }), 90_000, false],
+  ] as const
+  test.each(cases)('%s', (_, of, nowMs, silent) => {
+    expect(isSilent(of, heard, nowMs, grace)).toBe(silent)
+  })
+  test('one that is new to us lives', () => {
+    expect(isSilent(node('n1'), undefined, 90_000, grace)).toBe(false)
   })
 })
 

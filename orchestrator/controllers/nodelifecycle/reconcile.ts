@@ -34,6 +34,25 @@ export function readyCondition(node: Node): NodeCondition | undefined {
   return node.status?.conditions?.find(condition => condition.type === 'Ready')
 }
 
+export interface NodeGrace {
+  /** Silence after which a node is Unknown. */
+  readonly graceMs: number
+  /** The same for a node that has never reported. */
+  readonly startupGraceMs: number
+}
+
+/** Silent for too long, and nobody has said so yet. `health` is undefined for one that is new to us. */
+export function isSilent(
+  node: Node,
+  health: NodeHealth | undefined,
+  nowMs: number,
+  { graceMs, startupGraceMs }: NodeGrace,
+): boolean {
+  const ready = readyCondition(node)
+  const silentMs = nowMs - (health?.heardAtMs ?? nowMs)
+  return silentMs > (ready ? graceMs : startupGraceMs) && ready?.status !== 'Unknown'
+}
+
 /** Conditions that a silent node can no longer vouch for. */
 const vouchedFor = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure']
 

@@ -89,7 +89,11 @@ describe('ReplicaSet: deletion ranking', () => {
       pod('last', { node: 'n1' }),
     ],
     ['unready before ready', pod('first', { node: 'n1' }), pod('last', old)],
-    ['lower deletion cost first', pod('first', { ...old, ...cost('-5') }), pod('last', old)],
+    [
+      'pod-deletion-cost: the lower first',
+      pod('first', { ...old, ...cost('-5') }),
+      pod('last', old),
+    ],
     [
       'a cost that is no number counts as 0',
       pod('first', old),

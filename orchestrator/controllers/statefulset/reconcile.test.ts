@@ -104,7 +104,7 @@ describe('StatefulSet: ordered', () => {
     const pods = [member(three, 0), ...[1, 2].map(at => member(three, at, { phase: 'Failed' }))]
     expect(plan({ set: statefulSet(1), pods }).gone).toEqual(['db-2'])
   })
-  test('ordinals may begin elsewhere', () => {
+  test('ordinals.start: they may begin elsewhere', () => {
     const set = statefulSet(2, { ordinals: { start: 5 } })
     expect(plan({ set }).made).toEqual(['db-5'])
     expect(plan({ set, pods: [member(set, 5), member(set, 6), member(set, 0)] }).gone).toEqual([
@@ -146,7 +146,7 @@ describe('StatefulSet: never two pods of one name', () => {
   })
 })
 
-describe('StatefulSet: identity', () => {
+describe('StatefulSet: stable name and DNS, claim templates', () => {
   const set = statefulSet(1, {
     volumeClaimTemplates: [
       { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'data' }, spec: {} },
@@ -198,7 +198,7 @@ function claim(name: string, owners: readonly OwnerReference[] = []): Persistent
   return { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata, spec: {} }
 }
 
-describe('StatefulSet: what becomes of claims', () => {
+describe('StatefulSet: persistentVolumeClaimRetentionPolicy', () => {
   const template = {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',

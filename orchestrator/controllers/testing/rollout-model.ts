@@ -9,6 +9,7 @@ import { pod } from './objects.js'
 interface ModelPod {
   readonly name: string
   ready: boolean
+  readyAtMs: number
   terminating: boolean
 }
 
@@ -38,7 +39,7 @@ export class RolloutModel {
   }
 
   get availablePods(): number {
-    return this.count(one => one.ready && !one.terminating)
+    return this.count(one => this.isAvailable(one) && !one.terminating)
   }
 
   change(spec: Partial<Deployment['spec']>): void {
@@ -76,7 +77,12 @@ export class RolloutModel {
       const active = one.pods.filter(p => !p.terminating)
       const wanted = one.set.spec.replicas ?? 0
       for (let missing = wanted - active.length; missing > 0; missing--) {
-        one.pods.push({ name: `p${this.serial++}`, ready: false, terminating: false })
+        one.pods.push({
+          name: `p${this.serial++}`,
+          ready: false,
+          readyAtMs: 0,
+          terminating: false,
+        })
       }
       const victims = active.toSorted((a, b) => Number(a.ready) - Number(b.ready))
       for (const victim of victims.slice(0, Math.max(0, active.length - wanted))) {
@@ -89,7 +95,10 @@ export class RolloutModel {
   /** The pods at these places of a list of all unready ones become ready. */
   becomeReady(count: number): void {
     const unready = [...this.sets.values()].flatMap(one => one.pods).filter(p => !p.ready)
-    for (const one of unready.filter(p => !p.terminating).slice(0, count)) one.ready = true
+    for (const one of unready.filter(p => !p.terminating).slice(0, count)) {
+      one.ready = true
+      one.readyAtMs = this.nowMs
+    }
     this.recount()
   }
 
@@ -103,9 +112,10 @@ export class RolloutModel {
   private recount(): void {
     for (const one of this.sets.values()) {
       const active = one.pods.filter(p => !p.terminating)
-      const ready = active.filter(p => p.ready).length
+      const readyReplicas = active.filter(p => p.ready).length
+      const availableReplicas = active.filter(p => this.isAvailable(p)).length
       const observedGeneration = one.set.metadata.generation ?? 0
-      const counts = { replicas: active.length, readyReplicas: ready, availableReplicas: ready }
+      const counts = { replicas: active.length, readyReplicas, availableReplicas }
       one.set = { ...one.set, status: { ...counts, observedGeneration } }
     }
   }
@@ -154,6 +164,11 @@ export class RolloutModel {
     return [...this.sets.values()].flatMap(({ set, pods }) =>
       pods.map(one => pod(one.name, { owner: set, deleting: one.terminating })),
     )
+  }
+
+  private isAvailable({ ready, readyAtMs }: ModelPod): boolean {
+    const forMs = (this.deployment.spec.minReadySeconds ?? 0) * 1000
+    return ready && this.nowMs - readyAtMs >= forMs
   }
 
   private count(which: (one: ModelPod) => boolean): number {

@@ -27,6 +27,6 @@ test.each([
   ['one that goes on is kept', job(0, null), null],
   ['the aim is not the end', job(0, 'SuccessCriteriaMet'), null],
   ['one that is being deleted needs no second deletion', job(0, 'Complete', true), null],
-])('%s', (_, of, expected) => {
+])('TTL after finished: %s', (_, of, expected) => {
   expect(keptForMs(of, nowMs)).toBe(expected)
 })
