@@ -4,12 +4,17 @@
 
 import { decodeBase64, isBase64 } from './base64.js'
 import type { KubeObject } from './object.js'
+import { msOfTime, timeOfMs } from './time.js'
 import type { Secret } from './types/core-config.js'
 
 export const tokenSecretType = 'kubernetes.io/service-account-token'
 export const accountNameAnnotation = 'kubernetes.io/service-account.name'
 export const accountUidAnnotation = 'kubernetes.io/service-account.uid'
-const invalidSinceLabel = 'kubernetes.io/legacy-token-invalid-since'
+/** On which day a token was last shown, and since which it counts no more: "2026-11-23". */
+export const lastUsedLabel = 'kubernetes.io/legacy-token-last-used'
+export const invalidSinceLabel = 'kubernetes.io/legacy-token-invalid-since'
+/** In kube-system, with the day since which it is noted that tokens are used. */
+export const trackingConfigMap = 'kube-apiserver-legacy-service-account-token-tracking'
 
 export const legacyIssuer = 'kubernetes/serviceaccount'
 
@@ -33,6 +38,12 @@ export function legacyClaims(secret: Secret, account: KubeObject): LegacyClaims 
     'kubernetes.io/serviceaccount/service-account.uid': uid,
   }
 }
+
+/** A day as labels have it. */
+export const dayOfMs = (wallMs: number): string => timeOfMs(wallMs).slice(0, 'yyyy-mm-dd'.length)
+
+/** The beginning of a day; null for what is none. */
+export const msOfDay = (day: string | undefined): number | null => msOfTime(`${day}T00:00:00Z`)
 
 /** The token that a Secret stands for now; null for one that stands for none. */
 export function heldToken(secret: Secret | undefined): string | null {

@@ -20,7 +20,7 @@ import type { User } from './authentication.js'
 import { isCertificateRequest, withRequester } from './certificate-guard.js'
 import { nodeOf } from './node-authorizer.js'
 import { listAt, textAt, withField } from './object-fields.js'
-import { podReferences } from './pod-references.js'
+import { podReferences } from '../api/pod-references.js'
 
 export interface AdmissionView {
   /** Null when there is none. */

@@ -30,6 +30,7 @@ import { KeptConnections } from './kept-connections.js'
 import { ExtensionServers } from './extension-servers.js'
 import { flowTimes, observeFlows } from './flow-metrics.js'
 import type { HealthCheck } from './health-endpoints.js'
+import { HeldTokenUse } from './held-token-use.js'
 import { History } from './history.js'
 import {
   ensureExtensionAuthentication,
@@ -179,7 +180,8 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
   const signer = signerOf(options)
   const { historyRetentionMs: retentionMs = historyRetentionMsUsual } = options
   const history = new History({ store, clock, logger, retentionMs })
-  const lookups = tokenLookups(options, signer, reader)
+  const uses = new HeldTokenUse({ reader, writer, clock, logger })
+  const lookups = tokenLookups(options, signer, reader, uses)
   const audiences = [tokenIssuer]
   const boot = { done: false }
   // Known once the port is, which may be any free one.
@@ -380,6 +382,7 @@ function tokenLookups(
   options: ApiserverOptions,
   signer: TokenSigner | null,
   reader: ObjectReader,
+  uses: HeldTokenUse,
 ): readonly TokenLookup[] {
   const { staticTokens, clock } = options
   const uidOf: UidLookup = (plural, namespace, name) =>
@@ -390,7 +393,14 @@ function tokenLookups(
     ...(staticTokens === undefined ? [] : [staticLookup(staticTokens)]),
     ...(signer === null
       ? []
-      : [signer.lookup({ uidOf, heldToken: tokenOf, nowMs: () => clock.wallMs() })]),
+      : [
+          signer.lookup({
+            uidOf,
+            heldToken: tokenOf,
+            onHeldToken: (namespace, secret) => uses.note(namespace, secret),
+            nowMs: () => clock.wallMs(),
+          }),
+        ]),
   ]
 }
 

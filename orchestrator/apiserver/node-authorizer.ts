@@ -12,7 +12,7 @@ import { CacheFollower } from './cache-follower.js'
 import { resourceId } from './keys.js'
 import { textAt } from './object-fields.js'
 import type { ObjectReader } from './object-reader.js'
-import { podReferences } from './pod-references.js'
+import { podReferences } from '../api/pod-references.js'
 import type { RegistryCache } from './registry-cache.js'
 import type { StoredObject } from './stored-object.js'
 

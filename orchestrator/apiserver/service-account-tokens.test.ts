@@ -50,6 +50,7 @@ const uidOf: UidLookup = (plural, namespace, name) => uids[`${plural}/${namespac
 const lookups = (nowMs: number, uid = uidOf, held: string | null = null) => ({
   uidOf: uid,
   heldToken: () => held,
+  onHeldToken: () => {},
   nowMs: () => nowMs,
 })
 

@@ -50,6 +50,8 @@ export type HeldTokenLookup = (namespace: string, secret: string) => string | nu
 export interface TokenLookups {
   readonly uidOf: UidLookup
   readonly heldToken: HeldTokenLookup
+  /** Told of each token of a Secret that was believed. */
+  readonly onHeldToken: (namespace: string, secret: string) => void
   /** Wall time. */
   readonly nowMs: () => number
 }
@@ -94,8 +96,10 @@ export function tokenSigner(pem: string): TokenSigner {
       if (isLegacy(claims)) {
         // They say nothing of whom they are for: this server, and nobody else who asks.
         const own = audiences.filter(audience => audience === tokenIssuer)
-        const bad = own.length === 0 || legacyProblem(claims, token, lookups) !== null
-        return bad ? null : { user: legacyUser(claims), audiences: own }
+        if (own.length === 0 || legacyProblem(claims, token, lookups) !== null) return null
+        const { namespace, secret } = claimOf(claims)
+        lookups.onHeldToken(namespace, secret)
+        return { user: legacyUser(claims), audiences: own }
       }
       if (claimsProblem(claims, lookups.uidOf, lookups.nowMs()) !== null) return null
       const shared = audiences.filter(audience => claims.aud.includes(audience))

@@ -1,8 +1,9 @@
 // What every cluster has before anybody has written anything: the four namespaces, the two
-// priorities of the system, the range of cluster IPs, the `kubernetes` Service, and in those namespaces
-// the default account and the authority's certificate.
+// priorities of the system, the range of cluster IPs, the `kubernetes` Service, the day since which uses of
+// kept tokens are noted, and in those namespaces the default account and the authority's certificate.
 // Counterpart: controlplane/controller/{systemnamespaces,kubernetesservice}, registry/scheduling. Pure.
 
+import { trackingConfigMap } from '../api/legacy-token.js'
 import type { KubeObject } from '../api/object.js'
 import { systemPriorities } from '../api/validation/priority-class.js'
 import { systemNamespaces } from './admission.js'
@@ -42,6 +43,15 @@ export function systemObjects(range: Cidr, caPem: string, now: string): readonly
       object: serviceRange(range, now),
     },
     core('services', kubernetesService(firstAddress(range))),
+    core(
+      'configmaps',
+      asObject({
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { name: trackingConfigMap, namespace: 'kube-system' },
+        data: { since: now.slice(0, 'yyyy-mm-dd'.length) },
+      }),
+    ),
     ...systemNamespaces.flatMap(namespace => [
       core(
         'serviceaccounts',

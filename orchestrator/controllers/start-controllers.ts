@@ -180,7 +180,10 @@ function startTerm(
     startCertificateController(context, options.certificateSigner ?? null),
     startServiceAccountController(context, { rootCa: options.rootCa }),
     startServiceCidrController(context),
-    ...tokenSecrets(context, options),
+    startTokenSecretsController(context, {
+      signer: options.accountTokenSigner ?? null,
+      rootCa: options.rootCa,
+    }),
     startStorageProtection(context),
     startResourceQuotaController(context),
     // Last: it is content with the metadata of whatever kinds nobody else holds whole.
@@ -190,16 +193,4 @@ function startTerm(
     for (const controller of controllers) controller.stop()
     informers.stop()
   }
-}
-
-function tokenSecrets(
-  context: ControllerContext,
-  { accountTokenSigner: signer, rootCa }: ControllersOptions,
-): readonly Controller[] {
-  if (signer !== undefined) return [startTokenSecretsController(context, { signer, rootCa })]
-  context.logger.warn(
-    { controller: 'service-account-tokens' },
-    'Secrets for tokens are not filled: --service-account-private-key-file is not given',
-  )
-  return []
 }

@@ -10,7 +10,7 @@ import {
   tokenSecretType,
 } from '../../api/legacy-token.js'
 import type { KubeObject } from '../../api/object.js'
-import type { Secret } from '../../api/types/core-config.js'
+import type { Secret, ServiceAccount } from '../../api/types/core-config.js'
 import { isDeleting } from '../ownership.js'
 
 export type TokenSecretPlan =
@@ -69,6 +69,13 @@ export function planTokenSecret(
 
 export function withToken(secret: Secret, token: string): Secret {
   return { ...secret, data: { ...secret.data, token: encoded(token) } }
+}
+
+/** Null where the account does not name the Secret. */
+export function withoutReference(account: ServiceAccount, secret: string): ServiceAccount | null {
+  const { secrets = [] } = account
+  const left = secrets.filter(({ name }) => name !== secret)
+  return left.length === secrets.length ? null : { ...account, secrets: left }
 }
 
 const encoded = (text: string): string => encodeBase64(new TextEncoder().encode(text))

@@ -71,6 +71,20 @@ test('a Secret for an account gets a token that logs in, and goes with the accou
   expect((await whoAmI()).json()).toMatchObject({
     status: { userInfo: { username: 'system:serviceaccount:robots:robot' } },
   })
+  // It is noted that it was used, and it can be withdrawn and given back.
+  const { metadata } = await eventually(
+    () => client.get(secrets, at),
+    secret => secret.metadata.labels?.['kubernetes.io/legacy-token-last-used'] !== undefined,
+  )
+  expect(metadata.labels?.['kubernetes.io/legacy-token-last-used']).toMatch(/^\d{4}-\d\d-\d\d$/)
+  const withdrawn = (since: string | null) =>
+    client.patch(secrets, at, 'merge', {
+      metadata: { labels: { 'kubernetes.io/legacy-token-invalid-since': since } },
+    })
+  await withdrawn('2026-01-01')
+  await eventually(whoAmI, ({ status }) => status === 401)
+  await withdrawn(null)
+  await eventually(whoAmI, ({ status }) => status === 201)
   await client.delete(serviceAccounts, account)
   await eventually(whoAmI, ({ status }) => status === 401)
   await eventually(
@@ -91,5 +105,32 @@ test('a Secret for an account that is not there goes', async () => {
   await eventually(
     () => client.list(secrets, { namespace }),
     ({ items }) => items.length === 0,
+  )
+})
+
+test('an account that names a Secret forgets it when that goes', async () => {
+  const { client } = plane
+  const account = { namespace, name: 'old-hand' }
+  await client.create(serviceAccounts, {
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: account,
+    secrets: [{ name: 'old-hand-token' }, { name: 'other' }],
+  })
+  const at = { namespace, name: 'old-hand-token' }
+  await client.create(secrets, {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { ...at, annotations: { 'kubernetes.io/service-account.name': 'old-hand' } },
+    type: 'kubernetes.io/service-account-token',
+  })
+  await eventually(
+    () => client.get(secrets, at),
+    secret => (secret.data?.['token'] ?? '') !== '',
+  )
+  await client.delete(secrets, at)
+  await eventually(
+    () => client.get(serviceAccounts, account),
+    ({ secrets: named = [] }) => named.length === 1 && named[0]?.name === 'other',
   )
 })

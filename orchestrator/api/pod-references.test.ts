@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import type { JsonObject } from '../api/object.js'
+import type { JsonObject } from './object.js'
 import { podReferences } from './pod-references.js'
-import { objectOf } from './testing/objects.js'
+import { objectOf } from '../apiserver/testing/objects.js'
 
 describe('what a pod refers to', () => {
   const spec: JsonObject = {

@@ -1,28 +1,32 @@
 // What a pod refers to by name: the objects that its node may read. Counterpart: the pod edges of
 // plugin/pkg/auth/authorizer/node. Pure.
 
-import type { Json, JsonObject, KubeObject } from '../api/object.js'
-import { isJsonObject } from '../api/record.js'
-import { fieldAt, textAt } from './object-fields.js'
+import type { Json, JsonObject, KubeObject } from './object.js'
+import { isJsonObject, own } from './record.js'
 
 const specDepthMax = 32
 
 /** "secrets/x", "configmaps/y", "persistentvolumeclaims/z", "serviceaccounts/a", without repeats. */
 export function podReferences(pod: KubeObject): ReadonlySet<string> {
   const found = new Set<string>()
-  const spec = fieldAt(pod, 'spec')
+  const { spec } = pod as KubeObject & { readonly spec?: Json }
   if (!isJsonObject(spec)) return found
-  const account = textAt(spec, 'serviceAccountName')
+  const account = textOf(spec, 'serviceAccountName')
   if (account !== '') found.add(`serviceaccounts/${account}`)
   collect(spec, found, 0)
   const podName = pod.metadata.name ?? ''
   for (const volume of Array.isArray(spec['volumes']) ? (spec['volumes'] as Json[]) : []) {
     // The claim of an ephemeral volume is named after pod and volume.
     if (isJsonObject(volume) && isJsonObject(volume['ephemeral'])) {
-      found.add(`persistentvolumeclaims/${podName}-${textAt(volume, 'name')}`)
+      found.add(`persistentvolumeclaims/${podName}-${textOf(volume, 'name')}`)
     }
   }
   return found
+}
+
+function textOf(object: JsonObject, field: string): string {
+  const value = own(object, field)
+  return typeof value === 'string' ? value : ''
 }
 
 /** Looks wherever the pod's schema may carry a reference, by the names of its fields. */
@@ -49,7 +53,7 @@ function collect(value: Json | undefined, found: Set<string>, depth: number): vo
   add('persistentvolumeclaims', 'persistentVolumeClaim', 'claimName')
   const pulls = object['imagePullSecrets']
   for (const pull of Array.isArray(pulls) ? (pulls as readonly Json[]) : []) {
-    if (isJsonObject(pull)) found.add(`secrets/${textAt(pull, 'name')}`)
+    if (isJsonObject(pull)) found.add(`secrets/${textOf(pull, 'name')}`)
   }
   for (const inner of Object.values(object)) collect(inner, found, depth + 1)
 }
