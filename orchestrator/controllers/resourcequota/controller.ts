@@ -18,7 +18,7 @@ import {
 import { recount } from './recount.js'
 
 const resyncMs = 300_000
-/** A master that heard of a new quota late has let writes pass that it did not charge. */
+/** A master that heard of new limits late has let writes pass that it did not charge. */
 const lateMs = 10_000
 /** Which kinds there are is asked again after this. */
 const kindsKnownMs = 30_000
@@ -33,6 +33,8 @@ export function startResourceQuotaController(context: ControllerContext): Contro
     concurrency: 2,
     reconcile,
   })
+  /** Until when quotas have to be counted once more. A delay in a queue would not outlive a sooner one. */
+  const lateAtMs = new Map<string, number>()
   let kinds = new Map<string, Resource>()
   let kindsAtMs = -Infinity
 
@@ -45,7 +47,9 @@ export function startResourceQuotaController(context: ControllerContext): Contro
       // Its deletion may not have come to us yet.
       if (!isNotFound(error)) throw error
     }
-    usual.queue.addAfter(key, resyncMs)
+    const leftMs = (lateAtMs.get(key) ?? 0) - clock.monotonicMs()
+    if (leftMs <= 0) lateAtMs.delete(key)
+    usual.queue.addAfter(key, leftMs > 0 ? leftMs : resyncMs)
   }
 
   async function findKind(group: string, plural: string): Promise<Resource | undefined> {
@@ -58,19 +62,18 @@ export function startResourceQuotaController(context: ControllerContext): Contro
   }
 
   function take(quota: ResourceQuota): void {
+    lateAtMs.set(objectKey(quota), clock.monotonicMs() + lateMs)
     ;(isCounted(quota) ? usual : fresh).queue.add(objectKey(quota))
   }
 
   const unsubscribe = [
     informer.addHandlers({
-      onAdd: quota => {
-        take(quota)
-        usual.queue.addAfter(objectKey(quota), lateMs)
-      },
+      onAdd: take,
       onUpdate: (quota, old) => {
         // Every write that is charged comes by here: only other limits are a reason to count.
         if (!isCounted(quota) || !sameJson(quota.spec ?? {}, old.spec ?? {})) take(quota)
       },
+      onDelete: quota => lateAtMs.delete(objectKey(quota)),
     }),
   ]
   const controllers = [
