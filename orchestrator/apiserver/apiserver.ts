@@ -23,6 +23,7 @@ import { keepCustomKinds } from './custom-kinds.js'
 import { DefinitionController } from './definition-controller.js'
 import { DiscoveryEndpoints } from './discovery-endpoints.js'
 import { EventLease } from './event-lease.js'
+import { ensureDefaultStorageClass } from './default-storage-class.js'
 import { ensureFlowControl, keepDanglingConditions } from './flow-bootstrap.js'
 import { FlowControl } from './flow-control.js'
 import { proxyIdentity } from './extension-call.js'
@@ -286,6 +287,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
       if (inForce !== null) {
         logger.warn({ configured: options.serviceCidr, inForce }, 'service CIDR is another one')
       }
+      await ensureDefaultStorageClass({ endpoints, reader, cache })
       await ensureRbacPolicy({ endpoints, reader, writer, cache })
       await ensureFlowControl(flowBootstrap)
       await ensureExtensionAuthentication(localServices, caPem, proxyCaPem)

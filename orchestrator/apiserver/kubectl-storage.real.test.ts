@@ -118,6 +118,7 @@ describe.each(kubectlBinaries(['1.27', '1.33']))('kubectl %s and storage', (_, b
     expect(await listed('sc')).toEqual([
       'NAME|PROVISIONER|RECLAIMPOLICY|VOLUMEBINDINGMODE|ALLOWVOLUMEEXPANSION|AGE',
       'fast (default)|disk.example.com|Delete|Immediate|true|age',
+      'local (default)|raftsman.dev/local|Delete|WaitForFirstConsumer|true|age',
     ])
     expect(await listed('csidrivers')).toEqual([
       'NAME|ATTACHREQUIRED|PODINFOONMOUNT|STORAGECAPACITY|TOKENREQUESTS|REQUIRESREPUBLISH|MODES|AGE',

@@ -25,6 +25,7 @@ import type { Endpoints, Service } from '../api/types/core-service.js'
 import type { EndpointSlice } from '../api/types/discovery.js'
 import type { IPAddress, ServiceCIDR } from '../api/types/networking-address.js'
 import type { PodDisruptionBudget } from '../api/types/policy-disruption-budget.js'
+import type { StorageClass } from '../api/types/storage-class.js'
 
 /** A Kind of orchestrator/api is one too. `T` only exists for the compiler. */
 export interface Resource<T extends KubeObject = KubeObject> extends GroupVersionKind {
@@ -127,6 +128,12 @@ export const tokenReviews = resource<TokenReview>(
   'authentication.k8s.io',
   'TokenReview',
   'tokenreviews',
+  false,
+)
+export const storageClasses = resource<StorageClass>(
+  'storage.k8s.io',
+  'StorageClass',
+  'storageclasses',
   false,
 )
 export const leases = resource<Lease>('coordination.k8s.io', 'Lease', 'leases', true)

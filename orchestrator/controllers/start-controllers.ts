@@ -28,6 +28,7 @@ import { startNodeIpamController } from './nodeipam/controller.js'
 import { parseCidr } from './nodeipam/reconcile.js'
 import { startNodeLifecycleController } from './nodelifecycle/controller.js'
 import { startTaintEvictionController } from './nodelifecycle/eviction-controller.js'
+import { startPersistentVolumeBinder } from './persistentvolume/controller.js'
 import { startPodGcController } from './podgc/controller.js'
 import { startReplicaSetController, startReplicationController } from './replicaset/controller.js'
 import { startResourceQuotaController } from './resourcequota/controller.js'
@@ -186,6 +187,7 @@ function startTerm(
     }),
     startStorageProtection(context),
     startResourceQuotaController(context),
+    startPersistentVolumeBinder(context),
     // Last: it is content with the metadata of whatever kinds nobody else holds whole.
     startGarbageCollector(context, { discoveryPeriodMs: 60_000 }),
   ]

@@ -117,6 +117,15 @@ function isClassUpgrade(claim: PersistentVolumeClaim, old: PersistentVolumeClaim
   )
 }
 
+/** One that named no class at all gets that of those who name none, once there is one. */
+function isLateDefault({ spec }: PersistentVolumeClaim, old: PersistentVolumeClaim): boolean {
+  return (
+    old.metadata.annotations?.[classAnnotation] === undefined &&
+    old.spec?.storageClassName === undefined &&
+    spec?.storageClassName !== undefined
+  )
+}
+
 function validateUpdate(claim: PersistentVolumeClaim, old: PersistentVolumeClaim): FieldError[] {
   const spec = claim.spec ?? {}
   const was = old.spec ?? {}
@@ -133,6 +142,10 @@ function validateUpdate(claim: PersistentVolumeClaim, old: PersistentVolumeClaim
     if (annotation !== (old.metadata.annotations?.[classAnnotation] ?? '')) {
       const at = `metadata.annotations[${classAnnotation}]`
       errors.push(invalidValue(at, annotation, immutableText))
+    }
+    if (isLateDefault(claim, old)) {
+      const { storageClassName: _, ...rest } = compared
+      compared = rest
     }
   }
   if (!sameJson(fixedSpec(compared, bound), fixedSpec(named, bound))) {

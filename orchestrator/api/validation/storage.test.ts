@@ -418,7 +418,19 @@ describe('on update', () => {
     ['is bound', {}, { spec: { volumeName: 'v' } }, []],
     ['is bound again', { spec: { volumeName: 'v' } }, { spec: { volumeName: 'w' } }, [fixed]],
     ['wants another mode', {}, { spec: { accessModes: ['ReadWriteMany'] } }, [fixed]],
-    ['wants another class', {}, { spec: { storageClassName: 'fast' } }, [fixed]],
+    ['gets the class of those who name none', {}, { spec: { storageClassName: 'fast' } }, []],
+    [
+      'wants another class',
+      { spec: { storageClassName: 'slow' } },
+      { spec: { storageClassName: 'fast' } },
+      [fixed],
+    ],
+    [
+      'wants a class after all',
+      { spec: { storageClassName: '' } },
+      { spec: { storageClassName: 'fast' } },
+      [fixed],
+    ],
     [
       'says in a field what stood in an annotation',
       { metadata: { annotations: { 'volume.beta.kubernetes.io/storage-class': 'fast' } } },
