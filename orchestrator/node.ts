@@ -1,6 +1,7 @@
 // The node process: kubelet and proxy over one connection to the API servers, as raft/node.ts is
 // the whole of its parts. Counterpart: the kubelet and kube-proxy binaries of a Kubernetes node.
 
+import { join, resolve } from 'node:path'
 import type { Clock } from '../platform/clock.js'
 import type { Files } from '../platform/files.js'
 import type { Logger } from '../platform/logger.js'
@@ -25,6 +26,8 @@ export interface NodeOptions {
   readonly listen: { readonly host: string; readonly port: number }
   /** State, volumes and logs of pods. One directory a node. */
   readonly dataDirectory: string
+  /** Where volumes lie that are directories of this node. Default: below `dataDirectory`. */
+  readonly localVolumesDirectory?: string
   /** True when `stop` shall end the pods; else they go on, and the next start finds them. */
   readonly stopPodsOnExit: boolean
   readonly labels?: { readonly [key: string]: string }
@@ -73,6 +76,9 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     runtime,
     host: listen.host,
     port: listen.port,
+    localVolumesDirectory: resolve(
+      options.localVolumesDirectory ?? join(options.dataDirectory, 'local-volumes'),
+    ),
     labels: options.labels ?? {},
     capacity: options.capacity ?? {},
     logger,

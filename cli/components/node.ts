@@ -21,6 +21,7 @@ import {
 interface Flags extends ComponentFlags {
   readonly apiserver: string
   readonly dataDir: string
+  readonly localVolumesDir?: string
   readonly listen: string
   readonly labels: Readonly<Record<string, string>>
   readonly stopPodsOnExit?: boolean
@@ -40,6 +41,7 @@ export function define(command: Command): void {
   apiserverFlag(componentFlags(command))
     .requiredOption('--data-dir <folder>', 'state, volumes and logs of pods')
     .requiredOption('--listen <address>', 'host:port of the kubelet; the host is the InternalIP')
+    .option('--local-volumes-dir <folder>', 'of volumes on this node; default: in the data folder')
     .option('--labels <labels>', 'of the node, as in zone=a,disk=ssd', parseLabels, {})
     .option('--stop-pods-on-exit', 'end the pods together with this process')
   tlsFlags(command, '', "of the kubelet's server; the authority verifies its clients")
@@ -60,6 +62,9 @@ async function start(flags: Flags, parts: ComponentParts): Promise<Running> {
     tls: requiredTls(flags, ''),
     listen: { host, port: Number(listen[2]) },
     dataDirectory: flags.dataDir,
+    ...(flags.localVolumesDir === undefined
+      ? {}
+      : { localVolumesDirectory: flags.localVolumesDir }),
     stopPodsOnExit: flags.stopPodsOnExit === true,
     labels: flags.labels,
     clock,

@@ -142,6 +142,9 @@ describe('what a node may touch', () => {
   const self = objectOf('Node', { name: 'n1' })
   const tainted = objectOf('Node', { name: 'n1' }, { spec: { taints: [{ key: 'x' }] } })
   const labelled = (key: string) => objectOf('Node', { name: 'n1', labels: { [key]: 'x' } })
+  const volumes = kindOf('persistentvolumes')
+  const volume = (finalizers: string[], path = '/data') =>
+    objectOf('PersistentVolume', { name: 'v', finalizers }, { spec: { local: { path } } })
   const mirror = { annotations: { 'kubernetes.io/config.mirror': 'x' } }
   const status = { operation: 'update', subresource: 'status' } as const
 
@@ -173,6 +176,16 @@ describe('what a node may touch', () => {
     ['create a mirror of its own', { object: pod({ nodeName: 'n1' }, mirror) }, true],
     ['create a mirror elsewhere', { object: pod({ nodeName: 'n2' }, mirror) }, false],
     ['create a pod', { object: pod({ nodeName: 'n1' }) }, false],
+    [
+      'let go of the directory behind a volume',
+      { kind: volumes, operation: 'update', object: volume([]), old: volume(['held']) },
+      true,
+    ],
+    [
+      'say where a volume is',
+      { kind: volumes, operation: 'update', object: volume([], '/etc'), old: volume([]) },
+      false,
+    ],
     [
       'create a mirror that reads a secret',
       {

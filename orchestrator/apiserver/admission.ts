@@ -4,6 +4,7 @@
 // objects comes through `AdmissionView`. Left out: webhooks, token volumes.
 
 import type { Kind } from '../api/kind.js'
+import { sameJson } from '../api/equality.js'
 import type { Json, KubeObject } from '../api/object.js'
 import { ApiError, forbidden, notFound } from '../api/status.js'
 import { isJsonObject } from '../api/record.js'
@@ -19,7 +20,7 @@ import { withRuntimeClass } from './admission/runtime-class.js'
 import type { User } from './authentication.js'
 import { isCertificateRequest, withRequester } from './certificate-guard.js'
 import { nodeOf } from './node-authorizer.js'
-import { listAt, textAt, withField } from './object-fields.js'
+import { fieldAt, listAt, textAt, withField } from './object-fields.js'
 import { podReferences } from '../api/pod-references.js'
 
 export interface AdmissionView {
@@ -207,6 +208,13 @@ export function restrictNode(request: AdmissionRequest): void {
     }
   } else if (isKind(kind, '', 'pods')) {
     restrictNodePod(request, node, refuse)
+  } else if (isKind(kind, '', 'persistentvolumes') && object !== null && old !== null) {
+    // It lets go of the directory behind a volume, which is a finalizer.
+    const { labels } = object.metadata
+    const same =
+      sameJson(fieldAt(object, 'spec'), fieldAt(old, 'spec')) &&
+      sameJson({ ...labels }, { ...old.metadata.labels })
+    if (!same) throw refuse(`node "${node}" is not allowed to change what a volume is`)
   }
 }
 

@@ -83,6 +83,15 @@ beforeAll(() => {
   const spec = { claimRef: { namespace: 'a', name: 'disk' } }
   objects.put('', 'persistentvolumes', objectOf('PersistentVolume', { name: 'pv' }, { spec }))
   objects.put('', 'persistentvolumes', objectOf('PersistentVolume', { name: 'free' }))
+  const local = (name: string, node: string, phase: string) => {
+    const labels = { 'raftsman.dev/node': node }
+    const metadata = { name, labels, finalizers: ['raftsman.dev/local-volume'] }
+    const volume = objectOf('PersistentVolume', metadata, { status: { phase } })
+    objects.put('', 'persistentvolumes', volume)
+  }
+  local('kept', 'n1', 'Bound')
+  local('left', 'n1', 'Released')
+  local('other', 'n2', 'Released')
 })
 
 const leases = '/apis/coordination.k8s.io/v1/namespaces'
@@ -118,6 +127,17 @@ const table: readonly (readonly [string, string, string, 'allowed' | 'denied'])[
   ['node', 'GET', '/api/v1/namespaces/a/persistentvolumeclaims/disk', 'allowed'],
   ['node', 'GET', '/api/v1/persistentvolumes/pv', 'allowed'],
   ['node', 'GET', '/api/v1/persistentvolumes/free', 'denied'],
+  ['node', 'GET', '/api/v1/persistentvolumes', 'denied'],
+  ['node', 'GET', '/api/v1/persistentvolumes?labelSelector=raftsman.dev%2Fnode%3Dn1', 'allowed'],
+  ['node', 'GET', '/api/v1/persistentvolumes?labelSelector=raftsman.dev%2Fnode%3Dn2', 'denied'],
+  ['node', 'GET', '/api/v1/persistentvolumes/kept', 'allowed'],
+  ['node', 'GET', '/api/v1/persistentvolumes/other', 'denied'],
+  ['node', 'DELETE', '/api/v1/persistentvolumes/kept', 'denied'],
+  ['node', 'DELETE', '/api/v1/persistentvolumes/left', 'allowed'],
+  ['node', 'PUT', '/api/v1/persistentvolumes/left', 'allowed'],
+  ['node', 'PUT', '/api/v1/persistentvolumes/left/status', 'denied'],
+  ['node', 'DELETE', '/api/v1/persistentvolumes/other', 'denied'],
+  ['node', 'DELETE', '/api/v1/persistentvolumes/free', 'denied'],
   ['node', 'POST', '/api/v1/namespaces/a/serviceaccounts/robot/token', 'allowed'],
   ['node', 'POST', '/api/v1/namespaces/a/serviceaccounts/default/token', 'denied'],
   ['node', 'PUT', `${leases}/kube-node-lease/leases/n1`, 'allowed'],

@@ -15,7 +15,17 @@ export function attributesOf(info: RequestInfo): Attributes {
   const named =
     info.name === '' && (verb === 'list' || verb === 'watch' || verb === 'deletecollection')
   const name = named ? nameSelected(info.query) : info.name
-  return { kind: 'resource', verb, group, resource, subresource, namespace, name }
+  const labelSelector = info.query.get('labelSelector') ?? ''
+  return {
+    kind: 'resource',
+    verb,
+    group,
+    resource,
+    subresource,
+    namespace,
+    name,
+    ...(labelSelector === '' ? {} : { labelSelector }),
+  }
 }
 
 /** A collection that is narrowed to one name asks for no more than that object. */

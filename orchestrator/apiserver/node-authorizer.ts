@@ -7,6 +7,7 @@ import type { Verdict } from '../api/rbac/policy-index.js'
 import { nodeRules, proxierRules } from '../api/rbac/component-roles.js'
 import { ruleAllows } from '../api/rbac/rule.js'
 import type { PolicyRule } from '../api/types/rbac.js'
+import { isLocalVolume, nodeLabel } from '../api/local-volume.js'
 import type { User } from './authentication.js'
 import { CacheFollower } from './cache-follower.js'
 import { resourceId } from './keys.js'
@@ -76,6 +77,7 @@ export class NodeAuthorizer {
 
   #byGraph(node: string, asked: ResourceAttributes): Verdict {
     const { resource, subresource, verb, name, namespace } = asked
+    if (resource === 'persistentvolumes' && this.#isOwnVolume(node, asked)) return allowed
     switch (resource) {
       case 'serviceaccounts':
         if (verb !== 'create' || subresource !== 'token') {
@@ -106,6 +108,23 @@ export class NodeAuthorizer {
     return related
       ? allowed
       : refused(`no relationship found between node '${node}' and this object`)
+  }
+
+  /**
+   * Volumes that are directories of the node are its own to look for, and to let go once nobody has
+   * them; what of one it may change is admission's to say.
+   */
+  #isOwnVolume(
+    node: string,
+    { verb, subresource, name, labelSelector }: ResourceAttributes,
+  ): boolean {
+    if (subresource !== '') return false
+    if (verb === 'list' || verb === 'watch') return labelSelector === `${nodeLabel}=${node}`
+    if (verb !== 'get' && verb !== 'update' && verb !== 'delete') return false
+    const volume = this.#reader.cachedAt('', 'persistentvolumes', '', name)?.object
+    if (volume === undefined || !isLocalVolume(volume)) return false
+    if (volume.metadata.labels?.[nodeLabel] !== node) return false
+    return verb === 'get' || textAt(volume, 'status.phase') !== 'Bound'
   }
 
   #usesVolume(node: string, name: string): boolean {

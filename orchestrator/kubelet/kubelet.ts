@@ -10,6 +10,7 @@ import type { Metrics } from '../../platform/metrics.js'
 import type { TlsFiles } from '../../platform/network.js'
 import type { Random } from '../../platform/random.js'
 import type { Node } from '../api/types/core-node.js'
+import type { PersistentVolume } from '../api/types/core-persistent-volume.js'
 import type { Pod } from '../api/types/core-pod.js'
 import type { Service } from '../api/types/core-service.js'
 import { EventRecorder } from '../client/event-recorder.js'
@@ -18,6 +19,7 @@ import { pods } from '../client/resources.js'
 import type { ApiClient } from '../client/rest-client.js'
 import { runWorkers, WorkQueue } from '../client/work-queue.js'
 import { ContainerStarter } from './container-starter.js'
+import { LocalVolumes } from './local-volumes.js'
 import { readMachineFacts } from './machine.js'
 import { NodeRegistration } from './node-registration.js'
 import { nodeCapacity, type NodeDescription } from './node-status.js'
@@ -39,6 +41,8 @@ export interface KubeletOptions {
   /** 0 for any. */
   readonly port: number
   readonly dataDirectory: string
+  /** Where volumes lie that are directories of this node; absolute. */
+  readonly localVolumesDirectory: string
   /** Takes the pods along when it is stopped; else they go on and are found again. */
   readonly stopPodsOnExit: boolean
   readonly labels: { readonly [key: string]: string }
@@ -70,6 +74,7 @@ export class Kubelet {
   private readonly server: KubeletServer
   private readonly recorder: EventRecorder
   private readonly events: PodEvents
+  private readonly localVolumes: LocalVolumes
   private registration: NodeRegistration | null = null
   private environment: PodWorkerEnvironment | null = null
   private preparing = false
@@ -84,6 +89,12 @@ export class Kubelet {
     const component = { component: 'kubelet', host: nodeName }
     this.recorder = new EventRecorder({ client, clock, random, logger, ...component })
     this.events = new PodEvents(this.recorder)
+    this.localVolumes = new LocalVolumes({
+      ...options,
+      recorder: this.recorder,
+      directory: options.localVolumesDirectory,
+      inUse: volume => [...this.podWorkers.values()].some(({ pod }) => mayMount(pod, volume)),
+    })
     this.server = new KubeletServer({
       ...options,
       runtime,
@@ -104,6 +115,7 @@ export class Kubelet {
       runtimeVersion: runtime.version,
       labels: this.options.labels,
       capacity: this.options.capacity,
+      localVolumesDirectory: this.options.localVolumesDirectory,
       facts: await readMachineFacts(files, dataDirectory),
     }
     this.registration = new NodeRegistration({
@@ -123,6 +135,7 @@ export class Kubelet {
     if (stopPodsOnExit) await this.stopPods()
     this.registration?.close()
     this.informer.stop()
+    this.localVolumes.stop()
     this.queue.stop()
     this.environment?.prober.close()
     await this.server.close()
@@ -155,7 +168,8 @@ export class Kubelet {
   private podEnvironment(addresses: PodAddresses, node: NodeDescription): PodWorkerEnvironment {
     const { client, runtime, clock, random, files, logger, services, nodeName } = this.options
     for (const { address } of runtime.sandboxes()) addresses.take(address)
-    const volumes = new Volumes({ client, files, clock })
+    const provideLocal = (volume: PersistentVolume) => this.localVolumes.provide(volume)
+    const volumes = new Volumes({ client, files, clock, nodeName, provideLocal })
     const events = this.events
     const prober = new Prober({
       runtime,
@@ -213,7 +227,9 @@ export class Kubelet {
     if (this.stopping) return
     this.informer.start()
     await this.informer.whenSynced()
-    if (!this.stopping) this.endOrphans()
+    if (this.stopping) return
+    this.endOrphans()
+    this.localVolumes.start()
   }
 
   private offer(pod: Pod): void {
@@ -284,6 +300,14 @@ export class Kubelet {
     }
     return true
   }
+}
+
+/** Of a pod that is only known by what it left running, nobody knows what it mounts. */
+function mayMount({ metadata, spec }: Pod, volume: PersistentVolume): boolean {
+  const { namespace, name } = volume.spec?.claimRef ?? {}
+  if (spec.containers.length === 0) return true
+  if (metadata.namespace !== namespace) return false
+  return (spec.volumes ?? []).some(({ persistentVolumeClaim: claim }) => claim?.claimName === name)
 }
 
 /** As much of a pod as is needed to end it. */

@@ -17,6 +17,7 @@ const description: NodeDescription = {
   runtimeVersion: 'process://0.1.0',
   labels: {},
   capacity: {},
+  localVolumesDirectory: '/data/local-volumes',
   facts: {
     machineId: 'm',
     systemUuid: 's',

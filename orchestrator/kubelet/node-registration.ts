@@ -15,6 +15,7 @@ import { readMachineLoad } from './machine.js'
 import { turnsOf } from './node-events.js'
 import {
   newNode,
+  nodeAnnotations,
   type NodeDescription,
   nodeLabels,
   nodeStatus,
@@ -140,7 +141,7 @@ export class NodeRegistration {
     }
   }
 
-  /** The Node with our labels, created if need be. */
+  /** The Node with our labels and annotations, created if need be. */
   private async registered(): Promise<Node> {
     const { client, description } = this.options
     const { name } = description
@@ -156,10 +157,12 @@ export class NodeRegistration {
         node = await client.get(nodes, { name })
       }
     }
-    const wanted = nodeLabels(description)
-    const labels = node.metadata.labels ?? {}
-    if (Object.entries(wanted).every(([key, value]) => labels[key] === value)) return node
-    return client.patch(nodes, { name }, 'merge', { metadata: { labels: wanted } })
+    const labels = nodeLabels(description)
+    const annotations = nodeAnnotations(description)
+    if (holds(node.metadata.labels, labels) && holds(node.metadata.annotations, annotations)) {
+      return node
+    }
+    return client.patch(nodes, { name }, 'merge', { metadata: { labels, annotations } })
   }
 
   private async renew(): Promise<void> {
@@ -192,3 +195,8 @@ export class NodeRegistration {
     }
   }
 }
+
+const holds = (
+  given: { readonly [key: string]: string } = {},
+  wanted: { readonly [key: string]: string },
+): boolean => Object.entries(wanted).every(([key, value]) => given[key] === value)

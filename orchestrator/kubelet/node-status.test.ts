@@ -9,6 +9,7 @@ const description: NodeDescription = {
   runtimeVersion: 'process://0.1.0',
   labels: { zone: 'a' },
   capacity: { cpu: '2' },
+  localVolumesDirectory: '/data/local-volumes',
   facts: {
     machineId: 'm',
     systemUuid: 's',

@@ -1,5 +1,6 @@
 // The Node object as its kubelet writes it. Counterpart: pkg/kubelet/nodestatus. Pure.
 
+import { localVolumesMark } from '../api/local-volume.js'
 import type { Node, NodeCondition, NodeStatus } from '../api/types/core-node.js'
 import { formatTime } from '../client/timestamps.js'
 import type { MachineFacts, MachineLoad } from './machine.js'
@@ -12,6 +13,8 @@ export interface NodeDescription {
   readonly labels: { readonly [key: string]: string }
   /** Wins over what the machine has. */
   readonly capacity: { readonly [resource: string]: string }
+  /** Where volumes lie that are directories of this node; absolute. */
+  readonly localVolumesDirectory: string
   readonly facts: MachineFacts
 }
 
@@ -49,12 +52,22 @@ export function nodeLabels({ name, facts, labels }: NodeDescription): {
   }
 }
 
+export function nodeAnnotations({ localVolumesDirectory }: NodeDescription): {
+  readonly [key: string]: string
+} {
+  return { [localVolumesMark]: localVolumesDirectory }
+}
+
 /** As it is registered; the status follows on its own. */
 export function newNode(description: NodeDescription): Node {
   return {
     apiVersion: 'v1',
     kind: 'Node',
-    metadata: { name: description.name, labels: nodeLabels(description) },
+    metadata: {
+      name: description.name,
+      labels: nodeLabels(description),
+      annotations: nodeAnnotations(description),
+    },
     spec: {},
   }
 }

@@ -1,17 +1,20 @@
 // Brings a pod's volumes to the machine and keeps those up to date that mirror API objects.
 // Counterpart: the volume manager with the emptyDir, hostPath, configMap, secret, downwardAPI and
-// projected plugins, and the atomic writer. Left out: claims, CSI, and limits of emptyDir.
+// projected plugins, and the atomic writer. What a claim stands for is in claim-volumes.ts. Left out: CSI, and limits of
+// emptyDir.
 
 import { dirname, isAbsolute, join } from 'node:path'
 import type { Clock } from '../../platform/clock.js'
 import type { Files } from '../../platform/files.js'
 import type { KubeObject } from '../api/object.js'
 import type { Container } from '../api/types/core-container.js'
+import type { PersistentVolume } from '../api/types/core-persistent-volume.js'
 import type { Pod } from '../api/types/core-pod.js'
 import type { HostPathVolumeSource, Volume } from '../api/types/core-volume.js'
 import { isNotFound } from '../client/api-error.js'
 import { configMaps, type Resource, secrets } from '../client/resources.js'
 import type { ApiClient } from '../client/rest-client.js'
+import { claimPath } from './claim-volumes.js'
 import { PodConfigError, type PodPlace } from './pod-fields.js'
 import type { EnvVar, Mount } from './runtime.js'
 import { expandReferences } from './env-expansion.js'
@@ -41,6 +44,9 @@ export interface VolumesOptions {
   readonly client: ApiClient
   readonly files: Files
   readonly clock: Clock
+  readonly nodeName: string
+  /** The directory of a volume that is one of this node's, made if need be; null for another. */
+  readonly provideLocal: (volume: PersistentVolume) => Promise<string | null>
 }
 
 /** The objects of the names that are wanted; null for one that does not exist. */
@@ -78,7 +84,9 @@ export class Volumes {
     for (const volume of volumes) {
       const directory = volumeDirectory(podDirectory, volume.name)
       if (volume.hostPath) await this.checkHostPath(volume.hostPath)
-      else if (volume.emptyDir) await this.options.files.makeDirectory(directory, 0o700)
+      else if (volume.persistentVolumeClaim) {
+        await this.linkClaim(pod, volume.persistentVolumeClaim.claimName, directory)
+      } else if (volume.emptyDir) await this.options.files.makeDirectory(directory, 0o700)
       else if (hasFiles(volume) && sources !== null) {
         await this.writeFiles(directory, volumeFiles(volume, sources))
       } else {
@@ -111,7 +119,7 @@ export class Volumes {
       mounts.push({
         hostPath: await this.below(root, subPath),
         containerPath: mount.mountPath,
-        readOnly: mount.readOnly ?? false,
+        readOnly: (mount.readOnly ?? false) || (volume.persistentVolumeClaim?.readOnly ?? false),
       })
     }
     return mounts
@@ -189,6 +197,19 @@ export class Volumes {
     const lifeMs = Number.isNaN(expiresAtMs) ? expirationSeconds * 1000 : expiresAtMs - nowMs
     held.set(key, { token, renewAtMs: nowMs + lifeMs * renewAtShare })
     return token
+  }
+
+  /** A link of the pod leads to the data, which lie elsewhere and outlive the pod. */
+  private async linkClaim(pod: Pod, claimName: string, directory: string): Promise<void> {
+    const { client, files, nodeName, provideLocal } = this.options
+    const path = await claimPath(pod, claimName, {
+      client,
+      nodeName,
+      provideLocal,
+      checkPath: source => this.checkHostPath(source),
+    })
+    await files.makeDirectory(dirname(directory), 0o700)
+    await files.link(path, directory)
   }
 
   private async checkHostPath({ path, type = '' }: HostPathVolumeSource): Promise<void> {

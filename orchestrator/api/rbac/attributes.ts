@@ -1,5 +1,6 @@
 // What an authorizer is asked: who wants to do what to what. Counterpart: authorizer.Attributes of
-// k8s.io/apiserver. Selectors and the API version are not looked at by any rule of ours.
+// k8s.io/apiserver. The API version and selectors
+// of fields are not looked at by any rule of ours.
 
 export interface Subject {
   readonly name: string
@@ -19,6 +20,8 @@ export interface ResourceAttributes {
   readonly namespace: string
   /** '' where no single object is meant. */
   readonly name: string
+  /** Of a list or a watch, as it was sent. Only what is for nodes is narrowed by it. */
+  readonly labelSelector?: string
 }
 
 export interface PathAttributes {
