@@ -25,6 +25,8 @@ import type { Endpoints, Service } from '../api/types/core-service.js'
 import type { EndpointSlice } from '../api/types/discovery.js'
 import type { IPAddress, ServiceCIDR } from '../api/types/networking-address.js'
 import type { PodDisruptionBudget } from '../api/types/policy-disruption-budget.js'
+import type { VolumeAttachment } from '../api/types/storage-attachment.js'
+import type { CSIDriver } from '../api/types/storage-csi.js'
 import type { StorageClass } from '../api/types/storage-class.js'
 
 /** A Kind of orchestrator/api is one too. `T` only exists for the compiler. */
@@ -134,6 +136,13 @@ export const storageClasses = resource<StorageClass>(
   'storage.k8s.io',
   'StorageClass',
   'storageclasses',
+  false,
+)
+export const csiDrivers = resource<CSIDriver>('storage.k8s.io', 'CSIDriver', 'csidrivers', false)
+export const volumeAttachments = resource<VolumeAttachment>(
+  'storage.k8s.io',
+  'VolumeAttachment',
+  'volumeattachments',
   false,
 )
 export const leases = resource<Lease>('coordination.k8s.io', 'Lease', 'leases', true)

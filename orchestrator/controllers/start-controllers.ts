@@ -15,6 +15,7 @@ import type { CertificateSigner } from './certificates/certificate-signer.js'
 import { startCertificateController } from './certificates/controller.js'
 import type { Controller, ControllerContext } from './context.js'
 import { type ControllerMetrics, controllerMetrics } from './controller-metrics.js'
+import { startAttachDetachController } from './attachdetach/controller.js'
 import { startCronJobController } from './cronjob/controller.js'
 import { startDaemonSetController } from './daemonset/controller.js'
 import { startDeploymentController } from './deployment/controller.js'
@@ -41,6 +42,7 @@ import {
 import { startStatefulSetController } from './statefulset/controller.js'
 import { startStorageProtection } from './storageprotection/controller.js'
 import { startTtlAfterFinishedController } from './ttlafterfinished/controller.js'
+import { startVolumeExpandController } from './volumeexpand/controller.js'
 
 export interface ControllersOptions {
   /** Authenticated as system:kube-controller-manager. Stays the caller's to close. */
@@ -188,6 +190,8 @@ function startTerm(
     startStorageProtection(context),
     startResourceQuotaController(context),
     startPersistentVolumeBinder(context),
+    startAttachDetachController(context),
+    startVolumeExpandController(context),
     // Last: it is content with the metadata of whatever kinds nobody else holds whole.
     startGarbageCollector(context, { discoveryPeriodMs: 60_000 }),
   ]

@@ -32,7 +32,7 @@ import {
   runningController,
 } from '../context.js'
 import { isPodTerminal } from '../pod-state.js'
-import { claimsOf } from '../storageprotection/reconcile.js'
+import { byMountedClaim, mountedClaimIndex } from '../storageprotection/reconcile.js'
 import { classOf } from './binding.js'
 import type { BinderPlan, Step } from './plan.js'
 import { type Consumers, planClaim } from './reconcile.js'
@@ -42,8 +42,6 @@ import { WrittenObjects } from './written-objects.js'
 
 /** A claim takes four writes, or six where its volume is made; a round that does not end is a mistake of ours. */
 const stepsMax = 16
-/** By "namespace/name" of the claims that a pod mounts. */
-const mountedIndex = 'mounted claim'
 /** By "namespace/name" of the claim that a volume names. */
 const claimIndex = 'claim'
 
@@ -57,7 +55,7 @@ export function startPersistentVolumeBinder(context: ControllerContext): Control
   const classes = informers.of(storageClasses)
   const podInformer = informers.of(pods)
   const nodeInformer = informers.of(nodes)
-  podInformer.addIndex(mountedIndex, mountedBy)
+  podInformer.addIndex(mountedClaimIndex, byMountedClaim)
   volumeInformer.addIndex(claimIndex, volume => claimNamedBy(volume) ?? [])
   const claims = new WrittenObjects(claimInformer)
   const volumes = new WrittenObjects(volumeInformer)
@@ -131,7 +129,9 @@ export function startPersistentVolumeBinder(context: ControllerContext): Control
   }
 
   function consumersOf(key: string): Consumers {
-    const users = podInformer.objects.byIndex(mountedIndex, key).filter(pod => !isPodTerminal(pod))
+    const users = podInformer.objects
+      .byIndex(mountedClaimIndex, key)
+      .filter(pod => !isPodTerminal(pod))
     const placed = users.find(({ spec }) => (spec.nodeName ?? '') !== '')
     return {
       nodeName: placed?.spec.nodeName ?? null,
@@ -251,7 +251,7 @@ export function startPersistentVolumeBinder(context: ControllerContext): Control
   }
 
   function podChanged(pod: Pod): void {
-    for (const key of mountedBy(pod)) {
+    for (const key of byMountedClaim(pod)) {
       if (claimInformer.objects.get(key)?.status?.phase !== 'Bound') queue.add(claimKey(key))
     }
     const recycled = recycledBy(pod)
@@ -282,10 +282,6 @@ export function startPersistentVolumeBinder(context: ControllerContext): Control
     nodeInformer.addHandlers({ onDelete: nodeGone }),
   ]
   return runningController(context, { queue, start, unsubscribe })
-}
-
-function mountedBy(pod: Pod): readonly string[] {
-  return claimsOf(pod).map(name => keyOf(pod.metadata.namespace, name))
 }
 
 /** Its key, in a list for an index; null where it names none. */

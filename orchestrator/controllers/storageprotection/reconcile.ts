@@ -7,6 +7,7 @@ import type {
   PersistentVolumeClaim,
 } from '../../api/types/core-persistent-volume.js'
 import type { Pod } from '../../api/types/core-pod.js'
+import { keyOf } from '../../client/resources.js'
 import { isDeleting } from '../ownership.js'
 
 export const claimFinalizer = 'kubernetes.io/pvc-protection'
@@ -19,6 +20,11 @@ export function claimsOf({ metadata, spec }: Pod): readonly string[] {
     return volume.persistentVolumeClaim?.claimName ?? []
   })
 }
+
+/** The same as keys, "namespace/name", for an index of pods. */
+export const mountedClaimIndex = 'mounted claim'
+export const byMountedClaim = (pod: Pod): readonly string[] =>
+  claimsOf(pod).map(name => keyOf(pod.metadata.namespace, name))
 
 /** `pods` are those of its namespace. One without a node will not start on a claim that is going. */
 export function claimIsFree(claim: PersistentVolumeClaim, pods: readonly Pod[]): boolean {
