@@ -8,6 +8,7 @@ import type { Deployment, ReplicaSet } from '../api/types/apps.js'
 import type { StatefulSet } from '../api/types/apps-stateful-set.js'
 import type { TokenReview } from '../api/types/authentication.js'
 import type { SubjectAccessReview } from '../api/types/authorization.js'
+import type { HorizontalPodAutoscaler } from '../api/types/autoscaling-v2.js'
 import type { CronJob, Job } from '../api/types/batch.js'
 import type { CertificateSigningRequest } from '../api/types/certificates.js'
 import type { Lease } from '../api/types/coordination.js'
@@ -132,6 +133,13 @@ export const tokenReviews = resource<TokenReview>(
   'tokenreviews',
   false,
 )
+export const horizontalPodAutoscalers: Resource<HorizontalPodAutoscaler> = {
+  group: 'autoscaling',
+  version: 'v2',
+  kind: 'HorizontalPodAutoscaler',
+  plural: 'horizontalpodautoscalers',
+  namespaced: true,
+}
 export const storageClasses = resource<StorageClass>(
   'storage.k8s.io',
   'StorageClass',

@@ -23,6 +23,7 @@ import { startDisruptionController } from './disruption/controller.js'
 import { startEndpointSliceController } from './endpointslice/controller.js'
 import { startEndpointSliceMirroringController } from './endpointslicemirroring/controller.js'
 import { startGarbageCollector } from './garbagecollector/controller.js'
+import { startHorizontalPodAutoscaler } from './horizontalpodautoscaler/controller.js'
 import { startJobController } from './job/controller.js'
 import { startNamespaceController } from './namespace/controller.js'
 import { startNodeIpamController } from './nodeipam/controller.js'
@@ -70,6 +71,7 @@ export interface ControllersOptions {
   readonly nodeMonitorPeriodMs?: number
   readonly podGcPeriodMs?: number
   readonly podGcQuarantineMs?: number
+  readonly autoscalerSyncMs?: number
   readonly leaseDurationMs?: number
   readonly renewDeadlineMs?: number
   readonly retryPeriodMs?: number
@@ -192,6 +194,7 @@ function startTerm(
     startPersistentVolumeBinder(context),
     startAttachDetachController(context),
     startVolumeExpandController(context),
+    startHorizontalPodAutoscaler(context, { syncMs: options.autoscalerSyncMs ?? 15_000 }),
     // Last: it is content with the metadata of whatever kinds nobody else holds whole.
     startGarbageCollector(context, { discoveryPeriodMs: 60_000 }),
   ]

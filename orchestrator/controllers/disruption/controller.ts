@@ -1,7 +1,7 @@
 // The disruption controller's shell: keeps the status of PodDisruptionBudgets, by which evictions are let through.
 // Counterpart: pkg/controller/disruption.
 
-import type { JsonObject, KubeObject, OwnerReference } from '../../api/object.js'
+import type { KubeObject, OwnerReference } from '../../api/object.js'
 import type { Pod } from '../../api/types/core-pod.js'
 import { isNotFound } from '../../client/api-error.js'
 import { byNamespace, namespaceIndex } from '../../client/object-store.js'
@@ -23,14 +23,13 @@ import {
   recorderOf,
   runningController,
 } from '../context.js'
+import { KindNames } from '../kind-names.js'
 import { controllerOf } from '../ownership.js'
 import { WrittenVersions } from '../written-versions.js'
 import type { ExpectedScale } from './reconcile.js'
 import { isRelative, planBudget, selects } from './reconcile.js'
 
 const notShownYetMs = 100
-/** Kinds of users that own pods; what is not known any more is asked for again. */
-const scalesKnownMax = 256
 
 export function startDisruptionController(context: ControllerContext): Controller {
   const { client, informers, clock } = context
@@ -47,8 +46,7 @@ export function startDisruptionController(context: ControllerContext): Controlle
   const workloads = new Map(known.map(resource => [resource.kind, informers.of(resource)]))
   const recorder = recorderOf(context, 'controllermanager')
   const written = new WrittenVersions()
-  /** Where the scale of a kind is found; null: it has none. */
-  const scalePaths = new Map<string, string | null>()
+  const kinds = new KindNames(client)
   const { queue, start } = reconcilerQueue(context, {
     name: 'disruption',
     concurrency: 2,
@@ -120,39 +118,15 @@ export function startDisruptionController(context: ControllerContext): Controlle
     namespace: string,
     { apiVersion, kind, name, uid }: OwnerReference,
   ): Promise<ExpectedScale | null> {
-    const plural = await scalable(apiVersion, kind)
-    if (plural === null) return null
-    const path = `${rootOf(apiVersion)}/namespaces/${namespace}/${plural}/${encodeURIComponent(name)}/scale`
+    const resource = await kinds.find(apiVersion, kind)
+    if (resource?.scalable !== true) return null
     try {
-      const scale = await client.getJson<JsonObject>(path)
-      const { replicas } = (scale['spec'] ?? {}) as { replicas?: unknown }
-      const { uid: found } = (scale['metadata'] ?? {}) as { uid?: unknown }
-      return found === uid ? { uid, replicas: Number(replicas ?? 0) } : null
+      const { metadata, spec } = await client.getScale(resource, { namespace, name })
+      return metadata.uid === uid ? { uid, replicas: spec?.replicas ?? 0 } : null
     } catch (error) {
       if (isNotFound(error)) return null
       throw error
     }
-  }
-
-  /** The name in paths of a kind that has a scale, else null. */
-  async function scalable(apiVersion: string, kind: string): Promise<string | null> {
-    const key = `${apiVersion} ${kind}`
-    const cached = scalePaths.get(key)
-    if (cached !== undefined) return cached
-    const list = await client
-      .getJson<JsonObject>(rootOf(apiVersion))
-      .catch((error: unknown): JsonObject => {
-        if (isNotFound(error)) return {}
-        throw error
-      })
-    const resources = (list['resources'] ?? []) as readonly { name: string; kind: string }[]
-    const names = new Set(resources.map(resource => resource.name))
-    const own = resources.find(one => one.kind === kind && names.has(`${one.name}/scale`))
-    const plural = own?.name ?? null
-    if (scalePaths.size >= scalesKnownMax) scalePaths.clear()
-    // It may get one: only what is there is remembered.
-    if (plural !== null) scalePaths.set(key, plural)
-    return plural
   }
 
   function podChanged(pod: Pod): void {
@@ -178,7 +152,3 @@ export function startDisruptionController(context: ControllerContext): Controlle
   ]
   return runningController(context, { queue, start, unsubscribe })
 }
-
-/** As in "/api/v1" and "/apis/apps/v1". */
-const rootOf = (apiVersion: string): string =>
-  apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`

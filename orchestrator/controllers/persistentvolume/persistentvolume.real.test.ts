@@ -173,7 +173,10 @@ test('the default class makes a volume on the node of the first consumer', async
       storageClassName: 'local',
     },
   })
-  expect(await reasonsOf('own')).toContain('ProvisioningSucceeded')
+  await eventually(
+    () => reasonsOf('own'),
+    reasons => reasons.includes('ProvisioningSucceeded'),
+  )
 
   // The node goes for good, and with it what only it could have removed.
   await plane.client.delete(pods, { namespace, name: 'user' }, { gracePeriodSeconds: 0 })
