@@ -141,6 +141,21 @@ async function workload(
   } as Parameters<typeof client.create>[1])
 }
 
+const farms: Resource = {
+  group: 'example.com',
+  version: 'v1',
+  kind: 'Farm',
+  plural: 'farms',
+  namespaced: true,
+}
+const definitions: Resource = {
+  group: 'apiextensions.k8s.io',
+  version: 'v1',
+  kind: 'CustomResourceDefinition',
+  plural: 'customresourcedefinitions',
+  namespaced: false,
+}
+
 const onQuietNode: JsonObject = {
   nodeSelector: { 'kubernetes.io/hostname': 'quiet' },
   tolerations: [{ key: 'quiet', operator: 'Exists' }],
@@ -306,6 +321,65 @@ test('a Deployment of processes that work hard grows by what they use', async ()
   )
   expect(texts[0]).toMatch(
     /New size: 2; reason: cpu (container )?resource utilization \(percentage of request\) above target$/,
+  )
+})
+
+test('kinds of users are scaled, and none by two', async () => {
+  await client.create(definitions, {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: 'farms.example.com' },
+    spec: {
+      group: 'example.com',
+      scope: 'Namespaced',
+      names: { plural: 'farms', singular: 'farm', kind: 'Farm' },
+      versions: [
+        {
+          name: 'v1',
+          served: true,
+          storage: true,
+          schema: {
+            openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+          },
+          subresources: {
+            scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas' },
+          },
+        },
+      ],
+    },
+  } as Parameters<typeof client.create>[1])
+  const farm = { apiVersion: 'example.com/v1', kind: 'Farm', metadata: { namespace, name: 'f' } }
+  const make = () => client.create(farms, { ...farm, spec: { replicas: 1 } } as typeof farm)
+  await eventually(
+    () => make(),
+    () => true,
+    waitMs,
+  )
+  const scaleTargetRef = { apiVersion: 'example.com/v1', kind: 'Farm', name: 'f' }
+  await autoscale('Farm', 'f', { scaleTargetRef, minReplicas: 3 })
+  await eventually(
+    () => client.getScale(farms, { namespace, name: 'f' }),
+    ({ spec }) => spec?.replicas === 3,
+    waitMs,
+  )
+  const found = await eventually(
+    () => now('f'),
+    one => conditionOf(one, 'ScalingActive')?.status === 'False',
+    waitMs,
+  )
+  expect(conditionOf(found, 'ScalingActive')?.message).toBe(
+    "the HPA target's scale is missing a selector",
+  )
+
+  const another = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' }
+  await autoscale('Deployment', 'web-again', { scaleTargetRef: another })
+  const rival = await eventually(
+    () => now('web-again'),
+    one => conditionOf(one, 'ScalingActive')?.reason === 'AmbiguousSelector',
+    waitMs,
+  )
+  expect(conditionOf(rival, 'ScalingActive')?.message).toBe(
+    'pods by selector app=web are controlled by multiple HPAs: [default/web default/web-again]',
   )
 })
 

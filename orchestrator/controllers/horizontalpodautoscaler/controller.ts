@@ -1,15 +1,22 @@
 // The autoscaler's shell: each one is looked at regularly, its metrics are read, and the scale of its target is written.
 // Counterpart: pkg/controller/podautoscaler.
 
-import { matchesLabels, parseLabelSelector } from '../../api/selectors.js'
+import { type LabelSelector, matchesLabels, parseLabelSelector } from '../../api/selectors.js'
 import type {
   HorizontalPodAutoscaler,
   HorizontalPodAutoscalerStatus,
 } from '../../api/types/autoscaling-v2.js'
 import type { Scale } from '../../api/types/autoscaling.js'
+import type { Pod } from '../../api/types/core-pod.js'
 import { ApiError, isNotFound } from '../../client/api-error.js'
 import { byNamespace, namespaceIndex } from '../../client/object-store.js'
-import { horizontalPodAutoscalers, objectKey, pods, type Resource } from '../../client/resources.js'
+import {
+  horizontalPodAutoscalers,
+  objectKey,
+  pods,
+  type Resource,
+  splitKey,
+} from '../../client/resources.js'
 import { sameJson } from '../canonical-json.js'
 import {
   type Controller,
@@ -55,6 +62,8 @@ export function startHorizontalPodAutoscaler(
   const histories = new Map<string, History>()
   /** By autoscaler: what was told of it lately, and when. */
   const complaints = new Map<string, ReadonlyMap<string, number>>()
+  /** By autoscaler: which pods its target has, as of its last look. */
+  const selectors = new Map<string, LabelSelector>()
   const { queue, start } = reconcilerQueue(context, {
     name: 'horizontalpodautoscaler',
     concurrency: 4,
@@ -66,6 +75,7 @@ export function startHorizontalPodAutoscaler(
     if (autoscaler === undefined) {
       histories.delete(key)
       complaints.delete(key)
+      selectors.delete(key)
       written.forget(key)
       return
     }
@@ -77,12 +87,18 @@ export function startHorizontalPodAutoscaler(
     queue.addAfter(key, syncMs)
     const target = await targetOf(autoscaler)
     const scale = typeof target === 'string' ? target : scaleOf(target.scale)
+    const selector = typeof target === 'string' ? null : selectorOf(target.scale)
+    if (selector !== null) selectors.set(key, selector)
+    else selectors.delete(key)
+    const readings = await readingsOf(autoscaler, scale)
+    const selected = selector === null ? [] : podsOf(autoscaler, selector)
     const nowMs = clock.wallMs()
     const plan = planAutoscaler({
       autoscaler,
       scale,
-      readings: await readingsOf(autoscaler, scale),
-      pods: typeof scale === 'string' ? [] : podsOf(autoscaler, scale.selector),
+      readings,
+      pods: selected,
+      rivals: rivalsOf(key, autoscaler, selected),
       history: histories.get(key) ?? noHistory,
       nowMs,
     })
@@ -125,12 +141,24 @@ export function startHorizontalPodAutoscaler(
     return Promise.all(metrics.map(metric => sources.read(metric, namespace, scale.selector)))
   }
 
-  function podsOf({ metadata }: HorizontalPodAutoscaler, selector: string) {
-    if (selector === '') return []
-    const parsed = parseLabelSelector(selector)
+  function podsOf({ metadata }: HorizontalPodAutoscaler, selector: LabelSelector): readonly Pod[] {
     return podInformer.objects
       .byIndex(namespaceIndex, metadata.namespace ?? '')
-      .filter(pod => matchesLabels(parsed, pod.metadata.labels))
+      .filter(pod => matchesLabels(selector, pod.metadata.labels))
+  }
+
+  /** All who have one of its pods, or nobody where it has them alone. */
+  function rivalsOf(
+    key: string,
+    { metadata }: HorizontalPodAutoscaler,
+    selected: readonly Pod[],
+  ): readonly string[] {
+    const others = [...selectors].flatMap(([other, selector]) => {
+      const near = other !== key && splitKey(other).namespace === metadata.namespace
+      const shared = near && selected.some(pod => matchesLabels(selector, pod.metadata.labels))
+      return shared ? [other] : []
+    })
+    return others.length === 0 ? [] : [key, ...others].sort()
   }
 
   /** Null when it is done, else why not. */
@@ -188,8 +216,24 @@ export function startHorizontalPodAutoscaler(
 
 function scaleOf({ spec, status }: Scale): TargetScale {
   return {
+    selectorProblem: problemOf(status?.selector ?? ''),
     replicas: spec?.replicas ?? 0,
     statusReplicas: status?.replicas ?? 0,
     selector: status?.selector ?? '',
+  }
+}
+
+/** A selector of a kind of users may be any text. Null for none, or one that cannot be read. */
+function selectorOf({ status }: Scale): LabelSelector | null {
+  const { selector = '' } = status ?? {}
+  return selector === '' || problemOf(selector) !== null ? null : parseLabelSelector(selector)
+}
+
+function problemOf(selector: string): string | null {
+  try {
+    parseLabelSelector(selector)
+    return null
+  } catch (error) {
+    return errorText(error)
   }
 }

@@ -46,6 +46,13 @@ const pods = [0, 1, 2].map(at => {
   }
 })
 
+const scaleOf = (replicas: number) => ({
+  replicas,
+  statusReplicas: replicas,
+  selector: 'app=web',
+  selectorProblem: null,
+})
+
 const using = (milli: number): Reading => ({
   kind: 'pods',
   samples: new Map(
@@ -57,9 +64,10 @@ const unknown: Reading = { kind: 'unknown', message: 'nobody answers' }
 const plan = (changes: Partial<AutoscalerInput> = {}) =>
   planAutoscaler({
     autoscaler: autoscaler(),
-    scale: { replicas: 3, statusReplicas: 3, selector: 'app=web' },
+    scale: scaleOf(3),
     readings: [using(50)],
     pods,
+    rivals: [],
     history: noHistory,
     nowMs,
     ...changes,
@@ -128,7 +136,7 @@ describe('an autoscaler', () => {
     ['below the bounds', 1, 2, 'Current number of replicas below Spec.MinReplicas'],
     ['switched off', 0, null, ''],
   ])('needs no metrics where its target is %s', (_, replicas, wanted, reason) => {
-    const scale = { replicas, statusReplicas: replicas, selector: 'app=web' }
+    const scale = scaleOf(replicas)
     expect(needsReadings(autoscaler(), scale)).toBe(false)
     const made = plan({ scale, readings: [] })
     expect(made.rescale).toEqual(wanted === null ? null : { replicas: wanted, reason })
@@ -139,8 +147,19 @@ describe('an autoscaler', () => {
     const made = plan({ scale: 'deployments.apps "web" not found' })
     expect(told(made)).toEqual(['Warning FailedGetScale: deployments.apps "web" not found'])
     expect(conditionsOf(made)).toEqual(['AbleToScale False FailedGetScale'])
-    const blind = plan({ scale: { replicas: 3, statusReplicas: 3, selector: '' } })
+    const blind = plan({ scale: { ...scaleOf(3), selector: '' } })
     expect(conditionsOf(blind)[1]).toBe('ScalingActive False InvalidSelector')
+    const garbled = plan({ scale: { ...scaleOf(3), selectorProblem: 'no such operator' } })
+    expect(told(garbled)[0]).toBe(
+      "Warning InvalidSelector: couldn't convert selector into a corresponding internal selector object: no such operator",
+    )
+    const rivals = ['shop/other', 'shop/web']
+    const shared = plan({ rivals, readings: [using(90)] })
+    expect(shared.rescale).toBeNull()
+    expect(conditionsOf(shared)[1]).toBe('ScalingActive False AmbiguousSelector')
+    expect(told(shared)[0]).toBe(
+      'Warning AmbiguousSelector: pods by selector app=web are controlled by multiple HPAs: [shop/other shop/web]',
+    )
   })
 
   test('says why a metric tells nothing, and changes nothing then', () => {

@@ -21,6 +21,8 @@ export interface TargetScale {
   readonly statusReplicas: number
   /** As text; '' for none. */
   readonly selector: string
+  /** What is wrong with its text; null when nothing is. */
+  readonly selectorProblem: string | null
 }
 
 export interface AutoscalerInput {
@@ -30,6 +32,8 @@ export interface AutoscalerInput {
   /** What was found out of each metric, in their order; empty where nobody had to look. */
   readonly readings: readonly Reading[]
   readonly pods: readonly Pod[]
+  /** Autoscalers, as "namespace/name", that have some of these pods as well, this one among them; else none. */
+  readonly rivals: readonly string[]
   readonly history: History
   readonly nowMs: number
 }
@@ -52,10 +56,10 @@ export interface AutoscalerPlan {
 /** Whether the metrics have a say; else the target is off, or out of its bounds. */
 export function needsReadings(
   { spec }: HorizontalPodAutoscaler,
-  { replicas, selector }: TargetScale,
+  { replicas, selector, selectorProblem }: TargetScale,
 ): boolean {
   const min = spec.minReplicas ?? 1
-  if (selector === '' || (replicas === 0 && min !== 0)) return false
+  if (selector === '' || selectorProblem !== null || (replicas === 0 && min !== 0)) return false
   return replicas <= spec.maxReplicas && replicas >= min
 }
 
@@ -168,12 +172,12 @@ function computeMetrics(
   conditions: Conditions,
 ): Outcome {
   const { autoscaler, readings, pods, nowMs } = input
-  if (scale.selector === '') {
-    const text = "the HPA target's scale is missing a selector"
-    conditions.set('ScalingActive', 'False', 'InvalidSelector', text)
+  const wrong = selectorTrouble(input, scale)
+  if (wrong !== null) {
+    conditions.set('ScalingActive', 'False', wrong.condition, wrong.message)
     const events = [
-      warning('SelectorRequired', 'selector is required'),
-      warning('FailedComputeMetricsReplicas', 'selector is required'),
+      warning(wrong.reason, wrong.event),
+      warning('FailedComputeMetricsReplicas', wrong.event),
     ]
     return { kind: 'failed', statuses: null, events }
   }
@@ -208,6 +212,25 @@ function computeMetrics(
   const text = `the HPA was able to successfully calculate a replica count from ${best.title}`
   conditions.set('ScalingActive', 'True', 'ValidMetricFound', text)
   return { kind: 'replicas', replicas: best.replicas, title: best.title, statuses, events }
+}
+
+/** Why it cannot be told which pods the target has, or has alone. */
+function selectorTrouble({ rivals }: AutoscalerInput, { selector, selectorProblem }: TargetScale) {
+  if (selector === '') {
+    return {
+      reason: 'SelectorRequired',
+      event: 'selector is required',
+      condition: 'InvalidSelector',
+      message: "the HPA target's scale is missing a selector",
+    }
+  }
+  if (selectorProblem !== null) {
+    const text = `couldn't convert selector into a corresponding internal selector object: ${selectorProblem}`
+    return { reason: 'InvalidSelector', event: text, condition: 'InvalidSelector', message: text }
+  }
+  if (rivals.length === 0) return null
+  const text = `pods by selector ${selector} are controlled by multiple HPAs: [${rivals.join(' ')}]`
+  return { reason: 'AmbiguousSelector', event: text, condition: 'AmbiguousSelector', message: text }
 }
 
 function highestOf(results: readonly MetricResult[]) {
