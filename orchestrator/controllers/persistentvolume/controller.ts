@@ -31,7 +31,7 @@ import {
   recorderOf,
   runningController,
 } from '../context.js'
-import { isPodTerminal } from '../pod-state.js'
+import { isPodActive } from '../pod-state.js'
 import { byMountedClaim, mountedClaimIndex } from '../storageprotection/reconcile.js'
 import { classOf } from './binding.js'
 import type { BinderPlan, Step } from './plan.js'
@@ -129,9 +129,7 @@ export function startPersistentVolumeBinder(context: ControllerContext): Control
   }
 
   function consumersOf(key: string): Consumers {
-    const users = podInformer.objects
-      .byIndex(mountedClaimIndex, key)
-      .filter(pod => !isPodTerminal(pod))
+    const users = podInformer.objects.byIndex(mountedClaimIndex, key).filter(isPodActive)
     const placed = users.find(({ spec }) => (spec.nodeName ?? '') !== '')
     return {
       nodeName: placed?.spec.nodeName ?? null,
