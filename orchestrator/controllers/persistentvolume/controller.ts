@@ -59,10 +59,12 @@ export function startPersistentVolumeBinder(context: ControllerContext): Control
   volumeInformer.addIndex(claimIndex, volume => claimNamedBy(volume) ?? [])
   const claims = new WrittenObjects(claimInformer)
   const volumes = new WrittenObjects(volumeInformer)
+  /** By volume: the claim that is about to take it. Two would be told apart by the server, and one be turned away. */
+  const taking = new Map<string, string>()
   const recorder = recorderOf(context, 'persistentvolume-controller')
   const { queue, start } = reconcilerQueue(context, {
     name: 'persistentvolume-binder',
-    concurrency: 1,
+    concurrency: 8,
     reconcile,
   })
 
@@ -71,7 +73,7 @@ export function startPersistentVolumeBinder(context: ControllerContext): Control
     for (let steps = 0; steps < stepsMax; steps++) {
       const plan = what === 'claim' ? claimPlan(key) : await volumePlan(key)
       if (plan === null) return
-      const goesOn = plan.step !== null && (await perform(plan.step))
+      const goesOn = plan.step !== null && (await take(queued, plan.step))
       for (const { about, type, reason, message } of plan.events) {
         recorder.record(about, type, reason, message)
       }
@@ -85,7 +87,7 @@ export function startPersistentVolumeBinder(context: ControllerContext): Control
     if (claim === undefined) return null
     return planClaim({
       claim,
-      volumes: volumes.list(),
+      volumes: volumes.list().filter(volume => isOpenTo(claimKey(key), volume)),
       volumeNamed: name => volumes.get(name) ?? null,
       classNamed: name => classes.objects.get(name) ?? null,
       defaultClass:
@@ -134,6 +136,21 @@ export function startPersistentVolumeBinder(context: ControllerContext): Control
     return {
       nodeName: placed?.spec.nodeName ?? null,
       waiting: users.map(({ metadata }) => metadata.name ?? '').sort(),
+    }
+  }
+
+  const isOpenTo = (claim: string, { metadata }: PersistentVolume): boolean =>
+    (taking.get(metadata.name ?? '') ?? claim) === claim
+
+  /** Others leave alone what one is about to take. */
+  async function take(queued: string, step: Step): Promise<boolean> {
+    if (step.kind !== 'update-volume' || !queued.startsWith('claim ')) return perform(step)
+    const { name = '' } = step.volume.metadata
+    taking.set(name, queued)
+    try {
+      return await perform(step)
+    } finally {
+      taking.delete(name)
     }
   }
 

@@ -22,23 +22,33 @@ export function bestVolume(
   volumes: readonly PersistentVolume[],
   options: { readonly node: Node | null; readonly reservedOnly: boolean },
 ): PersistentVolume | null {
+  const asked = requestOf(claim)
+  // Names are compared before amounts are read: of thousands of volumes most are others'.
+  const own = volumes.find(
+    volume =>
+      volume.spec?.claimRef !== undefined &&
+      isMeantFor(volume, claim) &&
+      holdsWhatIsAsked(volume, claim, asked),
+  )
+  if (own !== undefined) return own
   let best: PersistentVolume | null = null
-  for (const volume of volumes) {
-    if (isDeleting(volume) || !holdsWhatIsAsked(volume, claim)) continue
-    if (volume.spec?.claimRef !== undefined) {
-      if (isMeantFor(volume, claim)) return volume
-      continue
-    }
-    if (options.reservedOnly || !isFreeFor(volume, claim)) continue
+  for (const volume of options.reservedOnly ? [] : volumes) {
+    if (volume.spec?.claimRef !== undefined || !isFreeFor(volume, claim)) continue
+    if (!holdsWhatIsAsked(volume, claim, asked)) continue
     if (options.node !== null && !isReachableFrom(volume, options.node)) continue
     if (best === null || goesBefore(volume, best)) best = volume
   }
   return best
 }
 
-function holdsWhatIsAsked(volume: PersistentVolume, claim: PersistentVolumeClaim): boolean {
+function holdsWhatIsAsked(
+  volume: PersistentVolume,
+  claim: PersistentVolumeClaim,
+  asked: bigint,
+): boolean {
   return (
-    capacityOf(volume) >= requestOf(claim) &&
+    !isDeleting(volume) &&
+    capacityOf(volume) >= asked &&
     hasModes(volume, claim) &&
     modeOf(volume) === modeOf(claim) &&
     attributesOf(volume) === attributesOf(claim)
