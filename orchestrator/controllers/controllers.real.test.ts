@@ -233,7 +233,7 @@ test('a pod that fits nowhere says why, and is placed once there is room', async
     '0/2 nodes are available: 2 Insufficient cpu. preemption: 0/2 nodes are available: ' +
       '2 Preemption is not helpful for scheduling.',
   )
-  expect(plane.scheduler?.explanationOf('full/big')?.nodes).toHaveLength(2)
+  expect(plane.scheduler?.explanationOf('full/big')?.rejected).toHaveLength(2)
   const allocatable = { cpu: '100', memory: '8Gi', pods: '110' }
   const status = { status: { allocatable } }
   await client.patch(nodes, { name: 'n2' }, 'merge', status, { subresource: 'status' })

@@ -1,44 +1,35 @@
 // The scheduler's shell for one term of leadership: informers feed the queue and the state, each
 // pod is placed synchronously, and binds go out many at a time behind it.
-// Counterpart: pkg/scheduler/schedule_one.go. Left out: preemption, volumes, other profiles.
+// Counterpart: pkg/scheduler/scheduler.go, eventhandlers.go and schedule_one.go.
 
 import type { Clock } from '../../platform/clock.js'
-import { InvariantViolation, RaftsmanError } from '../../platform/errors.js'
+import { InvariantViolation } from '../../platform/errors.js'
 import type { Logger } from '../../platform/logger.js'
-import type { Counter, Gauge, Histogram } from '../../platform/metrics.js'
 import type { Random } from '../../platform/random.js'
-import {
-  labelSelectorFromMap,
-  labelSelectorFromObject,
-  type LabelSelector,
-  matchesLabels,
-} from '../api/selectors.js'
-import type { ReplicaSet } from '../api/types/apps.js'
+import { sameJson } from '../api/equality.js'
 import type { Node } from '../api/types/core-node.js'
 import type { Pod } from '../api/types/core-pod.js'
-import type { Service } from '../api/types/core-service.js'
-import { isConflict, isNotFound } from '../client/api-error.js'
 import { EventRecorder } from '../client/event-recorder.js'
-import type { Informer } from '../client/informer.js'
-import { byNamespace, namespaceIndex } from '../client/object-store.js'
-import { keyOf, nodes, objectKey, pods, replicaSets, services } from '../client/resources.js'
+import { namespaces, nodes, objectKey, pods } from '../client/resources.js'
 import type { ApiClient } from '../client/rest-client.js'
 import { SharedInformers } from '../client/shared-informers.js'
-import { formatTime } from '../client/timestamps.js'
-import { ClusterState } from './cluster-state.js'
-import type { FilterName } from './filters/filter.js'
-import { podInfo } from './node-info.js'
-import { type Placement, placePod, unschedulableMessage } from './placement.js'
-import { nodeEvents } from './queueing-hints.js'
-import { SchedulingQueue } from './scheduling-queue.js'
-
-export interface SchedulerMetrics {
-  /** Label: result ("scheduled", "unschedulable", "error"). */
-  readonly attempts: Counter
-  /** Label: queue. */
-  readonly pending: Gauge
-  readonly seconds: Histogram
-}
+import { BindingCycle, type BindingEnd } from './binding-cycle.js'
+import { nodeAdded, nodeEvents, nodeRemoved, podAssigned, podFreed } from './core/cluster-event.js'
+import type { ClusterEvent } from './core/cluster-event.js'
+import { explain, rejectingPlugins, unschedulableMessage } from './core/explanation.js'
+import type { Explanation } from './core/explanation.js'
+import { type Placement, placePod } from './core/placement.js'
+import type { PluginName } from './core/plugin.js'
+import { planPreemption, type PreemptionPlan } from './core/preemption/preemption.js'
+import type { Profile } from './core/profile.js'
+import { ClusterState } from './core/state/cluster-state.js'
+import { podInfo } from './core/state/pod-info.js'
+import { Explanations } from './explanations.js'
+import { PodReports } from './pod-reports.js'
+import { deadlineOf, hintsOf, SchedulingQueue } from './queue/scheduling-queue.js'
+import type { SchedulerMetrics } from './scheduler-metrics.js'
+import type { PlacedPod, Stage } from './stages/stage.js'
+import { surroundingsOf } from './surroundings.js'
 
 export interface SchedulerContext {
   /** Over when the term is over. */
@@ -48,49 +39,77 @@ export interface SchedulerContext {
   readonly logger: Logger
   readonly metrics: SchedulerMetrics
   readonly onFatal: (error: unknown) => void
-  /** Pods that name another scheduler are left alone. */
-  readonly schedulerName: string
+  /** Pods that name none of them are left alone. At least one; all sort the queue alike. */
+  readonly profiles: readonly Profile[]
+  readonly backoffFirstMs: number
+  readonly backoffMaxMs: number
 }
 
-/** Binds under way at a time. */
-const bindsMax = 64
 /** Pods placed in one turn of the event loop, so that informers and timers are not starved. */
 const placementsPerTurn = 32
-const explanationsMax = 1000
 
 export class Scheduler {
   private readonly context: SchedulerContext
+  private readonly profiles: ReadonlyMap<string, Profile>
   private readonly informers: SharedInformers
-  private readonly services: Informer<Service>
-  private readonly replicaSets: Informer<ReplicaSet>
-  private readonly state = new ClusterState()
+  private readonly state: ClusterState
   private readonly queue: SchedulingQueue
-  private readonly recorder: EventRecorder
-  private readonly explanations = new Map<string, Placement>()
-  private binds = 0
+  private readonly binding: BindingCycle
+  private readonly reports: PodReports
+  private readonly explanations = new Explanations()
+  private readonly stages: readonly Stage[] = []
+  /** Where the search for nodes goes on. */
+  private searchFrom = 0
   private turnDue = false
   private synced = false
   private stopped = false
 
   constructor(context: SchedulerContext) {
-    const { client, clock, random, logger } = context
+    const { client, clock, random, logger, onFatal, profiles } = context
+    const [first] = profiles
     this.context = context
+    this.profiles = new Map(profiles.map(one => [one.schedulerName, one] as const))
     this.informers = new SharedInformers({ client, clock, random, logger })
-    this.services = this.informers.of(services)
-    this.replicaSets = this.informers.of(replicaSets)
-    this.queue = new SchedulingQueue({ clock, onReady: () => this.wake() })
-    const component = context.schedulerName
-    this.recorder = new EventRecorder({ client, clock, random, logger, component })
-    this.services.addIndex(namespaceIndex, byNamespace)
+    this.state = new ClusterState(surroundingsOf(this.informers, () => undefined))
+    const sorter = [...(first?.plugins.values() ?? [])].find(({ queueSort }) => queueSort)
+    this.queue = new SchedulingQueue({
+      clock,
+      onReady: () => this.wake(),
+      queueSort: sorter?.queueSort ?? ((a, b) => a.sequence - b.sequence),
+      mayHelp: hintsOf(pod => this.profileOf(pod)?.plugins),
+      preEnqueue: pod => this.gate(pod),
+      deadlineOf,
+      backoffFirstMs: context.backoffFirstMs,
+      backoffMaxMs: context.backoffMaxMs,
+    })
+    const component = first?.schedulerName ?? 'default-scheduler'
+    const recorder = new EventRecorder({ client, clock, random, logger, component })
+    this.reports = new PodReports({ client, clock, recorder })
+    this.binding = new BindingCycle({
+      client,
+      clock,
+      logger,
+      onFatal,
+      onEnd: (placed, end) => this.ended(placed, end),
+    })
   }
 
   start(): void {
     this.informers.of(nodes).addHandlers({
-      onAdd: node => this.nodeAdded(node),
+      onAdd: node => {
+        this.state.setNode(node)
+        this.queue.notify(nodeAdded(node))
+      },
       onUpdate: (node, old) => this.nodeUpdated(node, old),
       onDelete: node => {
         this.state.removeNode(node.metadata.name ?? '')
-        this.queue.notify('node-removed')
+        this.queue.notify(nodeRemoved(node))
+      },
+    })
+    this.informers.of(namespaces).addHandlers({
+      onUpdate: (namespace, old) => {
+        if (sameJson(namespace.metadata.labels, old.metadata.labels)) return
+        this.state.namespacesChanged()
       },
     })
     this.informers.of(pods).addHandlers({
@@ -108,20 +127,16 @@ export class Scheduler {
   stop(): void {
     this.stopped = true
     this.queue.stop()
+    this.binding.stop()
     this.informers.stop()
   }
 
   /** Why the pod went where it did, or nowhere, at its last attempt; by "namespace/name". */
-  explanationOf(key: string): Placement | null {
-    return this.explanations.get(key) ?? null
+  explanationOf(key: string): Explanation | null {
+    return this.explanations.of(key)
   }
 
   // What the informers show
-
-  private nodeAdded(node: Node): void {
-    this.state.setNode(node)
-    this.queue.notify('node-added')
-  }
 
   private nodeUpdated(node: Node, old: Node): void {
     this.state.setNode(node)
@@ -135,35 +150,61 @@ export class Scheduler {
       return
     }
     if (pod.spec.nodeName) {
-      const known = old?.spec.nodeName === pod.spec.nodeName
       this.queue.remove(uid)
+      this.state.endNomination(uid)
       this.state.setPod(pod)
-      if (!known) this.queue.notify('pod-assigned')
-      else if (labelsOrRequestsDiffer(pod, old)) this.queue.notify('pod-freed')
+      const event = assignedEvent(pod, old)
+      if (event) this.queue.notify(event)
       return
     }
-    if (!this.isOurs(pod)) {
-      this.queue.remove(uid)
+    if (!this.profileOf(pod) || pod.metadata.deletionTimestamp) {
+      this.podLeaves(pod)
       return
     }
-    if (this.state.isAssumed(uid)) return
+    if (!this.state.isAssumed(uid)) this.follow(pod, old)
     // Our own condition comes back as an update; only what the pod asks for can help it.
-    this.queue.addOrUpdate(pod, old !== null && labelsOrRequestsDiffer(pod, old))
+    this.queue.addOrUpdate(pod, old !== null && !sameAsked(pod, old))
+  }
+
+  /** Keeps to the node that is written in the pod's status, as after a change of leaders. */
+  private follow(pod: Pod, old: Pod | null): void {
+    const uid = pod.metadata.uid ?? ''
+    const nominated = pod.status?.nominatedNodeName ?? ''
+    if (nominated !== '') this.state.nominate(podInfo(pod), nominated)
+    else if ((old?.status?.nominatedNodeName ?? '') !== '') this.state.endNomination(uid)
   }
 
   private podDeleted(pod: Pod): void {
     const uid = pod.metadata.uid ?? ''
-    this.queue.remove(uid)
-    this.explanations.delete(objectKey(pod))
-    if (!pod.spec.nodeName && !this.state.isAssumed(uid)) return
+    this.explanations.forget(objectKey(pod))
+    const held = Boolean(pod.spec.nodeName) || this.state.isAssumed(uid)
+    this.podLeaves(pod)
+    if (!held) return
     this.state.removePod(uid)
-    this.queue.notify('pod-freed')
+    this.queue.notify(podFreed(pod))
   }
 
-  private isOurs(pod: Pod): boolean {
-    const name = pod.spec.schedulerName || 'default-scheduler'
-    const gated = (pod.spec.schedulingGates ?? []).length > 0
-    return name === this.context.schedulerName && !gated && !pod.metadata.deletionTimestamp
+  /** Nobody looks for a node for it any more. */
+  private podLeaves(pod: Pod): void {
+    const uid = pod.metadata.uid ?? ''
+    this.binding.waiting.reject(uid, 'DefaultBinder', 'the pod is going away')
+    this.queue.remove(uid)
+    if (this.state.nominationOf(uid) === undefined) return
+    this.state.endNomination(uid)
+    // The room that was kept for it is free.
+    this.queue.notify(podFreed(pod))
+  }
+
+  private profileOf(pod: Pod): Profile | undefined {
+    return this.profiles.get(pod.spec.schedulerName || 'default-scheduler')
+  }
+
+  private gate(pod: Pod) {
+    for (const { preEnqueue } of this.profileOf(pod)?.plugins.values() ?? []) {
+      const rejection = preEnqueue?.(pod) ?? null
+      if (rejection) return rejection
+    }
+    return null
   }
 
   // Placing
@@ -183,138 +224,121 @@ export class Scheduler {
 
   private turn(): void {
     for (let count = 0; count < placementsPerTurn; count++) {
-      if (this.stopped || this.binds >= bindsMax) break
+      if (this.stopped || !this.binding.hasRoom) break
       const pod = this.queue.take()
       if (!pod) break
       this.place(pod)
     }
-    const { active, backoff, unschedulable } = this.queue.lengths
+    const { lengths } = this.queue
     const { pending } = this.context.metrics
-    pending.set(active, { queue: 'active' })
-    pending.set(backoff, { queue: 'backoff' })
-    pending.set(unschedulable, { queue: 'unschedulable' })
-    if (active > 0 && this.binds < bindsMax) this.wake()
+    for (const [queue, length] of Object.entries(lengths)) pending.set(length, { queue })
+    if (lengths.active > 0 && this.binding.hasRoom) this.wake()
   }
 
   private place(pod: Pod): void {
     const { clock, random, metrics } = this.context
-    const uid = pod.metadata.uid ?? ''
+    const info = podInfo(pod)
+    const profile = this.profileOf(pod)
+    if (!profile) {
+      this.queue.remove(info.uid)
+      return
+    }
     const startedMs = clock.monotonicMs()
+    const nominated = this.state.nominationOf(info.uid)
     const placement = placePod({
-      pod: podInfo(pod),
-      nodes: this.state.nodes(),
-      kin: this.kinOf(pod),
+      pod: info,
+      snapshot: this.state,
+      profile,
+      start: this.searchFrom,
       pick: count => random.integer(count),
+      ...(nominated === undefined ? {} : { nominatedNode: nominated }),
     })
-    metrics.seconds.observe((clock.monotonicMs() - startedMs) / 1000)
-    this.explain(pod, placement)
+    this.searchFrom = placement.nextStart
     if (placement.chosen === null) {
-      metrics.attempts.add(1, { result: 'unschedulable' })
-      this.queue.reject(uid, rejectingFilters(placement))
-      this.reported(this.reportUnschedulable(pod, unschedulableMessage(placement)))
-      return
+      this.noNode(pod, placement, profile)
+    } else {
+      this.explanations.set(info.key, explain(placement))
+      this.state.endNomination(info.uid)
+      this.state.assume(pod, placement.chosen.name)
+      this.binding.begin({ pod, info, nodeName: placement.chosen.name }, this.stages)
     }
-    this.state.assume(pod, placement.chosen)
-    this.binds++
-    this.reported(this.bind(pod, placement.chosen))
+    metrics.seconds.observe((clock.monotonicMs() - startedMs) / 1000)
   }
 
-  private explain(pod: Pod, placement: Placement): void {
-    const key = objectKey(pod)
-    this.explanations.delete(key)
-    this.explanations.set(key, placement)
-    if (this.explanations.size <= explanationsMax) return
-    const oldest = this.explanations.keys().next().value
-    if (oldest !== undefined) this.explanations.delete(oldest)
+  private noNode(pod: Pod, placement: Placement, profile: Profile): void {
+    const { metrics, random } = this.context
+    const { uid, key } = placement.question.pod
+    metrics.attempts.add(1, { result: 'unschedulable' })
+    const plan =
+      profile.preemption &&
+      planPreemption(placement, count => random.integer(count), profile.preemption)
+    this.explanations.set(key, explain(placement, plan?.explanation ?? null))
+    const nominated = this.nominate(pod, plan)
+    const message = unschedulableMessage(placement, plan?.explanation.message ?? '')
+    this.queue.reject(uid, rejectingPlugins(placement))
+    if (plan?.chosen) this.preempt(pod, plan)
+    this.reported(this.reports.failed(pod, 'Unschedulable', message, nominated))
   }
 
-  /** Selectors of the pod's Services and of its ReplicaSet: what it should be spread from. */
-  private kinOf(pod: Pod): readonly LabelSelector[] {
-    const { namespace = '', labels, ownerReferences = [] } = pod.metadata
-    const kin: LabelSelector[] = []
-    for (const service of this.services.objects.byIndex(namespaceIndex, namespace)) {
-      const map = service.spec?.selector ?? {}
-      const selector = labelSelectorFromMap(map)
-      if (selector.length > 0 && matchesLabels(selector, labels)) kin.push(selector)
+  /** What the status is to say of its node: see PodReports.failed. */
+  private nominate(pod: Pod, plan: PreemptionPlan | null): string | null {
+    if (plan === null || plan.waits) return null
+    if (plan.chosen) {
+      this.state.nominate(podInfo(pod), plan.chosen.node)
+      return plan.chosen.node
     }
-    const owner = ownerReferences.find(one => one.controller === true)
-    if (owner?.kind === 'ReplicaSet') {
-      const set = this.replicaSets.objects.get(keyOf(namespace, owner.name))
-      const selector = labelSelectorFromObject(set?.spec.selector)
-      if (selector && selector.length > 0) kin.push(selector)
-    }
-    return kin
+    this.state.endNomination(pod.metadata.uid ?? '')
+    return ''
   }
 
-  // Writing
-
-  private async bind(pod: Pod, nodeName: string): Promise<void> {
-    const { client, metrics } = this.context
-    const uid = pod.metadata.uid ?? ''
-    try {
-      await client.bindPod(pod, nodeName)
-      this.queue.done(uid)
-      metrics.attempts.add(1, { result: 'scheduled' })
-      const text = `Successfully assigned ${objectKey(pod)} to ${nodeName}`
-      this.recorder.record(pod, 'Normal', 'Scheduled', text)
-    } catch (error) {
-      metrics.attempts.add(1, { result: 'error' })
-      await this.bindFailed(pod, error)
-    } finally {
-      this.binds--
-      this.wake()
+  private preempt(pod: Pod, { chosen, superseded }: PreemptionPlan): void {
+    if (!chosen) return
+    this.context.metrics.victims.add(chosen.victims.length)
+    for (const other of superseded) {
+      this.state.endNomination(other.uid)
+      this.queue.wake(one => one.metadata.uid === other.uid)
+      this.reported(this.reports.endNomination(this.queue.podOf(other.uid) ?? other.pod))
+    }
+    for (const { uid, pod: victim } of chosen.victims) {
+      // One that has not even been bound only has to look again.
+      if (this.binding.waiting.reject(uid, 'DefaultPreemption', 'preempted')) continue
+      this.reported(this.reports.remove(victim, pod, chosen.node))
     }
   }
 
-  private async bindFailed(pod: Pod, error: unknown): Promise<void> {
-    const { logger } = this.context
-    const uid = pod.metadata.uid ?? ''
-    logger.warn({ pod: objectKey(pod), error: String(error) }, 'bind failed')
+  private ended(placed: PlacedPod, end: BindingEnd): void {
     if (this.stopped) return
-    if (isNotFound(error)) {
-      this.state.forget(uid)
-      this.queue.remove(uid)
-      return
-    }
-    // It may have been written all the same: while that is open the room stays taken.
-    const open = error instanceof RaftsmanError && error.outcome === 'unknown'
-    if ((open || isConflict(error)) && (await this.isBound(pod))) {
+    const { metrics } = this.context
+    const { uid } = placed.info
+    const result = { bound: 'scheduled', rejected: 'unschedulable', failed: 'error', gone: 'error' }
+    metrics.attempts.add(1, { result: result[end.kind] })
+    if (end.kind === 'bound') {
       this.queue.done(uid)
-      return
+      this.reports.scheduled(placed)
+    } else {
+      this.unplaced(placed, end)
     }
+    this.wake()
+  }
+
+  private unplaced(placed: PlacedPod, end: Exclude<BindingEnd, { readonly kind: 'bound' }>): void {
+    const { uid } = placed.info
+    const held = this.state.isAssumed(uid)
     this.state.forget(uid)
-    this.queue.retry(uid)
-  }
-
-  private async isBound(pod: Pod): Promise<boolean> {
-    const { namespace = '', name = '', uid } = pod.metadata
-    try {
-      const live = await this.context.client.get(pods, { namespace, name })
-      return live.metadata.uid === uid && (live.spec.nodeName ?? '') !== ''
-    } catch {
-      return false
+    // As it is now, which may be more than what was placed.
+    const pod = this.queue.podOf(uid)
+    // Gone, or bound by somebody else meanwhile.
+    if (!pod || end.kind === 'gone') this.queue.remove(uid)
+    else if (end.kind === 'rejected') {
+      this.queue.reject(uid, new Set<PluginName>([end.by]))
+      this.reported(this.reports.failed(pod, 'Unschedulable', end.message, null))
+    } else {
+      this.queue.retry(uid)
+      const message = `binding rejected: ${String(end.error)}`
+      this.reported(this.reports.failed(pod, 'SchedulerError', message, null))
     }
-  }
-
-  private async reportUnschedulable(pod: Pod, message: string): Promise<void> {
-    const { client, clock } = this.context
-    this.recorder.record(pod, 'Warning', 'FailedScheduling', message)
-    const conditions = pod.status?.conditions ?? []
-    const known = conditions.find(condition => condition.type === 'PodScheduled')
-    if (known?.status === 'False' && known.message === message) return
-    const since = known?.status === 'False' ? known.lastTransitionTime : undefined
-    const condition = {
-      type: 'PodScheduled',
-      status: 'False',
-      reason: 'Unschedulable',
-      message,
-      lastTransitionTime: since ?? formatTime(clock.wallMs()),
-    }
-    const others = conditions.filter(one => one.type !== 'PodScheduled')
-    const status = { ...pod.status, conditions: [...others, condition] }
-    await client.updateStatus(pods, { ...pod, status }).catch((error: unknown) => {
-      if (!isConflict(error) && !isNotFound(error)) throw error
-    })
+    // The room that it held is free for others.
+    if (held) this.queue.notify(podFreed(placed.pod))
   }
 
   private reported(work: Promise<void>): void {
@@ -329,13 +353,15 @@ function isFinished(pod: Pod): boolean {
   return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
 }
 
-function labelsOrRequestsDiffer(pod: Pod, old: Pod | null): boolean {
-  const asked = (one: Pod | null) => [one?.metadata.labels, one?.spec]
-  return JSON.stringify(asked(pod)) !== JSON.stringify(asked(old))
+function sameAsked(pod: Pod, old: Pod): boolean {
+  const asked = (one: Pod) => [one.metadata.labels, one.metadata.annotations, one.spec]
+  return sameJson(asked(pod), asked(old))
 }
 
-function rejectingFilters(placement: Placement): ReadonlySet<FilterName> {
-  const names = new Set<FilterName>()
-  for (const { rejection } of placement.nodes) if (rejection) names.add(rejection.filter)
-  return names
+function assignedEvent(pod: Pod, old: Pod | null): ClusterEvent | null {
+  if (!old || old.spec.nodeName !== pod.spec.nodeName) return podAssigned(pod)
+  if (sameAsked(pod, old) && pod.metadata.deletionTimestamp === old.metadata.deletionTimestamp) {
+    return null
+  }
+  return { kind: 'pod-changed', pod: podInfo(pod), old: podInfo(old) }
 }

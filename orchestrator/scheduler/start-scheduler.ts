@@ -8,8 +8,10 @@ import type { Random } from '../../platform/random.js'
 import { LeaderElection, leaderGauge, type LeadershipTerm } from '../client/leader-election.js'
 import { ApiClient } from '../client/rest-client.js'
 import type { ApiTransport } from '../client/transport.js'
-import type { Placement } from './placement.js'
-import { Scheduler, type SchedulerMetrics } from './scheduler.js'
+import type { Explanation } from './core/explanation.js'
+import { defaultProfile } from './core/profile.js'
+import { schedulerMetrics } from './scheduler-metrics.js'
+import { Scheduler } from './scheduler.js'
 
 export interface SchedulerOptions {
   /** Authenticated as system:kube-scheduler. Stays the caller's to close. */
@@ -33,7 +35,7 @@ export interface SchedulerOptions {
 export interface RunningScheduler {
   readonly leading: boolean
   /** Of the pod's last attempt in this process, by "namespace/name". */
-  explanationOf(key: string): Placement | null
+  explanationOf(key: string): Explanation | null
   /** Stops the work at once, then hands the lease over. */
   stop(): Promise<void>
 }
@@ -45,7 +47,7 @@ export async function startScheduler(options: SchedulerOptions): Promise<Running
   const client = new ApiClient({ transport, fieldManager: 'kube-scheduler' })
   const leader = leaderGauge(metrics)
   const lease = { name: 'kube-scheduler' }
-  const schedulerMetrics = metricsOf(metrics)
+  const counted = schedulerMetrics(metrics)
   let scheduler: Scheduler | null = null
   const begin = (term: LeadershipTerm) => {
     leader.set(1, lease)
@@ -54,9 +56,13 @@ export async function startScheduler(options: SchedulerOptions): Promise<Running
       clock,
       random,
       logger,
-      metrics: schedulerMetrics,
+      metrics: counted,
       onFatal: options.onFatal,
-      schedulerName: options.schedulerName ?? 'default-scheduler',
+      profiles: [
+        { ...defaultProfile, schedulerName: options.schedulerName ?? 'default-scheduler' },
+      ],
+      backoffFirstMs: 1000,
+      backoffMaxMs: 10_000,
     })
     scheduler.start()
   }
@@ -87,21 +93,5 @@ export async function startScheduler(options: SchedulerOptions): Promise<Running
     },
     explanationOf: key => scheduler?.explanationOf(key) ?? null,
     stop: () => election.stop(),
-  }
-}
-
-function metricsOf(metrics: Metrics): SchedulerMetrics {
-  return {
-    attempts: metrics.counter('raftsman_scheduler_attempts_total', 'Attempts to place a pod', [
-      'result',
-    ]),
-    pending: metrics.gauge('raftsman_scheduler_pending_pods', 'Pods that wait for a node', [
-      'queue',
-    ]),
-    seconds: metrics.histogram(
-      'raftsman_scheduler_placement_seconds',
-      'Time to filter and score the nodes for one pod',
-      [0.0005, 0.002, 0.01, 0.05, 0.2, 1],
-    ),
   }
 }

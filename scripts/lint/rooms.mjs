@@ -140,7 +140,7 @@ const pureCores = [
   /^store\/core\//,
   /^orchestrator\/api\//,
   /^orchestrator\/.*\/reconcile\.ts$/,
-  /^orchestrator\/scheduler\/(filters?|scores?)(\/|[-.])/,
+  /^orchestrator\/scheduler\/core\//,
 ]
 
 const impureGlobals = new Set([

@@ -2,7 +2,7 @@
 
 import type { Node, NodeSpec } from '../../api/types/core-node.js'
 import type { Pod, PodSpec } from '../../api/types/core-pod.js'
-import { type NodeInfo, nodeInfo } from '../node-info.js'
+import { type NodeInfo, nodeInfo } from '../core/state/node-info.js'
 
 export interface PodShape extends Partial<PodSpec> {
   readonly labels?: Readonly<Record<string, string>>

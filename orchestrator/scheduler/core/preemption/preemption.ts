@@ -1,0 +1,193 @@
+// Which pods of lower priority make room for one that no node has room for, and where. Pure.
+// Counterpart: pkg/scheduler/framework/preemption and plugin defaultpreemption.
+
+import { type PreemptionExplanation, tally } from '../explanation.js'
+import type { Placement } from '../placement.js'
+import type { Rejection } from '../plugin.js'
+import type { NodeInfo } from '../state/node-info.js'
+import type { PodInfo } from '../state/pod-info.js'
+import type { Snapshot } from '../state/snapshot.js'
+import { type Candidate, victimsOn } from './victims.js'
+
+/** DefaultPreemptionArgs. */
+export interface PreemptionArgs {
+  readonly minCandidateNodesPercentage: number
+  readonly minCandidateNodesAbsolute: number
+}
+
+export const preemptionDefaults: PreemptionArgs = {
+  minCandidateNodesPercentage: 10,
+  minCandidateNodesAbsolute: 100,
+}
+
+export interface PreemptionPlan {
+  /** Null: nobody is to go. */
+  readonly chosen: Candidate | null
+  /** Nominated to that node before, and of lower priority: they have to look again. */
+  readonly superseded: readonly PodInfo[]
+  /** The pod keeps the node that it was nominated to: those who leave it are on their way. */
+  readonly waits: boolean
+  readonly explanation: PreemptionExplanation
+}
+
+const notHelpful = 'Preemption is not helpful for scheduling'
+
+/** For a placement that chose no node. `pick`: where the search begins, one of so many. */
+export function planPreemption(
+  placement: Placement,
+  pick: (count: number) => number,
+  args: PreemptionArgs = preemptionDefaults,
+): PreemptionPlan {
+  const { question, rejected, rejections, verdict } = placement
+  const { pod, snapshot } = question
+  const refusal = ineligible(placement)
+  if (refusal) return withoutVictims(refusal.message, refusal.waits)
+  const total = snapshot.nodes.length
+  const helpful: NodeInfo[] = []
+  for (const [at, rejection] of rejections.entries()) {
+    const node = rejected[at]
+    if (node && rejection.helpedByPreemption) helpful.push(node)
+  }
+  if (verdict || helpful.length === 0) {
+    return withoutVictims(sentence(total, new Map([[notHelpful, total]])), false)
+  }
+  const { candidates, refusals, tried } = tryNodes(placement, helpful, pick, args)
+  const chosen = bestCandidate(candidates)
+  if (chosen === null) {
+    const counts = new Map<string, number>(refusals)
+    if (total > tried) counts.set(notHelpful, (counts.get(notHelpful) ?? 0) + total - tried)
+    const plan = withoutVictims(sentence(total, counts), false)
+    return { ...plan, explanation: { ...plan.explanation, tried } }
+  }
+  return {
+    chosen,
+    superseded: snapshot.nominatedTo(chosen.node).filter(({ priority }) => priority < pod.priority),
+    waits: false,
+    explanation: {
+      node: chosen.node,
+      victims: chosen.victims.map(({ key }) => key),
+      budgetViolations: chosen.budgetViolations,
+      tried,
+      candidates: candidates.length,
+      message: '',
+    },
+  }
+}
+
+function withoutVictims(message: string, waits: boolean): PreemptionPlan {
+  const explanation: PreemptionExplanation = {
+    node: null,
+    victims: [],
+    budgetViolations: 0,
+    tried: 0,
+    candidates: 0,
+    message,
+  }
+  return { chosen: null, superseded: [], waits, explanation }
+}
+
+function sentence(total: number, counts: ReadonlyMap<string, number>): string {
+  if (total === 0) return ''
+  return `0/${total} nodes are available: ${tally(counts)}.`
+}
+
+/** Pods that may not, or need not, have others removed now. */
+function ineligible({
+  question: { pod, snapshot },
+  rejected,
+  rejections,
+}: Placement): { readonly message: string; readonly waits: boolean } | null {
+  const { spec, status } = pod.pod
+  if (spec.preemptionPolicy === 'Never') {
+    return { message: 'not eligible due to preemptionPolicy=Never.', waits: false }
+  }
+  const nominated = status?.nominatedNodeName ?? ''
+  if (nominated === '') return null
+  const at = rejected.findIndex(({ name }) => name === nominated)
+  // Nothing that leaves will make that node do.
+  if (at >= 0 && !rejections[at]?.helpedByPreemption) return null
+  return hasVictimsLeaving(snapshot, nominated, pod)
+    ? { message: 'not eligible due to a terminating pod on the nominated node.', waits: true }
+    : null
+}
+
+function hasVictimsLeaving(snapshot: Snapshot, nodeName: string, pod: PodInfo): boolean {
+  return (snapshot.node(nodeName)?.pods ?? []).some(
+    other =>
+      other.priority < pod.priority &&
+      other.terminating &&
+      (other.pod.status?.conditions ?? []).some(
+        ({ type, status, reason }) =>
+          type === 'DisruptionTarget' && status === 'True' && reason === 'PreemptionByScheduler',
+      ),
+  )
+}
+
+function tryNodes(
+  { question, prepared }: Placement,
+  nodes: readonly NodeInfo[],
+  pick: (count: number) => number,
+  args: PreemptionArgs,
+): {
+  readonly candidates: readonly Candidate[]
+  readonly refusals: ReadonlyMap<string, number>
+  readonly tried: number
+} {
+  const { snapshot, pod } = question
+  const budgets = snapshot.surroundings.budgets()
+  const enough = Math.max(
+    args.minCandidateNodesAbsolute,
+    Math.trunc((nodes.length * args.minCandidateNodesPercentage) / 100),
+  )
+  const candidates: Candidate[] = []
+  const refusals = new Map<string, number>()
+  let harmless = 0
+  let tried = 0
+  const first = pick(nodes.length)
+  for (; tried < nodes.length && !(harmless > 0 && candidates.length >= enough); tried++) {
+    const node = nodes[(first + tried) % nodes.length] as NodeInfo
+    const answer: Candidate | Rejection = victimsOn(node, { pod, snapshot }, prepared, budgets)
+    if ('victims' in answer) {
+      candidates.push(answer)
+      if (answer.budgetViolations === 0) harmless++
+    } else {
+      for (const reason of answer.reasons) refusals.set(reason, (refusals.get(reason) ?? 0) + 1)
+    }
+  }
+  return { candidates, refusals, tried }
+}
+
+/** Priorities may be negative; a victim more must cost more all the same. */
+const priorityOffset = 2 ** 31
+
+/** Each is a criterion; less is better. The next is asked where the ones before say the same. */
+const criteria: readonly ((candidate: Candidate) => number)[] = [
+  ({ budgetViolations }) => budgetViolations,
+  ({ victims }) => victims[0]?.priority ?? 0,
+  ({ victims }) => victims.reduce((sum, { priority }) => sum + priority + priorityOffset, 0),
+  ({ victims }) => victims.length,
+  // Of those that matter most: whoever started last has lost least.
+  ({ victims }) =>
+    -Math.min(
+      ...victims
+        .filter(({ priority }) => priority === victims[0]?.priority)
+        .map(({ startedMs }) => startedMs),
+    ),
+]
+
+/** Below zero: `a` is the lesser harm. */
+export function compareCandidates(a: Candidate, b: Candidate): number {
+  for (const criterion of criteria) {
+    const [left, right] = [criterion(a), criterion(b)]
+    if (left !== right) return left < right ? -1 : 1
+  }
+  return 0
+}
+
+function bestCandidate(candidates: readonly Candidate[]): Candidate | null {
+  let best: Candidate | null = null
+  for (const one of candidates) {
+    if (best === null || compareCandidates(one, best) < 0) best = one
+  }
+  return best
+}

@@ -1,0 +1,106 @@
+// Whom a node would have to lose for a pod to fit: all of lower priority leave, and then come back one
+// by one as long as the pod still fits, the most important first. Pure.
+// Counterpart: SelectVictimsOnNode of plugin defaultpreemption.
+
+import { labelSelectorFromObject, matchesLabels } from '../../../api/selectors.js'
+import type { PodDisruptionBudget } from '../../../api/types/policy-disruption-budget.js'
+import { checkNode, move } from '../placement.js'
+import type { PreparedFilter, Question, Rejection } from '../plugin.js'
+import type { NodeInfo } from '../state/node-info.js'
+import type { PodInfo } from '../state/pod-info.js'
+
+export interface Candidate {
+  readonly node: string
+  /** The most important first; never empty. */
+  readonly victims: readonly PodInfo[]
+  /** Victims whose budget does not allow that they go. */
+  readonly budgetViolations: number
+}
+
+export const noVictims: Rejection = {
+  plugin: 'DefaultPreemption',
+  reasons: ['No preemption victims found for incoming pod'],
+  helpedByPreemption: false,
+}
+
+/** The node as a candidate, or what stands against it even without them all. */
+export function victimsOn(
+  node: NodeInfo,
+  question: Question,
+  prepared: readonly PreparedFilter[],
+  budgets: readonly PodDisruptionBudget[],
+): Candidate | Rejection {
+  const { pod, snapshot } = question
+  const lower = node.pods.filter(other => other.priority < pod.priority)
+  if (lower.length === 0) return noVictims
+  const trial = node.clone()
+  const gone = new Set<PodInfo>()
+  const leave = (other: PodInfo) => {
+    move(prepared, other, trial, -1)
+    gone.add(other)
+  }
+  const comeBack = (other: PodInfo) => {
+    move(prepared, other, trial, 1)
+    gone.delete(other)
+  }
+  const against = () => checkNode(prepared, trial, pod, snapshot)
+  try {
+    for (const other of lower) leave(other)
+    const rejection = against()
+    if (rejection) return rejection
+    const { violating, others } = byBudget(lower.sort(moreImportantFirst), budgets)
+    const victims: PodInfo[] = []
+    let budgetViolations = 0
+    const reprieve = (other: PodInfo): boolean => {
+      comeBack(other)
+      if (against() === null) return true
+      leave(other)
+      victims.push(other)
+      return false
+    }
+    for (const other of violating) if (!reprieve(other)) budgetViolations++
+    for (const other of others) reprieve(other)
+    if (victims.length === 0) return noVictims
+    return { node: node.name, victims: victims.sort(moreImportantFirst), budgetViolations }
+  } finally {
+    // What the filters counted must be as it was for the next node.
+    for (const other of gone) comeBack(other)
+  }
+}
+
+/** The higher priority, then who has run longer. */
+export function moreImportantFirst(a: PodInfo, b: PodInfo): number {
+  if (a.priority !== b.priority) return b.priority - a.priority
+  return a.startedMs === b.startedMs ? 0 : a.startedMs - b.startedMs
+}
+
+/** Each budget lets so many go, in the order of the pods; those beyond that violate it. */
+function byBudget(
+  pods: readonly PodInfo[],
+  budgets: readonly PodDisruptionBudget[],
+): { readonly violating: readonly PodInfo[]; readonly others: readonly PodInfo[] } {
+  const left = budgets.map(({ status }) => status?.disruptionsAllowed ?? 0)
+  const violating: PodInfo[] = []
+  const others: PodInfo[] = []
+  for (const pod of pods) {
+    let violates = false
+    for (const [at, budget] of budgets.entries()) {
+      if (!guards(budget, pod)) continue
+      const allowed = (left[at] ?? 0) - 1
+      left[at] = allowed
+      if (allowed < 0) violates = true
+    }
+    if (violates) violating.push(pod)
+    else others.push(pod)
+  }
+  return { violating, others }
+}
+
+function guards({ metadata, spec, status }: PodDisruptionBudget, pod: PodInfo): boolean {
+  if (metadata.namespace !== pod.namespace) return false
+  const selector = labelSelectorFromObject(spec?.selector)
+  // An empty selector guards nobody here, as in the original.
+  if (!selector || selector.length === 0 || !matchesLabels(selector, pod.labels)) return false
+  // It is counted as gone already.
+  return !Object.hasOwn(status?.disruptedPods ?? {}, pod.pod.metadata.name ?? '')
+}

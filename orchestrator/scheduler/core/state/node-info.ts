@@ -1,0 +1,148 @@
+// A node with what its pods take of it, as filters and scores see it. Kept up to date in place, pod
+// by pod, and never changed while a pod is being placed. Counterpart: NodeInfo of
+// pkg/scheduler/framework.
+
+import { assert } from '../../../../platform/errors.js'
+import type { Node } from '../../../api/types/core-node.js'
+import type { Pod } from '../../../api/types/core-pod.js'
+import type { Taint } from '../../../api/types/core-scheduling.js'
+import { type Amounts, amountsFromTexts, podInfo, type PodInfo } from './pod-info.js'
+
+/** Amounts that pods come to and go from. */
+export class Totals {
+  milliCpu = 0
+  memory = 0
+  ephemeralStorage = 0
+  others: Map<string, number> | null = null
+
+  add({ milliCpu, memory, ephemeralStorage, others }: Amounts, sign: 1 | -1): void {
+    this.milliCpu += sign * milliCpu
+    this.memory += sign * memory
+    this.ephemeralStorage += sign * ephemeralStorage
+    if (others === null) return
+    this.others ??= new Map()
+    for (const [name, value] of others) {
+      this.others.set(name, (this.others.get(name) ?? 0) + sign * value)
+    }
+  }
+}
+
+const noNode: Node = { apiVersion: 'v1', kind: 'Node', metadata: {} }
+export const hostnameLabel = 'kubernetes.io/hostname'
+export const zoneLabel = 'topology.kubernetes.io/zone'
+
+const noLabels: ReadonlyMap<string, string> = new Map()
+
+export class NodeInfo {
+  readonly name: string
+  node: Node = noNode
+  /** A map, for what users call their labels must not meet what objects have by themselves. */
+  labels: ReadonlyMap<string, string> = noLabels
+  /** What nearly all questions of topology are about, at hand. */
+  private hostname: string | undefined = undefined
+  private zone: string | undefined = undefined
+  allocatable: Amounts = amountsFromTexts({})
+  podsMax = 0
+  unschedulable = false
+  /** NoSchedule and NoExecute. */
+  hardTaints: readonly Taint[] = []
+  /** PreferNoSchedule. */
+  softTaints: readonly Taint[] = []
+  /** Bytes by name. */
+  images: ReadonlyMap<string, number> = new Map()
+  readonly requested = new Totals()
+  scoredCpu = 0
+  scoredMemory = 0
+  pods: PodInfo[] = []
+  podsWithPorts = 0
+  /** Pods that mount claims, or volumes that others may not mount beside them. */
+  podsWithVolumes = 0
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  setNode(node: Node): void {
+    this.node = node
+    this.labels = new Map(Object.entries(node.metadata.labels ?? {}))
+    this.hostname = this.labels.get(hostnameLabel)
+    this.zone = this.labels.get(zoneLabel)
+    this.allocatable = amountsFromTexts(node.status?.allocatable ?? node.status?.capacity ?? {})
+    this.podsMax = this.allocatable.others?.get('pods') ?? 0
+    this.unschedulable = node.spec?.unschedulable === true
+    const taints = node.spec?.taints ?? []
+    this.hardTaints = taints.filter(
+      ({ effect }) => effect === 'NoSchedule' || effect === 'NoExecute',
+    )
+    this.softTaints = taints.filter(({ effect }) => effect === 'PreferNoSchedule')
+    this.images = imagesOf(node)
+  }
+
+  /** Its value of a topology key; undefined where it has none. */
+  domainOf(topologyKey: string): string | undefined {
+    if (topologyKey === hostnameLabel) return this.hostname
+    return topologyKey === zoneLabel ? this.zone : this.labels.get(topologyKey)
+  }
+
+  add(pod: PodInfo): void {
+    this.pods.push(pod)
+    this.count(pod, 1)
+  }
+
+  remove(pod: PodInfo): void {
+    const at = this.pods.indexOf(pod)
+    assert(at >= 0, 'a pod leaves the node it is on')
+    this.pods[at] = this.pods[this.pods.length - 1] as PodInfo
+    this.pods.pop()
+    this.count(pod, -1)
+  }
+
+  /** To try things out on; shares what belongs to the node itself. */
+  clone(): NodeInfo {
+    const copy = new NodeInfo(this.name)
+    copy.node = this.node
+    copy.labels = this.labels
+    copy.hostname = this.hostname
+    copy.zone = this.zone
+    copy.allocatable = this.allocatable
+    copy.podsMax = this.podsMax
+    copy.unschedulable = this.unschedulable
+    copy.hardTaints = this.hardTaints
+    copy.softTaints = this.softTaints
+    copy.images = this.images
+    copy.requested.milliCpu = this.requested.milliCpu
+    copy.requested.memory = this.requested.memory
+    copy.requested.ephemeralStorage = this.requested.ephemeralStorage
+    copy.requested.others = this.requested.others && new Map(this.requested.others)
+    copy.scoredCpu = this.scoredCpu
+    copy.scoredMemory = this.scoredMemory
+    copy.pods = this.pods.slice()
+    copy.podsWithPorts = this.podsWithPorts
+    copy.podsWithVolumes = this.podsWithVolumes
+    return copy
+  }
+
+  private count(pod: PodInfo, sign: 1 | -1): void {
+    this.requested.add(pod.requests, sign)
+    this.scoredCpu += sign * pod.scoredCpu
+    this.scoredMemory += sign * pod.scoredMemory
+    if (pod.ports.length > 0) this.podsWithPorts += sign
+    if (pod.pod.spec.volumes?.length) this.podsWithVolumes += sign
+  }
+}
+
+function imagesOf(node: Node): ReadonlyMap<string, number> {
+  const sizes = new Map<string, number>()
+  for (const { names = [], sizeBytes = 0 } of node.status?.images ?? []) {
+    for (const name of names) sizes.set(name, sizeBytes)
+  }
+  return sizes
+}
+
+/** A value of our own for tests and what-if questions. */
+export function nodeInfo(node: Node, pods: readonly Pod[]): NodeInfo {
+  const info = new NodeInfo(node.metadata.name ?? '')
+  info.setNode(node)
+  for (const pod of pods) info.add(podInfo(pod))
+  return info
+}

@@ -1,0 +1,96 @@
+// What stands around nodes and pods, read from informers: namespaces, Services and owners, claims and
+// volumes, disruption budgets.
+
+import { labelSelectorFromMap, labelSelectorFromObject, matchesLabels } from '../api/selectors.js'
+import type { LabelSelector } from '../api/selectors.js'
+import type { StorageClass } from '../api/types/storage-class.js'
+import type { CSINode } from '../api/types/storage-csi.js'
+import { byNamespace, namespaceIndex } from '../client/object-store.js'
+import {
+  keyOf,
+  namespaces,
+  persistentVolumeClaims,
+  persistentVolumes,
+  podDisruptionBudgets,
+  replicaSets,
+  replicationControllers,
+  type Resource,
+  services,
+  statefulSets,
+} from '../client/resources.js'
+import type { SharedInformers } from '../client/shared-informers.js'
+import type { PodInfo } from './core/state/pod-info.js'
+import type { Surroundings } from './core/state/snapshot.js'
+
+export const storageClasses: Resource<StorageClass> = {
+  group: 'storage.k8s.io',
+  version: 'v1',
+  kind: 'StorageClass',
+  plural: 'storageclasses',
+  namespaced: false,
+}
+
+export const csiNodes: Resource<CSINode> = {
+  group: 'storage.k8s.io',
+  version: 'v1',
+  kind: 'CSINode',
+  plural: 'csinodes',
+  namespaced: false,
+}
+
+const classIndex = 'class'
+
+/** Informers must not have been started. `promisedTo`: see VolumeObjects. */
+export function surroundingsOf(
+  informers: SharedInformers,
+  promisedTo: (volumeName: string) => string | undefined,
+): Surroundings {
+  const namespaceInformer = informers.of(namespaces)
+  const claims = informers.of(persistentVolumeClaims)
+  const volumes = informers.of(persistentVolumes)
+  const classes = informers.of(storageClasses)
+  const drivers = informers.of(csiNodes)
+  const budgets = informers.of(podDisruptionBudgets)
+  volumes.addIndex(classIndex, volume => [volume.spec?.storageClassName ?? ''])
+  return {
+    namespaceLabels: name => namespaceInformer.objects.get(name)?.metadata.labels,
+    kinOf: kinReader(informers),
+    budgets: () => budgets.objects.list(),
+    volumes: {
+      claim: key => claims.objects.get(key),
+      volume: name => volumes.objects.get(name),
+      volumesOfClass: name => volumes.objects.byIndex(classIndex, name),
+      storageClass: name => classes.objects.get(name),
+      csiNode: name => drivers.objects.get(name),
+      promisedTo,
+    },
+  }
+}
+
+/** The Services that select a pod, and what its owner selects it by, as one selector. */
+function kinReader(informers: SharedInformers): (pod: PodInfo) => LabelSelector {
+  const serviceInformer = informers.of(services)
+  serviceInformer.addIndex(namespaceIndex, byNamespace)
+  const controllers = informers.of(replicationControllers)
+  const replicas = informers.of(replicaSets)
+  const stateful = informers.of(statefulSets)
+  const selectorOf = (kind: string, key: string) => {
+    if (kind === 'ReplicaSet') return replicas.objects.get(key)?.spec.selector
+    return kind === 'StatefulSet' ? stateful.objects.get(key)?.spec?.selector : undefined
+  }
+  return ({ pod, namespace, labels }) => {
+    let selector: LabelSelector = []
+    for (const service of serviceInformer.objects.byIndex(namespaceIndex, namespace)) {
+      const own = labelSelectorFromMap(service.spec?.selector ?? {})
+      if (own.length > 0 && matchesLabels(own, labels)) selector = [...selector, ...own]
+    }
+    const owner = (pod.metadata.ownerReferences ?? []).find(one => one.controller === true)
+    if (!owner) return selector
+    const key = keyOf(namespace, owner.name)
+    if (owner.kind === 'ReplicationController') {
+      const map = controllers.objects.get(key)?.spec?.selector ?? {}
+      return [...selector, ...labelSelectorFromMap(map)]
+    }
+    return [...selector, ...(labelSelectorFromObject(selectorOf(owner.kind, key)) ?? [])]
+  }
+}
