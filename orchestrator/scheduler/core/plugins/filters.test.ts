@@ -256,6 +256,21 @@ describe('PodTopologySpread DoNotSchedule', () => {
     const bound = { ...spread(), spec: { ...spread().spec, nodeSelector: { disk: 'ssd' } } }
     expect(reasons('PodTopologySpread', bound, nodes)).toEqual([])
   })
+  test('domains whose taints it does not tolerate count, unless it says otherwise', () => {
+    const nodes = [
+      place('a', zone('z1'), [pod('q', web)]),
+      place('b', { ...zone('z2'), ...taint('gpu', 'NoSchedule') }),
+    ]
+    expect(reasons('PodTopologySpread', spread(), nodes)).toEqual(skewed)
+    expect(reasons('PodTopologySpread', spread({ nodeTaintsPolicy: 'Honor' }), nodes)).toEqual([])
+  })
+  test('matchLabelKeys narrow it to pods that have the same', () => {
+    const hash = (value: string) => ({ labels: { app: 'web', hash: value } })
+    const old = [place('a', zone('z1'), [pod('q', hash('old'))]), place('b', zone('z2'))]
+    const fresh = { ...spread({ matchLabelKeys: ['hash'] }) }
+    const one = { ...fresh, metadata: { ...fresh.metadata, ...hash('new') } }
+    expect(reasons('PodTopologySpread', one, old)).toEqual([])
+  })
   test('with fewer domains than minDomains the emptiest counts as empty', () => {
     const nodes = [place('a', zone('z1'), [pod('q', web)])]
     expect(reasons('PodTopologySpread', spread(), nodes)).toEqual([])
