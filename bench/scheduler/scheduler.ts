@@ -43,7 +43,8 @@ function measure(workload: WorkloadName, seconds: number): Figure {
   // Small nodes, each of them full, for those who have to make room.
   const crowded = workload === 'preemption'
   for (let at = 0; at < (nodes ?? 0); at++) scheduler.addNode(nodeOf(at, crowded ? '4' : '32'))
-  for (let at = 0; at < (existing ?? 0); at++) scheduler.add(podOf(workload, at))
+  if (crowded) scheduler.fill(nodes ?? 0)
+  else for (let at = 0; at < (existing ?? 0); at++) scheduler.add(podOf(workload, at))
   scheduler.run(() => {})
   const latencies = new Histogram()
   const before = scheduler.placed

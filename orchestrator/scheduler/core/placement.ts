@@ -104,21 +104,18 @@ function filterNodes(
   if (verdict) return { prepared, feasible, rejected, rejections, verdict }
   if (nominatedNode !== undefined) {
     const node = snapshot.node(nominatedNode)
-    if (node && checkNode(prepared, node, pod, snapshot) === null) {
+    if (node && checkNode(prepared, node, pod) === null) {
       return { prepared, feasible: [node], rejected, rejections, verdict }
     }
   }
   const nodes = candidates(prepared, snapshot)
   const total = nodes.length
   const enough = nodesToFind(total, profile.percentageOfNodesToScore)
-  const { hasNominations } = snapshot
   let at = total === 0 ? 0 : start % total
   for (let seen = 0; seen < total && feasible.length < enough; seen++) {
     const node = nodes[at] as NodeInfo
     at = at + 1 === total ? 0 : at + 1
-    const rejection = hasNominations
-      ? checkNode(prepared, node, pod, snapshot)
-      : checkAlone(prepared, node)
+    const rejection = checkNode(prepared, node, pod)
     if (rejection === null) {
       feasible.push(node)
     } else {
@@ -155,19 +152,28 @@ export function checkNode(
   prepared: readonly PreparedFilter[],
   node: NodeInfo,
   pod: PodInfo,
-  snapshot: Snapshot,
 ): Rejection | null {
-  const coming = snapshot
-    .nominatedTo(node.name)
-    .filter(other => other.priority >= pod.priority && other.uid !== pod.uid)
-  if (coming.length > 0) {
-    const trial = node.clone()
-    for (const other of coming) move(prepared, other, trial, 1)
-    const rejection = checkAlone(prepared, trial)
-    for (const other of coming) move(prepared, other, trial, -1)
+  if (node.nominated.length > 0) {
+    const rejection = checkWith(prepared, node, pod)
     if (rejection) return rejection
   }
   return checkAlone(prepared, node)
+}
+
+function checkWith(
+  prepared: readonly PreparedFilter[],
+  node: NodeInfo,
+  pod: PodInfo,
+): Rejection | null {
+  const coming = node.nominated.filter(
+    ({ priority, uid }) => priority >= pod.priority && uid !== pod.uid,
+  )
+  if (coming.length === 0) return null
+  const trial = node.clone()
+  for (const other of coming) move(prepared, other, trial, 1)
+  const rejection = checkAlone(prepared, trial)
+  for (const other of coming) move(prepared, other, trial, -1)
+  return rejection
 }
 
 /** Lets a pod come to a node that is tried out, or leave it. */
@@ -179,7 +185,10 @@ export function move(
 ): void {
   if (by === 1) trial.add(other)
   else trial.remove(other)
-  for (const { podMoved } of prepared) podMoved?.(other, trial, by)
+  for (let at = 0; at < prepared.length; at++) {
+    const { podMoved } = prepared[at] as PreparedFilter
+    if (podMoved !== undefined) podMoved(other, trial, by)
+  }
 }
 
 function scoreNodes(

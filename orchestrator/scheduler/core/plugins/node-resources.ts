@@ -30,6 +30,7 @@ export function nodeResourcesFit(args: ResourcesFitArgs = fitDefaults): Plugin {
     name: 'NodeResourcesFit',
     filter: ({ pod }) => {
       const others = countedOthers(pod.requests, args)
+      const shortages = new Shortages(others)
       const { milliCpu, memory, ephemeralStorage } = pod.requests
       return {
         check: node => {
@@ -44,7 +45,7 @@ export function nodeResourcesFit(args: ResourcesFitArgs = fitDefaults): Plugin {
           ) {
             return null
           }
-          return shortage(pod.requests, others, node)
+          return shortage(pod.requests, others, node, shortages)
         },
       }
     },
@@ -74,47 +75,74 @@ function fits([name, amount]: Extended, { allocatable, requested }: NodeInfo): b
   return amount <= (allocatable.others?.get(name) ?? 0) - (requested.others?.get(name) ?? 0)
 }
 
-/** One value for each combination of shortages. */
-const shortages = new Map<string, Rejection>()
-const rememberedMax = 1024
+/** Too many pods, then CPU, memory, ephemeral storage and the others, each a bit. */
+const slotBit = 1
+const cpuBit = 2
+const memoryBit = 4
+const storageBit = 8
+const firstOtherBit = 16
+/** More kinds of resources than bits are not told apart from the last of them. */
+const otherBits = 24
+
+/** What a pod can lack, one value for each combination: nothing is made for each node. */
+class Shortages {
+  private readonly known = new Map<number, Rejection>()
+  private readonly names: readonly string[]
+
+  constructor(others: readonly Extended[]) {
+    this.names = ['cpu', 'memory', 'ephemeral-storage', ...others.map(([name]) => name)]
+  }
+
+  /** `missing`: the bits; `couldHold`: room can be made, since the node could hold the pod when empty. */
+  of(missing: number, couldHold: boolean): Rejection {
+    const key = couldHold ? missing : -missing
+    const known = this.known.get(key)
+    if (known) return known
+    const reasons = missing & slotBit ? ['Too many pods'] : []
+    for (const [at, name] of this.names.entries()) {
+      if (missing & (cpuBit << Math.min(at, otherBits))) reasons.push(`Insufficient ${name}`)
+    }
+    const made: Rejection = {
+      plugin: 'NodeResourcesFit',
+      reasons,
+      helpedByPreemption: couldHold,
+    }
+    this.known.set(key, made)
+    return made
+  }
+}
 
 function shortage(
   { milliCpu, memory, ephemeralStorage }: Amounts,
   others: readonly Extended[],
   node: NodeInfo,
+  shortages: Shortages,
 ): Rejection {
   const { allocatable, requested } = node
-  const reasons: string[] = []
-  // Room can only be made for what the node could hold when empty.
+  let missing = node.pods.length < node.podsMax ? 0 : slotBit
   let couldHold = true
-  const look = (name: string, wanted: number, capacity: number, used: number) => {
-    if (wanted === 0 || wanted <= capacity - used) return
-    reasons.push(`Insufficient ${name}`)
-    if (wanted > capacity) couldHold = false
+  if (milliCpu > 0 && milliCpu > allocatable.milliCpu - requested.milliCpu) {
+    missing |= cpuBit
+    if (milliCpu > allocatable.milliCpu) couldHold = false
   }
-  if (node.pods.length >= node.podsMax) reasons.push('Too many pods')
-  look('cpu', milliCpu, allocatable.milliCpu, requested.milliCpu)
-  look('memory', memory, allocatable.memory, requested.memory)
-  look(
-    'ephemeral-storage',
-    ephemeralStorage,
-    allocatable.ephemeralStorage,
-    requested.ephemeralStorage,
-  )
-  for (const [name, amount] of others) {
-    look(name, amount, allocatable.others?.get(name) ?? 0, requested.others?.get(name) ?? 0)
+  if (memory > 0 && memory > allocatable.memory - requested.memory) {
+    missing |= memoryBit
+    if (memory > allocatable.memory) couldHold = false
   }
-  const key = `${couldHold} ${reasons.join()}`
-  const known = shortages.get(key)
-  if (known) return known
-  const rejection: Rejection = {
-    plugin: 'NodeResourcesFit',
-    reasons,
-    helpedByPreemption: couldHold,
+  if (
+    ephemeralStorage > 0 &&
+    ephemeralStorage > allocatable.ephemeralStorage - requested.ephemeralStorage
+  ) {
+    missing |= storageBit
+    if (ephemeralStorage > allocatable.ephemeralStorage) couldHold = false
   }
-  if (shortages.size >= rememberedMax) shortages.clear()
-  shortages.set(key, rejection)
-  return rejection
+  for (let at = 0; at < others.length; at++) {
+    const one = others[at] as Extended
+    if (fits(one, node)) continue
+    missing |= firstOtherBit << Math.min(at, otherBits - 3)
+    if (one[1] > (allocatable.others?.get(one[0]) ?? 0)) couldHold = false
+  }
+  return shortages.of(missing, couldHold)
 }
 
 function holds({ allocatable }: NodeInfo, wanted: Amounts): boolean {

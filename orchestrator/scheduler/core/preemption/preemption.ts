@@ -61,7 +61,9 @@ export function planPreemption(
   }
   return {
     chosen,
-    superseded: snapshot.nominatedTo(chosen.node).filter(({ priority }) => priority < pod.priority),
+    superseded: (snapshot.node(chosen.node)?.nominated ?? []).filter(
+      ({ priority }) => priority < pod.priority,
+    ),
     waits: false,
     explanation: {
       node: chosen.node,
@@ -146,7 +148,7 @@ function tryNodes(
   const first = pick(nodes.length)
   for (; tried < nodes.length && !(harmless > 0 && candidates.length >= enough); tried++) {
     const node = nodes[(first + tried) % nodes.length] as NodeInfo
-    const answer: Candidate | Rejection = victimsOn(node, { pod, snapshot }, prepared, budgets)
+    const answer: Candidate | Rejection = victimsOn(node, pod, prepared, budgets)
     if ('victims' in answer) {
       candidates.push(answer)
       if (answer.budgetViolations === 0) harmless++
@@ -160,25 +162,31 @@ function tryNodes(
 /** Priorities may be negative; a victim more must cost more all the same. */
 const priorityOffset = 2 ** 31
 
-/** Each is a criterion; less is better. The next is asked where the ones before say the same. */
-const criteria: readonly ((candidate: Candidate) => number)[] = [
-  ({ budgetViolations }) => budgetViolations,
-  ({ victims }) => victims[0]?.priority ?? 0,
-  ({ victims }) => victims.reduce((sum, { priority }) => sum + priority + priorityOffset, 0),
-  ({ victims }) => victims.length,
-  // Of those that matter most: whoever started last has lost least.
-  ({ victims }) =>
-    -Math.min(
-      ...victims
-        .filter(({ priority }) => priority === victims[0]?.priority)
-        .map(({ startedMs }) => startedMs),
-    ),
+/** Each place is a criterion, the first that differs decides: less is the lesser harm. */
+type Harm = readonly [
+  budgetViolations: number,
+  highestPriority: number,
+  prioritySum: number,
+  victims: number,
+  /** Of those that matter most: whoever started last has lost least. */
+  negativeStartMs: number,
 ]
 
+export function harmOf({ victims, budgetViolations }: Candidate): Harm {
+  const highest = victims[0]?.priority ?? 0
+  let sum = 0
+  let earliestMs = Number.POSITIVE_INFINITY
+  for (const { priority, startedMs } of victims) {
+    sum += priority + priorityOffset
+    if (priority === highest && startedMs < earliestMs) earliestMs = startedMs
+  }
+  return [budgetViolations, highest, sum, victims.length, -earliestMs]
+}
+
 /** Below zero: `a` is the lesser harm. */
-export function compareCandidates(a: Candidate, b: Candidate): number {
-  for (const criterion of criteria) {
-    const [left, right] = [criterion(a), criterion(b)]
+export function compareHarm(a: Harm, b: Harm): number {
+  for (let at = 0; at < a.length; at++) {
+    const [left, right] = [a[at] as number, b[at] as number]
     if (left !== right) return left < right ? -1 : 1
   }
   return 0
@@ -186,8 +194,12 @@ export function compareCandidates(a: Candidate, b: Candidate): number {
 
 function bestCandidate(candidates: readonly Candidate[]): Candidate | null {
   let best: Candidate | null = null
+  let least: Harm | null = null
   for (const one of candidates) {
-    if (best === null || compareCandidates(one, best) < 0) best = one
+    const harm = harmOf(one)
+    if (least !== null && compareHarm(harm, least) >= 0) continue
+    best = one
+    least = harm
   }
   return best
 }

@@ -5,7 +5,7 @@
 import { labelSelectorFromObject, matchesLabels } from '../../../api/selectors.js'
 import type { PodDisruptionBudget } from '../../../api/types/policy-disruption-budget.js'
 import { checkNode, move } from '../placement.js'
-import type { PreparedFilter, Question, Rejection } from '../plugin.js'
+import type { PreparedFilter, Rejection } from '../plugin.js'
 import type { NodeInfo } from '../state/node-info.js'
 import type { PodInfo } from '../state/pod-info.js'
 
@@ -26,46 +26,36 @@ export const noVictims: Rejection = {
 /** The node as a candidate, or what stands against it even without them all. */
 export function victimsOn(
   node: NodeInfo,
-  question: Question,
+  pod: PodInfo,
   prepared: readonly PreparedFilter[],
   budgets: readonly PodDisruptionBudget[],
 ): Candidate | Rejection {
-  const { pod, snapshot } = question
   const lower = node.pods.filter(other => other.priority < pod.priority)
   if (lower.length === 0) return noVictims
   const trial = node.clone()
-  const gone = new Set<PodInfo>()
-  const leave = (other: PodInfo) => {
-    move(prepared, other, trial, -1)
-    gone.add(other)
+  for (const other of lower) move(prepared, other, trial, -1)
+  const rejection = checkNode(prepared, trial, pod)
+  if (rejection) {
+    for (const other of lower) move(prepared, other, trial, 1)
+    return rejection
   }
-  const comeBack = (other: PodInfo) => {
+  const { violating, others } = byBudget(lower.sort(moreImportantFirst), budgets)
+  const victims: PodInfo[] = []
+  let budgetViolations = 0
+  const reprieve = (other: PodInfo): boolean => {
     move(prepared, other, trial, 1)
-    gone.delete(other)
+    if (checkNode(prepared, trial, pod) === null) return true
+    move(prepared, other, trial, -1)
+    victims.push(other)
+    return false
   }
-  const against = () => checkNode(prepared, trial, pod, snapshot)
-  try {
-    for (const other of lower) leave(other)
-    const rejection = against()
-    if (rejection) return rejection
-    const { violating, others } = byBudget(lower.sort(moreImportantFirst), budgets)
-    const victims: PodInfo[] = []
-    let budgetViolations = 0
-    const reprieve = (other: PodInfo): boolean => {
-      comeBack(other)
-      if (against() === null) return true
-      leave(other)
-      victims.push(other)
-      return false
-    }
-    for (const other of violating) if (!reprieve(other)) budgetViolations++
-    for (const other of others) reprieve(other)
-    if (victims.length === 0) return noVictims
-    return { node: node.name, victims: victims.sort(moreImportantFirst), budgetViolations }
-  } finally {
-    // What the filters counted must be as it was for the next node.
-    for (const other of gone) comeBack(other)
-  }
+  for (const other of violating) if (!reprieve(other)) budgetViolations++
+  for (const other of others) reprieve(other)
+  // What the filters counted must be as it was for the next node.
+  for (const other of victims) move(prepared, other, trial, 1)
+  if (victims.length === 0) return noVictims
+  if (budgetViolations > 0) victims.sort(moreImportantFirst)
+  return { node: node.name, victims, budgetViolations }
 }
 
 /** The higher priority, then who has run longer. */
@@ -79,6 +69,7 @@ function byBudget(
   pods: readonly PodInfo[],
   budgets: readonly PodDisruptionBudget[],
 ): { readonly violating: readonly PodInfo[]; readonly others: readonly PodInfo[] } {
+  if (budgets.length === 0) return { violating: [], others: pods }
   const left = budgets.map(({ status }) => status?.disruptionsAllowed ?? 0)
   const violating: PodInfo[] = []
   const others: PodInfo[] = []

@@ -18,6 +18,7 @@ interface Placed {
   readonly place: NodeInfo
 }
 
+const nobody: readonly PodInfo[] = []
 const nowhere: ReadonlyMap<NodeInfo, number> = new Map()
 
 /** Different demands whose nodes are remembered; a change of nodes forgets them all. */
@@ -34,7 +35,7 @@ export class ClusterState implements Snapshot {
   private readonly assumed = new Set<string>()
   private readonly imageNodes = new Map<string, Map<NodeInfo, number>>()
   private readonly claimUsers = new Map<string, Set<PodInfo>>()
-  private readonly nominated = new Map<string, PodInfo[]>()
+  private readonly nominated = new Map<string, readonly PodInfo[]>()
   private readonly nominations = new Map<string, string>()
   private readonly eligible = new Map<string, EligibleNodes>()
   private ordered: readonly NodeInfo[] | null = null
@@ -52,6 +53,7 @@ export class ClusterState implements Snapshot {
     const zone = zoneOf(place)
     this.removeImages(place)
     place.setNode(node)
+    place.nominated = this.nominatedTo(place.name)
     this.addImages(place)
     if (isNew || zoneOf(place) !== zone) this.ordered = null
     this.present.add(place)
@@ -112,16 +114,17 @@ export class ClusterState implements Snapshot {
   nominate(pod: PodInfo, nodeName: string): void {
     this.endNomination(pod.uid)
     this.nominations.set(pod.uid, nodeName)
-    this.nominated.set(nodeName, [...(this.nominated.get(nodeName) ?? []), pod])
+    this.setNominated(nodeName, [...this.nominatedTo(nodeName), pod])
   }
 
   endNomination(uid: string): void {
     const nodeName = this.nominations.get(uid)
     if (nodeName === undefined) return
     this.nominations.delete(uid)
-    const left = (this.nominated.get(nodeName) ?? []).filter(pod => pod.uid !== uid)
-    if (left.length === 0) this.nominated.delete(nodeName)
-    else this.nominated.set(nodeName, left)
+    this.setNominated(
+      nodeName,
+      this.nominatedTo(nodeName).filter(pod => pod.uid !== uid),
+    )
   }
 
   namespacesChanged(): void {
@@ -161,12 +164,8 @@ export class ClusterState implements Snapshot {
     return this.claimUsers.get(key) ?? []
   }
 
-  get hasNominations(): boolean {
-    return this.nominated.size > 0
-  }
-
   nominatedTo(nodeName: string): readonly PodInfo[] {
-    return this.nominated.get(nodeName) ?? []
+    return this.nominated.get(nodeName) ?? nobody
   }
 
   nominationOf(uid: string): string | undefined {
@@ -182,6 +181,13 @@ export class ClusterState implements Snapshot {
       for (const pod of pods) copy.nominate(pod, this.nominations.get(pod.uid) ?? '')
     }
     return copy
+  }
+
+  private setNominated(nodeName: string, pods: readonly PodInfo[]): void {
+    if (pods.length === 0) this.nominated.delete(nodeName)
+    else this.nominated.set(nodeName, pods)
+    const place = this.places.get(nodeName)
+    if (place) place.nominated = pods
   }
 
   private put(pod: PodInfo, nodeName: string): void {

@@ -31,6 +31,7 @@ const noNode: Node = { apiVersion: 'v1', kind: 'Node', metadata: {} }
 export const hostnameLabel = 'kubernetes.io/hostname'
 export const zoneLabel = 'topology.kubernetes.io/zone'
 
+const nobody: readonly PodInfo[] = []
 const noLabels: ReadonlyMap<string, string> = new Map()
 
 export class NodeInfo {
@@ -54,6 +55,8 @@ export class NodeInfo {
   scoredCpu = 0
   scoredMemory = 0
   pods: PodInfo[] = []
+  /** Pods for which others were removed from here, and which have not come yet. */
+  nominated: readonly PodInfo[] = nobody
   podsWithPorts = 0
   /** Pods that mount claims, or volumes that others may not mount beside them. */
   podsWithVolumes = 0
@@ -117,6 +120,7 @@ export class NodeInfo {
     copy.scoredCpu = this.scoredCpu
     copy.scoredMemory = this.scoredMemory
     copy.pods = this.pods.slice()
+    copy.nominated = this.nominated
     copy.podsWithPorts = this.podsWithPorts
     copy.podsWithVolumes = this.podsWithVolumes
     return copy
@@ -126,8 +130,8 @@ export class NodeInfo {
     this.requested.add(pod.requests, sign)
     this.scoredCpu += sign * pod.scoredCpu
     this.scoredMemory += sign * pod.scoredMemory
-    if (pod.ports.length > 0) this.podsWithPorts += sign
-    if (pod.pod.spec.volumes?.length) this.podsWithVolumes += sign
+    if (pod.hasPorts) this.podsWithPorts += sign
+    if (pod.hasVolumes) this.podsWithVolumes += sign
   }
 }
 

@@ -63,6 +63,8 @@ export interface PodInfo {
   /** Wall time; infinite before it has started. */
   readonly startedMs: number
   readonly requests: Amounts
+  readonly hasPorts: boolean
+  readonly hasVolumes: boolean
   /** What scores count: a container without requests does use something. */
   readonly scoredCpu: number
   readonly scoredMemory: number
@@ -93,6 +95,7 @@ export function podInfo(pod: Pod): PodInfo {
   const terminating = metadata.deletionTimestamp !== undefined
   const startTime = pod.status?.startTime
   const { podAffinity, podAntiAffinity } = spec.affinity ?? {}
+  const ports = hostPorts(spec)
   const info: PodInfo = {
     pod,
     uid,
@@ -106,7 +109,9 @@ export function podInfo(pod: Pod): PodInfo {
     scoredCpu: scored.milliCpu,
     scoredMemory: scored.memory,
     bestEffort: isBestEffort(requests),
-    ports: hostPorts(spec),
+    ports,
+    hasPorts: ports.length > 0,
+    hasVolumes: (spec.volumes ?? []).length > 0,
     affinity: podAffinity ? termsOf(podAffinity, pod) : noTerms,
     antiAffinity: podAntiAffinity ? termsOf(podAntiAffinity, pod) : noTerms,
     claims: claimsOf(spec, name),

@@ -55,9 +55,6 @@ export interface Snapshot {
   /** Pods that mount a claim, by its "namespace/name". */
   usersOfClaim(key: string): Iterable<PodInfo>
   nodeOf(pod: PodInfo): NodeInfo | undefined
-  readonly hasNominations: boolean
-  /** Pods for which others were removed from a node, and which have not come there yet. */
-  nominatedTo(nodeName: string): readonly PodInfo[]
   readonly surroundings: Surroundings
 }
 

@@ -6,7 +6,10 @@ import { labelSelectorFromObject, matchesLabels } from '../../../api/selectors.j
 import { toleratesAny } from '../../../api/tolerations.js'
 import type { Node } from '../../../api/types/core-node.js'
 import type { Pod } from '../../../api/types/core-pod.js'
-import type { PodAffinityTerm, TopologySpreadConstraint } from '../../../api/types/core-scheduling.js'
+import type {
+  PodAffinityTerm,
+  TopologySpreadConstraint,
+} from '../../../api/types/core-scheduling.js'
 
 export interface Place {
   readonly node: Node
@@ -56,7 +59,8 @@ export class NaiveModel {
         const near = other.spec.affinity?.podAffinity
         const far = other.spec.affinity?.podAntiAffinity
         const add = (term: PodAffinityTerm, owner: Pod, selected: Pod, weight: number) => {
-          if (this.selects(term, owner, selected) && this.together(term, place, there)) sum += weight
+          if (this.selects(term, owner, selected) && this.together(term, place, there))
+            sum += weight
         }
         for (const { weight, podAffinityTerm } of preferred(pod.spec.affinity?.podAffinity)) {
           add(podAffinityTerm, pod, other, weight)

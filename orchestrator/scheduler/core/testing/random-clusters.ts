@@ -84,12 +84,12 @@ export const podNamed = (name: string): fc.Arbitrary<Pod> =>
     .map(shape => {
       const { namespace, labels, cpu, priority, terminating, affinity, constraints } = shape
       const made = pod(name, {
-        labels: labels as Record<string, string>,
+        labels,
         cpu,
         priority,
         ...(affinity ? { affinity } : {}),
         topologySpreadConstraints: constraints,
-        nodeSelector: shape.nodeSelector as Record<string, string>,
+        nodeSelector: shape.nodeSelector,
         tolerations: shape.tolerations,
       })
       const deletion = terminating ? { deletionTimestamp: '2026-01-01T00:00:00Z' } : {}
