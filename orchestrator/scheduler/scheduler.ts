@@ -29,7 +29,8 @@ import { PodReports } from './pod-reports.js'
 import { deadlineOf, hintsOf, SchedulingQueue } from './queue/scheduling-queue.js'
 import type { SchedulerMetrics } from './scheduler-metrics.js'
 import type { PlacedPod, Stage } from './stages/stage.js'
-import { surroundingsOf } from './surroundings.js'
+import { PromisedVolumes, VolumeBindingStage } from './stages/volume-binding.js'
+import { surroundingsOf, volumeKinds } from './surroundings.js'
 
 export interface SchedulerContext {
   /** Over when the term is over. */
@@ -43,6 +44,8 @@ export interface SchedulerContext {
   readonly profiles: readonly Profile[]
   readonly backoffFirstMs: number
   readonly backoffMaxMs: number
+  /** How long a pod waits for its volumes to be bound. */
+  readonly volumeBindTimeoutMs: number
 }
 
 /** Pods placed in one turn of the event loop, so that informers and timers are not starved. */
@@ -57,7 +60,8 @@ export class Scheduler {
   private readonly binding: BindingCycle
   private readonly reports: PodReports
   private readonly explanations = new Explanations()
-  private readonly stages: readonly Stage[] = []
+  private readonly volumeBinding: VolumeBindingStage
+  private readonly stages: readonly Stage[]
   /** Where the search for nodes goes on. */
   private searchFrom = 0
   private turnDue = false
@@ -70,7 +74,18 @@ export class Scheduler {
     this.context = context
     this.profiles = new Map(profiles.map(one => [one.schedulerName, one] as const))
     this.informers = new SharedInformers({ client, clock, random, logger })
-    this.state = new ClusterState(surroundingsOf(this.informers, () => undefined))
+    const promised = new PromisedVolumes()
+    const surroundings = surroundingsOf(this.informers, name => promised.claimOf(name))
+    this.state = new ClusterState(surroundings)
+    this.volumeBinding = new VolumeBindingStage({
+      client,
+      clock,
+      volumes: surroundings.volumes,
+      promised,
+      nodeOf: name => this.state.node(name)?.node,
+      timeoutMs: context.volumeBindTimeoutMs,
+    })
+    this.stages = [this.volumeBinding]
     const sorter = [...(first?.plugins.values() ?? [])].find(({ queueSort }) => queueSort)
     this.queue = new SchedulingQueue({
       clock,
@@ -112,6 +127,12 @@ export class Scheduler {
         this.state.namespacesChanged()
       },
     })
+    for (const resource of volumeKinds) {
+      const changed = () => this.volumesChanged()
+      this.informers
+        .of(resource)
+        .addHandlers({ onAdd: changed, onUpdate: changed, onDelete: changed })
+    }
     this.informers.of(pods).addHandlers({
       onAdd: pod => this.podChanged(pod, null),
       onUpdate: (pod, old) => this.podChanged(pod, old),
@@ -141,6 +162,11 @@ export class Scheduler {
   private nodeUpdated(node: Node, old: Node): void {
     this.state.setNode(node)
     for (const event of nodeEvents(node, old)) this.queue.notify(event)
+  }
+
+  private volumesChanged(): void {
+    this.queue.notify({ kind: 'volumes' })
+    this.volumeBinding.check()
   }
 
   private podChanged(pod: Pod, old: Pod | null): void {

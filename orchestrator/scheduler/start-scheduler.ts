@@ -63,6 +63,7 @@ export async function startScheduler(options: SchedulerOptions): Promise<Running
       ],
       backoffFirstMs: 1000,
       backoffMaxMs: 10_000,
+      volumeBindTimeoutMs: 600_000,
     })
     scheduler.start()
   }

@@ -22,7 +22,7 @@ import type { SharedInformers } from '../client/shared-informers.js'
 import type { PodInfo } from './core/state/pod-info.js'
 import type { Surroundings } from './core/state/snapshot.js'
 
-export const storageClasses: Resource<StorageClass> = {
+const storageClasses: Resource<StorageClass> = {
   group: 'storage.k8s.io',
   version: 'v1',
   kind: 'StorageClass',
@@ -30,13 +30,21 @@ export const storageClasses: Resource<StorageClass> = {
   namespaced: false,
 }
 
-export const csiNodes: Resource<CSINode> = {
+const csiNodes: Resource<CSINode> = {
   group: 'storage.k8s.io',
   version: 'v1',
   kind: 'CSINode',
   plural: 'csinodes',
   namespaced: false,
 }
+
+/** Whose changes may help a pod that waits for its volumes. */
+export const volumeKinds: readonly Resource[] = [
+  persistentVolumeClaims,
+  persistentVolumes,
+  storageClasses,
+  csiNodes,
+]
 
 const classIndex = 'class'
 

@@ -10,6 +10,12 @@ import { nodePorts } from './plugins/node-ports.js'
 import { balancedAllocation, nodeResourcesFit } from './plugins/node-resources.js'
 import { podTopologySpread } from './plugins/topology-spread.js'
 import { type PreemptionArgs, preemptionDefaults } from './preemption/preemption.js'
+import {
+  nodeVolumeLimits,
+  volumeBinding,
+  volumeRestrictions,
+  volumeZone,
+} from './plugins/volume-filters.js'
 import type { Plugin, PluginName, PrepareFilter, PrepareScore } from './plugin.js'
 
 export interface Weighted {
@@ -62,6 +68,10 @@ export const defaultPlugins: readonly Weighted[] = [
   { plugin: nodeAffinity(), weight: 2 },
   { plugin: nodePorts, weight: 0 },
   { plugin: nodeResourcesFit(), weight: 1 },
+  { plugin: volumeRestrictions, weight: 0 },
+  { plugin: nodeVolumeLimits, weight: 0 },
+  { plugin: volumeBinding, weight: 0 },
+  { plugin: volumeZone, weight: 0 },
   { plugin: podTopologySpread(), weight: 2 },
   { plugin: interPodAffinity(), weight: 2 },
   { plugin: balancedAllocation(), weight: 1 },
