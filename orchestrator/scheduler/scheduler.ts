@@ -19,15 +19,18 @@ import type { ClusterEvent } from './core/cluster-event.js'
 import { explain, rejectingPlugins, unschedulableMessage } from './core/explanation.js'
 import type { Explanation } from './core/explanation.js'
 import { type Placement, placePod } from './core/placement.js'
-import type { PluginName } from './core/plugin.js'
+import { gangOf } from './core/gang.js'
+import type { PluginName, Rejection } from './core/plugin.js'
 import { planPreemption, type PreemptionPlan } from './core/preemption/preemption.js'
 import type { Profile } from './core/profile.js'
 import { ClusterState } from './core/state/cluster-state.js'
 import { podInfo } from './core/state/pod-info.js'
 import { Explanations } from './explanations.js'
+import { PodGroups } from './pod-groups.js'
 import { PodReports } from './pod-reports.js'
 import { deadlineOf, hintsOf, SchedulingQueue } from './queue/scheduling-queue.js'
 import type { SchedulerMetrics } from './scheduler-metrics.js'
+import { CoschedulingStage } from './stages/coscheduling.js'
 import type { PlacedPod, Stage } from './stages/stage.js'
 import { PromisedVolumes, VolumeBindingStage } from './stages/volume-binding.js'
 import { surroundingsOf, volumeKinds } from './surroundings.js'
@@ -60,7 +63,9 @@ export class Scheduler {
   private readonly binding: BindingCycle
   private readonly reports: PodReports
   private readonly explanations = new Explanations()
+  private readonly podGroups: PodGroups
   private readonly volumeBinding: VolumeBindingStage
+  private readonly coscheduling: CoschedulingStage
   private readonly stages: readonly Stage[]
   /** Where the search for nodes goes on. */
   private searchFrom = 0
@@ -75,7 +80,20 @@ export class Scheduler {
     this.profiles = new Map(profiles.map(one => [one.schedulerName, one] as const))
     this.informers = new SharedInformers({ client, clock, random, logger })
     const promised = new PromisedVolumes()
-    const surroundings = surroundingsOf(this.informers, name => promised.claimOf(name))
+    this.podGroups = new PodGroups({
+      client,
+      clock,
+      logger,
+      onRead: group => {
+        this.queue.lookAtGated()
+        this.queue.notify({ kind: 'gang', group })
+      },
+    })
+    const surroundings = surroundingsOf(
+      this.informers,
+      name => promised.claimOf(name),
+      pod => this.podGroups.termsOf(pod),
+    )
     this.state = new ClusterState(surroundings)
     this.volumeBinding = new VolumeBindingStage({
       client,
@@ -85,7 +103,6 @@ export class Scheduler {
       nodeOf: name => this.state.node(name)?.node,
       timeoutMs: context.volumeBindTimeoutMs,
     })
-    this.stages = [this.volumeBinding]
     const sorter = [...(first?.plugins.values() ?? [])].find(({ queueSort }) => queueSort)
     this.queue = new SchedulingQueue({
       clock,
@@ -107,6 +124,11 @@ export class Scheduler {
       onFatal,
       onEnd: (placed, end) => this.ended(placed, end),
     })
+    this.coscheduling = new CoschedulingStage({
+      waiting: this.binding.waiting,
+      snapshot: this.state,
+    })
+    this.stages = [this.volumeBinding, this.coscheduling]
   }
 
   start(): void {
@@ -188,8 +210,10 @@ export class Scheduler {
       return
     }
     if (!this.state.isAssumed(uid)) this.follow(pod, old)
+    const gang = old === null ? gangOf(pod) : null
     // Our own condition comes back as an update; only what the pod asks for can help it.
     this.queue.addOrUpdate(pod, old !== null && !sameAsked(pod, old))
+    if (gang !== null) this.queue.notify({ kind: 'gang', group: gang })
   }
 
   /** Keeps to the node that is written in the pod's status, as after a change of leaders. */
@@ -230,7 +254,7 @@ export class Scheduler {
       const rejection = preEnqueue?.(pod) ?? null
       if (rejection) return rejection
     }
-    return null
+    return gangOf(pod) === null || this.podGroups.termsOf(pod) ? null : groupUnknown
   }
 
   // Placing
@@ -303,6 +327,7 @@ export class Scheduler {
     const message = unschedulableMessage(placement, plan?.explanation.message ?? '')
     this.queue.reject(uid, rejectingPlugins(placement))
     if (plan?.chosen) this.preempt(pod, plan)
+    else this.coscheduling.giveUp(placement.question.pod, 'there is no node for one of its pods')
     this.reported(this.reports.failed(pod, 'Unschedulable', message, nominated))
   }
 
@@ -364,7 +389,7 @@ export class Scheduler {
       this.reported(this.reports.failed(pod, 'SchedulerError', message, null))
     }
     // The room that it held is free for others.
-    if (held) this.queue.notify(podFreed(placed.pod))
+    if (held) this.queue.notify(podFreed(placed.pod, true))
   }
 
   private reported(work: Promise<void>): void {
@@ -373,6 +398,12 @@ export class Scheduler {
       else this.context.logger.debug({ error: String(error) }, 'scheduling write failed')
     })
   }
+}
+
+const groupUnknown: Rejection = {
+  plugin: 'Coscheduling',
+  reasons: ['waiting for what its PodGroup says'],
+  helpedByPreemption: false,
 }
 
 function isFinished(pod: Pod): boolean {

@@ -3,15 +3,17 @@
 
 import { labelSelectorFromMap, labelSelectorFromObject, matchesLabels } from '../api/selectors.js'
 import type { LabelSelector } from '../api/selectors.js'
+import type { Pod } from '../api/types/core-pod.js'
 import type { StorageClass } from '../api/types/storage-class.js'
 import type { CSINode } from '../api/types/storage-csi.js'
-import { byNamespace, namespaceIndex } from '../client/object-store.js'
+import { byLabel, byNamespace, labelIndex, namespaceIndex } from '../client/object-store.js'
 import {
   keyOf,
   namespaces,
   persistentVolumeClaims,
   persistentVolumes,
   podDisruptionBudgets,
+  pods,
   replicaSets,
   replicationControllers,
   type Resource,
@@ -19,6 +21,7 @@ import {
   statefulSets,
 } from '../client/resources.js'
 import type { SharedInformers } from '../client/shared-informers.js'
+import { annotatedTerms, gangOf, type GangTerms, podGroupLabel } from './core/gang.js'
 import type { PodInfo } from './core/state/pod-info.js'
 import type { Surroundings } from './core/state/snapshot.js'
 
@@ -48,11 +51,14 @@ export const volumeKinds: readonly Resource[] = [
 
 const classIndex = 'class'
 
-/** Informers must not have been started. `promisedTo`: see VolumeObjects. */
+/** Informers must not have been started. `promisedTo`: see VolumeObjects; `gangTerms`: null while not known. */
 export function surroundingsOf(
   informers: SharedInformers,
   promisedTo: (volumeName: string) => string | undefined,
+  gangTerms: (pod: Pod) => GangTerms | null,
 ): Surroundings {
+  const allPods = informers.of(pods)
+  allPods.addIndex(labelIndex(podGroupLabel), byLabel(podGroupLabel))
   const namespaceInformer = informers.of(namespaces)
   const claims = informers.of(persistentVolumeClaims)
   const volumes = informers.of(persistentVolumes)
@@ -63,6 +69,17 @@ export function surroundingsOf(
   return {
     namespaceLabels: name => namespaceInformer.objects.get(name)?.metadata.labels,
     kinOf: kinReader(informers),
+    gangOf: ({ pod }) => {
+      const key = gangOf(pod)
+      if (key === null) return null
+      const members = allPods.objects.byIndex(labelIndex(podGroupLabel), key)
+      const left = members.filter(({ metadata, status }) => {
+        const finished = status?.phase === 'Succeeded' || status?.phase === 'Failed'
+        return metadata.deletionTimestamp === undefined && !finished
+      })
+      const terms = gangTerms(pod) ?? annotatedTerms(pod)
+      return { ...terms, key, pods: left.length }
+    },
     budgets: () => budgets.objects.list(),
     volumes: {
       claim: key => claims.objects.get(key),

@@ -67,6 +67,8 @@ const scheduler: readonly PolicyRule[] = [
   rule('READ', 'storage.k8s.io', 'csidrivers'),
   rule('READ', 'storage.k8s.io', 'csistoragecapacities'),
   rule('READ', 'storage.k8s.io', 'volumeattachments'),
+  // Of gangs; a kind that users bring along.
+  rule('get', 'scheduling.x-k8s.io', 'podgroups'),
 ]
 
 const controllerManager: readonly PolicyRule[] = [

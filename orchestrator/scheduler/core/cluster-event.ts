@@ -32,7 +32,9 @@ export type ClusterEvent =
       readonly kind: 'node-labels' | 'node-taints' | 'node-allocatable'
       readonly node: NodeInfo
     }
-  | { readonly kind: 'pod-assigned' | 'pod-freed'; readonly pod: PodInfo }
+  | { readonly kind: 'pod-assigned'; readonly pod: PodInfo }
+  /** `backed`: it has only given up a node that it was not bound to; its own gang gains nothing. */
+  | { readonly kind: 'pod-freed'; readonly pod: PodInfo; readonly backed: boolean }
   | { readonly kind: 'pod-changed'; readonly pod: PodInfo; readonly old: PodInfo }
   | { readonly kind: 'volumes' }
   /** "namespace/name" of the group. */
@@ -47,7 +49,11 @@ export const nodeRemoved = (node: Node): ClusterEvent => ({
   node: nodeInfo(node, []),
 })
 export const podAssigned = (pod: Pod): ClusterEvent => ({ kind: 'pod-assigned', pod: podInfo(pod) })
-export const podFreed = (pod: Pod): ClusterEvent => ({ kind: 'pod-freed', pod: podInfo(pod) })
+export const podFreed = (pod: Pod, backed = false): ClusterEvent => ({
+  kind: 'pod-freed',
+  pod: podInfo(pod),
+  backed,
+})
 
 /** What about a node changed that a filter looks at. */
 export function nodeEvents(node: Node, old: Node): readonly ClusterEvent[] {

@@ -1,6 +1,7 @@
 // A profile: which plugins look at a pod, in which order and how much their scores weigh. Pods choose
 // one by their schedulerName. Counterpart: profile of pkg/scheduler and default_plugins.go.
 
+import { coscheduling } from './plugins/coscheduling.js'
 import { prioritySort, schedulingGates } from './plugins/gates-and-order.js'
 import { imageLocality } from './plugins/image-locality.js'
 import { interPodAffinity } from './plugins/inter-pod-affinity.js'
@@ -62,6 +63,7 @@ export function profileOf(
 export const defaultPlugins: readonly Weighted[] = [
   { plugin: schedulingGates, weight: 0 },
   { plugin: prioritySort, weight: 0 },
+  { plugin: coscheduling, weight: 0 },
   { plugin: nodeUnschedulable, weight: 0 },
   { plugin: nodeName, weight: 0 },
   { plugin: taintToleration, weight: 3 },

@@ -24,7 +24,6 @@ function setUp() {
     queueSort: prioritySort.queueSort ?? (() => 0),
     mayHelp,
     preEnqueue: one => schedulingGates.preEnqueue?.(one) ?? null,
-    gangOf: one => one.metadata.labels?.['gang'] ?? null,
     deadlineOf,
   })
   const take = () => queue.take()?.metadata.name ?? null
@@ -172,7 +171,7 @@ test('within a priority the earliest deadline goes first', () => {
 
 test('pods of a gang stand side by side', async () => {
   const { queue, take, clock } = setUp()
-  const member = (name: string) => pod(name, { labels: { gang: 'g' } })
+  const member = (name: string) => pod(name, { labels: { 'scheduling.x-k8s.io/pod-group': 'g' } })
   queue.addOrUpdate(member('g1'), false)
   await clock.pass(10)
   queue.addOrUpdate(pod('other'), false)

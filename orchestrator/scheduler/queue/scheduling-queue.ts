@@ -11,6 +11,7 @@ import type { Clock, Timer } from '../../../platform/clock.js'
 import type { Pod } from '../../api/types/core-pod.js'
 import { parseTimeMs } from '../../client/timestamps.js'
 import type { ClusterEvent } from '../core/cluster-event.js'
+import { gangOf } from '../core/gang.js'
 import type { PluginName, QueuedPod, QueueingHint, Rejection } from '../core/plugin.js'
 import { podInfo } from '../core/state/pod-info.js'
 import { Heap, type HeapMember } from './heap.js'
@@ -30,8 +31,6 @@ export interface SchedulingQueueOptions {
   readonly mayHelp: MayHelp
   /** Null for a pod that may be tried. */
   readonly preEnqueue?: (pod: Pod) => Rejection | null
-  /** What pods of a gang share, so that they stand side by side; null for one that is alone. */
-  readonly gangOf?: (pod: Pod) => string | null
   /** Wall time; infinite for a pod without one. */
   readonly deadlineOf?: (pod: Pod) => number
   readonly backoffFirstMs?: number
@@ -120,7 +119,7 @@ export class SchedulingQueue {
     this.entries.delete(uid)
     this.leave(entry)
     this.endInFlight(entry)
-    const gang = this.options.gangOf?.(entry.pod) ?? null
+    const gang = gangOf(entry.pod)
     if (gang === null) return
     const known = this.gangs.get(gang)
     if (known && --known.pods === 0) this.gangs.delete(gang)
@@ -191,6 +190,13 @@ export class SchedulingQueue {
     }
   }
 
+  /** Asks again whether those that are gated may be tried. */
+  lookAtGated(): void {
+    for (const entry of this.entries.values()) {
+      if (entry.where === 'gated') this.addOrUpdate(entry.pod, false)
+    }
+  }
+
   /** Pods that were not found a node for and that `test` picks are tried again, after their back-off. */
   wake(test: (pod: Pod) => boolean): void {
     for (const entry of this.unschedulable) if (test(entry.pod)) this.backOff(entry)
@@ -211,7 +217,7 @@ export class SchedulingQueue {
 
   private insert(pod: Pod, uid: string, gated: boolean): void {
     const nowMs = this.options.clock.monotonicMs()
-    const gang = this.options.gangOf?.(pod) ?? null
+    const gang = gangOf(pod)
     const entry: Entry = {
       pod,
       uid,
@@ -319,6 +325,10 @@ export function hintsOf(
 ): MayHelp {
   return (event, pod, rejectedBy) => {
     if (rejectedBy.size === 0) return event.kind === 'node-added'
+    if (event.kind === 'pod-freed' && event.backed) {
+      const gang = gangOf(pod)
+      if (gang !== null && gang === gangOf(event.pod.pod)) return false
+    }
     const plugins = pluginsOf(pod)
     for (const name of rejectedBy) {
       const hint = plugins?.get(name)?.hints?.[event.kind]

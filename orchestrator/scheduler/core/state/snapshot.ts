@@ -9,6 +9,7 @@ import type {
 import type { PodDisruptionBudget } from '../../../api/types/policy-disruption-budget.js'
 import type { StorageClass } from '../../../api/types/storage-class.js'
 import type { CSINode } from '../../../api/types/storage-csi.js'
+import type { Gang } from '../gang.js'
 import type { NodeInfo } from './node-info.js'
 import type { PlacedTerms } from './placed-terms.js'
 import type { PodClasses } from './pod-classes.js'
@@ -31,6 +32,8 @@ export interface Surroundings {
   /** What the Services and the owner of a pod select it by; empty where there are none. */
   readonly kinOf: (pod: PodInfo) => LabelSelector
   readonly volumes: VolumeObjects
+  /** Null for a pod that is alone. */
+  readonly gangOf: (pod: PodInfo) => Gang | null
   readonly budgets: () => readonly PodDisruptionBudget[]
 }
 
@@ -71,5 +74,6 @@ export const noSurroundings: Surroundings = {
   namespaceLabels: () => undefined,
   kinOf: () => [],
   volumes: noVolumes,
+  gangOf: () => null,
   budgets: () => [],
 }
