@@ -8,6 +8,11 @@ import type { HttpTransport } from '../../orchestrator/client/http-transport.js'
 import type { CertificateSigner } from '../../orchestrator/controllers/certificates/certificate-signer.js'
 import type { AccountTokenSigner } from '../../orchestrator/controllers/serviceaccounttokens/controller.js'
 import { startControllers } from '../../orchestrator/controllers/start-controllers.js'
+import {
+  parseConfiguration,
+  type SchedulerConfiguration,
+} from '../../orchestrator/scheduler/core/config/configuration.js'
+import { ConfigurationError } from '../../orchestrator/scheduler/core/config/value-reader.js'
 import { startScheduler } from '../../orchestrator/scheduler/start-scheduler.js'
 import type { SecureServer } from '../../orchestrator/serving/secure-server.js'
 import { openCertificateSigner } from '../pki/certificate-signer.js'
@@ -31,6 +36,11 @@ export interface ControllerFlags extends LoopFlags {
   readonly serviceAccountPrivateKeyFile?: string
   readonly clusterSigningCertFile?: string
   readonly clusterSigningKeyFile?: string
+  readonly schedulerConfig?: SchedulerConfiguration
+}
+
+export interface SchedulerFlags extends LoopFlags {
+  readonly config?: SchedulerConfiguration
 }
 
 export const loopFlags = (command: Command): Command => apiserverFlag(componentFlags(command))
@@ -41,6 +51,29 @@ export const controllerFlags = (command: Command): Command =>
     .option('--service-account-private-key-file <file>', 'signs the tokens that Secrets hold, PEM')
     .option('--cluster-signing-cert-file <file>', 'authority that signs what is approved, PEM')
     .option('--cluster-signing-key-file <file>', 'its key, PEM; without both nothing is signed')
+
+/** `prefix` is '' or 'scheduler-'. */
+export const schedulerConfigFlag = (command: Command, prefix: string): Command =>
+  command.option(
+    `--${prefix}config <file>`,
+    'profiles of the scheduler: a KubeSchedulerConfiguration, YAML',
+    readSchedulerConfiguration,
+  )
+
+function readSchedulerConfiguration(file: string): SchedulerConfiguration {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new UserError(`The configuration of the scheduler cannot be read: ${String(error)}.`)
+  }
+  try {
+    return parseConfiguration(text)
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error
+    throw new UserError(`${file}: ${error.message}.`)
+  }
+}
 
 const fatalWith = (parts: ComponentParts) => (error: unknown) =>
   parts.fatal(error instanceof Error ? error : new Error(String(error)))
@@ -109,6 +142,7 @@ export async function runScheduler(
   flags: LoopFlags,
   prefix: string,
   listen: string | undefined,
+  configuration: SchedulerConfiguration | undefined,
   parts: ComponentParts,
 ): Promise<Running> {
   const address = addressOf(listen)
@@ -124,6 +158,7 @@ export async function runScheduler(
     logger,
     metrics,
     onFatal: fatalWith(parts),
+    ...(configuration === undefined ? {} : { configuration }),
   })
   return together(transport, running, server)
 }

@@ -9,6 +9,7 @@ import {
   loopFlags,
   runControllers,
   runScheduler,
+  schedulerConfigFlag,
 } from './control-loops.js'
 import { listenFlag, servingTlsFlags } from './loop-server.js'
 
@@ -23,9 +24,10 @@ export function define(command: Command): void {
   tlsFlags(command, 'scheduler-', 'of system:kube-scheduler')
   listenFlag(listenFlag(command, 'controller-manager-'), 'scheduler-')
   servingTlsFlags(command)
+  schedulerConfigFlag(command, 'scheduler-')
   command.action((flags: Flags) =>
     runComponent('controllers', flags, async parts => {
-      const { controllerManagerListen, schedulerListen } = flags
+      const { controllerManagerListen, schedulerListen, schedulerConfig } = flags
       const controllers = await runControllers(
         flags,
         'controllerManager',
@@ -34,7 +36,13 @@ export function define(command: Command): void {
       )
       // Each port tells of its own.
       const own = { ...parts, metrics: nodeMetrics() }
-      const scheduler = await runScheduler(flags, 'scheduler', schedulerListen, own)
+      const scheduler = await runScheduler(
+        flags,
+        'scheduler',
+        schedulerListen,
+        schedulerConfig,
+        own,
+      )
       return {
         async stop() {
           await Promise.all([controllers.stop(), scheduler.stop()])

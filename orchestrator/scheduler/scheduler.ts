@@ -23,8 +23,10 @@ import { gangOf } from './core/gang.js'
 import type { PluginName, Rejection } from './core/plugin.js'
 import { planPreemption, type PreemptionPlan } from './core/preemption/preemption.js'
 import type { Profile } from './core/profile.js'
+import type { SchedulerConfiguration } from './core/config/configuration.js'
 import { ClusterState } from './core/state/cluster-state.js'
 import { podInfo } from './core/state/pod-info.js'
+import { Deadlines } from './deadlines.js'
 import { Explanations } from './explanations.js'
 import { PodGroups } from './pod-groups.js'
 import { PodReports } from './pod-reports.js'
@@ -43,12 +45,8 @@ export interface SchedulerContext {
   readonly logger: Logger
   readonly metrics: SchedulerMetrics
   readonly onFatal: (error: unknown) => void
-  /** Pods that name none of them are left alone. At least one; all sort the queue alike. */
-  readonly profiles: readonly Profile[]
-  readonly backoffFirstMs: number
-  readonly backoffMaxMs: number
-  /** How long a pod waits for its volumes to be bound. */
-  readonly volumeBindTimeoutMs: number
+  /** Pods that name none of its profiles are left alone. */
+  readonly configuration: SchedulerConfiguration
 }
 
 /** Pods placed in one turn of the event loop, so that informers and timers are not starved. */
@@ -66,6 +64,7 @@ export class Scheduler {
   private readonly podGroups: PodGroups
   private readonly volumeBinding: VolumeBindingStage
   private readonly coscheduling: CoschedulingStage
+  private readonly deadlines: Deadlines
   private readonly stages: readonly Stage[]
   /** Where the search for nodes goes on. */
   private searchFrom = 0
@@ -74,7 +73,8 @@ export class Scheduler {
   private stopped = false
 
   constructor(context: SchedulerContext) {
-    const { client, clock, random, logger, onFatal, profiles } = context
+    const { client, clock, random, logger, onFatal, configuration } = context
+    const { profiles } = configuration
     const [first] = profiles
     this.context = context
     this.profiles = new Map(profiles.map(one => [one.schedulerName, one] as const))
@@ -101,7 +101,7 @@ export class Scheduler {
       volumes: surroundings.volumes,
       promised,
       nodeOf: name => this.state.node(name)?.node,
-      timeoutMs: context.volumeBindTimeoutMs,
+      timeoutMs: configuration.volumeBindTimeoutMs,
     })
     const sorter = [...(first?.plugins.values() ?? [])].find(({ queueSort }) => queueSort)
     this.queue = new SchedulingQueue({
@@ -111,12 +111,13 @@ export class Scheduler {
       mayHelp: hintsOf(pod => this.profileOf(pod)?.plugins),
       preEnqueue: pod => this.gate(pod),
       deadlineOf,
-      backoffFirstMs: context.backoffFirstMs,
-      backoffMaxMs: context.backoffMaxMs,
+      backoffFirstMs: configuration.backoffFirstMs,
+      backoffMaxMs: configuration.backoffMaxMs,
     })
     const component = first?.schedulerName ?? 'default-scheduler'
     const recorder = new EventRecorder({ client, clock, random, logger, component })
     this.reports = new PodReports({ client, clock, recorder })
+    this.deadlines = new Deadlines(clock, recorder)
     this.binding = new BindingCycle({
       client,
       clock,
@@ -171,6 +172,7 @@ export class Scheduler {
     this.stopped = true
     this.queue.stop()
     this.binding.stop()
+    this.deadlines.stop()
     this.informers.stop()
   }
 
@@ -199,6 +201,7 @@ export class Scheduler {
     }
     if (pod.spec.nodeName) {
       this.queue.remove(uid)
+      this.deadlines.end(uid)
       this.state.endNomination(uid)
       this.state.setPod(pod)
       const event = assignedEvent(pod, old)
@@ -210,6 +213,7 @@ export class Scheduler {
       return
     }
     if (!this.state.isAssumed(uid)) this.follow(pod, old)
+    this.deadlines.watch(pod)
     const gang = old === null ? gangOf(pod) : null
     // Our own condition comes back as an update; only what the pod asks for can help it.
     this.queue.addOrUpdate(pod, old !== null && !sameAsked(pod, old))
@@ -239,6 +243,7 @@ export class Scheduler {
     const uid = pod.metadata.uid ?? ''
     this.binding.waiting.reject(uid, 'DefaultBinder', 'the pod is going away')
     this.queue.remove(uid)
+    this.deadlines.end(uid)
     if (this.state.nominationOf(uid) === undefined) return
     this.state.endNomination(uid)
     // The room that was kept for it is free.
@@ -310,7 +315,8 @@ export class Scheduler {
       this.explanations.set(info.key, explain(placement))
       this.state.endNomination(info.uid)
       this.state.assume(pod, placement.chosen.name)
-      this.binding.begin({ pod, info, nodeName: placement.chosen.name }, this.stages)
+      const stages = this.stages.filter(({ name }) => profile.plugins.has(name))
+      this.binding.begin({ pod, info, nodeName: placement.chosen.name }, stages)
     }
     metrics.seconds.observe((clock.monotonicMs() - startedMs) / 1000)
   }
@@ -326,6 +332,7 @@ export class Scheduler {
     const nominated = this.nominate(pod, plan)
     const message = unschedulableMessage(placement, plan?.explanation.message ?? '')
     this.queue.reject(uid, rejectingPlugins(placement))
+    this.deadlines.failed(uid, this.queue.backoffMs(uid))
     if (plan?.chosen) this.preempt(pod, plan)
     else this.coscheduling.giveUp(placement.question.pod, 'there is no node for one of its pods')
     this.reported(this.reports.failed(pod, 'Unschedulable', message, nominated))

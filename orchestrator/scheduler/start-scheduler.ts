@@ -9,7 +9,7 @@ import { LeaderElection, leaderGauge, type LeadershipTerm } from '../client/lead
 import { ApiClient } from '../client/rest-client.js'
 import type { ApiTransport } from '../client/transport.js'
 import type { Explanation } from './core/explanation.js'
-import { defaultProfile } from './core/profile.js'
+import { defaultConfiguration, type SchedulerConfiguration } from './core/config/configuration.js'
 import { schedulerMetrics } from './scheduler-metrics.js'
 import { Scheduler } from './scheduler.js'
 
@@ -26,7 +26,8 @@ export interface SchedulerOptions {
   readonly metrics: Metrics
   /** Called for a broken invariant; the process must end. */
   readonly onFatal: (error: unknown) => void
-  readonly schedulerName?: string
+  /** Left out: one profile, as the original has it. */
+  readonly configuration?: SchedulerConfiguration
   readonly leaseDurationMs?: number
   readonly renewDeadlineMs?: number
   readonly retryPeriodMs?: number
@@ -58,12 +59,7 @@ export async function startScheduler(options: SchedulerOptions): Promise<Running
       logger,
       metrics: counted,
       onFatal: options.onFatal,
-      profiles: [
-        { ...defaultProfile, schedulerName: options.schedulerName ?? 'default-scheduler' },
-      ],
-      backoffFirstMs: 1000,
-      backoffMaxMs: 10_000,
-      volumeBindTimeoutMs: 600_000,
+      configuration: options.configuration ?? defaultConfiguration,
     })
     scheduler.start()
   }

@@ -85,6 +85,7 @@ export function surroundingsOf(
       claim: key => claims.objects.get(key),
       volume: name => volumes.objects.get(name),
       volumesOfClass: name => volumes.objects.byIndex(classIndex, name),
+      all: () => volumes.objects.list(),
       storageClass: name => classes.objects.get(name),
       csiNode: name => drivers.objects.get(name),
       promisedTo,

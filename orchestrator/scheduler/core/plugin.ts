@@ -34,7 +34,6 @@ export type PluginName =
   | 'Coscheduling'
   | 'DataLocality'
   | 'Interference'
-  | 'Deadline'
 
 export interface Rejection {
   readonly plugin: PluginName

@@ -2,8 +2,10 @@
 // one by their schedulerName. Counterpart: profile of pkg/scheduler and default_plugins.go.
 
 import { coscheduling } from './plugins/coscheduling.js'
+import { dataLocality } from './plugins/data-locality.js'
 import { prioritySort, schedulingGates } from './plugins/gates-and-order.js'
 import { imageLocality } from './plugins/image-locality.js'
+import { interference } from './plugins/interference.js'
 import { interPodAffinity } from './plugins/inter-pod-affinity.js'
 import { nodeAffinity } from './plugins/node-affinity.js'
 import { nodeName, nodeUnschedulable, taintToleration } from './plugins/node-filters.js'
@@ -78,6 +80,9 @@ export const defaultPlugins: readonly Weighted[] = [
   { plugin: interPodAffinity(), weight: 2 },
   { plugin: balancedAllocation(), weight: 1 },
   { plugin: imageLocality, weight: 1 },
+  // Ours alone; they say nothing of pods and nodes that do not ask for it.
+  { plugin: dataLocality, weight: 2 },
+  { plugin: interference, weight: 1 },
 ]
 
 export const defaultProfile = profileOf('default-scheduler', defaultPlugins)

@@ -146,8 +146,12 @@ export class SchedulingQueue {
     return this.entries.get(uid)?.pod
   }
 
-  has(uid: string): boolean {
-    return this.entries.has(uid)
+  /** Until the pod may be tried again, at the earliest. */
+  backoffMs(uid: string): number {
+    const entry = this.entries.get(uid)
+    if (!entry) return 0
+    const readyAtMs = entry.failedAtMs + this.waitMs(entry)
+    return Math.max(0, readyAtMs - this.options.clock.monotonicMs())
   }
 
   /** No node passed; it waits for an event that could change that, unless one came meanwhile. */
@@ -269,9 +273,8 @@ export class SchedulingQueue {
 
   private backOff(entry: Entry): void {
     this.unschedulable.delete(entry)
-    const { clock, backoffFirstMs = 1000, backoffMaxMs = 10_000 } = this.options
-    const waitMs = Math.min(backoffFirstMs * 2 ** (entry.attempts - 1), backoffMaxMs)
-    entry.readyAtMs = entry.failedAtMs + waitMs
+    const { clock } = this.options
+    entry.readyAtMs = entry.failedAtMs + this.waitMs(entry)
     if (entry.readyAtMs <= clock.monotonicMs()) {
       this.activate(entry)
       return
@@ -279,6 +282,11 @@ export class SchedulingQueue {
     entry.where = 'backoff'
     this.backoff.push(entry)
     this.armBackoff()
+  }
+
+  private waitMs({ attempts }: Entry): number {
+    const { backoffFirstMs = 1000, backoffMaxMs = 10_000 } = this.options
+    return Math.min(backoffFirstMs * 2 ** (attempts - 1), backoffMaxMs)
   }
 
   private armBackoff(): void {

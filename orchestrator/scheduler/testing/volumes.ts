@@ -85,6 +85,7 @@ export function volumeObjects(set: VolumeSet): VolumeObjects {
     claim: key => claims.find(({ metadata }) => `shop/${metadata.name}` === key),
     volume: name => volumes.find(({ metadata }) => metadata.name === name),
     volumesOfClass: name => volumes.filter(({ spec }) => (spec?.storageClassName ?? '') === name),
+    all: () => volumes,
     storageClass: name => classes.find(({ metadata }) => metadata.name === name),
     csiNode: name => csiNodes.find(({ metadata }) => metadata.name === name),
     promisedTo: name => promised[name],

@@ -51,6 +51,8 @@ export class NodeInfo {
   softTaints: readonly Taint[] = []
   /** Bytes by name. */
   images: ReadonlyMap<string, number> = new Map()
+  /** The worst of what it says of its processors, memory and disks, 0..100. */
+  pressure = 0
   readonly requested = new Totals()
   scoredCpu = 0
   scoredMemory = 0
@@ -79,6 +81,7 @@ export class NodeInfo {
     )
     this.softTaints = taints.filter(({ effect }) => effect === 'PreferNoSchedule')
     this.images = imagesOf(node)
+    this.pressure = pressureOf(node)
   }
 
   /** Its value of a topology key; undefined where it has none. */
@@ -113,6 +116,7 @@ export class NodeInfo {
     copy.hardTaints = this.hardTaints
     copy.softTaints = this.softTaints
     copy.images = this.images
+    copy.pressure = this.pressure
     copy.requested.milliCpu = this.requested.milliCpu
     copy.requested.memory = this.requested.memory
     copy.requested.ephemeralStorage = this.requested.ephemeralStorage
@@ -141,6 +145,27 @@ function imagesOf(node: Node): ReadonlyMap<string, number> {
     for (const name of names) sizes.set(name, sizeBytes)
   }
   return sizes
+}
+
+/** Percent of time that work has waited, as whoever measures a node writes it there. */
+const pressureAnnotations = ['cpu', 'memory', 'io'].map(what => `raftsman.dev/pressure-${what}`)
+const pressureConditions: ReadonlySet<string> = new Set([
+  'MemoryPressure',
+  'DiskPressure',
+  'PIDPressure',
+])
+
+function pressureOf({ metadata, status }: Node): number {
+  const pressed = (status?.conditions ?? []).some(
+    ({ type, status: is }) => is === 'True' && pressureConditions.has(type),
+  )
+  if (pressed) return 100
+  let worst = 0
+  for (const name of pressureAnnotations) {
+    const value = Number(metadata.annotations?.[name] ?? 0)
+    if (value > worst) worst = value
+  }
+  return Math.min(100, worst)
 }
 
 /** A value of our own for tests and what-if questions. */

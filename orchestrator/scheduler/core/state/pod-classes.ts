@@ -71,6 +71,12 @@ export class PodClasses {
     return this.ask(`namespace ${namespace} ${key}`, selects)
   }
 
+  /** Pods of all namespaces with a label. */
+  ofLabel(key: string, value: string): Iterable<PodClass> {
+    const selector = [{ key, operator: 'In', values: [value] }] as const
+    return this.ask(`label ${key} ${value}`, ({ labels }) => matchesLabels(selector, labels))
+  }
+
   /** Pods that a term of affinity selects, those on their way out with them. */
   ofTerm(term: AffinityTerm, namespaceLabels: NamespaceLabels): Iterable<PodClass> {
     const selects = (one: PodClass) => termSelects(term, one.namespace, one.labels, namespaceLabels)

@@ -20,6 +20,8 @@ export interface VolumeObjects {
   claim(key: string): PersistentVolumeClaim | undefined
   volume(name: string): PersistentVolume | undefined
   volumesOfClass(name: string): readonly PersistentVolume[]
+  /** Every volume. */
+  all(): readonly PersistentVolume[]
   storageClass(name: string): StorageClass | undefined
   csiNode(name: string): CSINode | undefined
   /** The claim that a pod on its way to a node has chosen this volume for, if any. */
@@ -49,7 +51,7 @@ export interface Snapshot {
   /** Neighbours are in different zones as far as that goes. */
   readonly nodes: readonly NodeInfo[]
   node(name: string): NodeInfo | undefined
-  readonly classes: Pick<PodClasses, 'ofNamespace' | 'ofTerm'>
+  readonly classes: Pick<PodClasses, 'ofNamespace' | 'ofLabel' | 'ofTerm'>
   readonly terms: Pick<PlacedTerms, 'of'>
   /** The nodes that have an image, with its bytes there. */
   nodesWithImage(name: string): ReadonlyMap<NodeInfo, number>
@@ -65,6 +67,7 @@ const noVolumes: VolumeObjects = {
   claim: () => undefined,
   volume: () => undefined,
   volumesOfClass: () => [],
+  all: () => [],
   storageClass: () => undefined,
   csiNode: () => undefined,
   promisedTo: () => undefined,
