@@ -112,7 +112,22 @@ function scoresAt(
 
 function countRejections(rejections: readonly Rejection[]): readonly RejectionCount[] {
   const times = new Map<Rejection, number>()
-  for (const rejection of rejections) times.set(rejection, (times.get(rejection) ?? 0) + 1)
+  // Rejections are shared, and neighbours often say the same: of a large cluster that is most of the time.
+  let last: Rejection | null = null
+  let run = 0
+  const count = () => {
+    if (last !== null) times.set(last, (times.get(last) ?? 0) + run)
+  }
+  for (const rejection of rejections) {
+    if (rejection === last) {
+      run++
+      continue
+    }
+    count()
+    last = rejection
+    run = 1
+  }
+  count()
   const counts = new Map<string, RejectionCount>()
   for (const [{ plugin, reasons }, nodes] of times) {
     for (const reason of reasons) {

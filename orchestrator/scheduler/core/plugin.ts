@@ -54,6 +54,8 @@ export interface PreparedFilter {
   readonly check: (node: NodeInfo) => Rejection | null
   /** Null: any node may do. Else no other node can, and none of them is looked at. */
   readonly only?: ReadonlySet<string>
+  /** It only looks at the node itself: who else is there makes no difference. */
+  readonly nodeOnly?: true
   /**
    * For a trial: `other` came to the node (1) or left it (-1). Undone by the opposite. Left out where only
    * the NodeInfo counts, which the trial changes itself.

@@ -41,6 +41,7 @@ export function nodeAffinity(added: AddedAffinity = nothingAdded): Plugin {
       const only = namedNodes(spec)
       return {
         ...(only === null ? {} : { only }),
+        nodeOnly: true,
         check: ({ node }) => {
           if (added.required && !added.required.nodeSelectorTerms.some(t => matchesTerm(t, node))) {
             return noMatchOfProfile

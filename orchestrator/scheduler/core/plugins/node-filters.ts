@@ -18,7 +18,7 @@ export const nodeName: Plugin = {
   filter: ({ pod }) => {
     const wanted = pod.pod.spec.nodeName ?? ''
     if (wanted === '') return null
-    return { check: node => (node.name === wanted ? null : otherName) }
+    return { nodeOnly: true, check: node => (node.name === wanted ? null : otherName) }
   },
   hints: { 'node-added': ({ kind }, { pod }) => kind === 'node-added' && pod.spec.nodeName !== '' },
 }
@@ -34,7 +34,7 @@ export const nodeUnschedulable: Plugin = {
   name: 'NodeUnschedulable',
   filter: ({ pod }) => {
     if (toleratesAny(pod.pod.spec.tolerations ?? [], cordon)) return null
-    return { check: node => (node.unschedulable ? cordoned : null) }
+    return { nodeOnly: true, check: node => (node.unschedulable ? cordoned : null) }
   },
   hints: {
     'node-added': event => 'node' in event && !event.node.unschedulable,
@@ -71,6 +71,7 @@ export const taintToleration: Plugin = {
   filter: ({ pod }) => {
     const tolerations = pod.pod.spec.tolerations ?? []
     return {
+      nodeOnly: true,
       check: ({ hardTaints }) => {
         if (hardTaints.length === 0) return null
         const taint = untolerated(hardTaints, tolerations)

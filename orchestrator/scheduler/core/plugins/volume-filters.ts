@@ -25,6 +25,7 @@ export const volumeBinding: Plugin = {
     if (typeof claims === 'string') return rejection('VolumeBinding', claims)
     const known = new Map<string, Rejection>()
     return {
+      nodeOnly: true,
       check: ({ node }) => {
         const plan = planVolumes(claims, node, volumes)
         if (typeof plan !== 'string') return null
@@ -65,6 +66,7 @@ export const volumeZone: Plugin = {
     )
     if (limits.length === 0) return null
     return {
+      nodeOnly: true,
       check: ({ labels }) => {
         // A node that says nothing of zones is in none, and reaches everything.
         if (!zoneKeys.some(([key]) => labels.has(key))) return null

@@ -7,7 +7,7 @@ import type { Rejection } from '../plugin.js'
 import type { NodeInfo } from '../state/node-info.js'
 import type { PodInfo } from '../state/pod-info.js'
 import type { Snapshot } from '../state/snapshot.js'
-import { type Candidate, victimsOn } from './victims.js'
+import { type Candidate, trialOf, victimsOn } from './victims.js'
 
 /** DefaultPreemptionArgs. */
 export interface PreemptionArgs {
@@ -136,7 +136,7 @@ function tryNodes(
   readonly tried: number
 } {
   const { snapshot, pod } = question
-  const budgets = snapshot.surroundings.budgets()
+  const trial = trialOf(pod, prepared, snapshot.surroundings.budgets())
   const enough = Math.max(
     args.minCandidateNodesAbsolute,
     Math.trunc((nodes.length * args.minCandidateNodesPercentage) / 100),
@@ -148,7 +148,7 @@ function tryNodes(
   const first = pick(nodes.length)
   for (; tried < nodes.length && !(harmless > 0 && candidates.length >= enough); tried++) {
     const node = nodes[(first + tried) % nodes.length] as NodeInfo
-    const answer: Candidate | Rejection = victimsOn(node, pod, prepared, budgets)
+    const answer: Candidate | Rejection = victimsOn(node, trial)
     if ('victims' in answer) {
       candidates.push(answer)
       if (answer.budgetViolations === 0) harmless++

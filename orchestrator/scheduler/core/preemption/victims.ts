@@ -6,7 +6,7 @@ import { labelSelectorFromObject, matchesLabels } from '../../../api/selectors.j
 import type { PodDisruptionBudget } from '../../../api/types/policy-disruption-budget.js'
 import { checkNode, move } from '../placement.js'
 import type { PreparedFilter, Rejection } from '../plugin.js'
-import type { NodeInfo } from '../state/node-info.js'
+import { NodeInfo } from '../state/node-info.js'
 import type { PodInfo } from '../state/pod-info.js'
 
 export interface Candidate {
@@ -23,36 +23,59 @@ export const noVictims: Rejection = {
   helpedByPreemption: false,
 }
 
-/** The node as a candidate, or what stands against it even without them all. */
-export function victimsOn(
-  node: NodeInfo,
+/** For the nodes that are tried one after the other for one pod. */
+export interface Trial {
+  readonly pod: PodInfo
+  readonly prepared: readonly PreparedFilter[]
+  /** Those that go by who else is there. */
+  readonly byPods: readonly PreparedFilter[]
+  /** Some of them count pods, which has to be undone after each node. */
+  readonly counts: boolean
+  readonly budgets: readonly PodDisruptionBudget[]
+  /** Becomes each node in turn. */
+  readonly scratch: NodeInfo
+}
+
+export function trialOf(
   pod: PodInfo,
   prepared: readonly PreparedFilter[],
   budgets: readonly PodDisruptionBudget[],
-): Candidate | Rejection {
+): Trial {
+  return {
+    pod,
+    prepared,
+    byPods: prepared.filter(({ nodeOnly }) => nodeOnly !== true),
+    counts: prepared.some(({ podMoved }) => podMoved !== undefined),
+    budgets,
+    scratch: new NodeInfo(''),
+  }
+}
+
+/** The node as a candidate, or what stands against it even without them all. */
+export function victimsOn(node: NodeInfo, trial: Trial): Candidate | Rejection {
+  const { pod, prepared, byPods, counts, scratch } = trial
   const lower = node.pods.filter(other => other.priority < pod.priority)
   if (lower.length === 0) return noVictims
-  const trial = node.clone()
-  for (const other of lower) move(prepared, other, trial, -1)
-  const rejection = checkNode(prepared, trial, pod)
+  scratch.copy(node)
+  for (const other of lower) move(prepared, other, scratch, -1)
+  const rejection = checkNode(prepared, scratch, pod)
   if (rejection) {
-    for (const other of lower) move(prepared, other, trial, 1)
+    if (counts) for (const other of lower) move(prepared, other, scratch, 1)
     return rejection
   }
-  const { violating, others } = byBudget(lower.sort(moreImportantFirst), budgets)
+  const { violating, others } = byBudget(lower.sort(moreImportantFirst), trial.budgets)
   const victims: PodInfo[] = []
   let budgetViolations = 0
   const reprieve = (other: PodInfo): boolean => {
-    move(prepared, other, trial, 1)
-    if (checkNode(prepared, trial, pod) === null) return true
-    move(prepared, other, trial, -1)
+    move(prepared, other, scratch, 1)
+    if (checkNode(byPods, scratch, pod) === null) return true
+    move(prepared, other, scratch, -1)
     victims.push(other)
     return false
   }
   for (const other of violating) if (!reprieve(other)) budgetViolations++
   for (const other of others) reprieve(other)
-  // What the filters counted must be as it was for the next node.
-  for (const other of victims) move(prepared, other, trial, 1)
+  if (counts) for (const other of victims) move(prepared, other, scratch, 1)
   if (victims.length === 0) return noVictims
   if (budgetViolations > 0) victims.sort(moreImportantFirst)
   return { node: node.name, victims, budgetViolations }

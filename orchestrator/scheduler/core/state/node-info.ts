@@ -35,7 +35,7 @@ const nobody: readonly PodInfo[] = []
 const noLabels: ReadonlyMap<string, string> = new Map()
 
 export class NodeInfo {
-  readonly name: string
+  name: string
   node: Node = noNode
   /** A map, for what users call their labels must not meet what objects have by themselves. */
   labels: ReadonlyMap<string, string> = noLabels
@@ -56,7 +56,7 @@ export class NodeInfo {
   readonly requested = new Totals()
   scoredCpu = 0
   scoredMemory = 0
-  pods: PodInfo[] = []
+  readonly pods: PodInfo[] = []
   /** Pods for which others were removed from here, and which have not come yet. */
   nominated: readonly PodInfo[] = nobody
   podsWithPorts = 0
@@ -105,29 +105,37 @@ export class NodeInfo {
 
   /** To try things out on; shares what belongs to the node itself. */
   clone(): NodeInfo {
-    const copy = new NodeInfo(this.name)
-    copy.node = this.node
-    copy.labels = this.labels
-    copy.hostname = this.hostname
-    copy.zone = this.zone
-    copy.allocatable = this.allocatable
-    copy.podsMax = this.podsMax
-    copy.unschedulable = this.unschedulable
-    copy.hardTaints = this.hardTaints
-    copy.softTaints = this.softTaints
-    copy.images = this.images
-    copy.pressure = this.pressure
-    copy.requested.milliCpu = this.requested.milliCpu
-    copy.requested.memory = this.requested.memory
-    copy.requested.ephemeralStorage = this.requested.ephemeralStorage
-    copy.requested.others = this.requested.others && new Map(this.requested.others)
-    copy.scoredCpu = this.scoredCpu
-    copy.scoredMemory = this.scoredMemory
-    copy.pods = this.pods.slice()
-    copy.nominated = this.nominated
-    copy.podsWithPorts = this.podsWithPorts
-    copy.podsWithVolumes = this.podsWithVolumes
-    return copy
+    return new NodeInfo(this.name).copy(this)
+  }
+
+  /** Becomes what `other` is. */
+  copy(other: NodeInfo): this {
+    this.name = other.name
+    this.node = other.node
+    this.labels = other.labels
+    this.hostname = other.hostname
+    this.zone = other.zone
+    this.allocatable = other.allocatable
+    this.podsMax = other.podsMax
+    this.unschedulable = other.unschedulable
+    this.hardTaints = other.hardTaints
+    this.softTaints = other.softTaints
+    this.images = other.images
+    this.pressure = other.pressure
+    const { requested } = this
+    requested.milliCpu = other.requested.milliCpu
+    requested.memory = other.requested.memory
+    requested.ephemeralStorage = other.requested.ephemeralStorage
+    requested.others = other.requested.others && new Map(other.requested.others)
+    this.scoredCpu = other.scoredCpu
+    this.scoredMemory = other.scoredMemory
+    const { pods } = other
+    this.pods.length = pods.length
+    for (let at = 0; at < pods.length; at++) this.pods[at] = pods[at] as PodInfo
+    this.nominated = other.nominated
+    this.podsWithPorts = other.podsWithPorts
+    this.podsWithVolumes = other.podsWithVolumes
+    return this
   }
 
   private count(pod: PodInfo, sign: 1 | -1): void {
