@@ -25,7 +25,7 @@ import { planPreemption, type PreemptionPlan } from './core/preemption/preemptio
 import type { Profile } from './core/profile.js'
 import type { SchedulerConfiguration } from './core/config/configuration.js'
 import { ClusterState } from './core/state/cluster-state.js'
-import { podInfo } from './core/state/pod-info.js'
+import { podInfo, type PodInfo } from './core/state/pod-info.js'
 import { Deadlines } from './deadlines.js'
 import { Explanations } from './explanations.js'
 import { PodGroups } from './pod-groups.js'
@@ -148,6 +148,7 @@ export class Scheduler {
       onUpdate: (namespace, old) => {
         if (sameJson(namespace.metadata.labels, old.metadata.labels)) return
         this.state.namespacesChanged()
+        this.queue.wake(pod => selectsNamespaces(podInfo(pod)))
       },
     })
     for (const resource of volumeKinds) {
@@ -412,6 +413,11 @@ const groupUnknown: Rejection = {
   reasons: ['waiting for what its PodGroup says'],
   helpedByPreemption: false,
 }
+
+const selectsNamespaces = ({ affinity, antiAffinity }: PodInfo) =>
+  [...affinity.required, ...antiAffinity.required].some(
+    ({ namespaceSelector }) => namespaceSelector !== null,
+  )
 
 function isFinished(pod: Pod): boolean {
   return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'

@@ -144,6 +144,16 @@ test('what happened while a pod was being placed is not lost', async () => {
   expect(queue.lengths).toMatchObject({ backoff: 0, unschedulable: 1 })
 })
 
+test('a pod that somebody without hints turned away is tried again on whatever happens', async () => {
+  const { queue, take, clock } = setUp()
+  queue.addOrUpdate(pod('p'), false)
+  take()
+  queue.reject(uid('p'), new Set<PluginName>(['DefaultPreemption']))
+  queue.notify(nodeChanged({ labels: { disk: 'ssd' } }))
+  await clock.pass(1000)
+  expect(take()).toBe('p')
+})
+
 test('a gated pod waits apart until its gates are gone', () => {
   const { queue, take } = setUp()
   queue.addOrUpdate(pod('p', { schedulingGates: [{ name: 'quota' }] }), false)

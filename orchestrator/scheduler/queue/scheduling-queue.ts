@@ -339,8 +339,9 @@ export function hintsOf(
     }
     const plugins = pluginsOf(pod)
     for (const name of rejectedBy) {
-      const hint = plugins?.get(name)?.hints?.[event.kind]
-      if (hint?.(event, podInfo(pod))) return true
+      const hints = plugins?.get(name)?.hints
+      // Who gives no hints may be helped by anything.
+      if (!hints || hints[event.kind]?.(event, podInfo(pod))) return true
     }
     return false
   }

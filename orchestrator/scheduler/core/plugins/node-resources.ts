@@ -87,6 +87,9 @@ const otherBits = 24
 /** What a pod can lack, one value for each combination: nothing is made for each node. */
 class Shortages {
   private readonly known = new Map<number, Rejection>()
+  /** Neighbours often lack the same. */
+  private lastKey = 0
+  private last: Rejection | null = null
   private readonly names: readonly string[]
 
   constructor(others: readonly Extended[]) {
@@ -96,19 +99,20 @@ class Shortages {
   /** `missing`: the bits; `couldHold`: room can be made, since the node could hold the pod when empty. */
   of(missing: number, couldHold: boolean): Rejection {
     const key = couldHold ? missing : -missing
-    const known = this.known.get(key)
-    if (known) return known
+    if (key === this.lastKey && this.last !== null) return this.last
+    const made = this.known.get(key) ?? this.make(missing, couldHold)
+    this.known.set(key, made)
+    this.lastKey = key
+    this.last = made
+    return made
+  }
+
+  private make(missing: number, couldHold: boolean): Rejection {
     const reasons = missing & slotBit ? ['Too many pods'] : []
     for (const [at, name] of this.names.entries()) {
       if (missing & (cpuBit << Math.min(at, otherBits))) reasons.push(`Insufficient ${name}`)
     }
-    const made: Rejection = {
-      plugin: 'NodeResourcesFit',
-      reasons,
-      helpedByPreemption: couldHold,
-    }
-    this.known.set(key, made)
-    return made
+    return { plugin: 'NodeResourcesFit', reasons, helpedByPreemption: couldHold }
   }
 }
 

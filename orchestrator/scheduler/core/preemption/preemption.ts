@@ -38,21 +38,17 @@ export function planPreemption(
   pick: (count: number) => number,
   args: PreemptionArgs = preemptionDefaults,
 ): PreemptionPlan {
-  const { question, rejected, rejections, verdict } = placement
+  const { question, rejections, verdict } = placement
   const { pod, snapshot } = question
   const refusal = ineligible(placement)
   if (refusal) return withoutVictims(refusal.message, refusal.waits)
   const total = snapshot.nodes.length
-  const helpful: NodeInfo[] = []
-  for (const [at, rejection] of rejections.entries()) {
-    const node = rejected[at]
-    if (node && rejection.helpedByPreemption) helpful.push(node)
-  }
-  if (verdict || helpful.length === 0) {
+  let helpful = 0
+  for (const rejection of rejections) if (rejection.helpedByPreemption) helpful++
+  if (verdict || helpful === 0) {
     return withoutVictims(sentence(total, new Map([[notHelpful, total]])), false)
   }
-  const { candidates, refusals, tried } = tryNodes(placement, helpful, pick, args)
-  const chosen = bestCandidate(candidates)
+  const { best: chosen, candidates, refusals, tried } = tryNodes(placement, helpful, pick, args)
   if (chosen === null) {
     const counts = new Map<string, number>(refusals)
     if (total > tried) counts.set(notHelpful, (counts.get(notHelpful) ?? 0) + total - tried)
@@ -70,7 +66,7 @@ export function planPreemption(
       victims: chosen.victims.map(({ key }) => key),
       budgetViolations: chosen.budgetViolations,
       tried,
-      candidates: candidates.length,
+      candidates,
       message: '',
     },
   }
@@ -126,12 +122,14 @@ function hasVictimsLeaving(snapshot: Snapshot, nodeName: string, pod: PodInfo): 
 }
 
 function tryNodes(
-  { question, prepared }: Placement,
-  nodes: readonly NodeInfo[],
+  { question, prepared, rejected, rejections }: Placement,
+  helpful: number,
   pick: (count: number) => number,
   args: PreemptionArgs,
 ): {
-  readonly candidates: readonly Candidate[]
+  readonly best: Candidate | null
+  /** How many there are. */
+  readonly candidates: number
   readonly refusals: ReadonlyMap<string, number>
   readonly tried: number
 } {
@@ -139,24 +137,34 @@ function tryNodes(
   const trial = trialOf(pod, prepared, snapshot.surroundings.budgets())
   const enough = Math.max(
     args.minCandidateNodesAbsolute,
-    Math.trunc((nodes.length * args.minCandidateNodesPercentage) / 100),
+    Math.trunc((helpful * args.minCandidateNodesPercentage) / 100),
   )
-  const candidates: Candidate[] = []
+  let best: Candidate | null = null
+  let least: Harm | null = null
+  let candidates = 0
   const refusals = new Map<string, number>()
   let harmless = 0
   let tried = 0
-  const first = pick(nodes.length)
-  for (; tried < nodes.length && !(harmless > 0 && candidates.length >= enough); tried++) {
-    const node = nodes[(first + tried) % nodes.length] as NodeInfo
+  const total = rejected.length
+  const first = pick(total)
+  for (let seen = 0; seen < total && !(harmless > 0 && candidates >= enough); seen++) {
+    const at = (first + seen) % total
+    if (!(rejections[at] as Rejection).helpedByPreemption) continue
+    tried++
+    const node = rejected[at] as NodeInfo
     const answer: Candidate | Rejection = victimsOn(node, trial)
     if ('victims' in answer) {
-      candidates.push(answer)
+      candidates++
       if (answer.budgetViolations === 0) harmless++
+      const harm = harmOf(answer)
+      if (least !== null && compareHarm(harm, least) >= 0) continue
+      best = answer
+      least = harm
     } else {
       for (const reason of answer.reasons) refusals.set(reason, (refusals.get(reason) ?? 0) + 1)
     }
   }
-  return { candidates, refusals, tried }
+  return { best, candidates, refusals, tried }
 }
 
 /** Priorities may be negative; a victim more must cost more all the same. */
@@ -190,16 +198,4 @@ export function compareHarm(a: Harm, b: Harm): number {
     if (left !== right) return left < right ? -1 : 1
   }
   return 0
-}
-
-function bestCandidate(candidates: readonly Candidate[]): Candidate | null {
-  let best: Candidate | null = null
-  let least: Harm | null = null
-  for (const one of candidates) {
-    const harm = harmOf(one)
-    if (least !== null && compareHarm(harm, least) >= 0) continue
-    best = one
-    least = harm
-  }
-  return best
 }
