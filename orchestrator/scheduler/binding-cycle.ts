@@ -30,13 +30,13 @@ export interface BindingCycleContext {
   readonly onEnd: (placed: PlacedPod, end: BindingEnd) => void
 }
 
-/** Pods past permit at a time: each of them holds requests open. */
+/** Binds under way at a time; pods that wait for their gang or their volumes hold nobody up. */
 const bindsMax = 64
 
 export class BindingCycle {
   readonly waiting: WaitingPods
   private readonly context: BindingCycleContext
-  /** Past permit, those that wait for their turn with them. */
+  /** Those that wait for their turn with them. */
   private binds = 0
   private readonly turns: (() => void)[] = []
   private stopped = false
@@ -93,9 +93,9 @@ export class BindingCycle {
     let counted = false
     try {
       if (limitsMs.size > 0) await this.waiting.wait(placed, limitsMs)
+      for (const { preBind } of stages) await preBind?.(placed)
       counted = true
       await this.enter()
-      for (const { preBind } of stages) await preBind?.(placed)
       await this.bind(placed, stages)
       end = { kind: 'bound' }
     } catch (error) {

@@ -6,6 +6,7 @@ import type { Clock } from '../../platform/clock.js'
 import { InvariantViolation } from '../../platform/errors.js'
 import type { Logger } from '../../platform/logger.js'
 import type { Random } from '../../platform/random.js'
+import { turnMs } from '../../platform/turns.js'
 import { sameJson } from '../api/equality.js'
 import type { Node } from '../api/types/core-node.js'
 import type { Pod } from '../api/types/core-pod.js'
@@ -173,6 +174,7 @@ export class Scheduler {
     this.stopped = true
     this.queue.stop()
     this.binding.stop()
+    this.volumeBinding.stop()
     this.deadlines.stop()
     this.informers.stop()
   }
@@ -243,6 +245,7 @@ export class Scheduler {
   private podLeaves(pod: Pod): void {
     const uid = pod.metadata.uid ?? ''
     this.binding.waiting.reject(uid, 'DefaultBinder', 'the pod is going away')
+    this.volumeBinding.abandon(uid)
     this.queue.remove(uid)
     this.deadlines.end(uid)
     if (this.state.nominationOf(uid) === undefined) return
@@ -279,8 +282,11 @@ export class Scheduler {
   }
 
   private turn(): void {
+    const { clock } = this.context
+    const startedMs = clock.monotonicMs()
     for (let count = 0; count < placementsPerTurn; count++) {
       if (this.stopped || !this.binding.hasRoom) break
+      if (clock.monotonicMs() - startedMs > turnMs) break
       const pod = this.queue.take()
       if (!pod) break
       this.place(pod)

@@ -87,7 +87,6 @@ export class VolumeBindingStage implements Stage {
   }
 
   readonly unreserve = ({ info: { uid } }: PlacedPod): void => {
-    this.waiting.get(uid)?.settle(null)
     for (const { volume } of this.plans.get(uid)?.bindings ?? []) {
       this.context.promised.release(volume.metadata.name ?? '')
     }
@@ -108,6 +107,15 @@ export class VolumeBindingStage implements Stage {
   /** Claims or volumes have changed. */
   check(): void {
     for (const waiting of this.waiting.values()) this.checkOne(waiting)
+  }
+
+  /** Nobody waits for these volumes any more. */
+  abandon(uid: string): void {
+    this.waiting.get(uid)?.settle(new StageFailure(pluginName, 'the pod is going away'))
+  }
+
+  stop(): void {
+    for (const uid of this.waiting.keys()) this.abandon(uid)
   }
 
   private async claimVolume(
