@@ -3,9 +3,10 @@
 
 import { labelSelectorFromMap, labelSelectorFromObject, matchesLabels } from '../api/selectors.js'
 import type { LabelSelector } from '../api/selectors.js'
+import type { KubeObject } from '../api/object.js'
 import type { Pod } from '../api/types/core-pod.js'
 import type { StorageClass } from '../api/types/storage-class.js'
-import type { CSINode } from '../api/types/storage-csi.js'
+import type { CSIDriver, CSINode, CSIStorageCapacity } from '../api/types/storage-csi.js'
 import { byLabel, byNamespace, labelIndex, namespaceIndex } from '../client/object-store.js'
 import {
   keyOf,
@@ -25,21 +26,22 @@ import { annotatedTerms, gangOf, type GangTerms, podGroupLabel } from './core/ga
 import type { PodInfo } from './core/state/pod-info.js'
 import type { Surroundings } from './core/state/snapshot.js'
 
-const storageClasses: Resource<StorageClass> = {
-  group: 'storage.k8s.io',
-  version: 'v1',
-  kind: 'StorageClass',
-  plural: 'storageclasses',
-  namespaced: false,
+function ofStorage<T extends KubeObject>(
+  kind: string,
+  plural: string,
+  namespaced: boolean,
+): Resource<T> {
+  return { group: 'storage.k8s.io', version: 'v1', kind, plural, namespaced }
 }
 
-const csiNodes: Resource<CSINode> = {
-  group: 'storage.k8s.io',
-  version: 'v1',
-  kind: 'CSINode',
-  plural: 'csinodes',
-  namespaced: false,
-}
+const storageClasses = ofStorage<StorageClass>('StorageClass', 'storageclasses', false)
+const csiNodes = ofStorage<CSINode>('CSINode', 'csinodes', false)
+const csiDrivers = ofStorage<CSIDriver>('CSIDriver', 'csidrivers', false)
+const csiCapacities = ofStorage<CSIStorageCapacity>(
+  'CSIStorageCapacity',
+  'csistoragecapacities',
+  true,
+)
 
 /** Whose changes may help a pod that waits for its volumes. */
 export const volumeKinds: readonly Resource[] = [
@@ -47,6 +49,8 @@ export const volumeKinds: readonly Resource[] = [
   persistentVolumes,
   storageClasses,
   csiNodes,
+  csiDrivers,
+  csiCapacities,
 ]
 
 const classIndex = 'class'
@@ -63,7 +67,9 @@ export function surroundingsOf(
   const claims = informers.of(persistentVolumeClaims)
   const volumes = informers.of(persistentVolumes)
   const classes = informers.of(storageClasses)
-  const drivers = informers.of(csiNodes)
+  const ofNodes = informers.of(csiNodes)
+  const drivers = informers.of(csiDrivers)
+  const capacities = informers.of(csiCapacities)
   const budgets = informers.of(podDisruptionBudgets)
   volumes.addIndex(classIndex, volume => [volume.spec?.storageClassName ?? ''])
   return {
@@ -87,7 +93,9 @@ export function surroundingsOf(
       volumesOfClass: name => volumes.objects.byIndex(classIndex, name),
       all: () => volumes.objects.list(),
       storageClass: name => classes.objects.get(name),
-      csiNode: name => drivers.objects.get(name),
+      csiNode: name => ofNodes.objects.get(name),
+      driver: name => drivers.objects.get(name),
+      capacities: () => capacities.objects.list(),
       promisedTo,
     },
   }

@@ -8,7 +8,7 @@ import type {
 } from '../../api/types/core-persistent-volume.js'
 import type { PersistentVolumeClaimSpec } from '../../api/types/core-volume.js'
 import type { StorageClass } from '../../api/types/storage-class.js'
-import type { CSINode } from '../../api/types/storage-csi.js'
+import type { CSIDriver, CSINode, CSIStorageCapacity } from '../../api/types/storage-csi.js'
 import type { VolumeObjects } from '../core/state/snapshot.js'
 
 export interface ClaimShape extends PersistentVolumeClaimSpec {
@@ -76,11 +76,14 @@ export interface VolumeSet {
   readonly volumes?: readonly PersistentVolume[]
   readonly classes?: readonly StorageClass[]
   readonly csiNodes?: readonly CSINode[]
+  readonly drivers?: readonly CSIDriver[]
+  readonly capacities?: readonly CSIStorageCapacity[]
   readonly promised?: Readonly<Record<string, string>>
 }
 
 export function volumeObjects(set: VolumeSet): VolumeObjects {
   const { claims = [], volumes = [], classes = [], csiNodes = [], promised = {} } = set
+  const { drivers = [], capacities = [] } = set
   return {
     claim: key => claims.find(({ metadata }) => `shop/${metadata.name}` === key),
     volume: name => volumes.find(({ metadata }) => metadata.name === name),
@@ -88,6 +91,8 @@ export function volumeObjects(set: VolumeSet): VolumeObjects {
     all: () => volumes,
     storageClass: name => classes.find(({ metadata }) => metadata.name === name),
     csiNode: name => csiNodes.find(({ metadata }) => metadata.name === name),
+    driver: name => drivers.find(({ metadata }) => metadata.name === name),
+    capacities: () => capacities,
     promisedTo: name => promised[name],
   }
 }

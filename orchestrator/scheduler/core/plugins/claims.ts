@@ -1,6 +1,6 @@
 // The claims of a pod, and what can be made of them on a node: volumes that they are bound to, volumes that
 // could be chosen for them, or room to have one made. Pure. Counterpart: binder.go of plugin volumebinding
-// and volume_claim helpers of k8s.io/component-helpers. Left out: capacity of storage classes.
+// and volume_claim helpers of k8s.io/component-helpers.
 
 import { matchesTerm } from '../../../api/node-affinity.js'
 import {
@@ -9,13 +9,18 @@ import {
   type Quantity,
   zeroQuantity,
 } from '../../../api/quantity.js'
-import { labelSelectorFromObject, matchesLabels } from '../../../api/selectors.js'
+import {
+  labelSelectorFromObject,
+  type LabelSelector,
+  matchesLabels,
+} from '../../../api/selectors.js'
 import type { Node } from '../../../api/types/core-node.js'
 import type {
   PersistentVolume,
   PersistentVolumeClaim,
 } from '../../../api/types/core-persistent-volume.js'
 import type { StorageClass } from '../../../api/types/storage-class.js'
+import type { CSIStorageCapacity } from '../../../api/types/storage-csi.js'
 import type { PodInfo } from '../state/pod-info.js'
 import type { VolumeObjects } from '../state/snapshot.js'
 
@@ -102,6 +107,7 @@ function isDelayed({ spec }: PersistentVolumeClaim, volumes: VolumeObjects): boo
 /** Texts of the original. */
 export const claimConflicts = {
   affinity: 'node(s) had volume node affinity conflict',
+  space: 'node(s) did not have enough free storage',
   none: "node(s) didn't find available persistent volumes to bind",
   gone: 'node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)',
 } as const
@@ -126,9 +132,13 @@ export function planVolumes(
     if (selected !== '' && selected !== node.metadata.name) return claimConflicts.none
     const taken = new Set(bindings.map(({ volume }) => volume.metadata.name ?? ''))
     const volume = selected === '' ? bestVolume(claim, node, volumes, taken) : null
-    if (volume) bindings.push({ claim, volume })
-    else if (canProvision(claim, node, volumes)) provisioned.push(claim)
-    else return claimConflicts.none
+    if (volume) {
+      bindings.push({ claim, volume })
+      continue
+    }
+    const refusal = refusalToProvision(claim, node, volumes)
+    if (refusal !== null) return refusal
+    provisioned.push(claim)
   }
   return { bindings, provisioned }
 }
@@ -185,11 +195,38 @@ function suits(volume: PersistentVolume, claim: PersistentVolumeClaim): boolean 
   )
 }
 
-function canProvision({ claim }: KnownClaim, node: Node, volumes: VolumeObjects): boolean {
+/** Null where a volume can be made for the node. */
+function refusalToProvision(
+  { claim }: KnownClaim,
+  node: Node,
+  volumes: VolumeObjects,
+): string | null {
   const storageClass = volumes.storageClass(claim.spec?.storageClassName ?? '')
-  if (!storageClass || storageClass.provisioner === noProvisioner) return false
-  return allowsNode(storageClass, node)
+  if (!storageClass || storageClass.provisioner === noProvisioner) return claimConflicts.none
+  if (!allowsNode(storageClass, node)) return claimConflicts.none
+  // Only drivers that tell of their capacity are asked for it.
+  if (volumes.driver(storageClass.provisioner)?.spec.storageCapacity !== true) return null
+  const wanted = requestOf(claim)
+  const hasRoom = volumes
+    .capacities()
+    .some(
+      one =>
+        one.storageClassName === storageClass.metadata.name &&
+        compareQuantities(largestOf(one), wanted) >= 0 &&
+        matchesLabels(labelSelectorFromObject(one.nodeTopology) ?? nowhere, node.metadata.labels),
+    )
+  return hasRoom ? null : claimConflicts.space
 }
+
+/** What can be made at once where it says so, else what is left at all. */
+const largestOf = ({ maximumVolumeSize, capacity }: CSIStorageCapacity): Quantity =>
+  parseQuantity(maximumVolumeSize ?? capacity ?? '') ?? zeroQuantity
+
+/** Without a topology a capacity is of no node. */
+const nowhere: LabelSelector = [
+  { key: 'none', operator: 'Exists', values: [] },
+  { key: 'none', operator: 'DoesNotExist', values: [] },
+]
 
 function allowsNode({ allowedTopologies = [] }: StorageClass, { metadata }: Node): boolean {
   const { labels = {} } = metadata

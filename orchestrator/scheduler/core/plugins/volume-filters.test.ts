@@ -190,6 +190,47 @@ const bindingRows: readonly Row[] = [
     notFound,
   ],
 ]
+const telling: VolumeSet = {
+  claims: [claim('data', { ...inMade, storage: '5Gi' })],
+  classes: [made],
+  drivers: [
+    {
+      apiVersion: 'storage.k8s.io/v1',
+      kind: 'CSIDriver',
+      metadata: { name: 'example.com/disk' },
+      spec: { storageCapacity: true },
+    },
+  ],
+}
+const capacity = (more: object) => ({
+  apiVersion: 'storage.k8s.io/v1',
+  kind: 'CSIStorageCapacity',
+  metadata: { name: 'c' },
+  storageClassName: 'made',
+  nodeTopology: { matchLabels: { host: 'h1' } },
+  ...more,
+})
+const capacityRows: readonly [string, object, boolean][] = [
+  ['enough', { capacity: '5Gi' }, true],
+  ['too little', { capacity: '4Gi' }, false],
+  ['too little at once', { capacity: '9Gi', maximumVolumeSize: '4Gi' }, false],
+  [
+    'that of another node',
+    { capacity: '9Gi', nodeTopology: { matchLabels: { host: 'h2' } } },
+    false,
+  ],
+  ['that of nowhere', { capacity: '9Gi', nodeTopology: undefined }, false],
+  ['that of another class', { capacity: '9Gi', storageClassName: 'other' }, false],
+]
+for (const [what, more, fits] of capacityRows) {
+  test(`VolumeBinding: of a driver that tells of its capacity, ${what}`, () => {
+    const set = { ...telling, capacities: [capacity(more)] }
+    expect(reasons(volumeBinding, p, set)).toEqual(
+      fits ? [] : ['node(s) did not have enough free storage'],
+    )
+  })
+}
+
 for (const [what, one, set, wanted] of bindingRows) {
   test(`VolumeBinding: ${what}`, () => expect(reasons(volumeBinding, one, set)).toEqual(wanted))
 }

@@ -8,7 +8,7 @@ import type {
 } from '../../../api/types/core-persistent-volume.js'
 import type { PodDisruptionBudget } from '../../../api/types/policy-disruption-budget.js'
 import type { StorageClass } from '../../../api/types/storage-class.js'
-import type { CSINode } from '../../../api/types/storage-csi.js'
+import type { CSIDriver, CSINode, CSIStorageCapacity } from '../../../api/types/storage-csi.js'
 import type { Gang } from '../gang.js'
 import type { NodeInfo } from './node-info.js'
 import type { PlacedTerms } from './placed-terms.js'
@@ -24,6 +24,8 @@ export interface VolumeObjects {
   all(): readonly PersistentVolume[]
   storageClass(name: string): StorageClass | undefined
   csiNode(name: string): CSINode | undefined
+  driver(name: string): CSIDriver | undefined
+  capacities(): readonly CSIStorageCapacity[]
   /** The claim that a pod on its way to a node has chosen this volume for, if any. */
   promisedTo(volumeName: string): string | undefined
 }
@@ -70,6 +72,8 @@ const noVolumes: VolumeObjects = {
   all: () => [],
   storageClass: () => undefined,
   csiNode: () => undefined,
+  driver: () => undefined,
+  capacities: () => [],
   promisedTo: () => undefined,
 }
 
