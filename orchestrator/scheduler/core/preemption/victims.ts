@@ -54,8 +54,8 @@ export function trialOf(
 /** The node as a candidate, or what stands against it even without them all. */
 export function victimsOn(node: NodeInfo, trial: Trial): Candidate | Rejection {
   const { pod, prepared, byPods, counts, scratch } = trial
+  if (node.lowestPriority >= pod.priority) return noVictims
   const lower = node.pods.filter(other => other.priority < pod.priority)
-  if (lower.length === 0) return noVictims
   scratch.copy(node)
   for (const other of lower) move(prepared, other, scratch, -1)
   const rejection = checkNode(prepared, scratch, pod)

@@ -56,7 +56,7 @@ test('what is requested is the sum over the pods there, whatever happened before
       const nodes = new Set<string>()
       const amount = (name: string) => names.indexOf(name) + 1
       const make = (name: string, more: Partial<Pod['spec']> = {}) =>
-        pod(name, { cpu: String(amount(name)), ...more })
+        pod(name, { cpu: String(amount(name)), priority: amount(name), ...more })
       for (const { what, pod: name, node: nodeName } of changes) {
         if (what === 'bind') {
           state.setPod(make(name, { nodeName }))
@@ -83,6 +83,9 @@ test('what is requested is the sum over the pods there, whatever happened before
             .filter(([, at]) => at.node === one)
             .reduce((total, [podName]) => total + amount(podName) * 1000, 0)
           expect(requested(state, one)).toBe(sum)
+          const there = [...where].filter(([, at]) => at.node === one)
+          const lowest = Math.min(...there.map(([podName]) => amount(podName)))
+          expect(state.node(one)?.lowestPriority).toBe(lowest)
         }
       }
     }),

@@ -59,6 +59,8 @@ export class NodeInfo {
   readonly pods: PodInfo[] = []
   /** Pods for which others were removed from here, and which have not come yet. */
   nominated: readonly PodInfo[] = nobody
+  /** Of its pods; infinite where there are none. */
+  lowestPriority = Number.POSITIVE_INFINITY
   podsWithPorts = 0
   /** Pods that mount claims, or volumes that others may not mount beside them. */
   podsWithVolumes = 0
@@ -92,6 +94,7 @@ export class NodeInfo {
 
   add(pod: PodInfo): void {
     this.pods.push(pod)
+    if (pod.priority < this.lowestPriority) this.lowestPriority = pod.priority
     this.count(pod, 1)
   }
 
@@ -100,6 +103,7 @@ export class NodeInfo {
     assert(at >= 0, 'a pod leaves the node it is on')
     this.pods[at] = this.pods[this.pods.length - 1] as PodInfo
     this.pods.pop()
+    if (pod.priority === this.lowestPriority) this.lowestPriority = lowestOf(this.pods)
     this.count(pod, -1)
   }
 
@@ -133,6 +137,7 @@ export class NodeInfo {
     this.pods.length = pods.length
     for (let at = 0; at < pods.length; at++) this.pods[at] = pods[at] as PodInfo
     this.nominated = other.nominated
+    this.lowestPriority = other.lowestPriority
     this.podsWithPorts = other.podsWithPorts
     this.podsWithVolumes = other.podsWithVolumes
     return this
@@ -145,6 +150,12 @@ export class NodeInfo {
     if (pod.hasPorts) this.podsWithPorts += sign
     if (pod.hasVolumes) this.podsWithVolumes += sign
   }
+}
+
+function lowestOf(pods: readonly PodInfo[]): number {
+  let lowest = Number.POSITIVE_INFINITY
+  for (const { priority } of pods) if (priority < lowest) lowest = priority
+  return lowest
 }
 
 function imagesOf(node: Node): ReadonlyMap<string, number> {
