@@ -25,3 +25,15 @@ export async function filterInTurns<T>(
 export function nextTurn(clock: Clock): Promise<void> {
   return new Promise(resolve => clock.defer(resolve))
 }
+
+/** What the steps come to, when the last of them is done. */
+export async function resultInTurns<T>(steps: Generator<unknown, T>, clock: Clock): Promise<T> {
+  let sinceMs = clock.monotonicMs()
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+    if (clock.monotonicMs() - sinceMs < turnMs) continue
+    await nextTurn(clock)
+    sinceMs = clock.monotonicMs()
+  }
+}

@@ -3,10 +3,10 @@
 // Counterpart: pkg/scheduler/scheduler.go, eventhandlers.go and schedule_one.go.
 
 import type { Clock } from '../../platform/clock.js'
-import { InvariantViolation } from '../../platform/errors.js'
+import { InvariantViolation, RaftsmanError } from '../../platform/errors.js'
 import type { Logger } from '../../platform/logger.js'
 import type { Random } from '../../platform/random.js'
-import { turnMs } from '../../platform/turns.js'
+import { resultInTurns, turnMs } from '../../platform/turns.js'
 import { sameJson } from '../api/equality.js'
 import type { Node } from '../api/types/core-node.js'
 import type { Pod } from '../api/types/core-pod.js'
@@ -21,12 +21,14 @@ import { explain, rejectingPlugins, unschedulableMessage } from './core/explanat
 import type { Explanation } from './core/explanation.js'
 import { type Placement, placePod } from './core/placement.js'
 import { gangOf } from './core/gang.js'
-import type { PluginName, Rejection } from './core/plugin.js'
+import type { PluginName, QueuedPod, Rejection } from './core/plugin.js'
 import { planPreemption, type PreemptionPlan } from './core/preemption/preemption.js'
 import type { Profile } from './core/profile.js'
 import type { SchedulerConfiguration } from './core/config/configuration.js'
 import { ClusterState } from './core/state/cluster-state.js'
 import { podInfo, type PodInfo } from './core/state/pod-info.js'
+import type { WhatIfQuestion } from './core/what-if/question.js'
+import { whatIf, type WhatIfAnswer } from './core/what-if/what-if.js'
 import { Deadlines } from './deadlines.js'
 import { Explanations } from './explanations.js'
 import { PodGroups } from './pod-groups.js'
@@ -69,6 +71,8 @@ export class Scheduler {
   private readonly stages: readonly Stage[]
   /** Where the search for nodes goes on. */
   private searchFrom = 0
+  private readonly queueSort: (a: QueuedPod, b: QueuedPod) => number
+  private imagining = false
   private turnDue = false
   private synced = false
   private stopped = false
@@ -105,10 +109,11 @@ export class Scheduler {
       timeoutMs: configuration.volumeBindTimeoutMs,
     })
     const sorter = [...(first?.plugins.values() ?? [])].find(({ queueSort }) => queueSort)
+    this.queueSort = sorter?.queueSort ?? ((a, b) => a.sequence - b.sequence)
     this.queue = new SchedulingQueue({
       clock,
       onReady: () => this.wake(),
-      queueSort: sorter?.queueSort ?? ((a, b) => a.sequence - b.sequence),
+      queueSort: this.queueSort,
       mayHelp: hintsOf(pod => this.profileOf(pod)?.plugins),
       preEnqueue: pod => this.gate(pod),
       deadlineOf,
@@ -182,6 +187,35 @@ export class Scheduler {
   /** Why the pod went where it did, or nowhere, at its last attempt; by "namespace/name". */
   explanationOf(key: string): Explanation | null {
     return this.explanations.of(key)
+  }
+
+  /**
+   * Plays a question through on a copy of the state; one at a time, a second one is refused. Throws QuestionError
+   * and RaftsmanError.
+   */
+  async whatIf(question: WhatIfQuestion): Promise<WhatIfAnswer> {
+    if (this.imagining) {
+      throw new RaftsmanError('another question is being played through', {
+        code: 'what-if-busy',
+        retryable: true,
+        outcome: 'not-applied',
+      })
+    }
+    this.imagining = true
+    try {
+      await this.informers.whenSynced()
+      const steps = whatIf({
+        question,
+        state: this.state,
+        pending: this.queue.waiting(),
+        profileOf: pod => this.profileOf(pod),
+        queueSort: this.queueSort,
+        deadlineOf,
+      })
+      return await resultInTurns(steps, this.context.clock)
+    } finally {
+      this.imagining = false
+    }
   }
 
   // What the informers show

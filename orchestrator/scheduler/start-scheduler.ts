@@ -2,6 +2,7 @@
 // Counterpart: cmd/kube-scheduler.
 
 import type { Clock } from '../../platform/clock.js'
+import { RaftsmanError } from '../../platform/errors.js'
 import type { Logger } from '../../platform/logger.js'
 import type { Metrics } from '../../platform/metrics.js'
 import type { Random } from '../../platform/random.js'
@@ -10,6 +11,8 @@ import { ApiClient } from '../client/rest-client.js'
 import type { ApiTransport } from '../client/transport.js'
 import type { Explanation } from './core/explanation.js'
 import { defaultConfiguration, type SchedulerConfiguration } from './core/config/configuration.js'
+import type { WhatIfQuestion } from './core/what-if/question.js'
+import type { WhatIfAnswer } from './core/what-if/what-if.js'
 import { schedulerMetrics } from './scheduler-metrics.js'
 import { Scheduler } from './scheduler.js'
 
@@ -37,6 +40,8 @@ export interface RunningScheduler {
   readonly leading: boolean
   /** Of the pod's last attempt in this process, by "namespace/name". */
   explanationOf(key: string): Explanation | null
+  /** What the scheduler would do; rejects with QuestionError and RaftsmanError. */
+  whatIf(question: WhatIfQuestion): Promise<WhatIfAnswer>
   /** Stops the work at once, then hands the lease over. */
   stop(): Promise<void>
 }
@@ -89,6 +94,14 @@ export async function startScheduler(options: SchedulerOptions): Promise<Running
       return election.leading
     },
     explanationOf: key => scheduler?.explanationOf(key) ?? null,
+    async whatIf(question) {
+      if (scheduler !== null) return scheduler.whatIf(question)
+      throw new RaftsmanError('this scheduler does not lead', {
+        code: 'not-leading',
+        retryable: true,
+        outcome: 'not-applied',
+      })
+    },
     stop: () => election.stop(),
   }
 }

@@ -154,6 +154,13 @@ export class SchedulingQueue {
     return Math.max(0, readyAtMs - this.options.clock.monotonicMs())
   }
 
+  /** Pods that look for a node and are not being placed; without those that are gated. */
+  waiting(): readonly Pod[] {
+    return [...this.entries.values()]
+      .filter(({ where }) => where !== 'gated' && where !== 'in-flight')
+      .map(({ pod }) => pod)
+  }
+
   /** No node passed; it waits for an event that could change that, unless one came meanwhile. */
   reject(uid: string, rejectedBy: ReadonlySet<PluginName>): void {
     const entry = this.entries.get(uid)

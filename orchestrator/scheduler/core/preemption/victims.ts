@@ -110,7 +110,7 @@ function byBudget(
   return { violating, others }
 }
 
-function guards({ metadata, spec, status }: PodDisruptionBudget, pod: PodInfo): boolean {
+export function guards({ metadata, spec, status }: PodDisruptionBudget, pod: PodInfo): boolean {
   if (metadata.namespace !== pod.namespace) return false
   const selector = labelSelectorFromObject(spec?.selector)
   // An empty selector guards nobody here, as in the original.

@@ -173,8 +173,8 @@ export class ClusterState implements Snapshot {
   }
 
   /** A copy that may be changed, for what-if questions: the cost of all pods once. */
-  fork(): ClusterState {
-    const copy = new ClusterState(this.surroundings)
+  fork(surroundings: Surroundings = this.surroundings): ClusterState {
+    const copy = new ClusterState(surroundings)
     for (const { node } of this.nodes) copy.setNode(node)
     for (const { pod, place } of this.placed.values()) copy.put(pod, place.name)
     for (const pods of this.nominated.values()) {
