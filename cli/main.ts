@@ -86,6 +86,17 @@ const subcommands: ReadonlyMap<string, Subcommand> = new Map([
     { summary: 'what changed between two moments, and by whom', load: () => import('./diff.js') },
   ],
   [
+    'explain',
+    { summary: 'why a pod is where it is, or nowhere', load: () => import('./explain.js') },
+  ],
+  [
+    'what-if',
+    {
+      summary: 'where pods would go if there were others, or nodes came or went',
+      load: () => import('./what-if.js'),
+    },
+  ],
+  [
     'bench',
     {
       summary: 'what the store does in a second, side by side with etcd',

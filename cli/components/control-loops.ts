@@ -13,6 +13,7 @@ import {
   type SchedulerConfiguration,
 } from '../../orchestrator/scheduler/core/config/configuration.js'
 import { ConfigurationError } from '../../orchestrator/scheduler/core/config/value-reader.js'
+import { schedulerRoutes } from '../../orchestrator/scheduler/routes.js'
 import { startScheduler } from '../../orchestrator/scheduler/start-scheduler.js'
 import type { SecureServer } from '../../orchestrator/serving/secure-server.js'
 import { openCertificateSigner } from '../pki/certificate-signer.js'
@@ -148,7 +149,6 @@ export async function runScheduler(
   const address = addressOf(listen)
   const transport = openTransport(flags.apiserver, requiredTls(flags, prefix), 'scheduler', parts)
   const { clock, random, logger, metrics } = parts
-  const server = address && (await startLoopServer(flags, address, { ...parts, transport }))
   const running = await startScheduler({
     transport,
     identity: newIdentity(flags.name),
@@ -160,5 +160,7 @@ export async function runScheduler(
     onFatal: fatalWith(parts),
     ...(configuration === undefined ? {} : { configuration }),
   })
+  const routes = schedulerRoutes(running)
+  const server = address && (await startLoopServer(flags, address, { ...parts, transport, routes }))
   return together(transport, running, server)
 }

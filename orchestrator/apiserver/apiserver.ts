@@ -60,6 +60,7 @@ import { tokenIssuer, tokenSigner } from './service-account-tokens.js'
 import { repairAllocations } from './allocation-repair.js'
 import { parseCidr } from './service-ranges.js'
 import type { HeldTokenLookup, TokenSigner, UidLookup } from './service-account-tokens.js'
+import { SchedulerEndpoints } from './scheduler-endpoints.js'
 import { SubresourceEndpoints } from './subresource-endpoints.js'
 import { ensureSystemObjects, otherDefaultRange } from './system-bootstrap.js'
 import { UsageEndpoints } from './usage-endpoints.js'
@@ -207,6 +208,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     connections,
   })
   const usage = new UsageEndpoints({ reader, clock, logger, kubelet })
+  const scheduler = new SchedulerEndpoints({ reader, clock, identity: options.kubeletClient })
   const pipeline = new Pipeline({
     kinds,
     cache,
@@ -228,6 +230,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     componentStatuses: new ComponentStatuses({ reader, clock, store: storeCheck(cache, clock) }),
     history,
     reviews: new ReviewEndpoints({ authorizer, tokenLookups: lookups, audiences, admission }),
+    scheduler,
     audiences,
     openId: path => (signer === null ? null : openIdAnswer(path, signer, bound.address)),
     authorizer,
@@ -309,6 +312,7 @@ export async function startApiserver(options: ApiserverOptions): Promise<Apiserv
     async close() {
       background.stop()
       history.stop()
+      scheduler.close()
       flows.stop()
       stopDangling()
       stopLocalServices()

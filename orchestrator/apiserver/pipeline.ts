@@ -54,6 +54,7 @@ import type { NonResourceRequest, RequestInfo, ResourceRequest } from './request
 import { requestMsOf } from './request-timeout.js'
 import type { Call, ResourceEndpoints } from './resource-endpoints.js'
 import type { ReviewEndpoints } from './review-endpoints.js'
+import { explainPath, type SchedulerEndpoints, whatIfPath } from './scheduler-endpoints.js'
 import type { SubresourceEndpoints } from './subresource-endpoints.js'
 import type { UsageEndpoints } from './usage-endpoints.js'
 
@@ -70,6 +71,7 @@ export interface PipelineOptions {
   readonly reviews: ReviewEndpoints
   readonly componentStatuses: ComponentStatuses
   readonly history: History
+  readonly scheduler: SchedulerEndpoints
   readonly authorizer: Authorizer
   readonly tokenLookups: readonly TokenLookup[]
   /** For whom the tokens of callers must be. */
@@ -294,6 +296,8 @@ export class Pipeline {
 
   async #nonResource(info: NonResourceRequest, request: ApiRequest): Promise<ApiResponse> {
     const { path } = info
+    const { scheduler } = this.#options
+    if (scheduler.handles(path)) return scheduler.answer(path, request)
     if (request.method !== 'GET' && request.method !== 'HEAD') throw pathNotFound()
     const { livenessChecks, readinessChecks, metricsText, version } = this.#options
     const root = path.split('/')[1] ?? ''
@@ -482,7 +486,9 @@ const ownPaths = [
   '/livez',
   '/metrics',
   jwksPath,
+  explainPath,
   historyPath,
+  whatIfPath,
   '/readyz',
   '/version',
 ]

@@ -232,6 +232,11 @@ export class ApiClient {
     return this.call<T>('GET', path, options)
   }
 
+  /** To a path that is no resource. */
+  postJson<T>(path: string, body: JsonObject, options: CallOptions = {}): Promise<T> {
+    return this.call<T>('POST', path, options, body)
+  }
+
   /** Events since `resourceVersion`, until the server ends it, it breaks, or `stop`. */
   watch<T extends KubeObject>(
     resource: Resource<T>,

@@ -1,4 +1,4 @@
-// What the scheduler counts. Names begin with raftsman_scheduler_.
+// What the scheduler counts, by the names of the original where it has the same thing.
 
 import type { Counter, Gauge, Histogram, Metrics } from '../../platform/metrics.js'
 
@@ -14,18 +14,16 @@ export interface SchedulerMetrics {
 
 export function schedulerMetrics(metrics: Metrics): SchedulerMetrics {
   return {
-    attempts: metrics.counter('raftsman_scheduler_attempts_total', 'Attempts to place a pod', [
+    attempts: metrics.counter('scheduler_schedule_attempts_total', 'Attempts to place a pod', [
       'result',
     ]),
     victims: metrics.counter(
       'raftsman_scheduler_preemption_victims_total',
       'Pods removed to make room for one of higher priority',
     ),
-    pending: metrics.gauge('raftsman_scheduler_pending_pods', 'Pods that wait for a node', [
-      'queue',
-    ]),
+    pending: metrics.gauge('scheduler_pending_pods', 'Pods that wait for a node', ['queue']),
     seconds: metrics.histogram(
-      'raftsman_scheduler_placement_seconds',
+      'scheduler_scheduling_algorithm_duration_seconds',
       'Time to filter and score the nodes for one pod',
       [0.0005, 0.002, 0.01, 0.05, 0.2, 1],
     ),
