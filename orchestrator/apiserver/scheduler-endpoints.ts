@@ -122,7 +122,7 @@ export class SchedulerEndpoints {
     const holder = stored === null ? '' : textAt(stored.object, 'spec.holderIdentity')
     if (stored === null || holder === '') throw serviceUnavailable('no scheduler leads', 2)
     const url = stored.object.metadata.annotations?.[servingUrlAnnotation]
-    if (url !== undefined && /^https:\/\//.test(url)) return url
+    if (url !== undefined && url.startsWith('https://')) return url
     throw serviceUnavailable(`the scheduler ${holder} has no port that could be asked`)
   }
 
