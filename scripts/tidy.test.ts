@@ -6,7 +6,17 @@ import { basename, join, relative, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 
 const root = resolve(import.meta.dirname, '..')
-const rooms = ['platform', 'raft', 'store', 'orchestrator', 'cli', 'bench', 'chaos', 'scripts']
+const rooms = [
+  'platform',
+  'raft',
+  'store',
+  'orchestrator',
+  'testing',
+  'cli',
+  'bench',
+  'chaos',
+  'scripts',
+]
 
 function* sourcesBelow(folder: string): Generator<string> {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {

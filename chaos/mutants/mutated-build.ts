@@ -42,7 +42,7 @@ export function mutatedBuild(build: string, edits: readonly Edit[]): MutatedBuil
       mkdirSync(join(folder, room), { recursive: true })
       cpSync(join(build, room), join(folder, room), {
         recursive: true,
-        filter: path => !/\.(map|tsbuildinfo)$/.test(path),
+        filter: path => !/\.(map|tsbuildinfo|d\.ts)$/.test(path),
       })
     }
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n')

@@ -99,6 +99,20 @@ const rooms = [
     room: `orchestrator/${name}`,
     may: ['platform', 'orchestrator/api', 'orchestrator/client'],
   })),
+  // Whole clusters inside of one process: what users test with, and what chaos simulates.
+  {
+    room: 'testing',
+    may: [
+      'platform',
+      'store',
+      'store/client',
+      'orchestrator/api',
+      'orchestrator/client',
+      'orchestrator/apiserver',
+      'orchestrator/controllers',
+      'orchestrator/scheduler',
+    ],
+  },
   ...['cli', 'bench', 'chaos'].map(room => ({ room, may: ['*'] })),
 ]
 

@@ -129,7 +129,7 @@ interface RequestOpInput {
   readonly requestTxn?: TxnRequestInput
 }
 
-interface TxnRequestInput {
+export interface TxnRequestInput {
   readonly compare?: readonly Encodable<typeof Compare>[]
   readonly success?: readonly RequestOpInput[]
   readonly failure?: readonly RequestOpInput[]
