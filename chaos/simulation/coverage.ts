@@ -126,6 +126,8 @@ const storeUsual = [
 
 const storeRare: readonly string[] = []
 
+const controlPlaneUsual: readonly string[] = []
+
 /** What a batch of so many seeds must have seen, whatever its seeds drew. */
 export const requiredFacts: Readonly<Record<ScenarioName, ReadonlyMap<number, readonly string[]>>> =
   {
@@ -137,4 +139,5 @@ export const requiredFacts: Readonly<Record<ScenarioName, ReadonlyMap<number, re
       [200, storeUsual],
       [1000, storeRare],
     ]),
+    'control-plane': new Map([[200, controlPlaneUsual]]),
   }

@@ -46,7 +46,26 @@ export const storeCheckNames = [
   'lease-survives-elections',
 ] as const
 
-export type CheckName = (typeof checkNames)[number] | (typeof storeCheckNames)[number]
+/** What only a whole control plane can break. */
+export const controlPlaneCheckNames = [
+  'one-identity',
+  'pod-kept',
+  'bound-once',
+  'room-on-the-node',
+  'exact-replicas',
+  'job-counted-once',
+  'scheduled-once',
+  'budget-holds',
+  'garbage-only',
+  'leader-fenced',
+  'evictions-paced',
+  'converged',
+] as const
+
+export type CheckName =
+  | (typeof checkNames)[number]
+  | (typeof storeCheckNames)[number]
+  | (typeof controlPlaneCheckNames)[number]
 
 export class SimulationFailure extends Error {
   readonly check: CheckName

@@ -38,6 +38,8 @@ export interface FaultWorld {
   readonly nextFault: () => number
   /** False once the core of the cluster has been healed: what is broken stays as it is. */
   readonly active: () => boolean
+  /** A fault of a kind that only the scenario knows. */
+  readonly own: (kind: FaultKind, random: Random) => boolean
   /** Places in the network where clients live. */
   readonly clientHosts: () => readonly number[]
   /** Damages durable bytes of a machine that can bear it; false when none can. */
@@ -315,4 +317,9 @@ export const strikes: Record<FaultKind, Strike> = {
   // Strikes when there is a restore.
   'crash-in-restore': () => false,
   'client-cut': clientCut,
+  'apiserver-kill': (world, random) => world.own('apiserver-kill', random),
+  'controllers-kill': (world, random) => world.own('controllers-kill', random),
+  'controllers-pause': (world, random) => world.own('controllers-pause', random),
+  'kubelet-kill': (world, random) => world.own('kubelet-kill', random),
+  'node-power-cut': (world, random) => world.own('node-power-cut', random),
 }

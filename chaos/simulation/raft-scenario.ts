@@ -6,11 +6,11 @@ import type { Program } from './program.js'
 import { RaftProgram } from './raft-program.js'
 import type { Scenario, ScenarioWorld, Tally } from './scenario.js'
 import type { SimProcess } from './scheduler.js'
-import type { FaultKind } from './swarm.js'
+import { controlPlaneKinds, type FaultKind } from './swarm.js'
 import { Workload } from './workload.js'
 
 export class RaftScenario implements Scenario {
-  readonly withoutFaults: ReadonlySet<FaultKind> = new Set(['client-cut'])
+  readonly withoutFaults: ReadonlySet<FaultKind> = new Set(['client-cut', ...controlPlaneKinds])
   /** They call the node of a machine as if they lived on it. */
   readonly clientHosts: readonly number[] = []
   private readonly history = new History()
@@ -67,7 +67,19 @@ export class RaftScenario implements Scenario {
     this.workload.died(process)
   }
 
-  holdsPromises(): boolean {
+  rested(): null {
+    return null
+  }
+
+  placeOf(): null {
+    return null
+  }
+
+  hasPower(): boolean {
+    return true
+  }
+
+  strike(): boolean {
     return false
   }
 

@@ -1,7 +1,8 @@
 // What a batch of seeds amounts to, for people and as JSON.
 
 import type { Batch } from './batch.js'
-import { checkNames, storeCheckNames } from './failure.js'
+import { checkNames, controlPlaneCheckNames, storeCheckNames } from './failure.js'
+import type { ScenarioName } from './scenario.js'
 import type { Shrunk } from './shrink.js'
 import { replayCommand } from './shrink.js'
 
@@ -34,8 +35,14 @@ interface Check {
   readonly detail: string
 }
 
+const ownCheckNames: Readonly<Record<ScenarioName, readonly string[]>> = {
+  raft: [],
+  store: storeCheckNames,
+  'control-plane': controlPlaneCheckNames,
+}
+
 function checksOf(batch: Batch): Check[] {
-  const names = batch.scenario === 'store' ? [...checkNames, ...storeCheckNames] : checkNames
+  const names = [...checkNames, ...ownCheckNames[batch.scenario]]
   const checks = names.map((name): Check => {
     const failed = batch.failures.find(({ failure }) => failure?.check === name)
     return {

@@ -9,7 +9,7 @@ import type { Program } from './program.js'
 import type { Scheduler, SimProcess } from './scheduler.js'
 import type { FaultKind, SwarmOptions } from './swarm.js'
 
-export const scenarioNames = ['raft', 'store'] as const
+export const scenarioNames = ['raft', 'store', 'control-plane'] as const
 
 export type ScenarioName = (typeof scenarioNames)[number]
 
@@ -29,6 +29,8 @@ export interface ScenarioWorld {
   /** A snapshot has become its state, and is not in its log yet. */
   readonly restoring: (machine: Machine) => void
   readonly count: (kind: FaultKind) => void
+  /** When a fault struck last. */
+  readonly disturbedMs: () => number
   /** Runs events up to that time, or until something holds; false when it never did. */
   readonly runUntil: (untilMs: number, done?: () => boolean) => Promise<boolean>
 }
@@ -41,6 +43,12 @@ export interface Tally {
   readonly refused: number
   readonly unknown: number
   readonly reads: number
+}
+
+/** Somewhere in the network, with the process that is there now. */
+export interface Place {
+  readonly id: number
+  readonly process: SimProcess | null
 }
 
 export interface Scenario {
@@ -60,8 +68,14 @@ export interface Scenario {
   read(machine: Machine): void
   /** Its process is gone. */
   died(process: SimProcess): void
-  /** The promises of this process's code have to come to rest after each of its steps. */
-  holdsPromises(process: SimProcess): boolean
+  /** Lets the promises of this process's code come to rest after one of its steps; null: there are none. */
+  rested(process: SimProcess): Promise<void> | null
+  /** Who listens at an address that no machine has for itself; null: nobody knows it. */
+  placeOf(address: string): Place | null
+  /** Of places where clients live. */
+  hasPower(host: number): boolean
+  /** A fault of a kind that only this scenario knows. False when there was nothing to do. */
+  strike(kind: FaultKind, random: Random): boolean
   /** Throws what was found wrong outside of a step: where a promise would have swallowed it. */
   throwIfBroken(): void
   /** All that is broken between machines is mended, and so is what is between them and clients. */

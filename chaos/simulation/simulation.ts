@@ -7,6 +7,8 @@ import { unreachable } from '../../platform/errors.js'
 import type { Random } from '../../platform/random.js'
 import type { ConfState } from '../../raft/core/types.js'
 import { linkPath } from '../../raft/transport/frame-codec.js'
+import { ControlPlaneScenario } from './control-plane/control-plane-scenario.js'
+import { drawControlPlaneSwarm } from './control-plane/control-plane-swarm.js'
 import { Coverage } from './coverage.js'
 import { damageLog } from './damage.js'
 import { SimulationFailure } from './failure.js'
@@ -38,8 +40,6 @@ export interface SimulationOverrides extends SwarmOverrides {
 }
 
 const checkpointMs = 2500
-/** How deep a chain of promises may be that one step brings to its end. */
-const promiseDepth = 12
 /** A simulation that takes more has something that never rests. */
 const stepsMax = 1_000_000
 
@@ -65,12 +65,14 @@ export class Simulation {
   private active = true
   /** Damage that its machine has not met yet. */
   private readonly latent = new Set<() => void>()
+  private struckMs = Number.NEGATIVE_INFINITY
   private faultNumber = 0
   private pid = 100
 
   constructor(seed: number, overrides: SimulationOverrides) {
     this.streams = new Streams(seed)
-    this.swarm = drawSwarm(this.streams, overrides)
+    const swarmOf = overrides.scenario === 'control-plane' ? drawControlPlaneSwarm : drawSwarm
+    this.swarm = swarmOf(this.streams, overrides)
     const { swarm, coverage, trace } = this
     const { segmentBytes } = swarm
     const machine = (id: number) => this.fleet.machine(id)
@@ -86,6 +88,7 @@ export class Simulation {
       },
       damaged: () => this.atlas.damaged,
       segmentBytes,
+      diskLooksApart: swarm.diskLooksApart,
     })
     this.scheduler = new Scheduler(trace, process => {
       if (process.machine <= this.fleet.all.length) this.invariants.afterStep(process)
@@ -102,11 +105,11 @@ export class Simulation {
       scheduler: this.scheduler,
       pace: swarm.pace,
       randomOf: (from, to) => this.streams.of(`way/${from}/${to}`),
-      powered: id => machine(id).powered,
+      powered: id => this.fleet.all[id - 1]?.powered ?? this.scenario.hasPower(id),
       machineAt: address =>
         this.fleet.all.find(
           other => other.address === address || other.clientAddress === address,
-        ) ?? null,
+        ) ?? this.scenario.placeOf(address),
       sent: (path, bytes) => {
         if (path === linkPath) this.wire.sent(bytes)
       },
@@ -151,6 +154,7 @@ export class Simulation {
       operationsMax: overrides.operations ?? Number.MAX_SAFE_INTEGER,
       restoring: machine => this.crashInRestore(machine),
       count: kind => this.count(kind),
+      disturbedMs: () => this.struckMs,
       runUntil: (untilMs, done) => this.runUntil(untilMs, done),
     }
   }
@@ -226,9 +230,10 @@ export class Simulation {
         return done()
       }
       const { lastProcess } = scheduler
-      if (lastProcess !== null && scenario.holdsPromises(lastProcess)) {
-        // As between two events in production: whatever the step has settled is seen to the end.
-        for (let depth = 0; depth < promiseDepth; depth += 1) await Promise.resolve()
+      // As between two events in production: whatever the step has settled is seen to the end.
+      const rested = lastProcess === null ? null : scenario.rested(lastProcess)
+      if (rested !== null) {
+        await rested
         scenario.throwIfBroken()
       }
       if (scheduler.steps > stepsMax)
@@ -238,7 +243,8 @@ export class Simulation {
   }
 
   private checkpoints(): void {
-    this.scheduler.after(checkpointMs, 'look', null, () => {
+    const apartMs = checkpointMs * this.swarm.diskLooksApart
+    this.scheduler.after(apartMs, 'look', null, () => {
       this.atlas.look()
       this.invariants.checkpoint()
       this.checkpoints()
@@ -284,6 +290,7 @@ export class Simulation {
       acknowledged: this.acknowledgedListeners,
       changed: this.changeListeners,
       clientHosts: () => this.scenario.clientHosts,
+      own: (kind, random) => this.scenario.strike(kind, random),
       burst: (machine, count) => this.scenario.burst(machine, count),
       read: machine => this.scenario.read(machine),
       network: this.network,
@@ -342,6 +349,7 @@ export class Simulation {
       if (!this.active) return
       if (strikes[kind](world, random)) {
         this.count(kind)
+        this.struckMs = this.nowMs
         this.trace.text(kind)
       }
       this.nextFault(world, kind, meanMs, random)
@@ -355,6 +363,8 @@ function makeScenario(name: ScenarioName, world: ScenarioWorld): Scenario {
       return new RaftScenario(world)
     case 'store':
       return new StoreScenario(world)
+    case 'control-plane':
+      return new ControlPlaneScenario(world)
     default:
       return unreachable(name)
   }

@@ -35,6 +35,11 @@ export const faultKinds = [
   'siege',
   'crash-in-restore',
   'client-cut',
+  'apiserver-kill',
+  'controllers-kill',
+  'controllers-pause',
+  'kubelet-kill',
+  'node-power-cut',
 ] as const
 
 export type FaultKind = (typeof faultKinds)[number]
@@ -48,6 +53,15 @@ export const membershipKinds: ReadonlySet<FaultKind> = new Set([
   'swap',
   'rush',
   'membership-split',
+])
+
+/** Those of what stands on the store; they mean nothing elsewhere. */
+export const controlPlaneKinds: ReadonlySet<FaultKind> = new Set([
+  'apiserver-kill',
+  'controllers-kill',
+  'controllers-pause',
+  'kubelet-kill',
+  'node-power-cut',
 ])
 
 export const isFaultKind = (name: string): name is FaultKind =>
@@ -75,6 +89,8 @@ export interface SwarmOptions {
   readonly thinkMsMax: number
   readonly payloadBytesMax: number
   readonly readShare: number
+  /** How much rarer the looks into whole disks are than where logs are short. */
+  readonly diskLooksApart: number
   /** End of the phase in which anything may fail. */
   readonly untilMs: number
   /** Kinds that this seed has, with the mean time between two of them. */
@@ -117,6 +133,11 @@ const faultPace: Record<FaultKind, readonly [number, number]> = {
   swap: [4000, 20_000],
   rush: [1500, 10_000],
   'membership-split': [500, 6000],
+  'apiserver-kill': [4000, 20_000],
+  'controllers-kill': [4000, 20_000],
+  'controllers-pause': [4000, 20_000],
+  'kubelet-kill': [4000, 20_000],
+  'node-power-cut': [8000, 30_000],
 }
 
 export function drawSwarm(streams: Streams, overrides: SwarmOverrides): SwarmOptions {
@@ -178,6 +199,7 @@ export function drawSwarm(streams: Streams, overrides: SwarmOverrides): SwarmOpt
     thinkMsMax: Math.max(clients * 10, between(of('think'), 2, 400)),
     payloadBytesMax: pick(of('payload'), [16, 200, 2000]),
     readShare: between(of('reads'), 0.05, 0.6),
+    diskLooksApart: 1,
     untilMs,
     faults,
   }

@@ -8,6 +8,7 @@ import { runBatch } from '../../chaos/simulation/batch.js'
 import type { Reported } from '../../chaos/simulation/report.js'
 import { reportJson, reportRows, verdictOf } from '../../chaos/simulation/report.js'
 import type { SeedOverrides, SeedResult } from '../../chaos/simulation/run-seed.js'
+import { type ScenarioName, scenarioNames } from '../../chaos/simulation/scenario.js'
 import { shrink } from '../../chaos/simulation/shrink.js'
 import { faultKinds, isFaultKind } from '../../chaos/simulation/swarm.js'
 import { nodeRandom } from '../../platform/node/random.js'
@@ -19,7 +20,7 @@ interface SimulateFlags {
   readonly seeds?: number
   readonly seed?: number
   readonly minutes?: number
-  readonly scenario: 'raft' | 'store' | 'control-plane'
+  readonly scenario: ScenarioName
   readonly threads?: number
   readonly withoutFaults?: string
   readonly members?: number
@@ -54,7 +55,7 @@ export function defineSimulate(command: Command): void {
     .option('--minutes <minutes>', 'as many as there is time for', number('--minutes', 1))
     .addOption(
       new Option('--scenario <scenario>', 'what is simulated')
-        .choices(['raft', 'store', 'control-plane'])
+        .choices(scenarioNames)
         .default('raft'),
     )
     .option('--threads <count>', 'worker threads (one a core)', number('--threads', 1))
@@ -77,7 +78,7 @@ function overridesOf(flags: SimulateFlags): SeedOverrides {
   if (stranger !== undefined)
     throw new UserError(`"${stranger}" is no kind of fault; there are ${faultKinds.join(', ')}.`)
   return {
-    ...(flags.scenario === 'store' ? { scenario: flags.scenario } : {}),
+    ...(flags.scenario === 'raft' ? {} : { scenario: flags.scenario }),
     ...(known.length > 0 ? { withoutFaults: known } : {}),
     ...(flags.members === undefined ? {} : { members: flags.members }),
     ...(flags.untilMs === undefined ? {} : { untilMs: flags.untilMs }),
@@ -87,11 +88,6 @@ function overridesOf(flags: SimulateFlags): SeedOverrides {
 }
 
 async function simulate(flags: SimulateFlags): Promise<void> {
-  if (flags.scenario === 'control-plane')
-    throw new UserError(
-      `The scenario "${flags.scenario}" comes with a later milestone; "raft" and "store" are there.`,
-      2,
-    )
   const overrides = overridesOf(flags)
   const startedMs = performance.now()
   const first = flags.seed ?? nodeRandom().integer(seedBound)

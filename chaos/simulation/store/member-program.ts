@@ -21,11 +21,16 @@ import { ObservedCore } from './observed-core.js'
 import { StateFile } from './state-file.js'
 import type { StoreSwarm } from './store-swarm.js'
 
+export type MemberLimits = Pick<
+  StoreSwarm,
+  'core' | 'compactionSliceKeys' | 'autoCompaction' | 'watchProgressMs' | 'requestTimeoutMs'
+>
+
 export interface MemberProgramOptions {
   readonly machine: Machine
   readonly members: readonly StoreMember[]
   readonly swarm: SwarmOptions
-  readonly store: StoreSwarm
+  readonly store: MemberLimits
   readonly random: Random
   readonly mark: (fact: string) => void
   readonly observer: CoreObserver

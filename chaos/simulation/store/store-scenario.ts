@@ -12,7 +12,7 @@ import type { Program } from '../program.js'
 import type { Scenario, ScenarioWorld, Tally } from '../scenario.js'
 import type { SimProcess } from '../scheduler.js'
 import { between, chance, wholeBetween } from '../streams.js'
-import { type FaultKind, membershipKinds } from '../swarm.js'
+import { controlPlaneKinds, type FaultKind, membershipKinds } from '../swarm.js'
 import { Asker } from './asker.js'
 import { conclude } from './conclusion.js'
 import { live } from './habits.js'
@@ -34,6 +34,7 @@ export class StoreScenario implements Scenario {
   /** Who is a member does not change yet, and so nobody who is damaged can be replaced. */
   readonly withoutFaults: ReadonlySet<FaultKind> = new Set([
     ...membershipKinds,
+    ...controlPlaneKinds,
     'bit-rot',
     'misdirected-write',
   ])
@@ -274,8 +275,20 @@ export class StoreScenario implements Scenario {
 
   died(): void {}
 
-  holdsPromises(process: SimProcess): boolean {
-    return process.machine >= firstClientHost
+  rested(process: SimProcess): Promise<void> | null {
+    return process.machine >= firstClientHost ? fewPromises() : null
+  }
+
+  placeOf(): null {
+    return null
+  }
+
+  hasPower(): boolean {
+    return true
+  }
+
+  strike(): boolean {
+    return false
   }
 
   throwIfBroken(): void {
@@ -305,4 +318,11 @@ export class StoreScenario implements Scenario {
       look: (machine, core) => this.look(machine, core),
     })
   }
+}
+
+/** How deep a chain of promises may be that one step of a client brings to its end. */
+const promiseDepth = 12
+
+async function fewPromises(): Promise<void> {
+  for (let depth = 0; depth < promiseDepth; depth += 1) await Promise.resolve()
 }

@@ -1,0 +1,166 @@
+// One master beside its store member: a process with the API server and one with controllers and scheduler, as
+// production has them, each with a supervisor that starts it again. They live on the member's machine: its
+// power, its clock and its place in the network are theirs.
+
+import type { ApiRequest } from '../../../orchestrator/client/transport.js'
+import { startApiserverCore } from '../../../orchestrator/apiserver/apiserver-core.js'
+import { startControllers } from '../../../orchestrator/controllers/start-controllers.js'
+import { startScheduler } from '../../../orchestrator/scheduler/start-scheduler.js'
+import { silentLogger } from '../../../platform/logger.js'
+import { deafMetrics } from '../../../platform/testing/deaf-metrics.js'
+import { StoreClient } from '../../../store/client/store-client.js'
+import { clusterId } from '../machine.js'
+import type { Machine } from '../machine.js'
+import { MachineClock } from '../machine-clock.js'
+import type { ScenarioWorld } from '../scenario.js'
+import { SimProcess } from '../scheduler.js'
+import { between } from '../streams.js'
+import { openApiServerPort } from './api-server-port.js'
+import { SimApiTransport } from './sim-api-transport.js'
+
+export const apiAddressOf = (id: number): string => `m${id}:6443`
+
+export interface MasterOptions {
+  readonly world: ScenarioWorld
+  readonly machine: Machine
+  /** Of all masters. */
+  readonly ids: readonly number[]
+  readonly started: (process: SimProcess) => void
+  /** Controllers or the scheduler ask for something: who they are to leader election, and what. */
+  readonly asked: (identity: string, lease: string, request: ApiRequest) => void
+  readonly onBroken: (error: unknown) => void
+}
+
+const restartMsMin = 200
+const restartMsMax = 3_000
+
+type Part = 'apiserver' | 'controllers'
+
+export class Master {
+  readonly machine: Machine
+  readonly processes = new Map<Part, SimProcess>()
+  private readonly options: MasterOptions
+  private lives = 0
+
+  constructor(options: MasterOptions) {
+    this.options = options
+    this.machine = options.machine
+  }
+
+  /** The machine has power, and starts what it is there for. */
+  boot(): void {
+    for (const part of ['apiserver', 'controllers'] as const) this.start(part)
+  }
+
+  /** The power has gone. */
+  dark(): void {
+    for (const part of ['apiserver', 'controllers'] as const) this.end(part, false)
+  }
+
+  /** Killed; its supervisor starts it again. */
+  kill(part: Part): boolean {
+    if (!this.end(part, true)) return false
+    const { scheduler, randomOf } = this.options.world
+    const delayMs = between(randomOf(`supervisor/${this.machine.id}`), restartMsMin, restartMsMax)
+    scheduler.after(delayMs, 'machine', null, () => this.start(part))
+    return true
+  }
+
+  private end(part: Part, kernelSaysSo: boolean): boolean {
+    const process = this.processes.get(part)
+    if (process === undefined) return false
+    this.processes.delete(part)
+    process.alive = false
+    process.held = []
+    this.options.world.network.died(process, kernelSaysSo)
+    return true
+  }
+
+  private start(part: Part): void {
+    const { machine, processes } = this
+    if (processes.has(part) || !machine.powered) return
+    const { world, started } = this.options
+    this.lives += 1
+    const process = new SimProcess(machine.id, world.nextPid())
+    processes.set(part, process)
+    started(process)
+    world.scheduler.after(0, 'machine', process, () => {
+      if (part === 'apiserver') this.runApiserver(process)
+      else this.runControllers(process)
+    })
+  }
+
+  private others(): readonly number[] {
+    const { id } = this.machine
+    return [id, ...this.options.ids.filter(other => other !== id)]
+  }
+
+  private partsOf(process: SimProcess) {
+    const { scheduler, network, randomOf } = this.options.world
+    const { id, skew } = this.machine
+    return {
+      clock: new MachineClock(scheduler, process, skew),
+      random: randomOf(`master/${id}/${this.lives}`),
+      network: network.of(process),
+      logger: silentLogger,
+    }
+  }
+
+  private runApiserver(process: SimProcess): void {
+    const parts = this.partsOf(process)
+    const { onBroken } = this.options
+    const address = apiAddressOf(this.machine.id)
+    const store = new StoreClient({
+      ...parts,
+      endpoints: this.others().map(id => `m${id}:2379`),
+      tls: null,
+      clientName: `apiserver-m${this.machine.id}`,
+      clusterId,
+    })
+    const core = startApiserverCore({
+      ...parts,
+      store,
+      serviceCidr: '10.96.0.0/16',
+      serverAddress: address,
+      caPem: '',
+      proxyCaPem: null,
+      kubeletClient: null,
+      signer: null,
+      version: simulatedVersion,
+      metrics: deafMetrics,
+    })
+    const { pipeline } = core
+    openApiServerPort({ ...parts, address, pipeline, onBroken }, () =>
+      core.serve(`10.0.0.${this.machine.id}:6443`),
+    )
+  }
+
+  private runControllers(process: SimProcess): void {
+    const parts = this.partsOf(process)
+    const { asked, onBroken } = this.options
+    const identity = `m${this.machine.id}_${process.pid}`
+    const transportOf = (name: string) =>
+      new SimApiTransport({
+        ...parts,
+        servers: this.others().map(apiAddressOf),
+        peer: { commonName: `system:${name}`, organizations: [] },
+        userAgent: name,
+        onAsk: request => asked(identity, name, request),
+      })
+    const shared = { ...parts, identity, metrics: deafMetrics, onFatal: onBroken }
+    startControllers({
+      ...shared,
+      transport: transportOf('kube-controller-manager'),
+      rootCa: null,
+    }).catch(onBroken)
+    startScheduler({ ...shared, transport: transportOf('kube-scheduler') }).catch(onBroken)
+  }
+}
+
+const simulatedVersion = {
+  version: '0.0.0',
+  gitCommit: '0000000000000000000000000000000000000000',
+  buildDate: '2026-01-01T00:00:00Z',
+  runtime: 'simulated',
+  platform: 'simulated',
+}

@@ -1,0 +1,255 @@
+// The people who use the simulated cluster: they create, scale, change and delete, and drain nodes. They ask
+// once and do not insist; what the cluster was told in the end is what it has to become.
+
+import type { JsonObject, KubeObject } from '../../../orchestrator/api/object.js'
+import type { Pod } from '../../../orchestrator/api/types/core-pod.js'
+import { ApiError } from '../../../orchestrator/client/api-error.js'
+import type { Resource } from '../../../orchestrator/client/resources.js'
+import {
+  cronJobs,
+  daemonSets,
+  deployments,
+  jobs,
+  namespaces,
+  nodes,
+  podDisruptionBudgets,
+  pods,
+  statefulSets,
+} from '../../../orchestrator/client/resources.js'
+import { ApiClient } from '../../../orchestrator/client/rest-client.js'
+import type { ApiTransport } from '../../../orchestrator/client/transport.js'
+import type { Random } from '../../../platform/random.js'
+import { between, chance, pick, wholeBetween } from '../streams.js'
+import {
+  cronJob,
+  daemonSet,
+  deployment,
+  disruptionBudget,
+  job,
+  podTemplate,
+  statefulSet,
+} from './templates.js'
+
+export interface UserOptions {
+  readonly transport: ApiTransport
+  readonly random: Random
+  readonly sleep: (ms: number) => Promise<void>
+  readonly nodes: readonly string[]
+  /** False once they have to leave it. */
+  readonly asking: () => boolean
+  readonly thinkMsMax: number
+  /** This pod is to be evicted. */
+  readonly evicts: (uid: string) => void
+}
+
+type Habit = 'deployments' | 'statefulSets' | 'daemonSets' | 'jobs' | 'cronJobs' | 'drains' | 'pods'
+
+const habitShare: Record<Habit, number> = {
+  deployments: 0.9,
+  statefulSets: 0.8,
+  daemonSets: 0.4,
+  jobs: 0.7,
+  cronJobs: 0.5,
+  drains: 0.6,
+  pods: 0.4,
+}
+
+const drainTriesMax = 15
+const drainPauseMs = 1_000
+
+export class User {
+  asked = 0
+  acknowledged = 0
+  refused = 0
+  unknown = 0
+  private readonly options: UserOptions
+  private readonly client: ApiClient
+  private readonly habits: readonly Habit[]
+  private drained: string | null = null
+  private counter = 0
+
+  constructor(options: UserOptions) {
+    const { transport, random } = options
+    this.options = options
+    this.client = new ApiClient({ transport, requestTimeoutMs: 8_000 })
+    const all = Object.keys(habitShare) as Habit[]
+    const drawn = all.filter(habit => chance(random, habitShare[habit]))
+    this.habits = drawn.length === 0 ? ['deployments'] : drawn
+  }
+
+  async live(): Promise<void> {
+    const { random, sleep, asking, thinkMsMax } = this.options
+    for (;;) {
+      await sleep(between(random, 0, thinkMsMax))
+      if (!asking()) break
+      await this.act(pick(random, this.habits) ?? 'deployments')
+    }
+  }
+
+  private async act(habit: Habit): Promise<void> {
+    const { random } = this.options
+    const namespace = chance(random, 0.8) ? 'default' : 'team'
+    if (namespace === 'team') await this.keepNamespace()
+    const at = (names: readonly string[]) => ({ namespace, name: pick(random, names) ?? '' })
+    switch (habit) {
+      case 'deployments': {
+        const where = at(['web', 'api'])
+        if (chance(random, 0.2)) await this.budget(where)
+        return this.workload(deployments, where, () => deployment(where, random))
+      }
+      case 'statefulSets': {
+        const where = at(['db', 'queue'])
+        if (chance(random, 0.2)) await this.budget(where)
+        return this.workload(statefulSets, where, () => statefulSet(where, random))
+      }
+      case 'daemonSets': {
+        const where = at(['agent'])
+        return this.workload(daemonSets, where, () => daemonSet(where))
+      }
+      case 'jobs':
+        this.counter += 1
+        await this.ask(() => this.client.create(jobs, job(at([`job-${this.counter}`]), random)))
+        return
+      case 'cronJobs': {
+        const where = at(['tick', 'tock'])
+        if (chance(random, 0.7)) await this.create(cronJobs, cronJob(where, random))
+        else await this.delete(cronJobs, where)
+        return
+      }
+      case 'drains':
+        return this.drain()
+      case 'pods':
+        return this.deleteSomePod()
+    }
+  }
+
+  /** There, then and now. */
+  private async keepNamespace(): Promise<void> {
+    if (chance(this.options.random, 0.1)) await this.delete(namespaces, { name: 'team' })
+    else
+      await this.create(namespaces, {
+        apiVersion: 'v1',
+        kind: 'Namespace',
+        metadata: { name: 'team' },
+      })
+  }
+
+  private async workload(
+    resource: Resource,
+    at: { readonly namespace: string; readonly name: string },
+    make: () => KubeObject,
+  ): Promise<void> {
+    const { random } = this.options
+    const draw = random.next()
+    if (draw < 0.4) await this.create(resource, make())
+    else if (draw < 0.65 && resource !== daemonSets) {
+      await this.patch(resource, at, { spec: { replicas: wholeBetween(random, 0, 5) } })
+    } else if (draw < 0.85) {
+      this.counter += 1
+      const { spec } = podTemplate({ app: at.name, generation: this.counter })
+      const containers = spec?.containers.map(({ name, env = [] }) => ({
+        name,
+        env: env.map(({ name: variable, value = '' }) => ({ name: variable, value })),
+      }))
+      await this.patch(resource, at, {
+        spec: { template: { spec: { containers: containers ?? [] } } },
+      })
+    } else await this.delete(resource, at)
+  }
+
+  private async budget(at: { readonly namespace: string; readonly name: string }): Promise<void> {
+    const { random } = this.options
+    if (chance(random, 0.8)) await this.create(podDisruptionBudgets, disruptionBudget(at, random))
+    else await this.delete(podDisruptionBudgets, at)
+  }
+
+  private async deleteSomePod(): Promise<void> {
+    const listed = await this.ask(() => this.client.list(pods, { namespace: 'default' }))
+    const pod = pick(this.options.random, listed?.items ?? [])
+    if (pod === undefined) return
+    const { namespace = '', name = '' } = pod.metadata
+    await this.delete(pods, { namespace, name })
+  }
+
+  // ---- nodes ----
+
+  private async drain(): Promise<void> {
+    const { random, sleep } = this.options
+    if (this.drained !== null) await this.uncordon()
+    const name = pick(random, this.options.nodes) ?? ''
+    this.drained = name
+    await this.patch(nodes, { name }, { spec: { unschedulable: true } })
+    for (let tries = 0; tries < drainTriesMax && this.options.asking(); tries += 1) {
+      const listed = await this.ask(() =>
+        this.client.listAll(pods, { fieldSelector: `spec.nodeName=${name}` }),
+      )
+      const left = (listed?.items ?? []).filter(
+        ({ metadata }) =>
+          metadata.deletionTimestamp === undefined &&
+          metadata.ownerReferences?.some(({ kind }) => kind === 'DaemonSet') !== true,
+      )
+      if (listed !== null && left.length === 0) break
+      for (const pod of left) await this.evict(pod)
+      await sleep(drainPauseMs)
+    }
+  }
+
+  private async evict({ metadata: { namespace = '', name = '', uid = '' } }: Pod): Promise<void> {
+    const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { namespace, name } }
+    this.options.evicts(uid)
+    await this.ask(async () => {
+      const { status } = await this.options.transport.request({
+        method: 'POST',
+        path: `/api/v1/namespaces/${namespace}/pods/${name}/eviction`,
+        accept: 'application/json',
+        contentType: 'application/json',
+        body: JSON.stringify(body),
+        timeoutMs: 8_000,
+      })
+      return status
+    })
+  }
+
+  async uncordon(): Promise<void> {
+    const name = this.drained
+    if (name === null) return
+    const done = await this.patch(nodes, { name }, { spec: { unschedulable: null } })
+    if (done) this.drained = null
+  }
+
+  // ---- requests ----
+
+  private async create(resource: Resource, object: KubeObject): Promise<void> {
+    await this.ask(() => this.client.create(resource, object))
+  }
+
+  private async delete(
+    resource: Resource,
+    at: { readonly namespace?: string; readonly name: string },
+  ): Promise<void> {
+    const propagationPolicy = chance(this.options.random, 0.7) ? 'Background' : 'Foreground'
+    await this.ask(() => this.client.delete(resource, at, { propagationPolicy }))
+  }
+
+  private async patch(
+    resource: Resource,
+    at: { readonly namespace?: string; readonly name: string },
+    patch: JsonObject,
+  ): Promise<boolean> {
+    return (await this.ask(() => this.client.patch(resource, at, 'strategic', patch))) !== null
+  }
+
+  /** Null where it was refused, or nobody knows. */
+  private async ask<T>(work: () => Promise<T>): Promise<T | null> {
+    this.asked += 1
+    try {
+      const answer = await work()
+      this.acknowledged += 1
+      return answer
+    } catch (error) {
+      if (error instanceof ApiError) this.refused += 1
+      else this.unknown += 1
+      return null
+    }
+  }
+}
