@@ -1,5 +1,6 @@
 // All mutants, and the canary: a mistake so gross that the very first seed has to show it.
 
+import { controlPlaneMutants } from './control-plane.js'
 import { damageMutants } from './damage.js'
 import { electionMutants } from './elections.js'
 import { membershipMutants } from './membership.js'
@@ -31,4 +32,5 @@ export const mutants: readonly Mutant[] = [
   ...damageMutants,
   ...membershipMutants,
   ...storeMutants,
+  ...controlPlaneMutants,
 ]

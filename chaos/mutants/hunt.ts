@@ -33,7 +33,7 @@ export async function hunt(
   seeds: readonly number[],
 ): Promise<HuntResult> {
   const startedMs = performance.now()
-  const mutated = mutatedBuild(build, edits)
+  const mutated = mutatedBuild(build, edits, scenario)
   try {
     const { caught, seedsTried } = await trySeeds(mutated.trial, scenario, seeds)
     return { caught, seedsTried, seconds: (performance.now() - startedMs) / 1000 }

@@ -6,10 +6,11 @@ import { rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join, sep } from 'node:path'
+import type { ScenarioName } from '../simulation/scenario.js'
 import type { Edit } from './mutant.js'
 import { edited } from './mutant.js'
 
-/** All that a simulation loads. */
+/** All that a simulation loads, whatever it is of. */
 const rooms = [
   'platform',
   'raft',
@@ -18,6 +19,11 @@ const rooms = [
   join('chaos', 'simulation'),
   join('chaos', 'mutants'),
 ]
+
+/** And what one of a control plane loads beside them. */
+const roomsOf: Partial<Record<ScenarioName, readonly string[]>> = {
+  'control-plane': ['orchestrator', 'testing'],
+}
 
 export interface MutatedBuild {
   /** The program that tries seeds. */
@@ -34,11 +40,15 @@ function packages(): string {
 }
 
 /** `build`: the top folder of the compiled code. Throws when an edit has no place in it. */
-export function mutatedBuild(build: string, edits: readonly Edit[]): MutatedBuild {
+export function mutatedBuild(
+  build: string,
+  edits: readonly Edit[],
+  scenario: ScenarioName,
+): MutatedBuild {
   const folder = mkdtempSync(join(tmpdir(), 'raftsman-mutant-'))
   const remove = () => rmSync(folder, { recursive: true, force: true })
   try {
-    for (const room of rooms) {
+    for (const room of [...rooms, ...(roomsOf[scenario] ?? [])]) {
       mkdirSync(join(folder, room), { recursive: true })
       cpSync(join(build, room), join(folder, room), {
         recursive: true,

@@ -126,7 +126,19 @@ const storeUsual = [
 
 const storeRare: readonly string[] = []
 
-const controlPlaneUsual: readonly string[] = []
+const controlPlaneUsual = [
+  'elected',
+  'log: snapshot restored',
+  'kube-controller-manager writes',
+  'kube-scheduler writes',
+  'bound while it was quiet',
+  'pod made while it was quiet',
+  'job counts a pod',
+  'job of a schedule',
+  'evicted within a budget',
+  'garbage collected',
+  'node given up',
+]
 
 /** What a batch of so many seeds must have seen, whatever its seeds drew. */
 export const requiredFacts: Readonly<Record<ScenarioName, ReadonlyMap<number, readonly string[]>>> =

@@ -5,6 +5,7 @@ import { InvariantViolation } from '../../platform/errors.js'
 import type { CheckName } from './failure.js'
 import { SimulationFailure } from './failure.js'
 import type { Tally } from './scenario.js'
+import { scenarioMaker } from './scenario-makers.js'
 import type { SimulationOverrides } from './simulation.js'
 import { Simulation } from './simulation.js'
 import type { FaultKind } from './swarm.js'
@@ -37,7 +38,8 @@ export interface SeedResult extends Tally {
 }
 
 export async function runSeed(seed: number, overrides: SeedOverrides = {}): Promise<SeedResult> {
-  const simulation = new Simulation(seed, overrides)
+  const makeScenario = await scenarioMaker(overrides.scenario ?? 'raft')
+  const simulation = new Simulation(seed, overrides, makeScenario)
   let failure: SeedFailure | null = null
   try {
     await simulation.run()

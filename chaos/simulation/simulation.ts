@@ -3,11 +3,9 @@
 // healed ones must commit something new within a bound; at last everybody is healed and all agree.
 // Counterpart: the simulators of FoundationDB and TigerBeetle.
 
-import { unreachable } from '../../platform/errors.js'
 import type { Random } from '../../platform/random.js'
 import type { ConfState } from '../../raft/core/types.js'
 import { linkPath } from '../../raft/transport/frame-codec.js'
-import { ControlPlaneScenario } from './control-plane/control-plane-scenario.js'
 import { drawControlPlaneSwarm } from './control-plane/control-plane-swarm.js'
 import { Coverage } from './coverage.js'
 import { damageLog } from './damage.js'
@@ -20,10 +18,9 @@ import { Fleet } from './fleet.js'
 import { Healing } from './healing.js'
 import type { Machine, MachineEnvironment } from './machine.js'
 import { SimNetwork } from './network.js'
-import { RaftScenario } from './raft-scenario.js'
 import type { Scenario, ScenarioName, ScenarioWorld } from './scenario.js'
+import type { ScenarioMaker } from './scenario-makers.js'
 import { Scheduler } from './scheduler.js'
-import { StoreScenario } from './store/store-scenario.js'
 import { between, chance, Streams } from './streams.js'
 import type { FaultKind, SwarmOptions, SwarmOverrides } from './swarm.js'
 import { drawSwarm, faultKinds } from './swarm.js'
@@ -69,7 +66,7 @@ export class Simulation {
   private faultNumber = 0
   private pid = 100
 
-  constructor(seed: number, overrides: SimulationOverrides) {
+  constructor(seed: number, overrides: SimulationOverrides, makeScenario: ScenarioMaker) {
     this.streams = new Streams(seed)
     const swarmOf = overrides.scenario === 'control-plane' ? drawControlPlaneSwarm : drawSwarm
     this.swarm = swarmOf(this.streams, overrides)
@@ -120,7 +117,7 @@ export class Simulation {
         for (let at = 0; at < frames; at += 1) coverage.mark('frame lost')
       },
     })
-    this.scenario = makeScenario(overrides.scenario ?? 'raft', this.world(overrides))
+    this.scenario = makeScenario(this.world(overrides))
     this.fleet = new Fleet({
       streams: this.streams,
       swarm,
@@ -354,18 +351,5 @@ export class Simulation {
       }
       this.nextFault(world, kind, meanMs, random)
     })
-  }
-}
-
-function makeScenario(name: ScenarioName, world: ScenarioWorld): Scenario {
-  switch (name) {
-    case 'raft':
-      return new RaftScenario(world)
-    case 'store':
-      return new StoreScenario(world)
-    case 'control-plane':
-      return new ControlPlaneScenario(world)
-    default:
-      return unreachable(name)
   }
 }

@@ -13,7 +13,7 @@ import type { Check, View } from './view.js'
 import { asPod, isDeleting, isPod, isReady, nameOf, podsWhere } from './view.js'
 
 /** As long as a budget may not have heard of what befell its pods. */
-const settledMs = 60_000
+const settledMs = 20_000
 
 export class BudgetHolds implements Check {
   private readonly view: View
@@ -53,7 +53,7 @@ export class BudgetHolds implements Check {
       return
     }
     const disturbedMs = this.disturbedMs.get(app) ?? Number.NEGATIVE_INFINITY
-    if (this.view.nowMs() - disturbedMs >= settledMs) this.evicted(before)
+    if (this.view.quiet() && this.view.nowMs() - disturbedMs >= settledMs) this.evicted(before)
   }
 
   private evicted(pod: Pod): void {

@@ -6,6 +6,7 @@ import type { Random } from '../../../platform/random.js'
 import { silentLogger } from '../../../platform/logger.js'
 import { settle } from '../../../platform/testing/virtual-clock.js'
 import { StoreClient } from '../../../store/client/store-client.js'
+import type { StoreCore } from '../../../store/core/store-core.js'
 import type { StoreMember } from '../../../store/server/options.js'
 import { holds } from '../failure.js'
 import { clusterId } from '../machine.js'
@@ -31,18 +32,21 @@ import { ExactReplicas, JobCountedOnce, ScheduledOnce } from './workload-checks.
 
 /** Places in the network; machines are numbered from 1. */
 const firstNodeHost = 801
-const userHost = 901
-const operatorHost = 902
+const firstUserHost = 901
+const operatorHost = 999
 
 /** What was on its way when something went wrong has arrived, or is given up. */
 const quietMs = 30_000
 const lookMs = 500
 /** How long people use a cluster in which nothing goes wrong any more. */
-const calmMs = 30_000
+const calmMs = 40_000
 /** And then until it is what it was told to be. */
 const convergenceMsMax = 15 * 60_000
 /** Between two questions of the people. */
-const thinkMsMax = 6_000
+const thinkMsMax = 10_000
+/** And where all is well: what they ask then is what the strict checks see. */
+const calmThinkMsMax = 6_000
+const usersCount = 2
 
 export class ControlPlaneScenario implements Scenario {
   /** Its store is that of the scenario `store`, and has no successors for what is lost either. */
@@ -54,6 +58,7 @@ export class ControlPlaneScenario implements Scenario {
   private readonly world: ScenarioWorld
   private readonly members: readonly StoreMember[]
   private readonly masters = new Map<number, Master>()
+  private readonly programs = new Set<MasterProgram>()
   private readonly nodes: readonly SimNode[]
   /** Whose code holds promises. */
   private readonly shells = new WeakSet<SimProcess>()
@@ -63,11 +68,11 @@ export class ControlPlaneScenario implements Scenario {
   private readonly leaders: LeaderChecks
   private readonly view: View
   private readonly evicting = new Set<string>()
-  private readonly user: User
-  private readonly userProcess: SimProcess
+  private readonly users: readonly User[]
   private readonly operators = new Map<number, StoreClient>()
   private asking = true
-  private living = true
+  /** Users that have not come to their end. */
+  private living = usersCount
   private healedMs: number | null = null
   private broken: { readonly error: unknown } | null = null
 
@@ -113,8 +118,7 @@ export class ControlPlaneScenario implements Scenario {
       new BudgetHolds(view),
       new EvictionsPaced(view),
     ]
-    this.userProcess = this.shell(userHost)
-    this.user = this.makeUser(ids)
+    this.users = Array.from({ length: usersCount }, (_, at) => this.makeUser(ids, at))
   }
 
   /** Between the end of the faults and the healing what is broken stays so. */
@@ -131,33 +135,43 @@ export class ControlPlaneScenario implements Scenario {
     return process
   }
 
-  private makeUser(ids: readonly number[]): User {
+  private makeUser(ids: readonly number[], at: number): User {
     const { scheduler, network, randomOf, operationsMax } = this.world
-    const process = this.userProcess
-    return new User({
+    const process = this.shell(firstUserHost + at)
+    const user: User = new User({
+      name: `u${at + 1}`,
       transport: new SimApiTransport({
-        servers: ids.map(apiAddressOf),
+        servers: rotated(ids, at % ids.length).map(apiAddressOf),
         network: network.of(process),
         clock: new MachineClock(scheduler, process, { rate: 1, wallOffsetMs: 0 }),
         peer: { commonName: 'kubernetes-admin', organizations: ['system:masters'] },
         userAgent: 'user',
       }),
-      random: randomOf('user'),
+      random: randomOf(`user/${at}`),
       sleep: ms => new Promise(resolve => scheduler.after(ms, 'client', process, resolve)),
+      perform: work => scheduler.after(0, 'client', process, work),
       nodes: this.nodes.map(({ name }) => name),
-      asking: () => this.asking && this.user.asked < operationsMax,
-      thinkMsMax,
+      asking: () => this.asking && user.asked < operationsMax,
+      thinkMsMax: () => (this.healedMs === null ? thinkMsMax : calmThinkMsMax),
       evicts: uid => this.evicting.add(uid),
     })
+    return user
   }
 
   get clientHosts(): readonly number[] {
-    return [userHost, ...this.nodes.map(({ host }) => host)]
+    return [...this.users.map((_, at) => firstUserHost + at), ...this.nodes.map(({ host }) => host)]
   }
 
   get tally(): Tally {
-    const { asked: operations, acknowledged, refused, unknown } = this.user
-    return { operations, acknowledged, refused, unknown, reads: 0 }
+    const sum = (count: (user: User) => number) =>
+      this.users.reduce((total, user) => total + count(user), 0)
+    return {
+      operations: sum(({ asked }) => asked),
+      acknowledged: sum(({ acknowledged }) => acknowledged),
+      refused: sum(({ refused }) => refused),
+      unknown: sum(({ unknown }) => unknown),
+      reads: 0,
+    }
   }
 
   programOf(machine: Machine): Program {
@@ -173,7 +187,7 @@ export class ControlPlaneScenario implements Scenario {
       onBroken: error => this.broke(error),
     })
     this.masters.set(machine.id, master)
-    return new MasterProgram(
+    const program = new MasterProgram(
       {
         machine,
         members,
@@ -191,6 +205,8 @@ export class ControlPlaneScenario implements Scenario {
       },
       master,
     )
+    this.programs.add(program)
+    return program
   }
 
   begin(): void {
@@ -199,14 +215,13 @@ export class ControlPlaneScenario implements Scenario {
     for (const node of this.nodes)
       scheduler.after(between(random, 0, 5_000), 'machine', null, () => node.start())
     this.look()
-    scheduler.after(0, 'client', this.userProcess, () => {
-      this.user.live().then(
+    for (const user of this.users)
+      user.live(
         () => {
-          this.living = false
+          this.living -= 1
         },
         error => this.broke(error),
       )
-    })
   }
 
   private look(): void {
@@ -356,26 +371,57 @@ export class ControlPlaneScenario implements Scenario {
   /** People go on for a while after all is well: what must hold then is more. */
   rest(): void {}
 
+  /** Members keep the same, and what the log said of objects is what they keep. */
+  private sameStates(): void {
+    const cores = [...this.programs].flatMap(({ core }) => core ?? [])
+    const revision = Math.min(...cores.map(core => core.revision))
+    const [first, ...others] = cores.map(core => keptAt(core, revision))
+    holds(
+      others.every(other => other === first),
+      'equal-states',
+      () => `members do not keep the same at revision ${revision}`,
+    )
+    const newest = cores.find(core => core.revision === this.history.revision)
+    if (newest === undefined) return
+    const { kvs } = newest.range({ key: Buffer.from('/registry/'), end: Buffer.from('/registry0') })
+    const found = new Map(kvs.map(({ key, modRevision }) => [textOf(key), modRevision]))
+    for (const [key, { metadata }] of this.history.objects)
+      holds(
+        String(found.get(key)) === metadata.resourceVersion,
+        'equal-states',
+        () => `${key} should be of ${metadata.resourceVersion}, it is of ${found.get(key)}`,
+      )
+  }
+
   async conclude(): Promise<void> {
     const { runUntil, scheduler } = this.world
     await runUntil(scheduler.nowMs + quietMs + calmMs)
     this.asking = false
-    await runUntil(scheduler.nowMs + convergenceMsMax, () => !this.living)
-    scheduler.after(0, 'client', this.userProcess, () => {
-      this.user.uncordon().catch(error => this.broke(error))
-    })
+    await runUntil(scheduler.nowMs + convergenceMsMax, () => this.living === 0)
     const endMs = scheduler.nowMs + convergenceMsMax
     let still: readonly string[] = ['nobody has looked']
     while (scheduler.nowMs < endMs && still.length > 0) {
       await runUntil(scheduler.nowMs + 5_000)
       still = missing(this.view)
     }
+    this.sameStates()
     holds(
       still.length === 0,
       'converged',
       () => `not what it was told to be after ${convergenceMsMax} ms: ${still.join('; ')}`,
     )
   }
+}
+
+const decoder = new TextDecoder()
+const textOf = (bytes: Uint8Array): string => decoder.decode(bytes)
+
+/** What two members keep for one revision, in a form that can be compared. */
+function keptAt(core: StoreCore, revision: number): string {
+  const { kvs } = core.range({ key: Buffer.from('\0'), end: Buffer.from('\0'), revision })
+  return kvs
+    .map(({ key, value, modRevision }) => `${textOf(key)} ${modRevision} ${textOf(value)}`)
+    .join('\n')
 }
 
 /** What the store does beside what it is asked is tried in its own scenario. */

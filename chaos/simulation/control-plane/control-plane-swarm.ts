@@ -43,7 +43,7 @@ export function drawControlPlaneSwarm(streams: Streams, overrides: SwarmOverride
     flushMs: between(of('flush'), 100, 2000),
     snapshotPaddingBytes: 0,
     diskLooksApart: 24,
-    untilMs: overrides.untilMs ?? wholeBetween(of('until'), 40_000, 120_000),
+    untilMs: overrides.untilMs ?? wholeBetween(of('until'), 30_000, 90_000),
     faults,
   }
 }

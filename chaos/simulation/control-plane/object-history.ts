@@ -24,7 +24,8 @@ export class ObjectHistory {
   readonly uids = new Map<string, KubeObject>()
   private readonly onChange: (change: ObjectChange) => void
   private index = 0
-  private revision = 0
+  /** Of the last write. */
+  revision = 0
 
   constructor(onChange: (change: ObjectChange) => void) {
     this.onChange = onChange

@@ -31,13 +31,17 @@ import {
 } from './templates.js'
 
 export interface UserOptions {
+  /** Part of names that nobody else may give. */
+  readonly name: string
   readonly transport: ApiTransport
   readonly random: Random
   readonly sleep: (ms: number) => Promise<void>
+  /** Runs it as a step of the user's process. */
+  readonly perform: (work: () => void) => void
   readonly nodes: readonly string[]
   /** False once they have to leave it. */
   readonly asking: () => boolean
-  readonly thinkMsMax: number
+  readonly thinkMsMax: () => number
   /** This pod is to be evicted. */
   readonly evicts: (uid: string) => void
 }
@@ -77,12 +81,23 @@ export class User {
     this.habits = drawn.length === 0 ? ['deployments'] : drawn
   }
 
-  async live(): Promise<void> {
+  /** `ended` once they have left it, with no node cordoned. */
+  live(ended: () => void, broke: (error: unknown) => void): void {
+    this.options.perform(() => {
+      this.use().then(ended, broke)
+    })
+  }
+
+  private async use(): Promise<void> {
     const { random, sleep, asking, thinkMsMax } = this.options
     for (;;) {
-      await sleep(between(random, 0, thinkMsMax))
+      await sleep(between(random, 0, thinkMsMax()))
       if (!asking()) break
       await this.act(pick(random, this.habits) ?? 'deployments')
+    }
+    while (this.drained !== null) {
+      await this.uncordon()
+      await sleep(1_000)
     }
   }
 
@@ -94,12 +109,12 @@ export class User {
     switch (habit) {
       case 'deployments': {
         const where = at(['web', 'api'])
-        if (chance(random, 0.2)) await this.budget(where)
+        if (chance(random, 0.4)) await this.budget(where)
         return this.workload(deployments, where, () => deployment(where, random))
       }
       case 'statefulSets': {
         const where = at(['db', 'queue'])
-        if (chance(random, 0.2)) await this.budget(where)
+        if (chance(random, 0.4)) await this.budget(where)
         return this.workload(statefulSets, where, () => statefulSet(where, random))
       }
       case 'daemonSets': {
@@ -108,7 +123,9 @@ export class User {
       }
       case 'jobs':
         this.counter += 1
-        await this.ask(() => this.client.create(jobs, job(at([`job-${this.counter}`]), random)))
+        await this.ask(() =>
+          this.client.create(jobs, job(at([`job-${this.options.name}-${this.counter}`]), random)),
+        )
         return
       case 'cronJobs': {
         const where = at(['tick', 'tock'])
@@ -210,7 +227,7 @@ export class User {
     })
   }
 
-  async uncordon(): Promise<void> {
+  private async uncordon(): Promise<void> {
     const name = this.drained
     if (name === null) return
     const done = await this.patch(nodes, { name }, { spec: { unschedulable: null } })
