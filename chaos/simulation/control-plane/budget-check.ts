@@ -58,6 +58,8 @@ export class BudgetHolds implements Check {
 
   private evicted(pod: Pod): void {
     const { namespace = '', labels } = pod.metadata
+    // All that is in it goes, whatever budgets say.
+    if (isDeleting(this.view.history.at('core/namespaces', '', namespace))) return
     for (const object of this.view.history.of('policy/poddisruptionbudgets')) {
       const budget = object as PodDisruptionBudget
       const selector = labelSelectorFromObject(budget.spec?.selector)

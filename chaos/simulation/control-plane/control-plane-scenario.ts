@@ -153,7 +153,7 @@ export class ControlPlaneScenario implements Scenario {
       nodes: this.nodes.map(({ name }) => name),
       asking: () => this.asking && user.asked < operationsMax,
       thinkMsMax: () => (this.healedMs === null ? thinkMsMax : calmThinkMsMax),
-      evicts: uid => this.evicting.add(uid),
+      evicting: this.evicting,
     })
     return user
   }

@@ -38,7 +38,8 @@ export class ObjectHistory {
   }
 
   at(resource: string, namespace: string, name: string): KubeObject | null {
-    return this.objects.get(`${prefix}${resource}/${namespace}/${name}`) ?? null
+    const place = namespace === '' ? name : `${namespace}/${name}`
+    return this.objects.get(`${prefix}${resource}/${place}`) ?? null
   }
 
   /** Some member has applied an entry; only the first one's word counts. */

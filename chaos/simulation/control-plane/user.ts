@@ -42,8 +42,8 @@ export interface UserOptions {
   /** False once they have to leave it. */
   readonly asking: () => boolean
   readonly thinkMsMax: () => number
-  /** This pod is to be evicted. */
-  readonly evicts: (uid: string) => void
+  /** Pods that are to be evicted, and were not certainly refused to be. */
+  readonly evicting: Set<string>
 }
 
 type Habit = 'deployments' | 'statefulSets' | 'daemonSets' | 'jobs' | 'cronJobs' | 'drains' | 'pods'
@@ -213,7 +213,8 @@ export class User {
 
   private async evict({ metadata: { namespace = '', name = '', uid = '' } }: Pod): Promise<void> {
     const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { namespace, name } }
-    this.options.evicts(uid)
+    const { evicting } = this.options
+    evicting.add(uid)
     await this.ask(async () => {
       const { status } = await this.options.transport.request({
         method: 'POST',
@@ -223,6 +224,7 @@ export class User {
         body: JSON.stringify(body),
         timeoutMs: 8_000,
       })
+      if (status >= 400 && status < 500) evicting.delete(uid)
       return status
     })
   }
