@@ -156,16 +156,16 @@ export const controlPlaneMutants: readonly Mutant[] = [
     scenario,
   },
   {
-    name: 'collects-without-a-look',
-    rule: 'nothing is garbage before its owner was looked for at the API itself',
+    name: 'dependents-not-told',
+    rule: 'what names an owner is looked at when the owner has gone',
     edits: [
       {
-        file: 'orchestrator/controllers/garbagecollector/controller.js',
-        find: "if (absent.has(reference.uid)) return 'absent';",
-        replace: "if (graph.nodes.get(reference.uid)?.observed !== true) return 'absent';",
+        file: 'orchestrator/controllers/garbagecollector/graph.js',
+        find: 'const check = this.dependentsOf(uid).map(dependent => dependent.uid);',
+        replace: 'const check = [];',
       },
     ],
-    seedsMax: 60,
+    seedsMax: 20,
     scenario,
   },
   {

@@ -264,6 +264,7 @@ export class Simulation {
   }
 
   private count(kind: FaultKind): void {
+    this.struckMs = this.nowMs
     this.faultCounts.set(kind, (this.faultCounts.get(kind) ?? 0) + 1)
   }
 
@@ -346,7 +347,6 @@ export class Simulation {
       if (!this.active) return
       if (strikes[kind](world, random)) {
         this.count(kind)
-        this.struckMs = this.nowMs
         this.trace.text(kind)
       }
       this.nextFault(world, kind, meanMs, random)

@@ -137,7 +137,7 @@ const faultPace: Record<FaultKind, readonly [number, number]> = {
   'controllers-kill': [4000, 20_000],
   'controllers-pause': [4000, 20_000],
   'kubelet-kill': [4000, 20_000],
-  'node-power-cut': [8000, 30_000],
+  'node-power-cut': [3000, 12_000],
 }
 
 export function drawSwarm(streams: Streams, overrides: SwarmOverrides): SwarmOptions {

@@ -177,13 +177,15 @@ export class ControlPlaneScenario implements Scenario {
   programOf(machine: Machine): Program {
     const { world, members } = this
     const { swarm, randomOf, coverage } = world
-    const master = new Master({
+    const master: Master = new Master({
       world,
       machine,
       ids: members.map(({ id }) => id),
       started: process => this.shells.add(process),
-      asked: (identity, lease, request) =>
-        this.judged(() => this.leaders.asked(identity, lease, request)),
+      asked: (identity, lease, request) => {
+        this.judged(() => this.leaders.asked(identity, lease, request))
+        if (request.method !== 'GET') this.crashBehind(master, request.path.includes('/jobs?'))
+      },
       onBroken: error => this.broke(error),
     })
     this.masters.set(machine.id, master)
@@ -313,6 +315,17 @@ export class ControlPlaneScenario implements Scenario {
     return strikes[kind]?.() ?? false
   }
 
+  /** Between a write and what was to be written next lies a moment that chance never hits. */
+  private crashBehind(master: Master, often: boolean): void {
+    const { scheduler, swarm, randomOf, count } = this.world
+    if (!swarm.faults.has('controllers-kill') || scheduler.nowMs >= swarm.untilMs) return
+    const random = randomOf('controllers-kill/behind')
+    if (!chance(random, often ? 0.3 : 0.005)) return
+    scheduler.after(between(random, 0, 20), 'fault', null, () => {
+      if (master.kill('controllers')) count('controllers-kill')
+    })
+  }
+
   private killKubelet(node: SimNode, backMs: number): boolean {
     if (!node.killKubelet()) return false
     this.world.scheduler.after(backMs, 'machine', null, () => node.start())
@@ -321,7 +334,7 @@ export class ControlPlaneScenario implements Scenario {
 
   /** Now and then of a whole row of them, and for longer than their pods are waited for. */
   private nodePowerCut(random: Random, node: SimNode): boolean {
-    const hit = chance(random, 0.25) ? this.nodes.slice(0, 3) : [node]
+    const hit = chance(random, 0.4) ? this.nodes.slice(0, 3) : [node]
     for (const one of hit) {
       if (!one.powered) continue
       one.powerCut()

@@ -5,10 +5,10 @@ import { Batch } from '../batch.js'
 import { runSeed } from '../run-seed.js'
 
 const sliceFrom = 1
-const sliceSeeds = 4
+const sliceSeeds = 3
 /** A seed takes some seconds; the machine may have much else to do. */
 const patienceMs = 240_000
-const overrides = { scenario: 'control-plane', untilMs: 20_000 } as const
+const overrides = { scenario: 'control-plane', untilMs: 15_000 } as const
 
 describe('the simulated control plane', () => {
   it(

@@ -31,6 +31,8 @@ export interface MasterOptions {
   readonly onBroken: (error: unknown) => void
 }
 
+/** Nodes report every ten seconds; the usual forty would be most of a seed. */
+const nodeMonitorGraceMs = 20_000
 const restartMsMin = 200
 const restartMsMax = 3_000
 
@@ -152,6 +154,7 @@ export class Master {
       ...shared,
       transport: transportOf('kube-controller-manager'),
       rootCa: null,
+      nodeMonitorGraceMs,
     }).catch(onBroken)
     startScheduler({ ...shared, transport: transportOf('kube-scheduler') }).catch(onBroken)
   }
