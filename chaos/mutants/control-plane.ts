@@ -103,12 +103,12 @@ export const controlPlaneMutants: readonly Mutant[] = [
     scenario,
   },
   {
-    name: 'queue-forgets-what-comes-meanwhile',
-    rule: 'a key that is added while a worker has it runs once more',
+    name: 'failure-not-tried-again',
+    rule: 'what failed is tried again, later and later',
     edits: [
       {
         file: 'orchestrator/client/work-queue.js',
-        find: 'this.dirty.add(key);',
+        find: 'queue.addRateLimited(key);',
         replace: '',
       },
     ],
@@ -117,12 +117,12 @@ export const controlPlaneMutants: readonly Mutant[] = [
   },
   {
     name: 'job-counts-a-pod-twice',
-    rule: 'a pod whose end is noted is counted once, when it has been let go',
+    rule: 'a pod whose end is noted is counted once, when it has been let go, and then noted no more',
     edits: [
       {
         file: 'orchestrator/controllers/job/ends.js',
-        find: 'tracked.delete(uid); lists[how].push(uid);',
-        replace: 'lists[how].push(uid);',
+        find: 'counted[how]++; continue;',
+        replace: 'counted[how]++; lists[how].push(uid); continue;',
       },
     ],
     seedsMax: 10,

@@ -46,6 +46,15 @@ const plan = (of: Job, pods: readonly Pod[] = [], expectationsMet = true) =>
 const conditions = (status: JobStatus) =>
   (status.conditions ?? []).map(({ type, status: is, reason }) => `${type}=${is} ${reason}`)
 
+describe('Job: clocks', () => {
+  test('one that began by a clock that was ahead ends when it began, and not before', () => {
+    const before = { startTime: secondsAgo(-1200), succeeded: 1 }
+    const { status } = plan(job({}, before))
+    expect(status.completionTime).toBe(before.startTime)
+    expect(validateJobStatus(job({}, status), job({}, before))).toEqual([])
+  })
+})
+
 describe('Job: completions and parallelism', () => {
   const running = owned('a', 'Running')
   const done = owned('b', 'Succeeded')

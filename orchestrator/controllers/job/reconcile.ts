@@ -72,13 +72,20 @@ export function planJob(inputs: JobInputs): JobPlan {
     status: {
       ...statusOf(counts, pods, indexes),
       ...(startTime === undefined ? {} : { startTime }),
-      ...(finish && end.type === 'Complete' ? { completionTime: formatTime(nowMs) } : {}),
+      ...(finish && end.type === 'Complete'
+        ? { completionTime: completionTimeOf(startTime, nowMs) }
+        : {}),
       ...conditionsOf(suspension.conditions, end, finish, nowMs),
     },
     events: [...suspension.events, ...(finish ? [eventOf(end)] : [])],
     recorded: counts.recorded,
     requeueAfterMs: end !== null || waits.length === 0 ? null : Math.min(...waits),
   }
+}
+
+/** Clocks of masters differ and jump, and the API refuses a Job that has ended before it began. */
+function completionTimeOf(startTime: string | undefined, nowMs: number): string {
+  return formatTime(Math.max(nowMs, parseTimeMs(startTime) ?? nowMs))
 }
 
 type Counts = Ends & { readonly active: number; readonly terminating: number }
