@@ -5,10 +5,10 @@ import { Batch } from '../batch.js'
 import { runSeed } from '../run-seed.js'
 
 const sliceFrom = 1
-const sliceSeeds = 3
+const sliceSeeds = 2
 /** A seed takes some seconds; the machine may have much else to do. */
 const patienceMs = 240_000
-const overrides = { scenario: 'control-plane', untilMs: 15_000 } as const
+const overrides = { scenario: 'control-plane', untilMs: 15_000, operations: 70 } as const
 
 describe('the simulated control plane', () => {
   it(
@@ -34,7 +34,7 @@ describe('the simulated control plane', () => {
   it(
     'does the same for the same seed, and something else for another',
     async () => {
-      const short = { ...overrides, untilMs: 5_000, members: 1 }
+      const short = { ...overrides, untilMs: 2_000, members: 1, operations: 10 }
       const [first, again, other] = await Promise.all(
         [41, 41, 42].map(seed => runSeed(seed, short)),
       )
