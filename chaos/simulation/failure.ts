@@ -48,6 +48,7 @@ export const storeCheckNames = [
 
 /** What only a whole control plane can break. */
 export const controlPlaneCheckNames = [
+  'equal-states',
   'one-identity',
   'pod-kept',
   'bound-once',
