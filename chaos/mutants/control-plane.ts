@@ -7,19 +7,6 @@ const scenario = 'control-plane'
 
 export const controlPlaneMutants: readonly Mutant[] = [
   {
-    name: 'expectations-ignored',
-    rule: 'a controller waits until it has seen what it did, before it does more',
-    edits: [
-      {
-        file: 'orchestrator/controllers/replicaset/controller.js',
-        find: 'expectationsMet: expectations.satisfied(key),',
-        replace: 'expectationsMet: true,',
-      },
-    ],
-    seedsMax: 10,
-    scenario,
-  },
-  {
     name: 'stateful-pod-killed-at-once',
     rule: 'a pod of a StatefulSet has ended for certain before another takes its name',
     edits: [
@@ -90,19 +77,6 @@ export const controlPlaneMutants: readonly Mutant[] = [
     scenario,
   },
   {
-    name: 'informer-keeps-what-is-gone',
-    rule: 'a new list takes out what it does not have',
-    edits: [
-      {
-        file: 'orchestrator/client/informer.js',
-        find: 'if (!seen.has(key)) this.remove(key);',
-        replace: '',
-      },
-    ],
-    seedsMax: 60,
-    scenario,
-  },
-  {
     name: 'failure-not-tried-again',
     rule: 'what failed is tried again, later and later',
     edits: [
@@ -139,20 +113,6 @@ export const controlPlaneMutants: readonly Mutant[] = [
       },
     ],
     seedsMax: 10,
-    scenario,
-  },
-  {
-    name: 'schedule-named-by-the-moment',
-    rule: 'the job of a scheduled time has one name, whoever makes it and when',
-    edits: [
-      {
-        file: 'orchestrator/controllers/cronjob/controller.js',
-        find: 'const created = await client.create(jobs, job);',
-        replace:
-          'const created = await client.create(jobs, { ...job, metadata: { ...job.metadata, name: `${name}-${context.random.integer(1000)}` } });',
-      },
-    ],
-    seedsMax: 60,
     scenario,
   },
   {
