@@ -40,7 +40,8 @@ export const knownSeeds: Readonly<Record<string, number>> = {
   'renewed-behind-a-checkpoint': 12,
   'lease-that-never-ends': 5,
   'watch-resumes-too-late': 3,
-  'lease-judged-by-its-own-times': 1,
+  'stateful-pod-killed-at-once': 4,
+  'leads-on-after-the-lease': 11,
   'job-counts-a-pod-twice': 1,
   'job-lets-go-before-it-notes': 1,
 }
