@@ -23,6 +23,7 @@ import { keepCustomKinds } from './custom-kinds.js'
 import { DefinitionController } from './definition-controller.js'
 import { DiscoveryEndpoints } from './discovery-endpoints.js'
 import { EventLease } from './event-lease.js'
+import { ensureDefaultStorageClass } from './default-storage-class.js'
 import { ensureFlowControl, keepDanglingConditions } from './flow-bootstrap.js'
 import { FlowControl } from './flow-control.js'
 import { proxyIdentity } from './extension-call.js'
@@ -57,6 +58,7 @@ import { tokenIssuer } from './service-account-tokens.js'
 import { repairAllocations } from './allocation-repair.js'
 import { parseCidr } from './service-ranges.js'
 import type { HeldTokenLookup, TokenSigner, UidLookup } from './service-account-tokens.js'
+import { SchedulerEndpoints } from './scheduler-endpoints.js'
 import { SubresourceEndpoints } from './subresource-endpoints.js'
 import { ensureSystemObjects, otherDefaultRange } from './system-bootstrap.js'
 import { UsageEndpoints } from './usage-endpoints.js'
@@ -200,6 +202,7 @@ export function startApiserverCore(options: ApiserverCoreOptions): ApiserverCore
     connections,
   })
   const usage = new UsageEndpoints({ reader, clock, logger, kubelet })
+  const scheduler = new SchedulerEndpoints({ reader, clock, identity: options.kubeletClient })
   const pipeline = new Pipeline({
     kinds,
     cache,
@@ -221,6 +224,7 @@ export function startApiserverCore(options: ApiserverCoreOptions): ApiserverCore
     componentStatuses: new ComponentStatuses({ reader, clock, store: storeCheck(cache, clock) }),
     history,
     reviews: new ReviewEndpoints({ authorizer, tokenLookups: lookups, audiences, admission }),
+    scheduler,
     audiences,
     openId: path => (signer === null ? null : openIdAnswer(path, signer, bound.address)),
     authorizer,
@@ -275,6 +279,7 @@ export function startApiserverCore(options: ApiserverCoreOptions): ApiserverCore
       if (inForce !== null) {
         logger.warn({ configured: options.serviceCidr, inForce }, 'service CIDR is another one')
       }
+      await ensureDefaultStorageClass({ endpoints, reader, cache })
       await ensureRbacPolicy({ endpoints, reader, writer, cache })
       await ensureFlowControl(flowBootstrap)
       await ensureExtensionAuthentication(localServices, caPem, proxyCaPem)
@@ -297,6 +302,7 @@ export function startApiserverCore(options: ApiserverCoreOptions): ApiserverCore
     async close(endRequests) {
       background.stop()
       history.stop()
+      scheduler.close()
       flows.stop()
       stopDangling()
       stopLocalServices()
