@@ -9,9 +9,10 @@ import type { Lease } from '../../orchestrator/api/types/coordination.js'
 import type { Node } from '../../orchestrator/api/types/core-node.js'
 import type { Pod } from '../../orchestrator/api/types/core-pod.js'
 import { Informer } from '../../orchestrator/client/informer.js'
-import { leases, nodes, pods } from '../../orchestrator/client/resources.js'
+import { leases, nodes, objectKey, pods } from '../../orchestrator/client/resources.js'
 import type { ApiClient } from '../../orchestrator/client/rest-client.js'
 import { formatMicroTime, formatTime } from '../../orchestrator/client/timestamps.js'
+import { runWorkers, WorkQueue } from '../../orchestrator/client/work-queue.js'
 import type { Histogram } from '../harness/histogram.js'
 
 export interface HollowNodeOptions {
@@ -36,12 +37,15 @@ export interface Traffic {
 
 const renewMs = 10_000
 const reportMs = 300_000
+/** Workers of a node. */
+const podsAtATime = 4
 const leaseNamespace = 'kube-node-lease'
 const heartbeatTypes = ['MemoryPressure', 'DiskPressure', 'PIDPressure', 'Ready'] as const
 
 export class HollowNode {
   readonly #options: HollowNodeOptions
   readonly #informer: Informer<Pod>
+  readonly #queue: WorkQueue
   readonly #timers: Timer[] = []
   #node: Node | null = null
   #lease: Lease | null = null
@@ -59,9 +63,14 @@ export class HollowNode {
       logger: silentLogger,
       selection: { fieldSelector: `spec.nodeName=${name}` },
     })
+    this.#queue = new WorkQueue({ clock, retryFirstMs: 200, retryMaxMs: 10_000 })
     this.#informer.addHandlers({
-      onAdd: one => void this.#serve(one),
-      onUpdate: one => void this.#serve(one),
+      onAdd: one => this.#queue.add(objectKey(one)),
+      onUpdate: one => this.#queue.add(objectKey(one)),
+    })
+    runWorkers(this.#queue, podsAtATime, {
+      work: key => this.#serve(key),
+      onError: () => this.#failed(),
     })
   }
 
@@ -99,6 +108,7 @@ export class HollowNode {
     this.#stopped = true
     for (const timer of this.#timers) timer.cancel()
     this.#informer.stop()
+    this.#queue.stop()
   }
 
   #after(delayMs: number, what: () => void): void {
@@ -132,33 +142,31 @@ export class HollowNode {
     }
   }
 
-  async #serve(pod: Pod): Promise<void> {
+  async #serve(key: string): Promise<void> {
     const { client, clock, traffic } = this.#options
+    const pod = this.#informer.objects.get(key)
+    if (pod === undefined) return
     const { namespace = '', name = '', uid = '' } = pod.metadata
-    try {
-      if (pod.metadata.deletionTimestamp !== undefined) {
-        await client.delete(pods, { namespace, name }, { uid, gracePeriodSeconds: 0 })
-        return
-      }
-      if (pod.status?.phase !== 'Pending') return
-      const since = formatTime(clock.wallMs())
-      this.#addresses += 1
-      const podIP = `10.${(this.#addresses >> 16) & 255}.${(this.#addresses >> 8) & 255}.${this.#addresses & 255}`
-      const own = ['Initialized', 'Ready', 'ContainersReady'].map(type => ({
-        type,
-        status: 'True',
-        lastTransitionTime: since,
-      }))
-      const others = (pod.status.conditions ?? []).filter(({ type }) => type === 'PodScheduled')
-      const status = { phase: 'Running', podIP, podIPs: [{ ip: podIP }], startTime: since }
-      await client.updateStatus(pods, {
-        ...pod,
-        status: { ...pod.status, ...status, conditions: [...others, ...own] },
-      })
-      traffic.podStatuses += 1
-    } catch {
-      this.#failed()
+    if (pod.metadata.deletionTimestamp !== undefined) {
+      await client.delete(pods, { namespace, name }, { uid, gracePeriodSeconds: 0 })
+      return
     }
+    if (pod.status?.phase !== 'Pending') return
+    const since = formatTime(clock.wallMs())
+    this.#addresses += 1
+    const podIP = `10.${(this.#addresses >> 16) & 255}.${(this.#addresses >> 8) & 255}.${this.#addresses & 255}`
+    const own = ['Initialized', 'Ready', 'ContainersReady'].map(type => ({
+      type,
+      status: 'True',
+      lastTransitionTime: since,
+    }))
+    const others = (pod.status.conditions ?? []).filter(({ type }) => type === 'PodScheduled')
+    const status = { phase: 'Running', podIP, podIPs: [{ ip: podIP }], startTime: since }
+    await client.updateStatus(pods, {
+      ...pod,
+      status: { ...pod.status, ...status, conditions: [...others, ...own] },
+    })
+    traffic.podStatuses += 1
   }
 
   /** A patch, as a kubelet's: others write to the Node too. */

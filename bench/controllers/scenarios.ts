@@ -217,7 +217,7 @@ export async function traffic(settings: Settings): Promise<readonly Figure[]> {
     })
   })
   await until('statuses of the pods', async () =>
-    Promise.resolve(hollow.traffic.podStatuses + hollow.traffic.failed >= settings.pods),
+    Promise.resolve(hollow.traffic.podStatuses >= settings.pods),
   )
   say(`${settings.pods} pods after ${round((performance.now() - startedMs) / 1_000)} s`)
   // What the filling left behind has settled.
