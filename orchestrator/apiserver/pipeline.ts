@@ -54,7 +54,7 @@ import type { NonResourceRequest, RequestInfo, ResourceRequest } from './request
 import { requestMsOf } from './request-timeout.js'
 import type { Call, ResourceEndpoints } from './resource-endpoints.js'
 import type { ReviewEndpoints } from './review-endpoints.js'
-import { explainPath, type SchedulerEndpoints, whatIfPath } from './scheduler-endpoints.js'
+import { type SchedulerEndpoints, whatIfPath } from './scheduler-endpoints.js'
 import type { SubresourceEndpoints } from './subresource-endpoints.js'
 import type { UsageEndpoints } from './usage-endpoints.js'
 
@@ -486,7 +486,6 @@ const ownPaths = [
   '/livez',
   '/metrics',
   jwksPath,
-  explainPath,
   historyPath,
   whatIfPath,
   '/readyz',

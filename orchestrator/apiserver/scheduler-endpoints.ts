@@ -29,7 +29,7 @@ import type { ApiRequest, ApiResponse } from './exchange.js'
 import { textAt } from './object-fields.js'
 import type { ObjectReader } from './object-reader.js'
 
-export const explainPath = '/raftsman/explain'
+const explainPath = '/raftsman/explain'
 export const whatIfPath = '/raftsman/what-if'
 
 export interface SchedulerEndpointsOptions {
