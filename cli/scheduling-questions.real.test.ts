@@ -148,7 +148,23 @@ it('the ports of scheduler and controllers tell Prometheus what is counted', asy
   expect(scheduler).toMatch(/scheduler_schedule_attempts_total\{result="scheduled"\} \d/)
   expect(controllers).toContain('leader_election_master_status{name="kube-controller-manager"} 1')
   expect(controllers).toMatch(/workqueue_adds_total\{name="deployment"\} \d/)
+  const documented = readFileSync('docs/control-loops.md', 'utf8')
+    .split('\n')
+    .flatMap(line => {
+      const row = /^\| `([a-z_]+)` \| (\w+) \|.*\| (.+) \|$/.exec(line)
+      return row === null ? [] : [row.slice(1, 4).join(' ')]
+    })
+  const told = new Set([...describedIn(scheduler), ...describedIn(controllers)])
+  expect([...told].toSorted()).toEqual(documented.toSorted())
 })
+
+/** Name, type and meaning of each metric; what Node tells of the process is a matter of its version. */
+function describedIn(text: string): readonly string[] {
+  const helps = text.matchAll(/^# HELP (\w+) (.*)\n# TYPE \w+ (\w+)$/gm)
+  return [...helps]
+    .map(([, name = '', help = '', type = '']) => `${name} ${type} ${help}`)
+    .filter(line => !/^(nodejs|process)_/.test(line))
+}
 
 function metrics(address: string): Promise<string> {
   const pki = (name: string) => readFileSync(join(cluster.directory, 'pki', name))

@@ -160,7 +160,7 @@ export const controlPlaneMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'orchestrator/scheduler/scheduler.js',
-        find: 'this.state.assume(pod, placement.chosen);',
+        find: 'this.state.assume(pod, placement.chosen.name);',
         replace: '',
       },
     ],

@@ -95,10 +95,10 @@ describe('probes', () => {
       [
         '200 [+]shutdown ok',
         '[+]data_corruption ok',
-        '[+]leader excluded: ok',
         '[+]log_disk ok',
         '[+]state_disk ok',
         '[+]state_writes ok',
+        '[+]leader excluded: ok',
         '[+]apply_lag ok',
         '[+]serializable_read ok',
         '[+]linearizable_read ok',
