@@ -137,7 +137,7 @@ const cpuBetween = (before: readonly number[], after: readonly number[], each: n
 
 /** A Deployment is created, and given another image: pods a second until all are available. */
 export async function rollout(settings: Settings): Promise<readonly Figure[]> {
-  const { cluster, replicas, rolloutNodes, say } = settings
+  const { cluster, replicas, rolloutNodes } = settings
   const hollow = new Nodes(cluster)
   const client = hollow.clientOf(0)
   const perNode = Math.ceil((replicas * 1.5) / rolloutNodes)
@@ -166,7 +166,6 @@ export async function rollout(settings: Settings): Promise<readonly Figure[]> {
         failedOfNodes: hollow.traffic.failed,
       },
     })
-    say(JSON.stringify(figures.at(-1)))
   }
   /** Of what was asked for last; empty until the controller has seen that. */
   const status = async () => {
@@ -254,7 +253,6 @@ export async function traffic(settings: Settings): Promise<readonly Figure[]> {
       mebibytes: Object.fromEntries(parts.map(part => [part, mebibytes(part)])),
     },
   }
-  say(JSON.stringify(figure))
   hollow.stop()
   return [figure]
 }
