@@ -1,5 +1,5 @@
-// WaitForFirstConsumer through a real API server. The test binds and makes the volumes, as the controllers of
-// volumes do: by upstream's fields and annotations alone.
+// WaitForFirstConsumer through a real API server, with the controller that binds volumes. The test makes them,
+// as a provisioner does: by upstream's fields and annotations alone.
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { PersistentVolumeClaim } from '../api/types/core-persistent-volume.js'
@@ -79,11 +79,11 @@ async function mounting(name: string): Promise<void> {
   })
 }
 
-async function bind(name: string, volumeName: string): Promise<void> {
-  await plane.client.patch(persistentVolumeClaims, { namespace, name }, 'merge', {
-    metadata: { annotations: { 'pv.kubernetes.io/bind-completed': 'yes' } },
-    spec: { volumeName },
-  })
+/** Of the claim by that name, which must be bound by now: the pod has been placed. */
+async function volumeOf(name: string): Promise<string | undefined> {
+  const { metadata, spec } = await claimAt(name)()
+  expect(metadata.annotations).toMatchObject({ 'pv.kubernetes.io/bind-completed': 'yes' })
+  return spec?.volumeName
 }
 
 async function volume(
@@ -139,10 +139,9 @@ test('a pod goes where there is a volume for it, once that is bound', async () =
   expect(taken.metadata.annotations).toMatchObject({
     'pv.kubernetes.io/bound-by-controller': 'yes',
   })
-  expect(placed(await podAt('chosen')())).toBe(false)
-  await bind('chosen', 'on-n2')
   const pod = await eventually(podAt('chosen'), placed)
   expect(pod.spec.nodeName).toBe('n2')
+  expect(await volumeOf('chosen')).toBe('on-n2')
 })
 
 test('a volume that has to be made is made for the node that was selected', async () => {
@@ -156,9 +155,9 @@ test('a volume that has to be made is made for the node that was selected', asyn
   const node = asked.metadata.annotations?.[selected] ?? ''
   expect(placed(await podAt('made')())).toBe(false)
   await volume('fresh', 'waiting-made', node, 'made')
-  await bind('made', 'fresh')
   const pod = await eventually(podAt('made'), placed)
   expect(pod.spec.nodeName).toBe(node)
+  expect(await volumeOf('made')).toBe('fresh')
 })
 
 test('where a volume cannot be made after all the pod looks again', async () => {

@@ -14,17 +14,21 @@ import type {
 } from '../../../raft/index.js'
 import { raftNodeError } from '../../../raft/index.js'
 import { MemoryBackend } from '../../backend/memory.js'
+import { type Command, decodeCommands } from '../../core/command.js'
 import { applyWhole } from '../../core/local-entry.js'
 import { StoreCore } from '../../core/store-core.js'
 import { ClientPort } from '../client-port.js'
 import type { StoreServerOptions } from '../options.js'
 
+const ownKinds: ReadonlySet<Command['kind']> = new Set(['cluster', 'hash', 'quota', 'member'])
+
 export class LoneReplica implements Replica {
   readonly #core: StoreCore
   readonly #clock: Clock
   readonly #listeners: ((state: SoftState) => void)[] = []
-  /** Proposals that were made; a batch counts once. */
+  /** Batches that clients wrote in. What the member proposes by its own clock does not count. */
   proposals = 0
+  #sequence = 0
   /** Requests are taken and never answered. */
   stuck = false
   /** Proposals are applied, and what became of them is told as it is lost: never, or as unknown. */
@@ -45,14 +49,15 @@ export class LoneReplica implements Replica {
         done(raftNodeError(this.full ? 'disk-full' : 'no-leader'))
         return
       }
-      this.proposals += 1
+      this.#sequence += 1
+      if (decodeCommands(payload).some(({ kind }) => !ownKinds.has(kind))) this.proposals += 1
       const index = logIndex(this.#core.appliedIndex + 1)
       const result = applyWhole(this.#core, {
         term: term(1),
         index,
         kind: 'normal',
         origin: nodeId(1),
-        sequence: this.proposals,
+        sequence: this.#sequence,
         data: payload,
       })
       this.#core.applied()
