@@ -226,6 +226,8 @@ export async function list(settings: Settings): Promise<readonly Figure[]> {
   return figures
 }
 
+const openingMsMax = 30_000
+
 /** From the moment a write is sent to that at which each watcher has the event. */
 export async function watch(settings: Settings): Promise<Figure> {
   const { cluster, watchers, watchRate, seconds } = settings
@@ -235,6 +237,7 @@ export async function watch(settings: Settings): Promise<Figure> {
   const latencies = new Histogram()
   let received = 0
   let ended = 0
+  let opened = 0
   const writes = watchRate * seconds
   const mark = Buffer.from('"name":"seen-')
   const path = `${configMaps}?watch=1&allowWatchBookmarks=true&resourceVersion=0&labelSelector=watched%3Dyes`
@@ -244,7 +247,9 @@ export async function watch(settings: Settings): Promise<Figure> {
         const nowMs = performance.now()
         for (let at = piece.indexOf(mark); at >= 0; at = piece.indexOf(mark, at + 1)) {
           const from = at + mark.length
-          const sent = sentMs.get(piece.toString('latin1', from, piece.indexOf(34, from)))
+          const name = piece.toString('latin1', from, piece.indexOf(34, from))
+          if (name === 'first') opened += 1
+          const sent = sentMs.get(name)
           if (sent === undefined) continue
           received += 1
           latencies.record((nowMs - sent) * 1_000)
@@ -255,7 +260,22 @@ export async function watch(settings: Settings): Promise<Figure> {
       },
     })
   }
-  await sleep(3_000)
+  const openedMs = Date.now()
+  const watched = (name: string): Buffer =>
+    Buffer.from(
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { name: `seen-${name}`, labels: { watched: 'yes' } },
+        data: { value: 'x'.repeat(1_024) },
+      }),
+    )
+  // Whoever has seen this one has an open watch.
+  await writers[0]?.ask('POST', configMaps, { body: watched('first') })
+  while (opened < watchers && Date.now() - openedMs < openingMsMax) await sleep(20)
+  const openingMs = Date.now() - openedMs
+  await sleep(1_100)
+  const openingTurn = cluster.longestTurn('apiserver', openedMs)
   const sinceMs = Date.now()
   const recorded = await runLoad({
     clock,
@@ -267,14 +287,8 @@ export async function watch(settings: Settings): Promise<Figure> {
     ask: (slot, done) => {
       const name = `${sentMs.size}`
       sentMs.set(name, performance.now())
-      const object = {
-        apiVersion: 'v1',
-        kind: 'ConfigMap',
-        metadata: { name: `seen-${name}`, labels: { watched: 'yes' } },
-        data: { value: 'x'.repeat(1_024) },
-      }
       writers[slot]?.send('POST', configMaps, {
-        body: Buffer.from(JSON.stringify(object)),
+        body: watched(name),
         done: answer => done(failureOf(answer, 201)),
       })
     },
@@ -295,6 +309,9 @@ export async function watch(settings: Settings): Promise<Figure> {
       received,
       expected: sentMs.size * watchers,
       watchesEnded: ended,
+      opened,
+      openingMs,
+      openingLongestTurn: openingTurn,
       apiserverLongestTurn: cluster.longestTurn('apiserver', sinceMs),
     },
   }

@@ -4,7 +4,7 @@
 
 import type { Clock } from '../../platform/clock.js'
 import { RaftsmanError } from '../../platform/errors.js'
-import { filterInTurns } from '../../platform/turns.js'
+import { filterInTurns, roomInTurn } from '../../platform/turns.js'
 import type { Store } from '../../store/client/types.js'
 import type { KeyValue, RangeResponse } from '../../store/core/types.js'
 import type { Kind } from '../api/kind.js'
@@ -136,6 +136,7 @@ export class ObjectReader {
       return this.#listInStore(kind, prefix, filter, limit, Number(resourceVersion), '')
     }
     await this.#settle(resourceVersion)
+    if (filter !== null) await roomInTurn(this.#clock)
     const revision = this.#cache.revision
     const all = this.#cache.resource(id).list(prefix)
     await this.#conversions?.ready(kind, all)
@@ -178,6 +179,7 @@ export class ObjectReader {
       return { window: cache, initial: [], cursor, revision }
     }
     await this.#settle(resourceVersion)
+    if (withState && filter !== null) await roomInTurn(this.#clock)
     const cache = this.#cache.resource(id)
     const state = withState ? cache.list(prefix) : []
     const cursor = cache.endSequence

@@ -7,7 +7,7 @@ import { pipeline, Readable } from 'node:stream'
 import type { Clock } from '../../platform/clock.js'
 import { assert } from '../../platform/errors.js'
 import type { Logger } from '../../platform/logger.js'
-import { nextTurn, turnMs } from '../../platform/turns.js'
+import { piecesInTurns } from '../../platform/turns.js'
 import { createPacker, wantsGzip } from './compression.js'
 import type { ApiResponse, BodySink, RequestHead, ResponseHeaders } from './exchange.js'
 import { indented, wantsIndents } from './indenting.js'
@@ -118,7 +118,7 @@ function sendPieces(
   outgoing: Outgoing,
   abandon: RequestAbandon,
 ): void {
-  const source = Readable.from(inTurns(piecesOf(pieces), clock))
+  const source = Readable.from(piecesInTurns(piecesOf(pieces), clock))
   const done = (error?: Error | null) => {
     if (error === undefined || error === null) return
     // A client that has gone is none of our business.
@@ -127,19 +127,6 @@ function sendPieces(
   }
   if (packed) pipeline(source, createPacker(), outgoing, done)
   else pipeline(source, outgoing, done)
-}
-
-async function* inTurns(
-  pieces: Iterable<Uint8Array>,
-  clock: Clock,
-): AsyncGenerator<Uint8Array, void> {
-  let sinceMs = clock.monotonicMs()
-  for (const piece of pieces) {
-    if (piece.length > 0) yield piece
-    if (clock.monotonicMs() - sinceMs < turnMs) continue
-    await nextTurn(clock)
-    sinceMs = clock.monotonicMs()
-  }
 }
 
 /** Objects of a list are small: many of them are written at once. What has nothing yet stays apart. */
