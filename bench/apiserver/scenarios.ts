@@ -237,7 +237,8 @@ export async function watch(settings: Settings): Promise<Figure> {
   const latencies = new Histogram()
   let received = 0
   let ended = 0
-  let opened = 0
+  let whenAllOpen = (): void => {}
+  const open = { count: 0, all: new Promise<void>(resolve => (whenAllOpen = resolve)) }
   const writes = watchRate * seconds
   const mark = Buffer.from('"name":"seen-')
   const path = `${configMaps}?watch=1&allowWatchBookmarks=true&resourceVersion=0&labelSelector=watched%3Dyes`
@@ -248,7 +249,8 @@ export async function watch(settings: Settings): Promise<Figure> {
         for (let at = piece.indexOf(mark); at >= 0; at = piece.indexOf(mark, at + 1)) {
           const from = at + mark.length
           const name = piece.toString('latin1', from, piece.indexOf(34, from))
-          if (name === 'first') opened += 1
+          if (name === 'first') open.count += 1
+          if (open.count === watchers) whenAllOpen()
           const sent = sentMs.get(name)
           if (sent === undefined) continue
           received += 1
@@ -272,7 +274,7 @@ export async function watch(settings: Settings): Promise<Figure> {
     )
   // Whoever has seen this one has an open watch.
   await writers[0]?.ask('POST', configMaps, { body: watched('first') })
-  while (opened < watchers && Date.now() - openedMs < openingMsMax) await sleep(20)
+  await Promise.race([open.all, sleep(openingMsMax)])
   const openingMs = Date.now() - openedMs
   await sleep(1_100)
   const openingTurn = cluster.longestTurn('apiserver', openedMs)
@@ -309,7 +311,7 @@ export async function watch(settings: Settings): Promise<Figure> {
       received,
       expected: sentMs.size * watchers,
       watchesEnded: ended,
-      opened,
+      opened: open.count,
       openingMs,
       openingLongestTurn: openingTurn,
       apiserverLongestTurn: cluster.longestTurn('apiserver', sinceMs),

@@ -33,6 +33,7 @@ import { cronJob } from './kinds/batch/cron-job.js'
 import { job } from './kinds/batch/job.js'
 import { certificateSigningRequest } from './kinds/certificates/certificate-signing-request.js'
 import { lease } from './kinds/coordination/lease.js'
+import { binding } from './kinds/core/binding.js'
 import { componentStatus } from './kinds/core/component-status.js'
 import { configMap } from './kinds/core/config-map.js'
 import { endpoints } from './kinds/core/endpoints.js'
@@ -72,6 +73,7 @@ import { podDisruptionBudget } from './kinds/policy/pod-disruption-budget.js'
 import { priorityClass } from './kinds/scheduling/priority-class.js'
 
 export const kinds: readonly Kind[] = [
+  binding,
   componentStatus,
   configMap,
   endpoints,

@@ -3,7 +3,7 @@
 // Counterpart: /openapi/v3 of k8s.io/apiserver.
 
 import { groupVersionsOf, subresourcesOf } from './discovery.js'
-import type { Kind } from './kind.js'
+import type { GroupVersionKind, Kind } from './kind.js'
 import { listSchema } from './list-schema.js'
 import type { JsonObject } from './object.js'
 import { Components } from './openapi/components.js'
@@ -55,7 +55,9 @@ export function openApiV3(
       ? components.addStruct(listSchema(kind.schema), [listKind])
       : own
     const kindPaths = pathsOf(kind, { own, list }, subresourcesOf(kind), subresource => {
-      const wire = wireTypes.find(type => type.kind === subresource.kind)
+      const wire =
+        wireTypes.find(type => type.kind === subresource.kind) ??
+        kinds.find(served => isSame(served, subresource))
       return wire === undefined ? own : components.addStruct(wire.schema, [wire])
     })
     Object.assign(paths, kindPaths)
@@ -67,3 +69,6 @@ export function openApiV3(
     components: { schemas: components.toJson() },
   }
 }
+
+const isSame = (one: GroupVersionKind, other: GroupVersionKind): boolean =>
+  one.group === other.group && one.version === other.version && one.kind === other.kind

@@ -5,7 +5,6 @@ import type { Json } from './object.js'
 import type { StructSchema } from './schema.js'
 import { tokenRequest } from './schema/authentication.js'
 import { scale } from './schema/autoscaling.js'
-import { binding } from './schema/core-pod.js'
 import { deleteOptions, partialObjectMetadata, status } from './schema/meta.js'
 import { eviction } from './schema/policy.js'
 
@@ -40,9 +39,6 @@ export const scaleType: WireType = {
   schema: scale,
 }
 
-/** Of pods/binding. */
-export const bindingType: WireType = { group: '', version: 'v1', kind: 'Binding', schema: binding }
-
 /** Of pods/eviction. */
 export const evictionType: WireType = {
   group: 'policy',
@@ -64,7 +60,6 @@ export const wireTypes: readonly WireType[] = [
   statusType,
   ...partialTypes,
   scaleType,
-  bindingType,
   evictionType,
   tokenRequestType,
 ]

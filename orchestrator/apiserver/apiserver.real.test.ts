@@ -297,6 +297,36 @@ describe('objects through their life', () => {
     expect((await second.get(`${pods}/${name}`)).status).toBe(404)
   })
 
+  test('a binding may also name its pod itself', async () => {
+    const pods = '/api/v1/namespaces/default/pods'
+    await first.request('POST', pods, {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'named' },
+      spec: { containers: [{ name: 'c', image: 'i' }] },
+    })
+    const bindings = '/api/v1/namespaces/default/bindings'
+    const binding = (metadata: object) => ({ metadata, target: { kind: 'Node', name: 'n1' } })
+    const nameless = await first.request('POST', bindings, binding({}))
+    expect([nameless.status, nameless.json()['message']]).toEqual([400, 'Name parameter required.'])
+    const elsewhere = binding({ name: 'named', namespace: 'other' })
+    expect((await first.request('POST', bindings, elsewhere)).status).toBe(400)
+    expect((await first.request('POST', bindings, binding({ name: 'none' }))).json()).toMatchObject(
+      {
+        code: 404,
+        message: 'pods "none" not found',
+      },
+    )
+    const tried = await first.request('POST', `${bindings}?dryRun=All`, binding({ name: 'named' }))
+    expect(tried.status).toBe(201)
+    const bound = await second.request('POST', bindings, binding({ name: 'named' }))
+    expect(bound.json()).toMatchObject({ kind: 'Status', status: 'Success', code: 201 })
+    const pod = (await first.get(`${pods}/named`)).json<{ spec: object }>()
+    expect(pod.spec).toMatchObject({ nodeName: 'n1' })
+    expect((await first.get(bindings)).status).toBe(405)
+    await first.request('DELETE', `${pods}/named?gracePeriodSeconds=0`)
+  })
+
   test('a finalizer holds an object until it is taken off', async () => {
     await first.request('POST', maps, configMap('held', {}, { finalizers: ['example.com/x'] }))
     await first.request('DELETE', `${maps}/held`)

@@ -6,6 +6,7 @@ import type { Clock } from '../../platform/clock.js'
 import { InvariantViolation, RaftsmanError, unreachable } from '../../platform/errors.js'
 import type { Logger } from '../../platform/logger.js'
 import type { Counter, Histogram, Metrics } from '../../platform/metrics.js'
+import { binding } from '../api/kinds/core/binding.js'
 import type { JsonObject } from '../api/object.js'
 import type { Kind } from '../api/kind.js'
 import { hasWireForm } from '../api/protobuf/layout.js'
@@ -280,7 +281,9 @@ export class Pipeline {
         return endpoints.watch(call)
       case 'create':
         if (info.name !== '') throw methodNotAllowed(kind, info.verb)
-        return reviews.handles(kind) ? reviews.answer(call) : endpoints.create(call)
+        if (reviews.handles(kind)) return reviews.answer(call)
+        if (kind === binding) return subresources.bindNamed(call)
+        return endpoints.create(call)
       case 'update':
       case 'patch':
         if (info.name === '') throw methodNotAllowed(kind, info.verb)

@@ -12,13 +12,21 @@ import {
   success,
 } from '../api/status.js'
 import { fromStored, toStored } from '../api/stored-version.js'
+import { binding as bindingKind } from '../api/kinds/core/binding.js'
+import { pod as podKind } from '../api/kinds/core/pod.js'
 import { podDisruptionBudget } from '../api/kinds/policy/pod-disruption-budget.js'
 import type { Pod } from '../api/types/core-pod.js'
-import { bindingType, evictionType, scaleType } from '../api/wire-types.js'
+import { evictionType, scaleType } from '../api/wire-types.js'
 import { isJsonObject } from '../api/record.js'
 import { updateOptions } from './admission/options.js'
 import { decodeConfiguration, settled } from './applying.js'
-import { checkName, decodeObject, warningHeaders } from './decoding.js'
+import {
+  checkName,
+  checkNamespace,
+  type Decoded,
+  decodeObject,
+  warningHeaders,
+} from './decoding.js'
 import { timestamp } from './deletion.js'
 import { chargeBudget, planEviction } from './eviction.js'
 import type { ApiResponse } from './exchange.js'
@@ -40,7 +48,7 @@ import { configOfScale, scaleOf, withScale } from './scale.js'
 import type { TokenSigner } from './service-account-tokens.js'
 import type { StoredObject } from './stored-object.js'
 import { partOf, prepareFinalize } from './strategy.js'
-import { admitBody, admitConnection } from './subresource-admission.js'
+import { admitBody, admitConnection, admitReview } from './subresource-admission.js'
 import { createToken } from './token-requests.js'
 import type { Lens } from './write-admission.js'
 
@@ -102,34 +110,58 @@ export class SubresourceEndpoints {
     throw pathNotFound(`${kind.plural}/${info.subresource} is not served`)
   }
 
+  /** POST bindings, where the name in the body says which pod is meant. Throws ApiError. */
+  async bindNamed(call: Call): Promise<ApiResponse> {
+    const { info } = call
+    const options = parseWriteOptions(info.query)
+    const decoded = this.#decodedBinding(call, options)
+    checkNamespace(bindingKind, decoded.object, info.namespace)
+    const { admission } = this.#services
+    const check = (binding: KubeObject): KubeObject => {
+      if ((binding.metadata.name ?? '') === '') throw badRequest('Name parameter required.')
+      return binding
+    }
+    const admitted = await admitReview(admission, call, decoded.object, options, check)
+    const { object, warnings } = admitted
+    const name = object.metadata.name ?? ''
+    return this.#bound(info.namespace, name, object, options, [...decoded.warnings, ...warnings])
+  }
+
   /** POST pods/<name>/binding. Throws ApiError. */
   async #binding(call: Call): Promise<ApiResponse> {
-    const { info, request, kind } = call
+    const { info, kind } = call
     if (info.verb !== 'create') throw methodNotAllowed(kind, info.verb)
     const options = parseWriteOptions(info.query)
-    const contentType = request.headers.get('content-type') ?? ''
-    const decoded = decodeObject(bindingType, request.body, contentType, options.fieldValidation)
+    const decoded = this.#decodedBinding(call, options)
     const { admission } = this.#services
-    const { object, warnings } = await admitBody(
-      admission,
-      call,
-      bindingType,
-      decoded.object,
-      options,
-      binding => {
-        checkNamed(binding, info.name, 'Binding')
-        return binding
-      },
-    )
+    const check = (binding: KubeObject): KubeObject => {
+      checkNamed(binding, info.name, 'Binding')
+      return binding
+    }
+    const admitted = await admitBody(admission, call, bindingKind, decoded.object, options, check)
+    const { object, warnings } = admitted
+    return this.#bound(info.namespace, info.name, object, options, [
+      ...decoded.warnings,
+      ...warnings,
+    ])
+  }
+
+  #decodedBinding({ request }: Call, { fieldValidation }: WriteOptions): Decoded {
+    const contentType = request.headers.get('content-type') ?? ''
+    return decodeObject(bindingKind, request.body, contentType, fieldValidation)
+  }
+
+  async #bound(
+    namespace: string,
+    podName: string,
+    binding: KubeObject,
+    { dryRun }: WriteOptions,
+    warnings: readonly string[],
+  ): Promise<ApiResponse> {
     const now = timestamp(this.#services.clock.wallMs())
-    await this.#services.writer.change(
-      kind,
-      info.namespace,
-      info.name,
-      pod => ({ kind: 'put', object: bind(pod, object, now) }),
-      options.dryRun,
-    )
-    return created([...decoded.warnings, ...warnings])
+    const change = (pod: KubeObject) => ({ kind: 'put', object: bind(pod, binding, now) }) as const
+    await this.#services.writer.change(podKind, namespace, podName, change, dryRun)
+    return created(warnings)
   }
 
   /** POST pods/<name>/eviction: a delete that disruption budgets may refuse. */
