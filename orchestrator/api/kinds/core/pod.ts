@@ -16,6 +16,19 @@ function selector(read: (pod: Pod) => string | undefined): (object: KubeObject) 
   return object => read(object as Pod) ?? ''
 }
 
+/** Who looks at a gated pod is told why nothing happens to it; no scheduler looks at it. */
+function withGatedCondition(object: KubeObject): KubeObject {
+  const { spec, status } = object as Pod
+  if ((spec.schedulingGates ?? []).length === 0) return object
+  const condition = {
+    type: 'PodScheduled',
+    status: 'False',
+    reason: 'SchedulingGated',
+    message: 'Scheduling is blocked due to non-empty scheduling gates',
+  }
+  return { ...object, status: { ...status, conditions: [condition] } } as KubeObject
+}
+
 export const pod: Kind = {
   ...ordinary,
   group: '',
@@ -95,6 +108,7 @@ export const pod: Kind = {
   writes: {
     deleteReturnsObject: true,
     initialStatus: { phase: 'Pending' },
+    onCreate: withGatedCondition,
     // Old kubelets send owners back as they understood them.
     metadataWithStatus: ['labels', 'annotations', 'finalizers'],
   },
