@@ -18,8 +18,8 @@ function selector(read: (pod: Pod) => string | undefined): (object: KubeObject) 
 
 /** Who looks at a gated pod is told why nothing happens to it; no scheduler looks at it. */
 function withGatedCondition(object: KubeObject): KubeObject {
-  const { spec, status } = object as Pod
-  if ((spec.schedulingGates ?? []).length === 0) return object
+  const { spec, status } = object as Partial<Pod>
+  if ((spec?.schedulingGates ?? []).length === 0) return object
   const condition = {
     type: 'PodScheduled',
     status: 'False',
