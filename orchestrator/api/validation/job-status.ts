@@ -121,10 +121,11 @@ function validateTimes(spec: JobSpec, status: JobStatus, before: JobStatus): Fie
   if (moved && completionTime !== before.completionTime) {
     errors.push(invalidValue(field, completionTime, 'completionTime cannot be mutated'))
   }
-  const started = before.startTime !== undefined
-  if (started && startTime !== before.startTime && spec.suspend !== true) {
-    const text = 'startTime cannot be removed for unsuspended job'
-    errors.push(required('status.startTime', text))
+  const moves = before.startTime !== undefined && startTime !== before.startTime
+  const resumed = has(before, 'Suspended') && !has(status, 'Suspended') && startTime !== undefined
+  if (moves && spec.suspend !== true && !resumed) {
+    const text = 'field is immutable for unsuspended job once set'
+    errors.push(invalidValue('status.startTime', startTime ?? null, text))
   }
   return errors
 }

@@ -319,6 +319,13 @@ describe('the status of a job', () => {
     expect(statusErrors(done, done)).toEqual([])
   })
 
+  test('may let time begin anew where a job is resumed', () => {
+    const suspended = { startTime: start, conditions: condition('Suspended') }
+    const resumed = { startTime: end, conditions: [{ type: 'Suspended', status: 'False' }] }
+    expect(statusErrors(resumed, suspended)).toEqual([])
+    expect(statusErrors({ conditions: resumed.conditions }, suspended)).toHaveLength(1)
+  })
+
   test.each<readonly [status: JsonObject, before: JsonObject, ...errors: string[]]>([
     [{ active: -1 }, {}, `status.active: Invalid value: -1: ${notNegative}`],
     [
@@ -390,7 +397,12 @@ describe('the status of a job', () => {
     [
       {},
       { startTime: start },
-      'status.startTime: Required value: startTime cannot be removed for unsuspended job',
+      'status.startTime: Invalid value: null: field is immutable for unsuspended job once set',
+    ],
+    [
+      { startTime: end },
+      { startTime: start },
+      `status.startTime: Invalid value: "${end}": field is immutable for unsuspended job once set`,
     ],
     [
       { completedIndexes: '0' },

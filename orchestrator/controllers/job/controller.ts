@@ -1,6 +1,7 @@
 // The Job controller's shell: informers in; claims, pods and status out. Counterpart: pkg/controller/job. A second queue
 // takes the finalizer off pods whose Job is gone or over: nobody else would, and they could not be removed.
 
+import type { JsonObject } from '../../api/object.js'
 import type { Job } from '../../api/types/batch.js'
 import type { Pod } from '../../api/types/core-pod.js'
 import { isNotFound } from '../../client/api-error.js'
@@ -82,23 +83,39 @@ export function startJobController(context: ControllerContext): Controller {
         recorder.record(job, type, reason, message)
       }
     }
-    await Promise.all(plan.recorded.map(removeFinalizer))
+    await Promise.all(plan.recorded.map(pod => removeFinalizer(pod)))
     if (plan.requeueAfterMs !== null) main.queue.addAfter(key, plan.requeueAfterMs)
     if (!expectations.satisfied(key)) main.queue.addAfter(key, expectations.expiryMs)
     if (error !== null) throw error
   }
 
   async function scale(key: string, job: Job, plan: JobPlan): Promise<unknown> {
-    const { creations, deletions } = plan
+    const { creations, deletions, uncounted } = plan
     expectations.expect(key, creations.length, deletions.map(objectKey))
     if (creations.length > 0) return await writer.createEach(key, job, creations)
-    const errors = await Promise.all(deletions.map(pod => writer.delete(key, job, pod)))
+    const remove = async (pod: Pod): Promise<unknown> => {
+      const error = uncounted ? await uncount(key, pod) : null
+      return error ?? (await writer.delete(key, job, pod))
+    }
+    const errors = await Promise.all(deletions.map(remove))
     return errors.find(error => error !== null) ?? null
   }
 
-  async function removeFinalizer({ metadata }: Pod): Promise<void> {
+  /** The error, or null. One that has ended in the meantime counts all the same. */
+  async function uncount(key: string, pod: Pod): Promise<unknown> {
+    const { resourceVersion = '' } = pod.metadata
+    try {
+      await removeFinalizer(pod, { resourceVersion })
+      return null
+    } catch (error) {
+      expectations.deletionObserved(key, objectKey(pod))
+      return error
+    }
+  }
+
+  async function removeFinalizer({ metadata }: Pod, only: JsonObject = {}): Promise<void> {
     const { namespace = '', name = '', uid = '' } = metadata
-    const change = { uid, '$deleteFromPrimitiveList/finalizers': [trackingFinalizer] }
+    const change = { uid, ...only, '$deleteFromPrimitiveList/finalizers': [trackingFinalizer] }
     await client
       .patch(pods, { namespace, name }, 'strategic', { metadata: change })
       .catch((error: unknown) => {

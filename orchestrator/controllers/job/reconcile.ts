@@ -33,6 +33,8 @@ export interface JobEvent {
 export interface JobPlan {
   readonly creations: readonly Pod[]
   readonly deletions: readonly Pod[]
+  /** Those are sent away, which is no failure of theirs: their finalizer goes before them. */
+  readonly uncounted: boolean
   readonly status: JobStatus
   /** For once the status is written. */
   readonly events: readonly JobEvent[]
@@ -69,6 +71,7 @@ export function planJob(inputs: JobInputs): JobPlan {
   return {
     creations: managed ? scale.creations : [],
     deletions: managed ? scale.deletions : [],
+    uncounted: end === null,
     status: {
       ...statusOf(counts, pods, indexes),
       ...(startTime === undefined ? {} : { startTime }),
