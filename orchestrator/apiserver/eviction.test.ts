@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { ApiError } from '../api/status.js'
 import type { Pod } from '../api/types/core-pod.js'
 import type { PodDisruptionBudget } from '../api/types/policy-disruption-budget.js'
-import { chargeBudget, planEviction } from './eviction.js'
+import { chargeBudget, markedForEviction, planEviction } from './eviction.js'
 
 function podOf(phase: string, ready: boolean, metadata: Pod['metadata'] = {}): Pod {
   return {
@@ -110,5 +110,27 @@ describe('what a budget pays', () => {
       code: 429,
       details: { retryAfterSeconds: 10 },
     })
+  })
+})
+
+describe('what a pod says of its eviction', () => {
+  const now = '2026-01-01T00:00:00Z'
+
+  test('one that runs says who takes it down, once, beside what it said before', () => {
+    const mark = {
+      type: 'DisruptionTarget',
+      status: 'True',
+      reason: 'EvictionByEvictionAPI',
+      message: 'Eviction API: evicting',
+      lastTransitionTime: now,
+    }
+    const once = markedForEviction(podOf('Running', true), '2025-12-31T00:00:00Z')
+    const twice = markedForEviction(once, now)
+    expect(twice.status?.conditions).toEqual([{ type: 'Ready', status: 'True' }, mark])
+  })
+
+  test('one that has ended was not taken down by anybody', () => {
+    const pod = podOf('Failed', false)
+    expect(markedForEviction(pod, now)).toBe(pod)
   })
 })

@@ -20,8 +20,7 @@ export type EvictionPlan =
 /** `budgets`: those of the pod's namespace. Throws ApiError when more than one selects the pod. */
 export function planEviction(pod: Pod, budgets: readonly PodDisruptionBudget[]): EvictionPlan {
   const phase = pod.status?.phase
-  const ended = phase === 'Succeeded' || phase === 'Failed'
-  if (ended || pod.metadata.deletionTimestamp !== undefined) {
+  if (hasEnded(phase) || pod.metadata.deletionTimestamp !== undefined) {
     return { kind: 'delete', unchanged: false }
   }
   // One that never ran disrupts nobody; but it may have started in between.
@@ -32,6 +31,24 @@ export function planEviction(pod: Pod, budgets: readonly PodDisruptionBudget[]):
   return sparesUnhealthy(pod, budget)
     ? { kind: 'delete', unchanged: true }
     : { kind: 'charge', budget }
+}
+
+const hasEnded = (phase: string | undefined) => phase === 'Succeeded' || phase === 'Failed'
+
+/** As others are to see it on its way out: who counts failures may want to know. `now`: RFC 3339. */
+export function markedForEviction(pod: Pod, now: string): Pod {
+  const { phase, conditions = [] } = pod.status ?? {}
+  if (hasEnded(phase)) return pod
+  const type = 'DisruptionTarget'
+  const mark = {
+    type,
+    status: 'True',
+    reason: 'EvictionByEvictionAPI',
+    message: 'Eviction API: evicting',
+    lastTransitionTime: now,
+  }
+  const others = conditions.filter(condition => condition.type !== type)
+  return { ...pod, status: { ...pod.status, conditions: [...others, mark] } }
 }
 
 function selects({ spec }: PodDisruptionBudget, pod: Pod): boolean {

@@ -27,8 +27,8 @@ import {
   decodeObject,
   warningHeaders,
 } from './decoding.js'
-import { timestamp } from './deletion.js'
-import { chargeBudget, planEviction } from './eviction.js'
+import { checkPreconditions, timestamp } from './deletion.js'
+import { chargeBudget, markedForEviction, planEviction } from './eviction.js'
 import type { ApiResponse } from './exchange.js'
 import { appliedObject, ownersAfter } from './field-management.js'
 import { asJson, fieldAt, textAt, withMetadata } from './object-fields.js'
@@ -39,6 +39,7 @@ import type { DeleteOptions, WriteOptions } from './query-options.js'
 import { jsonResponse, statusResponse } from './rendering.js'
 import { checkVersion } from './resource-endpoints.js'
 import type { Call, EndpointServices, ResourceEndpoints } from './resource-endpoints.js'
+import type { Change } from './object-writer.js'
 import type { KubeletGateway } from './kubelet-gateway.js'
 import { podContainer } from './pod-container.js'
 import { openPodStream } from './pod-streams.js'
@@ -215,13 +216,28 @@ export class SubresourceEndpoints {
           ? { ...options, resourceVersion: pod.metadata.resourceVersion ?? null }
           : options
       try {
-        await endpoints.deleteOne(call, info, guarded, true)
+        const marked = await this.#markForEviction(call, guarded)
+        await endpoints.deleteOne(call, info, marked, true)
         return
       } catch (error) {
         const changed = guarded !== options && isStatusReason(error, 'Conflict')
         if (!changed || round >= evictionRoundsMax) throw error
       }
     }
+  }
+
+  /** What the deletion that follows is to hold for. Throws ApiError Conflict. */
+  async #markForEviction({ info }: Call, options: DeleteOptions): Promise<DeleteOptions> {
+    if (options.dryRun) return options
+    const now = timestamp(this.#services.clock.wallMs())
+    const mark = (current: KubeObject): Change => {
+      checkPreconditions(podKind, current, options)
+      return { kind: 'put', object: markedForEviction(current as Pod, now) }
+    }
+    const { writer } = this.#services
+    const { object } = await writer.change(podKind, info.namespace, info.name, mark, false)
+    const { resourceVersion = '' } = object.object.metadata
+    return options.resourceVersion === null ? options : { ...options, resourceVersion }
   }
 
   /** PUT namespaces/<name>/finalize. */
