@@ -11,6 +11,7 @@ import { formatTime } from '../../client/timestamps.js'
 import { type Controller, type ControllerContext, reconcilerQueue, recorderOf } from '../context.js'
 import { podCondition } from '../pod-state.js'
 import {
+  allDark,
   beginsEviction,
   type Eviction,
   evictionRate,
@@ -52,10 +53,14 @@ export function startNodeLifecycleController(
   /** Looks at all clocks; everything that is to be written goes through the queue. */
   function look(): void {
     const nowMs = clock.monotonicMs()
-    for (const node of nodeInformer.objects.list()) {
+    const all = nodeInformer.objects.list()
+    const dark = allDark(zoneStates(all))
+    for (const node of all) {
       const name = node.metadata.name ?? ''
       hear(name, node, nowMs)
-      if (hasGoneSilent(name, node, nowMs) || beginsEviction(node)) queue.add(name)
+      // Evictions that had begun when the last node fell silent are taken back, too.
+      const due = dark ? wantedTaints(node, 'off', 0) !== null : beginsEviction(node)
+      if (due || hasGoneSilent(name, node, nowMs)) queue.add(name)
     }
     for (const name of health.keys()) {
       if (!nodeInformer.objects.get(name)) health.delete(name)

@@ -175,17 +175,20 @@ export function zoneStates(nodes: readonly Node[]): ReadonlyMap<string, ZoneStat
   return states
 }
 
+/** Not one node reports: the fault is more likely ours. */
+export function allDark(states: ReadonlyMap<string, ZoneState>): boolean {
+  return [...states.values()].every(state => state === 'full')
+}
+
 /**
- * Nodes a second whose pods may be evicted. With all zones dark the fault is more likely ours, so
- * nothing is evicted; a small cluster in partial disruption has no room for the pods anyway.
+ * Nodes a second whose pods may be evicted. With all zones dark nothing is evicted; a small cluster in partial disruption has no room for the pods anyway.
  */
 export function evictionRate(
   zone: string,
   states: ReadonlyMap<string, ZoneState>,
   zoneNodes: number,
 ): number | 'off' {
-  const all = [...states.values()]
-  if (all.every(state => state === 'full')) return 'off'
+  if (allDark(states)) return 'off'
   if (states.get(zone) !== 'partial') return 0.1
   return zoneNodes > largeClusterNodes ? 0.01 : 0
 }
