@@ -47,10 +47,12 @@ export class OwnerGraph {
     return [...uids].map(one => must(this.nodes.get(one), 'a dependent is a node'))
   }
 
-  /** Dependents that a foreground deletion of `uid` has to wait for. */
+  /** Dependents that a foreground deletion of `uid` has to wait for. Nobody waits for themselves. */
   blockingDependentsOf(uid: string): readonly GraphNode[] {
-    return this.dependentsOf(uid).filter(dependent =>
-      dependent.owners.some(owner => owner.uid === uid && owner.blockOwnerDeletion === true),
+    return this.dependentsOf(uid).filter(
+      dependent =>
+        dependent.uid !== uid &&
+        dependent.owners.some(owner => owner.uid === uid && owner.blockOwnerDeletion === true),
     )
   }
 
