@@ -59,7 +59,7 @@ spec: {request: ${base64}, signerName: ${signerName}, expirationSeconds: 3600, u
     return kubectlWith(binary, plane.server.kubeconfigFor({ caFile, certFile, keyFile }))
   }
 
-  test('a request that is approved becomes a certificate that the API knows its user by', async () => {
+  test('CSR signers: a request that is approved becomes a certificate that the API knows its user by', async () => {
     const wish = await clientRequest('CN=ann, O=dev')
     await ask(admin, 'ann', wish, client, 'client auth')
     await settled('ann', / Pending\n$/)

@@ -1,5 +1,6 @@
 // What a namespace has by itself, and tokens that Secrets hold, through a real API server.
 
+import { createPublicKey, type JsonWebKey, verify } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ApiClient } from '../../apiserver/testing/api-client.js'
 import { configMaps, namespaces, secrets, serviceAccounts } from '../../client/resources.js'
@@ -38,6 +39,49 @@ test('root CA publisher: the certificate comes back when it is edited, and when 
   expect((await right()).metadata.uid).toBe(metadata.uid)
   await client.delete(configMaps, at)
   expect((await right()).metadata.uid).not.toBe(metadata.uid)
+})
+
+test('bound tokens by TokenRequest: others verify them by JWKS and OIDC discovery, over HTTPS', async () => {
+  const { client } = plane
+  await client.create(serviceAccounts, {
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { namespace, name: 'caller' },
+  })
+  const { status } = await client.postJson<{ readonly status: { readonly token: string } }>(
+    `/api/v1/namespaces/${namespace}/serviceaccounts/caller/token`,
+    {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenRequest',
+      spec: { audiences: ['https://kubernetes.default.svc.cluster.local', 'vault'] },
+    },
+  )
+  const { token } = status
+  const [head = '', body = '', signature = ''] = token.split('.')
+  const as = { authorization: `Bearer ${token}` }
+  expect((await stranger.get('/.well-known/openid-configuration')).status).toBe(403)
+  const configuration = (await stranger.get('/.well-known/openid-configuration', as)).json() as {
+    readonly issuer: string
+    readonly jwks_uri: string
+  }
+  const claims = JSON.parse(decoded(body)) as { readonly iss: string; readonly sub: string }
+  expect(claims.iss).toBe(configuration.issuer)
+  expect(claims.sub).toBe(`system:serviceaccount:${namespace}:caller`)
+  const answer = await stranger.get(new URL(configuration.jwks_uri).pathname, as)
+  expect(answer.headers['content-type']).toBe('application/jwk-set+json')
+  const { keys } = answer.json() as { readonly keys: readonly (JsonWebKey & { kid: string })[] }
+  const { kid } = JSON.parse(decoded(head)) as { readonly kid: string }
+  const jwk = keys.find(one => one.kid === kid) ?? {}
+  const key = createPublicKey({ key: jwk, format: 'jwk' })
+  const isSigned = (text: string) =>
+    verify(
+      'sha256',
+      Buffer.from(text),
+      { key, dsaEncoding: 'ieee-p1363' },
+      Buffer.from(signature, 'base64url'),
+    )
+  expect(isSigned(`${head}.${body}`)).toBe(true)
+  expect(isSigned(`${head}.${body}x`)).toBe(false)
 })
 
 test('a Secret for an account gets a token that logs in, and goes with the account', async () => {
