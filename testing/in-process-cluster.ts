@@ -5,6 +5,7 @@
 import { ApiClient } from '../orchestrator/client/rest-client.js'
 import type { ApiTransport } from '../orchestrator/client/transport.js'
 import { type ApiserverCore, startApiserverCore } from '../orchestrator/apiserver/apiserver-core.js'
+import { tokenSigner } from '../orchestrator/apiserver/service-account-tokens.js'
 import type { RunningControllers } from '../orchestrator/controllers/start-controllers.js'
 import { startControllers } from '../orchestrator/controllers/start-controllers.js'
 import type { RunningScheduler } from '../orchestrator/scheduler/start-scheduler.js'
@@ -32,6 +33,10 @@ export interface InProcessClusterOptions {
   readonly seed?: number
   /** Wall time at the start, in milliseconds since the Unix epoch; the start of 2026 when absent. */
   readonly startWallMs?: number
+  /** What namespaces get to know the API server by, PEM. None when absent. */
+  readonly rootCa?: string
+  /** A private key in PEM, RSA or EC P-256, for tokens of service accounts. None are given out when absent. */
+  readonly accountKey?: string
   readonly logger?: Logger
 }
 
@@ -67,7 +72,7 @@ export class InProcessCluster {
 
   private constructor(options: InProcessClusterOptions) {
     this.#options = options
-    const { seed = 1, startWallMs, logger = silentLogger } = options
+    const { seed = 1, startWallMs, logger = silentLogger, rootCa = '', accountKey } = options
     this.clock = new VirtualClock(startWallMs)
     this.#random = seededRandom(seed)
     this.#logger = logger
@@ -78,10 +83,10 @@ export class InProcessCluster {
       store: this.#store,
       serviceCidr: '10.96.0.0/16',
       serverAddress: '127.0.0.1:6443',
-      caPem: '',
+      caPem: rootCa,
       proxyCaPem: null,
       kubeletClient: null,
-      signer: null,
+      signer: accountKey === undefined ? null : tokenSigner(accountKey),
       version: clusterVersion,
       clock,
       random: this.#random,
@@ -196,7 +201,7 @@ export class InProcessCluster {
   }
 
   async #start(): Promise<void> {
-    const { controllers = true, scheduler = true, nodes = [] } = this.#options
+    const { controllers = true, scheduler = true, nodes = [], rootCa = null } = this.#options
     const { clock } = this
     this.#apiserver.serve('127.0.0.1:6443')
     await this.finish(this.#apiserver.ready())
@@ -212,7 +217,7 @@ export class InProcessCluster {
     const lease = { leaseDurationMs: 90_000, renewDeadlineMs: 60_000, retryPeriodMs: 30_000 }
     if (controllers) {
       const transport = this.transportAs('system:kube-controller-manager')
-      this.#controllers = await startControllers({ ...shared, ...lease, transport, rootCa: null })
+      this.#controllers = await startControllers({ ...shared, ...lease, transport, rootCa })
     }
     if (scheduler) {
       const transport = this.transportAs('system:kube-scheduler')

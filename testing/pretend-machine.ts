@@ -91,6 +91,14 @@ export class PretendMachine {
     this.#later(uid, this.#draw(this.#options.stopMsMax), () => this.#exit(container, 137))
   }
 
+  /** Its process ends by itself, with this code. Nothing happens to one that does not run. */
+  exit(uid: string, exitCode: number): void {
+    const container = this.containers.get(uid)
+    if (container?.state !== 'running') return
+    this.#timers.get(uid)?.cancel()
+    this.#exit(container, exitCode)
+  }
+
   /** Nobody wants to know of it any more. */
   remove(uid: string): void {
     this.#timers.get(uid)?.cancel()

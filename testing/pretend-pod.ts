@@ -36,17 +36,21 @@ export function statusToReport(
   const ready = container.state === 'running' && !container.stopping
   const now = formatTime(wallMs)
   const { status } = pod
-  const known = status?.conditions?.find(({ type }) => type === 'Ready')?.status
+  const truths = new Map([
+    ['Initialized', true],
+    ['ContainersReady', ready],
+    ['Ready', ready && gatesAreOpen(pod)],
+  ])
+  const said = [...truths].every(([type, truth]) => isTrue(pod, type) === truth)
   const restartCount = status?.containerStatuses?.[0]?.restartCount ?? 0
   const says =
     status?.phase === phase &&
-    known === (ready ? 'True' : 'False') &&
+    said &&
     restartCount === container.restarts &&
     status.podIP === container.podIP
   if (says) return null
-  const truth = ready ? 'True' : 'False'
-  const conditions = ['Initialized', 'ContainersReady', 'Ready'].map(type => {
-    const value = type === 'Initialized' ? 'True' : truth
+  const conditions = [...truths].map(([type, truth]) => {
+    const value = truth ? 'True' : 'False'
     const before = status?.conditions?.find(condition => condition.type === type)
     return before?.status === value ? before : { type, status: value, lastTransitionTime: now }
   })
@@ -71,6 +75,14 @@ export function statusToReport(
       state: stateOf(container),
     })),
   }
+}
+
+const isTrue = ({ status }: Pod, type: string): boolean =>
+  status?.conditions?.find(condition => condition.type === type)?.status === 'True'
+
+/** What others say of it in conditions, where it wants that to be ready. */
+function gatesAreOpen(pod: Pod): boolean {
+  return (pod.spec.readinessGates ?? []).every(({ conditionType }) => isTrue(pod, conditionType))
 }
 
 function stateOf({ state, startedMs, finishedMs, exitCode }: Container): ContainerState {
