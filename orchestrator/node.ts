@@ -13,7 +13,7 @@ import type { ApiClient } from './client/rest-client.js'
 import { endpointSlices, services } from './client/resources.js'
 import { SharedInformers } from './client/shared-informers.js'
 import { Kubelet } from './kubelet/kubelet.js'
-import { ProcessRuntime } from './kubelet/runtimes/process/process-runtime.js'
+import { type RuntimeChoice, runtimeOf } from './node-runtime.js'
 import { Proxy } from './proxy/proxy.js'
 
 export interface NodeOptions {
@@ -43,6 +43,10 @@ export interface NodeOptions {
   readonly metricsText: () => Promise<string>
   /** PATH of this process, where pods find their programs. */
   readonly searchPath: string
+  /** What runs the pods; the embedded one unless it is said. */
+  readonly runtime?: RuntimeChoice
+  /** Name servers of the cluster, and the end of its names. */
+  readonly clusterDns?: { readonly servers: readonly string[]; readonly domain: string }
   /** Null runs no proxy. */
   readonly proxy: { readonly nodeAddresses: readonly string[] } | null
 }
@@ -53,24 +57,13 @@ export interface RunningNode {
   stop(): Promise<void>
 }
 
-export const processRuntimeVersion = '0.1.0'
-
 /** Resolves when the kubelet serves; registration and pods follow as soon as the API answers. */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
-  const { nodeName, client, clock, random, files, processes, metrics, listen } = options
+  const { nodeName, client, clock, random, metrics, listen } = options
   const logger = options.logger.child({ node: nodeName })
   const informers = new SharedInformers({ client, clock, random, logger })
   const serviceInformer = informers.of(services)
-  const runtime = new ProcessRuntime({
-    dataDirectory: options.dataDirectory,
-    files,
-    processes,
-    clock,
-    random,
-    logger,
-    searchPath: options.searchPath,
-    version: processRuntimeVersion,
-  })
+  const runtime = runtimeOf({ ...options, logger })
   const kubelet = new Kubelet({
     ...options,
     runtime,
@@ -82,6 +75,10 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     labels: options.labels ?? {},
     capacity: options.capacity ?? {},
     logger,
+    clusterDns: {
+      clusterServers: options.clusterDns?.servers ?? [],
+      clusterDomain: options.clusterDns?.domain ?? 'cluster.local',
+    },
     services: () => serviceInformer.objects.list(),
     whenServicesKnown: () => serviceInformer.whenSynced(),
   })

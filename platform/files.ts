@@ -30,6 +30,8 @@ export interface DirectoryWatch {
 export interface Files {
   /** With its parents; an existing directory is fine, and keeps its mode. */
   makeDirectory(path: string, mode: number): Promise<void>
+  /** Permission bits, with setgid, and the group that owns it; null leaves the group. Links are followed. */
+  setAccess(path: string, mode: number, group: number | null): Promise<void>
   /** Of the link itself where the path is one; null when there is nothing. */
   stat(path: string): Promise<FileStat | null>
   /** Whole file, or null when there is none; above `maxBytes` is an error. */

@@ -27,6 +27,8 @@ export interface RpcStreamHandlers {
 export interface RpcStream {
   /** Queues one message. Nothing when the stream has ended. */
   send(message: Uint8Array): void
+  /** Nothing more will be sent; the server's messages go on. */
+  endSending(): void
   /** Ends it from here; nothing is called afterwards. */
   cancel(): void
 }

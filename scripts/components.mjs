@@ -8,6 +8,10 @@ import { delimiter, join } from 'node:path'
 const onPath = command =>
   (process.env.PATH ?? '').split(delimiter).some(folder => existsSync(join(folder, command)))
 
+/** Where programs are that only root runs. */
+const onSystemPath = command =>
+  onPath(command) || ['/usr/sbin', '/sbin'].some(folder => existsSync(join(folder, command)))
+
 const components = [
   {
     name: 'kubectl',
@@ -26,6 +30,18 @@ const components = [
     present: () => onPath('strace'),
     debian: ['strace'],
     elsewhere: 'install strace from your package manager',
+  },
+  {
+    // Tests have a containerd of their own, in a network namespace of its own, which only root may.
+    name: 'containerd',
+    present: () =>
+      process.getuid?.() === 0 &&
+      ['containerd', 'ctr', 'runc', 'ip', 'nsenter'].every(onSystemPath) &&
+      existsSync('/usr/lib/cni/bridge') &&
+      existsSync('/bin/busybox'),
+    debian: ['containerd', 'runc', 'containernetworking-plugins', 'iproute2', 'busybox-static'],
+    elsewhere:
+      'run as root, with containerd, runc, the CNI plugins in /usr/lib/cni, iproute2 and a static busybox',
   },
 ]
 

@@ -2,8 +2,11 @@
 
 import type { Command } from 'commander'
 import { mkdirSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { ApiClient } from '../../orchestrator/client/rest-client.js'
 import { startNode } from '../../orchestrator/node.js'
+import type { RuntimeChoice } from '../../orchestrator/node-runtime.js'
+import { grpcChannels } from '../../platform/node/grpc-channel.js'
 import { nodeFiles } from '../../platform/node/node-files.js'
 import { nodeProcesses } from '../../platform/node/processes.js'
 import { UserError } from '../user-error.js'
@@ -25,6 +28,11 @@ interface Flags extends ComponentFlags {
   readonly listen: string
   readonly labels: Readonly<Record<string, string>>
   readonly stopPodsOnExit?: boolean
+  readonly runtime: string
+  readonly criEndpoint: string
+  readonly seccompDefault?: boolean
+  readonly clusterDns: readonly string[]
+  readonly clusterDomain: string
 }
 
 function parseLabels(text: string): Readonly<Record<string, string>> {
@@ -37,6 +45,31 @@ function parseLabels(text: string): Readonly<Record<string, string>> {
   )
 }
 
+/** Where containerd listens as its packages install it. */
+const defaultEndpoint = 'unix:///run/containerd/containerd.sock'
+
+function parseAddresses(text: string): readonly string[] {
+  const addresses = text.split(',')
+  const wrong = addresses.find(address => isIP(address) === 0)
+  if (wrong === undefined) return addresses
+  throw new UserError(`"${wrong}" is not an address of a name server.`)
+}
+
+/** Lists of a busy machine are long. */
+const answerBytesMax = 16 * 1024 * 1024
+
+function runtimeChoice({ runtime, criEndpoint, seccompDefault }: Flags): RuntimeChoice {
+  if (runtime === 'process') return { kind: 'process' }
+  if (runtime !== 'cri') {
+    throw new UserError(`There is no runtime "${runtime}": take process or cri.`)
+  }
+  if (!/^unix:\/\/\/./.test(criEndpoint)) {
+    throw new UserError(`"${criEndpoint}" is not a socket: write unix:///path/of/it.`)
+  }
+  const channel = grpcChannels({ tls: null, answerBytesMax })(criEndpoint)
+  return { kind: 'cri', channel, seccompDefault: seccompDefault === true }
+}
+
 export function define(command: Command): void {
   apiserverFlag(componentFlags(command))
     .requiredOption('--data-dir <folder>', 'state, volumes and logs of pods')
@@ -44,6 +77,11 @@ export function define(command: Command): void {
     .option('--local-volumes-dir <folder>', 'of volumes on this node; default: in the data folder')
     .option('--labels <labels>', 'of the node, as in zone=a,disk=ssd', parseLabels, {})
     .option('--stop-pods-on-exit', 'end the pods together with this process')
+    .option('--runtime <name>', 'what runs containers: process (embedded) or cri', 'process')
+    .option('--cri-endpoint <url>', 'socket of the CRI runtime', defaultEndpoint)
+    .option('--seccomp-default', "the CRI runtime's seccomp profile for pods that name none")
+    .option('--cluster-dns <addresses>', 'name servers of the cluster', parseAddresses, [])
+    .option('--cluster-domain <name>', "end of the cluster's names", 'cluster.local')
   tlsFlags(command, '', "of the kubelet's server; the authority verifies its clients")
   tlsFlags(command, 'client-', 'of system:node:NAME, towards the API')
   command.action((flags: Flags) => runComponent('node', flags, parts => start(flags, parts)))
@@ -66,6 +104,8 @@ async function start(flags: Flags, parts: ComponentParts): Promise<Running> {
       ? {}
       : { localVolumesDirectory: flags.localVolumesDir }),
     stopPodsOnExit: flags.stopPodsOnExit === true,
+    runtime: runtimeChoice(flags),
+    clusterDns: { servers: flags.clusterDns, domain: flags.clusterDomain },
     labels: flags.labels,
     clock,
     random,

@@ -24,6 +24,7 @@ import type { ReplicationController } from '../api/types/core-replication-contro
 import type { ResourceQuota } from '../api/types/core-quota.js'
 import type { Endpoints, Service } from '../api/types/core-service.js'
 import type { EndpointSlice } from '../api/types/discovery.js'
+import type { RuntimeClass } from '../api/types/node.js'
 import type { IPAddress, ServiceCIDR } from '../api/types/networking-address.js'
 import type { PodDisruptionBudget } from '../api/types/policy-disruption-budget.js'
 import type { VolumeAttachment } from '../api/types/storage-attachment.js'
@@ -96,6 +97,12 @@ export const endpointSlices = resource<EndpointSlice>(
   'EndpointSlice',
   'endpointslices',
   true,
+)
+export const runtimeClasses = resource<RuntimeClass>(
+  'node.k8s.io',
+  'RuntimeClass',
+  'runtimeclasses',
+  false,
 )
 export const serviceCidrs = resource<ServiceCIDR>(
   'networking.k8s.io',

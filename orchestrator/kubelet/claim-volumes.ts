@@ -22,12 +22,18 @@ export interface ClaimVolumesOptions {
   readonly checkPath: (source: HostPathVolumeSource) => Promise<void>
 }
 
+export interface ClaimPath {
+  readonly path: string
+  /** Of the machine itself, rather than of a volume. */
+  readonly isHostPath: boolean
+}
+
 /** The path that stands for the claim here. Throws PodConfigError for what cannot be had, or not yet. */
 export async function claimPath(
   pod: Pod,
   claimName: string,
   options: ClaimVolumesOptions,
-): Promise<string> {
+): Promise<ClaimPath> {
   const claim = await boundClaim(pod, claimName, options)
   const volume = await volumeOf(claim, options)
   await checkReach(volume, options)
@@ -38,15 +44,15 @@ export async function claimPath(
   }
   if (hostPath !== undefined) {
     await options.checkPath(hostPath)
-    return hostPath.path
+    return { path: hostPath.path, isHostPath: true }
   }
   if (local === undefined) {
     throw new PodConfigError(`volume "${name}" is of a kind that this node does not know`)
   }
   const own = await options.provideLocal(volume)
-  if (own !== null) return own
+  if (own !== null) return { path: own, isHostPath: false }
   await options.checkPath({ path: local.path, type: 'Directory' })
-  return local.path
+  return { path: local.path, isHostPath: false }
 }
 
 async function boundClaim(

@@ -129,12 +129,10 @@ describe('the environment of a container', () => {
 
   it('is what commands and arguments refer to', () => {
     const container = containerOf('main', { command: ['echo', '$(A)'], args: ['$(B)', '$$(A)'] })
-    expect(containerCommand(container, [{ name: 'A', value: 'x y' }])).toEqual([
-      'echo',
-      'x y',
-      '$(B)',
-      '$(A)',
-    ])
+    expect(containerCommand(container, [{ name: 'A', value: 'x y' }])).toEqual({
+      command: ['echo', 'x y'],
+      args: ['$(B)', '$(A)'],
+    })
   })
 })
 

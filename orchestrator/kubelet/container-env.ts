@@ -130,10 +130,15 @@ function keyOf(
   throw new PodConfigError(`couldn't find key ${key} in ${kind} ${metadata.namespace}/${name}`)
 }
 
-/** The command with its arguments after expansion; empty when the image has to say. */
-export function containerCommand(container: Container, env: readonly EnvVar[]): readonly string[] {
+export interface ContainerCommand {
+  readonly command: readonly string[]
+  readonly args: readonly string[]
+}
+
+/** After expansion; empty when the image has to say. */
+export function containerCommand(container: Container, env: readonly EnvVar[]): ContainerCommand {
   const values = new Map(env.map(({ name, value }) => [name, value]))
-  return [...(container.command ?? []), ...(container.args ?? [])].map(word =>
-    expandReferences(word, name => values.get(name)),
-  )
+  const expanded = (words: readonly string[] = []): readonly string[] =>
+    words.map(word => expandReferences(word, name => values.get(name)))
+  return { command: expanded(container.command), args: expanded(container.args) }
 }

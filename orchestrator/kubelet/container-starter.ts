@@ -9,9 +9,10 @@ import { configMaps, secrets } from '../client/resources.js'
 import type { ApiClient } from '../client/rest-client.js'
 import { containerCommand, containerEnv, envSourceNames } from './container-env.js'
 import type { PodEvents } from './pod-events.js'
+import { credentialsFor, type RegistryCredentials } from './image-credentials.js'
 import { PodConfigError, type PodPlace } from './pod-fields.js'
 import { runAction } from './probe-actions.js'
-import { type Runtime, RuntimeError } from './runtime.js'
+import { type LocalImage, type Runtime, RuntimeError, type SandboxSpec } from './runtime.js'
 import { fetchNamed, type Volumes } from './volumes.js'
 
 export interface StarterOptions {
@@ -29,7 +30,10 @@ export interface StartFailure {
   readonly reason:
     | 'ErrImagePull'
     | 'ErrImageNeverPull'
+    | 'InvalidImageName'
+    | 'ImageInspectError'
     | 'CreateContainerConfigError'
+    | 'CreateContainerError'
     | 'RunContainerError'
   readonly message: string
 }
@@ -45,18 +49,19 @@ export class ContainerStarter {
 
   /** Null when it runs. Errors of the API server are thrown: they pass. */
   async start(
-    pod: Pod,
+    sandbox: SandboxSpec,
     container: Container,
     attempt: number,
     place: PodPlace,
   ): Promise<StartFailure | null> {
     const { events } = this.options
+    const { pod } = sandbox
     const warn = (message: string): void =>
       events.ofContainer(pod, container, 'Warning', 'Failed', message)
     const image = await this.image(pod, container)
-    if (typeof image !== 'string') return image
+    if ('reason' in image) return image
     try {
-      await this.run(pod, container, attempt, place, image)
+      await this.run(sandbox, container, attempt, place, image)
       return null
     } catch (error) {
       if (error instanceof PodConfigError) {
@@ -65,34 +70,50 @@ export class ContainerStarter {
       }
       if (error instanceof RuntimeError) {
         warn(`Error: ${error.message}`)
-        return { reason: 'RunContainerError', message: error.message }
+        const notMade = error.code === 'container-not-created'
+        const reason = notMade ? 'CreateContainerError' : 'RunContainerError'
+        return { reason, message: error.message }
       }
       throw error
     }
   }
 
-  private async image(pod: Pod, container: Container): Promise<string | StartFailure> {
+  private async image(pod: Pod, container: Container): Promise<LocalImage | StartFailure> {
     const { runtime, events } = this.options
     const image = container.image ?? ''
+    const policy = container.imagePullPolicy
     const say = (reason: 'Pulled' | 'Pulling', message: string): void =>
       events.ofContainer(pod, container, 'Normal', reason, message)
     const warn = (message: string): void =>
       events.ofContainer(pod, container, 'Warning', 'Failed', message)
-    const here = await runtime.findImage(image)
-    if (here !== null) {
+    let here: LocalImage | null
+    try {
+      here = await runtime.findImage(image)
+    } catch (error) {
+      if (!(error instanceof RuntimeError)) throw error
+      const isName = error.code === 'image-name-invalid'
+      const what = isName ? 'Failed to apply default image tag' : 'Failed to inspect image'
+      warn(`${what} "${image}": ${error.message}`)
+      warn(`Error: ${isName ? 'InvalidImageName' : 'ImageInspectError'}`)
+      return {
+        reason: isName ? 'InvalidImageName' : 'ImageInspectError',
+        message: `${what} "${image}": ${error.message}`,
+      }
+    }
+    if (here !== null && (policy !== 'Always' || here.builtIn)) {
       say('Pulled', `Container image "${image}" already present on machine`)
       return here
     }
-    if (container.imagePullPolicy === 'Never') {
+    if (policy === 'Never') {
       const message = `Container image "${image}" is not present with pull policy of Never`
       events.ofContainer(pod, container, 'Warning', 'Failed', `Error: ErrImageNeverPull`)
       return { reason: 'ErrImageNeverPull', message }
     }
     say('Pulling', `Pulling image "${image}"`)
     try {
-      const id = await runtime.pullImage(image)
+      const pulled = await runtime.pullImage(image, await this.credentials(pod, image))
       say('Pulled', `Successfully pulled image "${image}"`)
-      return id
+      return pulled
     } catch (error) {
       if (!(error instanceof RuntimeError)) throw error
       warn(`Failed to pull image "${image}": ${error.message}`)
@@ -101,14 +122,25 @@ export class ContainerStarter {
     }
   }
 
+  private async credentials(pod: Pod, image: string): Promise<readonly RegistryCredentials[]> {
+    const names = (pod.spec.imagePullSecrets ?? []).flatMap(({ name = '' }) => name || [])
+    const { namespace = '' } = pod.metadata
+    const found = await fetchNamed(this.options.client, secrets, namespace, names)
+    return credentialsFor(
+      image,
+      [...found.values()].flatMap(secret => secret ?? []),
+    )
+  }
+
   private async run(
-    pod: Pod,
+    sandbox: SandboxSpec,
     container: Container,
     attempt: number,
     place: PodPlace,
-    imageId: string,
+    image: LocalImage,
   ): Promise<void> {
     const { client, runtime, volumes, events, services } = this.options
+    const { pod } = sandbox
     const podUid = pod.metadata.uid ?? ''
     const namespace = pod.metadata.namespace ?? ''
     const names = envSourceNames(container)
@@ -121,21 +153,14 @@ export class ContainerStarter {
       secrets: await fetchNamed(client, secrets, namespace, names.secrets),
     })
     const mounts = await volumes.mounts(pod, container, env, runtime.podDirectory(podUid))
-    const own = container.securityContext
-    const shared = pod.spec.securityContext
     const record = await runtime.startContainer({
-      podUid,
-      name: container.name,
+      sandbox,
+      container,
       attempt,
-      image: container.image ?? '',
-      imageId,
-      command: containerCommand(container, env),
+      image,
+      ...containerCommand(container, env),
       env,
-      workingDirectory: container.workingDir ?? '',
       mounts,
-      runAsUser: own?.runAsUser ?? shared?.runAsUser ?? null,
-      runAsNonRoot: own?.runAsNonRoot ?? shared?.runAsNonRoot ?? false,
-      stdin: container.stdin ?? false,
     })
     const { name } = container
     events.ofContainer(pod, container, 'Normal', 'Created', `Created container: ${name}`)

@@ -3,7 +3,7 @@
 // addresses and port.
 
 import type { Clock } from '../../platform/clock.js'
-import { InvariantViolation, RaftsmanError } from '../../platform/errors.js'
+import { InvariantViolation, must, RaftsmanError } from '../../platform/errors.js'
 import type { Files } from '../../platform/files.js'
 import type { Logger } from '../../platform/logger.js'
 import type { Metrics } from '../../platform/metrics.js'
@@ -23,11 +23,11 @@ import { LocalVolumes } from './local-volumes.js'
 import { readMachineFacts } from './machine.js'
 import { NodeRegistration } from './node-registration.js'
 import { nodeCapacity, type NodeDescription } from './node-status.js'
-import { PodAddresses } from './pod-addresses.js'
+import { type DnsSettings, parseResolvConf, type PodDns } from './pod-dns.js'
 import { PodEvents } from './pod-events.js'
 import { PodWorker, type PodWorkerEnvironment } from './pod-worker.js'
 import { Prober } from './prober.js'
-import type { ContainerRecord, Runtime, SandboxSpec } from './runtime.js'
+import type { ContainerRecord, Runtime, SandboxRecord } from './runtime.js'
 import { KubeletServer } from './server.js'
 import { Volumes } from './volumes.js'
 
@@ -54,6 +54,8 @@ export interface KubeletOptions {
   readonly logger: Logger
   readonly metrics: Metrics
   readonly metricsText: () => Promise<string>
+  /** Name servers of the cluster, and the end of its names; what pods get that ask for it. */
+  readonly clusterDns: Pick<DnsSettings, 'clusterServers' | 'clusterDomain'>
   /** Services known to this process, for the variables that point to them. */
   readonly services: () => readonly Service[]
   /** Resolves when `services` is complete; no container starts before. */
@@ -65,6 +67,7 @@ const workers = 8
 const stopDeadlineMs = 8000
 const killDeadlineMs = 2000
 const stopPollMs = 50
+const textBytesMax = 64 * 1024
 
 export class Kubelet {
   private readonly options: KubeletOptions
@@ -76,8 +79,11 @@ export class Kubelet {
   private readonly events: PodEvents
   private readonly localVolumes: LocalVolumes
   private registration: NodeRegistration | null = null
+  private description: NodeDescription | null = null
+  private machineDns: PodDns = { servers: [], searches: [], options: [] }
   private environment: PodWorkerEnvironment | null = null
-  private preparing = false
+  private podCidr = ''
+  private addressTrouble: string | null = null
   private stopping = false
 
   constructor(options: KubeletOptions) {
@@ -106,6 +112,7 @@ export class Kubelet {
   async start(): Promise<{ readonly port: number }> {
     const { files, dataDirectory, runtime, nodeName, host, logger } = this.options
     await files.makeDirectory(dataDirectory, 0o700)
+    runtime.onTroubles(() => this.followRuntime())
     await runtime.restore()
     const port = await this.server.start()
     const description: NodeDescription = {
@@ -118,13 +125,16 @@ export class Kubelet {
       localVolumesDirectory: this.options.localVolumesDirectory,
       facts: await readMachineFacts(files, dataDirectory),
     }
+    this.description = description
+    this.machineDns = parseResolvConf(await textOf(files, '/etc/resolv.conf'))
     this.registration = new NodeRegistration({
       ...this.options,
-      description,
+      description: () => ({ ...description, runtimeVersion: runtime.version }),
       recorder: this.recorder,
-      onNode: node => void this.prepare(node, description),
+      onNode: node => void this.meetNode(node),
     })
     this.registration.start()
+    this.followRuntime()
     logger.info({ node: nodeName, port }, 'kubelet serves')
     return { port }
   }
@@ -132,7 +142,10 @@ export class Kubelet {
   async stop(): Promise<void> {
     const { stopPodsOnExit, runtime } = this.options
     this.stopping = true
-    if (stopPodsOnExit) await this.stopPods()
+    if (stopPodsOnExit) {
+      await this.stopPods()
+      await this.stopSandboxes()
+    }
     this.registration?.close()
     this.informer.stop()
     this.localVolumes.stop()
@@ -142,34 +155,52 @@ export class Kubelet {
     await runtime.close()
   }
 
-  /** Once the node has addresses for pods. */
-  private async prepare(node: Node, description: NodeDescription): Promise<void> {
-    const cidr = node.spec?.podCIDR
-    if (cidr === undefined || cidr === '') {
-      const reason = 'container runtime network not ready: the node has no pod CIDR yet'
-      this.registration?.setNotReady(reason)
+  /** Told every state of the Node: addresses for pods come with it. */
+  private async meetNode(node: Node): Promise<void> {
+    const cidr = node.spec?.podCIDR ?? ''
+    if (cidr === '' || cidr === this.podCidr) return
+    this.podCidr = cidr
+    try {
+      await this.options.runtime.usePodCidr(cidr)
+      this.addressTrouble = null
+    } catch (error) {
+      if (!(error instanceof RaftsmanError)) throw error
+      this.podCidr = ''
+      this.addressTrouble = error.message
+    }
+    this.followRuntime()
+  }
+
+  /** The node is as ready as its runtime. Pods begin with it, and are looked at when it is back. */
+  private followRuntime(): void {
+    const { runtime, network } = this.options.runtime.troubles
+    const troubles = [runtime, this.addressTrouble ?? network].filter(text => text !== null)
+    const all = troubles.length > 1 ? `[${troubles.join(', ')}]` : (troubles[0] ?? null)
+    this.registration?.setNotReady(all)
+    if (this.registration === null || runtime !== null || this.stopping) return
+    if (this.environment !== null) {
+      for (const uid of this.podWorkers.keys()) this.queue.add(uid)
       return
     }
-    if (this.environment !== null || this.preparing || this.stopping) return
-    this.preparing = true
-    try {
-      this.environment = this.podEnvironment(new PodAddresses(cidr), description)
-      this.registration?.setNotReady(null)
-      await this.runPods()
-    } catch (error) {
+    this.environment = this.podEnvironment(must(this.description, 'a node that is registered'))
+    this.runPods().catch((error: unknown) => {
       if (!(error instanceof RaftsmanError)) throw error
       this.environment = null
       this.registration?.setNotReady(error.message)
-    } finally {
-      this.preparing = false
-    }
+    })
   }
 
-  private podEnvironment(addresses: PodAddresses, node: NodeDescription): PodWorkerEnvironment {
+  private podEnvironment(node: NodeDescription): PodWorkerEnvironment {
     const { client, runtime, clock, random, files, logger, services, nodeName } = this.options
-    for (const { address } of runtime.sandboxes()) addresses.take(address)
     const provideLocal = (volume: PersistentVolume) => this.localVolumes.provide(volume)
-    const volumes = new Volumes({ client, files, clock, nodeName, provideLocal })
+    const volumes = new Volumes({
+      client,
+      files,
+      clock,
+      nodeName,
+      provideLocal,
+      isolates: runtime.isolates,
+    })
     const events = this.events
     const prober = new Prober({
       runtime,
@@ -192,7 +223,7 @@ export class Kubelet {
       events,
       volumes,
       prober,
-      addresses,
+      dns: { ...this.options.clusterDns, machine: this.machineDns },
       starter: new ContainerStarter({ client, runtime, files, volumes, events, services }),
       nodeName,
       hostAddress: node.hostAddress,
@@ -213,6 +244,8 @@ export class Kubelet {
     })
     runWorkers(this.queue, workers, {
       work: async podUid => {
+        // What runs is left as it is while nobody can say how it is.
+        if (runtime.troubles.runtime !== null) return
         await this.podWorkers.get(podUid)?.sync()
         if (this.podWorkers.get(podUid)?.finished) this.podWorkers.delete(podUid)
         running.set(this.podWorkers.size)
@@ -269,7 +302,7 @@ export class Kubelet {
     }
     // Found again at the start, and no worker has taken them over yet.
     for (const run of this.running()) {
-      if (!this.podWorkers.has(run.podUid)) runtime.terminateContainer(run.id)
+      if (!this.podWorkers.has(run.podUid)) runtime.terminateContainer(run.id, stopDeadlineMs)
     }
     const ended = await this.within(stopDeadlineMs, () => {
       const starting = [...this.podWorkers.values()].some(worker => worker.isStarting)
@@ -278,6 +311,18 @@ export class Kubelet {
     if (ended) return
     for (const run of this.running()) runtime.killContainer(run.id)
     await this.within(killDeadlineMs, () => this.running().length === 0)
+  }
+
+  /** With their networks, as far as the runtime answers. */
+  private async stopSandboxes(): Promise<void> {
+    const { runtime, logger } = this.options
+    for (const { podUid, ready } of runtime.sandboxes()) {
+      if (!ready || runtime.troubles.runtime !== null) continue
+      await runtime.stopSandbox(podUid).catch((error: unknown) => {
+        if (!(error instanceof RaftsmanError)) throw error
+        logger.warn({ podUid, reason: error.message }, 'sandbox not ended')
+      })
+    }
   }
 
   private running(): readonly ContainerRecord[] {
@@ -311,11 +356,16 @@ function mayMount({ metadata, spec }: Pod, volume: PersistentVolume): boolean {
 }
 
 /** As much of a pod as is needed to end it. */
-function podOf({ podUid, podNamespace, podName }: SandboxSpec): Pod {
+function podOf({ podUid, podNamespace, podName }: SandboxRecord): Pod {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { uid: podUid, namespace: podNamespace, name: podName },
     spec: { containers: [] },
   }
+}
+
+async function textOf(files: Files, path: string): Promise<string> {
+  const content = await files.read(path, textBytesMax).catch(() => null)
+  return Buffer.from(content ?? []).toString('utf8')
 }

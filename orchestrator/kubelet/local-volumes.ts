@@ -75,7 +75,11 @@ export class LocalVolumes {
     const path = ownPath({ volume, directory })
     if (path === null) return null
     await files.makeDirectory(directory, 0o700)
-    if ((await files.stat(path)) === null) await files.makeDirectory(path, 0o700)
+    if ((await files.stat(path)) === null) {
+      await files.makeDirectory(path, 0o700)
+      // Whoever the pods run as; others do not get past the directory above.
+      await files.setAccess(path, 0o777, null)
+    }
     if ((await files.stat(path))?.kind === 'directory') return path
     throw new PodConfigError(`"${path}" is in the way of volume "${volume.metadata.name}"`)
   }

@@ -62,7 +62,7 @@ function registered(up: () => boolean) {
     clock,
     files,
     logger: silentLogger,
-    description,
+    description: () => description,
     dataDirectory: '/data',
     onNode: () => {},
   })

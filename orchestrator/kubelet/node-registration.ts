@@ -27,7 +27,8 @@ export interface NodeRegistrationOptions {
   readonly clock: Clock
   readonly files: Files
   readonly logger: Logger
-  readonly description: NodeDescription
+  /** As it is now. */
+  readonly description: () => NodeDescription
   readonly dataDirectory: string
   /** Told every state of the Node that passes by. */
   readonly onNode: (node: Node) => void
@@ -113,7 +114,8 @@ export class NodeRegistration {
   }
 
   private async reportOnce(): Promise<void> {
-    const { client, clock, files, description, dataDirectory, onNode } = this.options
+    const { client, clock, files, dataDirectory, onNode } = this.options
+    const description = this.options.description()
     const node = await this.registered()
     onNode(node)
     const load = await readMachineLoad(files, dataDirectory)
@@ -136,7 +138,7 @@ export class NodeRegistration {
     if (!this.begun) recorder.record(node, 'Normal', 'Starting', 'Starting kubelet.')
     this.begun = true
     for (const reason of turnsOf(node.status?.conditions ?? [], conditions)) {
-      const text = `Node ${description.name} status is now: ${reason}`
+      const text = `Node ${description().name} status is now: ${reason}`
       recorder.record(node, 'Normal', reason, text)
     }
   }
@@ -144,21 +146,21 @@ export class NodeRegistration {
   /** The Node with our labels and annotations, created if need be. */
   private async registered(): Promise<Node> {
     const { client, description } = this.options
-    const { name } = description
+    const { name } = description()
     let node: Node
     try {
       node = await client.get(nodes, { name })
     } catch (error) {
       if (!isNotFound(error)) throw error
       try {
-        return await client.create(nodes, newNode(description))
+        return await client.create(nodes, newNode(description()))
       } catch (failure) {
         if (!isAlreadyExists(failure)) throw failure
         node = await client.get(nodes, { name })
       }
     }
-    const labels = nodeLabels(description)
-    const annotations = nodeAnnotations(description)
+    const labels = nodeLabels(description())
+    const annotations = nodeAnnotations(description())
     if (holds(node.metadata.labels, labels) && holds(node.metadata.annotations, annotations)) {
       return node
     }
@@ -167,7 +169,7 @@ export class NodeRegistration {
 
   private async renew(): Promise<void> {
     const { client, clock, description } = this.options
-    const { name } = description
+    const { name } = description()
     const at = { namespace: leaseNamespace, name }
     const spec = {
       holderIdentity: name,

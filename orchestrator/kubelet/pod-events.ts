@@ -16,8 +16,11 @@ export type PodEventReason =
   | 'FailedPostStartHook'
   | 'FailedPreStopHook'
   | 'Killing'
+  | 'MissingClusterDNS'
+  | 'NetworkNotReady'
   | 'Pulled'
   | 'Pulling'
+  | 'SandboxChanged'
   | 'Started'
   | 'Unhealthy'
 

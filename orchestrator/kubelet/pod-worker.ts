@@ -9,10 +9,10 @@ import type { Container } from '../api/types/core-container.js'
 import type { PodStatus } from '../api/types/core-pod-status.js'
 import type { Pod } from '../api/types/core-pod.js'
 import { isConflict, isNotFound } from '../client/api-error.js'
-import { pods } from '../client/resources.js'
+import { pods, runtimeClasses } from '../client/resources.js'
 import type { ApiClient } from '../client/rest-client.js'
 import type { ContainerStarter } from './container-starter.js'
-import type { PodAddresses } from './pod-addresses.js'
+import { type DnsSettings, missesClusterDns, podDns, podNames } from './pod-dns.js'
 import type { PodEvents } from './pod-events.js'
 import { PodConfigError, type PodPlace } from './pod-fields.js'
 import { podTitle, type PodObservation, type StartTrouble, type StopProgress } from './pod-model.js'
@@ -28,7 +28,7 @@ import {
   raisedBackoff,
   type RestartBackoff,
 } from './restart-backoff.js'
-import { type ContainerRecord, type Runtime, RuntimeError } from './runtime.js'
+import { type ContainerRecord, type Runtime, RuntimeError, type SandboxSpec } from './runtime.js'
 import { needsRefresh, type Volumes } from './volumes.js'
 
 export interface PodWorkerEnvironment {
@@ -40,9 +40,9 @@ export interface PodWorkerEnvironment {
   readonly starter: ContainerStarter
   readonly volumes: Volumes
   readonly prober: Prober
-  readonly addresses: PodAddresses
   readonly nodeName: string
   readonly hostAddress: string
+  readonly dns: DnsSettings
   readonly allocatable: { readonly [resource: string]: string }
   /** Asks for another sync of the pod with this uid. */
   readonly requeue: (podUid: string, afterMs: number) => void
@@ -52,6 +52,7 @@ export interface PodWorkerEnvironment {
 const roundsMax = 8
 const volumeRefreshMs = 60_000
 const configRetryMs = 5000
+const networkRetryMs = 1000
 
 export class PodWorker {
   readonly uid: string
@@ -61,7 +62,8 @@ export class PodWorker {
   private readonly backoffs = new Map<string, RestartBackoff>()
   private readonly troubles = new Map<string, StartTrouble>()
   private readonly stops = new Map<string, StopProgress>()
-  private address: string | null = null
+  /** The sandbox was made and the volumes stand. */
+  private prepared = false
   private volumesReadyAtMs: number | null = null
   private gone = false
   private stopping = false
@@ -76,11 +78,16 @@ export class PodWorker {
     const { name, namespace } = pod.metadata
     this.logger = environment.logger.child({ pod: `${namespace}/${name}` })
     const { runtime } = environment
-    const sandbox = runtime.sandboxes().find(({ podUid }) => podUid === this.uid)
     // Containers that run need their volumes no more than they have them; others get them again.
-    if (sandbox !== undefined && runtime.containers(this.uid).length > 0) {
-      this.address = sandbox.address
-    }
+    this.prepared = runtime.containers(this.uid).length > 0
+  }
+
+  /** Null before the pod is prepared, and when it has lost its sandbox. */
+  private get address(): string | null {
+    const { runtime, hostAddress } = this.environment
+    const sandbox = runtime.sandbox(this.uid)
+    if (!this.prepared || sandbox?.ready !== true) return null
+    return sandbox.address ?? hostAddress
   }
 
   get pod(): Pod {
@@ -122,7 +129,8 @@ export class PodWorker {
         await this.refreshVolumes()
         await this.writeStatus()
         for (const action of last) await this.perform(action)
-        if (progressed && last.length === 0) this.requeue(1)
+        const released = this.address === null && last.some(({ kind }) => kind === 'release')
+        if (released || (progressed && last.length === 0)) this.requeue(1)
         else if (wakeAfterMs !== null) this.requeue(wakeAfterMs)
         return
       }
@@ -187,7 +195,7 @@ export class PodWorker {
       case 'terminate': {
         const progress = this.stops.get(action.run.id)
         if (progress) this.stops.set(action.run.id, { ...progress, terminated: true })
-        runtime.terminateContainer(action.run.id)
+        runtime.terminateContainer(action.run.id, progress?.graceMs ?? 0)
         return
       }
       case 'kill':
@@ -196,6 +204,9 @@ export class PodWorker {
       case 'forget':
         this.stops.delete(action.run.id)
         await runtime.removeContainer(action.run.id)
+        return
+      case 'release':
+        await this.release()
         return
       case 'tear-down':
         await this.tearDown()
@@ -211,19 +222,19 @@ export class PodWorker {
   }
 
   private async prepare(): Promise<void> {
-    const { runtime, addresses, volumes, events, clock } = this.environment
+    const { runtime, volumes, events, clock, dns } = this.environment
     let step: 'FailedCreatePodSandBox' | 'FailedMount' = 'FailedCreatePodSandBox'
+    if (missesClusterDns(this.pod, dns)) this.tellOfMissingDns()
     try {
-      const known = runtime.sandboxes().find(({ podUid }) => podUid === this.uid)
-      const address = known?.address ?? addresses.allocate()
-      if (known === undefined) await this.createSandbox(address)
+      if (!this.networkIsReady()) return
+      await this.makeSandbox()
       step = 'FailedMount'
-      const place = { ...this.place, podAddress: address }
-      await volumes.prepare(this.pod, place, runtime.podDirectory(this.uid))
-      this.address = address
+      this.prepared = true
+      await volumes.prepare(this.pod, this.place, runtime.podDirectory(this.uid))
       this.volumesReadyAtMs = clock.monotonicMs()
       this.troubles.delete('')
     } catch (error) {
+      this.prepared = false
       if (!(error instanceof RaftsmanError)) throw error
       const message =
         step === 'FailedMount' ? `MountVolume.SetUp failed : ${error.message}` : error.message
@@ -232,19 +243,57 @@ export class PodWorker {
     }
   }
 
-  private async createSandbox(address: string): Promise<void> {
-    const { runtime, addresses } = this.environment
-    const { namespace = '', name = '' } = this.pod.metadata
+  /** Pods on the machine's own network may be those that bring the network of the others. */
+  private networkIsReady(): boolean {
+    const { runtime, events } = this.environment
+    const { network } = runtime.troubles
+    if (network === null || this.pod.spec.hostNetwork === true) return true
+    events.ofPod(this.pod, 'Warning', 'NetworkNotReady', `network is not ready: ${network}`)
+    this.trouble('', 'ContainerCreating', network, networkRetryMs)
+    return false
+  }
+
+  private async makeSandbox(): Promise<void> {
+    const { runtime, events } = this.environment
+    const known = runtime.sandbox(this.uid)
+    if (known?.ready === true) return
+    if (known !== null) {
+      const message = 'Pod sandbox changed, it will be killed and re-created.'
+      events.ofPod(this.pod, 'Normal', 'SandboxChanged', message)
+    }
+    await runtime.createSandbox(await this.sandboxSpec())
+  }
+
+  private async sandboxSpec(): Promise<SandboxSpec> {
+    const { client, dns } = this.environment
+    const { pod } = this
+    const { runtimeClassName: name } = pod.spec
+    let runtimeHandler = ''
+    if (name) {
+      try {
+        runtimeHandler = (await client.get(runtimeClasses, { name })).handler
+      } catch (error) {
+        if (!isNotFound(error)) throw error
+        throw new PodConfigError(`RuntimeClass "${name}" not found`)
+      }
+    }
+    const names = podNames(pod, dns.clusterDomain)
+    return { pod, names, dns: podDns(pod, dns), runtimeHandler }
+  }
+
+  private tellOfMissingDns(): void {
+    const message =
+      "the pod asks for the cluster's name service, but this node knows none (--cluster-dns); it gets the machine's"
+    this.environment.events.ofPod(this.pod, 'Warning', 'MissingClusterDNS', message)
+  }
+
+  private async release(): Promise<void> {
     try {
-      await runtime.createSandbox({
-        podUid: this.uid,
-        podNamespace: namespace,
-        podName: name,
-        address,
-      })
+      await this.environment.runtime.stopSandbox(this.uid)
     } catch (error) {
-      addresses.release(address)
-      throw error
+      if (!(error instanceof RuntimeError)) throw error
+      this.logger.warn({ reason: error.message }, 'sandbox of a pod that is over not ended')
+      this.requeue(1000)
     }
   }
 
@@ -252,7 +301,7 @@ export class PodWorker {
     const { starter, runtime, clock } = this.environment
     const runs = runtime.containers(this.uid).filter(({ name }) => name === container.name)
     const endedAtMs = runs.at(-1)?.exit?.finishedAtMs ?? null
-    const failure = await starter.start(this.pod, container, attempt, this.place)
+    const failure = await starter.start(await this.sandboxSpec(), container, attempt, this.place)
     if (endedAtMs !== null) {
       const backoff = this.backoffs.get(container.name)
       this.backoffs.set(container.name, raisedBackoff(backoff, endedAtMs, clock.wallMs()))
@@ -383,7 +432,7 @@ export class PodWorker {
   }
 
   private async tearDown(): Promise<void> {
-    const { runtime, addresses, volumes, prober } = this.environment
+    const { runtime, volumes, prober } = this.environment
     prober.forget(this.uid)
     volumes.forget(this.uid)
     try {
@@ -394,8 +443,6 @@ export class PodWorker {
       this.requeue(1000)
       return
     }
-    if (this.address !== null) addresses.release(this.address)
-    this.address = null
     this.tornDown = true
   }
 
@@ -412,4 +459,5 @@ export class PodWorker {
   }
 }
 
-const isFinal = ({ kind }: Action): boolean => kind === 'delete' || kind === 'tear-down'
+const isFinal = ({ kind }: Action): boolean =>
+  kind === 'delete' || kind === 'tear-down' || kind === 'release'

@@ -1,17 +1,13 @@
 // What processes and the machine use, out of the texts of /proc. Counterpart: cAdvisor, which reads
 // cgroups; containers of the process runtime are sessions instead. Pure.
 
+import type { Usage } from './runtime.js'
+
 export interface ProcessUsage {
   readonly session: number
   /** Of the process and of children that it has waited for. */
   readonly cpuTicks: number
   readonly memoryPages: number
-}
-
-export interface Usage {
-  /** Seconds of one processor, since some start. */
-  readonly cpuSeconds: number
-  readonly memoryBytes: number
 }
 
 /** The usual rate of the kernel's clock, as /proc shows it on every architecture of ours. */

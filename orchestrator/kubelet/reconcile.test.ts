@@ -15,6 +15,7 @@ function word(action: Action): string {
     case 'forget':
       return `${action.kind} ${action.run.name} ${action.run.attempt}`
     case 'prepare':
+    case 'release':
     case 'tear-down':
     case 'delete':
       return action.kind
@@ -87,7 +88,7 @@ describe('a pod that is to live', () => {
     [
       'is not restarted after success where only failures are',
       { pod: policy('OnFailure'), runs: [runOf('main', 0, [0, 1])] },
-      '',
+      'release',
     ],
     [
       'is restarted after failure where failures are',
@@ -97,7 +98,7 @@ describe('a pod that is to live', () => {
     [
       'is never restarted where that is so',
       { pod: policy('Never'), runs: [runOf('main', 0, [2, 1])] },
-      '',
+      'release',
     ],
     [
       'goes on counting restarts where this machine lost all traces',
@@ -118,6 +119,21 @@ describe('a pod that is to live', () => {
         }),
       },
       'start main 5',
+    ],
+    [
+      'gives its sandbox back only once, when it is over',
+      { pod: policy('Never'), runs: [runOf('main', 0, [2, 1])], address: null },
+      '',
+    ],
+    [
+      'gets another sandbox when it lost the one it had',
+      { runs: [runOf('main', 0, [137, 1])], address: null },
+      'prepare',
+    ],
+    [
+      'gives its sandbox back when an earlier life of the node brought it to its end',
+      { pod: podOf({ status: { phase: 'Succeeded' } }), runs: [runOf('main', 0, [0, 1])] },
+      'release',
     ],
     [
       'keeps the run before the last, and forgets older ones',

@@ -31,6 +31,8 @@ export type Action =
     }
   | { readonly kind: 'terminate'; readonly run: ContainerRecord }
   | { readonly kind: 'kill'; readonly run: ContainerRecord }
+  /** Ends the sandbox of a pod that came to its end: its address goes back, its logs stay. */
+  | { readonly kind: 'release' }
   /** A run that nobody can ask for any more. */
   | { readonly kind: 'forget'; readonly run: ContainerRecord }
   /** Everything of the pod on this machine. */
@@ -75,9 +77,9 @@ export function reconcilePod(observation: PodObservation): Plan {
   if (observation.gone || observation.stopping || pod.metadata.deletionTimestamp !== undefined) {
     planTermination(observation, planning)
   } else if (isFinished(pod)) {
-    stopAll(observation, planning, goneGraceMs, 'Stopping container')
+    end(observation, planning, goneGraceMs)
   } else if (isPastDeadline(observation, planning)) {
-    stopAll(observation, planning, podGraceMs(observation), 'Stopping container')
+    end(observation, planning, podGraceMs(observation))
   } else {
     planLife(observation, planning)
   }
@@ -126,15 +128,12 @@ function planTermination(observation: PodObservation, planning: Planning): void 
   else if (!observation.deleted) planning.add({ kind: 'delete' })
 }
 
-function stopAll(
-  observation: PodObservation,
-  planning: Planning,
-  graceMs: number,
-  text: string,
-): void {
-  for (const run of observation.runs) {
-    if (run.exit === null) stop(observation, planning, run, graceMs, `${text} ${run.name}`)
+function end(observation: PodObservation, planning: Planning, graceMs: number): void {
+  const running = observation.runs.filter(run => run.exit === null)
+  for (const run of running) {
+    stop(observation, planning, run, graceMs, `Stopping container ${run.name}`)
   }
+  if (running.length === 0 && observation.address !== null) planning.add({ kind: 'release' })
 }
 
 /** One step further on the way from running to ended. */
@@ -166,6 +165,11 @@ function stop(
 
 function planLife(observation: PodObservation, planning: Planning): void {
   const { pod, address } = observation
+  if (isOver(observation)) {
+    // Sidecars end with the work they served.
+    end(observation, planning, podGraceMs(observation))
+    return
+  }
   if (address === null) {
     const trouble = observation.troubles.get('')
     if (trouble !== undefined && trouble.retryAtMs > observation.nowMs) {
@@ -179,11 +183,6 @@ function planLife(observation: PodObservation, planning: Planning): void {
   for (const container of initContainersOf(pod)) {
     if (initialized && !isSidecar(container)) continue
     if (!planContainer(observation, planning, container, true)) return
-  }
-  if (isOver(observation)) {
-    // Sidecars end with the work they served.
-    stopAll(observation, planning, podGraceMs(observation), 'Stopping container')
-    return
   }
   for (const container of pod.spec.containers) {
     planContainer(observation, planning, container, false)

@@ -3,14 +3,10 @@
 
 import type { Files } from '../../platform/files.js'
 import type { Pod } from '../api/types/core-pod.js'
-import { machineUsage, parseProcessStat, usageBySession } from './process-usage.js'
-import type { ProcessUsage, Usage } from './process-usage.js'
-import type { Runtime } from './runtime.js'
+import { machineUsage } from './process-usage.js'
+import { type Runtime, RuntimeError, type Usage } from './runtime.js'
 
 const textBytesMax = 256 * 1024
-const processesMax = 32_768
-/** Files that are read at a time. */
-const batch = 64
 
 /** `wallMs`: of the moment, for the samples. */
 export async function resourceMetrics(
@@ -25,14 +21,14 @@ export async function resourceMetrics(
     return Buffer.from(content ?? []).toString('latin1')
   }
   const machine = machineUsage(await text('/proc/stat'), await text('/proc/meminfo'))
-  const sessions = usageBySession(await processes(files, text))
+  const used = await usageOf(runtime)
   const samples = new Samples(Math.round(wallMs))
   for (const pod of pods) {
     const { uid = '', namespace = '', name = '' } = pod.metadata
     let whole: Usage | null = null
-    for (const { name: container, pid, exit, startedAtMs } of runtime.containers(uid)) {
-      const usage = pid === null || exit !== null ? undefined : sessions.get(pid)
-      if (usage === undefined) continue
+    for (const { id, name: container, exit, startedAtMs } of runtime.containers(uid)) {
+      const usage = used?.get(id)
+      if (usage === undefined || exit !== null) continue
       const labels = { container, namespace, pod: name }
       samples.usage('container', labels, usage)
       samples.add('container_start_time_seconds', 'gauge', labels, startedAtMs / 1000)
@@ -41,26 +37,18 @@ export async function resourceMetrics(
     if (whole !== null) samples.usage('pod', { namespace, pod: name }, whole)
   }
   if (machine !== null) samples.usage('node', {}, machine)
-  samples.add('resource_scrape_error', 'gauge', {}, machine === null ? 1 : 0)
+  samples.add('resource_scrape_error', 'gauge', {}, machine === null || used === null ? 1 : 0)
   return samples.text()
 }
 
-async function processes(
-  files: Files,
-  text: (path: string) => Promise<string>,
-): Promise<readonly ProcessUsage[]> {
-  const pids = (await files.list('/proc')).filter(name => /^\d+$/.test(name)).slice(0, processesMax)
-  const found: ProcessUsage[] = []
-  for (let at = 0; at < pids.length; at += batch) {
-    const texts = await Promise.all(
-      pids.slice(at, at + batch).map(pid => text(`/proc/${pid}/stat`)),
-    )
-    for (const one of texts) {
-      const usage = parseProcessStat(one)
-      if (usage !== null) found.push(usage)
-    }
+/** Null where the runtime does not say. */
+async function usageOf(runtime: Runtime): Promise<ReadonlyMap<string, Usage> | null> {
+  try {
+    return await runtime.usage()
+  } catch (error) {
+    if (!(error instanceof RuntimeError)) throw error
+    return null
   }
-  return found
 }
 
 function sum(a: Usage | null, b: Usage): Usage {

@@ -48,7 +48,7 @@ export class KubeletServer {
 
   constructor(options: KubeletServerOptions) {
     this.options = options
-    this.streams = new StreamEndpoints(options)
+    this.streams = new StreamEndpoints({ ...options, hostAddress: options.host })
   }
 
   /** Resolves with the port bound. */

@@ -20,6 +20,8 @@ export interface StreamEndpointsOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly runtime: Runtime
+  /** Of pods on the machine's own network. */
+  readonly hostAddress: string
   readonly pods: () => readonly Pod[]
 }
 
@@ -114,7 +116,7 @@ export class StreamEndpoints {
     const options = commandOptions(query)
     if (options === null) return noStreams
     return this.#command(upgrade, options, async session => {
-      await this.#options.runtime.attach(id, container.stdinOnce ?? false, session.streams)
+      await this.#options.runtime.attach(id, container, session.streams)
       return 0
     })
   }
@@ -145,9 +147,9 @@ export class StreamEndpoints {
     query: URLSearchParams,
   ): Promise<UpgradeRefusal | null> {
     const { uid = '', name = '' } = pod.metadata
-    const { runtime } = this.#options
-    const sandbox = runtime.sandboxes().find(({ podUid }) => podUid === uid)
-    if (sandbox === undefined) {
+    const { runtime, hostAddress } = this.#options
+    const sandbox = runtime.sandbox(uid)
+    if (sandbox?.ready !== true) {
       return { status: 500, text: `pod ${name} is not running` }
     }
     const ports: number[] = []
@@ -159,7 +161,7 @@ export class StreamEndpoints {
       ports.push(port)
     }
     if (ports.length > portsMax) return { status: 400, text: `more than ${portsMax} ports` }
-    const target = { address: sandbox.address, podName: name }
+    const target = { address: sandbox.address ?? hostAddress, podName: name }
     return upgradeToPortForward(upgrade, ports, target, this.#shell())
   }
 

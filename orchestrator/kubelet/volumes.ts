@@ -14,9 +14,9 @@ import type { HostPathVolumeSource, Volume } from '../api/types/core-volume.js'
 import { isNotFound } from '../client/api-error.js'
 import { configMaps, type Resource, secrets } from '../client/resources.js'
 import type { ApiClient } from '../client/rest-client.js'
-import { claimPath } from './claim-volumes.js'
+import { type ClaimPath, claimPath } from './claim-volumes.js'
 import { PodConfigError, type PodPlace } from './pod-fields.js'
-import type { EnvVar, Mount } from './runtime.js'
+import type { EnvVar, Mount, MountPropagation } from './runtime.js'
 import { expandReferences } from './env-expansion.js'
 import {
   hasFiles,
@@ -26,6 +26,7 @@ import {
   volumeNeeds,
   type VolumeSources,
 } from './volume-files.js'
+import { fileForPod, fsGroupOf, handToGroup, openToPod, readableByPod } from './volume-access.js'
 
 /** A token is renewed when this share of its life is over. */
 const renewAtShare = 0.8
@@ -47,6 +48,8 @@ export interface VolumesOptions {
   readonly nodeName: string
   /** The directory of a volume that is one of this node's, made if need be; null for another. */
   readonly provideLocal: (volume: PersistentVolume) => Promise<string | null>
+  /** Containers run as users of their own, who must get at their volumes. */
+  readonly isolates: boolean
 }
 
 /** The objects of the names that are wanted; null for one that does not exist. */
@@ -72,6 +75,8 @@ export class Volumes {
   private readonly options: VolumesOptions
   /** By pod uid and token key. */
   private readonly tokens = new Map<string, Map<string, HeldToken>>()
+  /** Volumes of claims that were handed to their pod's group, by pod uid. */
+  private readonly handed = new Map<string, Set<string>>()
 
   constructor(options: VolumesOptions) {
     this.options = options
@@ -80,15 +85,16 @@ export class Volumes {
   /** Makes or refreshes all volumes. Throws PodConfigError for what cannot be had. */
   async prepare(pod: Pod, place: PodPlace, podDirectory: string): Promise<void> {
     const volumes = pod.spec.volumes ?? []
+    const group = this.options.isolates ? fsGroupOf(pod) : null
     const sources = volumes.some(hasFiles) ? await this.fetchSources(pod, place) : null
     for (const volume of volumes) {
       const directory = volumeDirectory(podDirectory, volume.name)
       if (volume.hostPath) await this.checkHostPath(volume.hostPath)
       else if (volume.persistentVolumeClaim) {
-        await this.linkClaim(pod, volume.persistentVolumeClaim.claimName, directory)
-      } else if (volume.emptyDir) await this.options.files.makeDirectory(directory, 0o700)
+        await this.linkClaim(pod, volume.persistentVolumeClaim.claimName, directory, group)
+      } else if (volume.emptyDir) await this.makeEmptyDirectory(directory, group)
       else if (hasFiles(volume) && sources !== null) {
-        await this.writeFiles(directory, volumeFiles(volume, sources))
+        await this.writeFiles(directory, volumeFiles(volume, sources), group)
       } else {
         throw new PodConfigError(
           `volume "${volume.name}" is of a kind that this node does not know`,
@@ -99,6 +105,7 @@ export class Volumes {
 
   forget(podUid: string): void {
     this.tokens.delete(podUid)
+    this.handed.delete(podUid)
   }
 
   /** Where the container finds its volumes; made below the volume when a subPath is not there. */
@@ -120,6 +127,7 @@ export class Volumes {
         hostPath: await this.below(root, subPath),
         containerPath: mount.mountPath,
         readOnly: (mount.readOnly ?? false) || (volume.persistentVolumeClaim?.readOnly ?? false),
+        propagation: propagationOf(mount.mountPropagation),
       })
     }
     return mounts
@@ -200,16 +208,40 @@ export class Volumes {
   }
 
   /** A link of the pod leads to the data, which lie elsewhere and outlive the pod. */
-  private async linkClaim(pod: Pod, claimName: string, directory: string): Promise<void> {
+  private async linkClaim(
+    pod: Pod,
+    claimName: string,
+    directory: string,
+    group: number | null,
+  ): Promise<void> {
     const { client, files, nodeName, provideLocal } = this.options
-    const path = await claimPath(pod, claimName, {
+    const claimed = await claimPath(pod, claimName, {
       client,
       nodeName,
       provideLocal,
       checkPath: source => this.checkHostPath(source),
     })
     await files.makeDirectory(dirname(directory), 0o700)
-    await files.link(path, directory)
+    await files.link(claimed.path, directory)
+    await this.handOver(pod, claimed, group)
+  }
+
+  /** Directories of the machine stay as they are: they are not the pod's. */
+  private async handOver(pod: Pod, claimed: ClaimPath, group: number | null): Promise<void> {
+    if (group === null || claimed.isHostPath) return
+    const { uid = '' } = pod.metadata
+    const handed = this.handed.get(uid) ?? new Set()
+    if (handed.has(claimed.path)) return
+    await handToGroup(this.options.files, claimed.path, group)
+    this.handed.set(uid, handed.add(claimed.path))
+  }
+
+  /** One that is there is in use already, perhaps with other rights by now. */
+  private async makeEmptyDirectory(directory: string, group: number | null): Promise<void> {
+    const { files } = this.options
+    if ((await files.stat(directory)) !== null) return
+    await files.makeDirectory(directory, 0o700)
+    await openToPod(files, directory, group)
   }
 
   private async checkHostPath({ path, type = '' }: HostPathVolumeSource): Promise<void> {
@@ -235,16 +267,25 @@ export class Volumes {
    * All files change at one instant: they stand in a directory of their own that `..data` leads
    * to, and each visible name leads through `..data`.
    */
-  private async writeFiles(directory: string, contents: VolumeFiles): Promise<void> {
+  private async writeFiles(
+    directory: string,
+    contents: VolumeFiles,
+    group: number | null,
+  ): Promise<void> {
     const { files, clock } = this.options
-    await files.makeDirectory(directory, 0o700)
+    await this.makeReadable(directory, group)
     if (await this.isCurrent(directory, contents)) return
     const stamp = `..${Math.floor(clock.wallMs())}`
     for (const [path, { content, mode }] of contents) {
-      await files.makeDirectory(dirname(join(directory, stamp, path)), 0o700)
-      await files.write(join(directory, stamp, path), content, mode)
+      const above = path.split('/').slice(0, -1)
+      for (let depth = 0; depth <= above.length; depth += 1) {
+        await this.makeReadable(join(directory, stamp, ...above.slice(0, depth)), group)
+      }
+      const file = join(directory, stamp, path)
+      await files.write(file, content, mode)
+      await fileForPod(files, file, mode, group)
     }
-    await files.makeDirectory(join(directory, stamp), 0o700)
+    await this.makeReadable(join(directory, stamp), group)
     await files.link(stamp, join(directory, '..data'))
     const visible = new Set([...contents.keys()].map(path => path.split('/')[0] ?? path))
     for (const name of visible) await files.link(join('..data', name), join(directory, name))
@@ -252,6 +293,13 @@ export class Volumes {
       const isOld = name.startsWith('..') ? name !== stamp && name !== '..data' : !visible.has(name)
       if (isOld) await files.removeTree(join(directory, name))
     }
+  }
+
+  private async makeReadable(directory: string, group: number | null): Promise<void> {
+    const { files } = this.options
+    if ((await files.stat(directory)) !== null) return
+    await files.makeDirectory(directory, 0o700)
+    await readableByPod(files, directory, group)
   }
 
   private async isCurrent(directory: string, contents: VolumeFiles): Promise<boolean> {
@@ -268,6 +316,9 @@ export class Volumes {
     return true
   }
 }
+
+const propagationOf = (text = ''): MountPropagation =>
+  text === 'HostToContainer' || text === 'Bidirectional' ? text : 'None'
 
 /** Whether its volumes mirror API objects, which change. */
 export const needsRefresh = (pod: Pod): boolean => (pod.spec.volumes ?? []).some(hasFiles)

@@ -67,6 +67,25 @@ describe('a SPDY connection', () => {
     )
   })
 
+  it('gives a client what was whole when the server left, also what it had not read yet', async () => {
+    const { client, server, streams } = connected(() => {})
+    const whole = client.open(named('whole'))
+    const cut = client.open(named('cut'))
+    const answered = Promise.all([
+      new Promise(resolve => whole.once('replied', resolve)),
+      new Promise(resolve => cut.once('replied', resolve)),
+    ])
+    await answered
+    streams[0]?.end('all of it')
+    streams[1]?.write('the beginning')
+    await new Promise(resolve => setImmediate(resolve))
+    server.destroy()
+    client.destroy()
+    await client.closed
+    expect(await text(whole)).toBe('all of it')
+    await expect(text(cut)).rejects.toThrow()
+  })
+
   it('closes one half of a stream and keeps the other', async () => {
     const { client, streams } = connected(stream => {
       stream.on('end', () => stream.end('after your end'))

@@ -42,7 +42,7 @@ export class SpdySession {
     this.#nextPing = this.#nextId
     this.#closed = new Promise(resolve => {
       socket.once('close', () => {
-        this.#dropAll(new StreamError('closed', 'the connection was closed'))
+        this.#cutAll(new StreamError('closed', 'the connection was closed'))
         resolve()
       })
     })
@@ -181,6 +181,15 @@ export class SpdySession {
     for (const callback of this.#waiting.splice(0)) callback()
   }
 
+  /** A client still reads what was whole when its server had nothing more to say and left. */
+  #cutAll(error: StreamError): void {
+    const isClient = this.#options.role === 'client'
+    for (const stream of this.#streams.values()) {
+      if (isClient && stream.isWhole) this.#streams.delete(stream.id)
+    }
+    this.#dropAll(error)
+  }
+
   #dropAll(error: StreamError): void {
     for (const stream of this.#streams.values()) stream.destroy(error)
     this.#streams.clear()
@@ -216,6 +225,11 @@ export class SpdyStream extends Duplex {
   /** First value of a header, or ''. */
   header(name: string): string {
     return this.headers.get(name)?.[0] ?? ''
+  }
+
+  /** The peer has sent all that it will send. */
+  get isWhole(): boolean {
+    return this.#peerDone
   }
 
   accept(): void {

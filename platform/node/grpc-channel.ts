@@ -68,9 +68,15 @@ const asIs = (message: Uint8Array): Buffer =>
 const received = (message: Buffer): Uint8Array => message
 
 function channelOf(address: string, client: Client): RpcChannel {
+  let closed = false
   return {
     address,
     call(path, request, metadata, deadlineMs, done) {
+      if (closed) {
+        const message = 'the channel was closed'
+        process.nextTick(done, { failure: { code: rpcCode.unavailable, message, sent: false } })
+        return
+      }
       const deadline = new Date(Date.now() + deadlineMs)
       client.makeUnaryRequest(
         path,
@@ -86,7 +92,10 @@ function channelOf(address: string, client: Client): RpcChannel {
       )
     },
     open: (path, metadata, handlers) => openStream(client, path, metadata, handlers),
-    close: () => client.close(),
+    close() {
+      closed = true
+      client.close()
+    },
   }
 }
 
@@ -111,6 +120,9 @@ function openStream(
   return {
     send(message) {
       if (!over) stream.write(message)
+    },
+    endSending() {
+      if (!over) stream.end()
     },
     cancel() {
       over = true

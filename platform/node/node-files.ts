@@ -5,6 +5,7 @@ import { constants, watch } from 'node:fs'
 import {
   access,
   chmod,
+  chown,
   type FileHandle,
   lstat,
   mkdir,
@@ -175,6 +176,12 @@ export const nodeFiles: Files = {
   makeDirectory: (path, mode) =>
     attempt(path, async () => {
       await mkdir(path, { recursive: true, mode })
+    }),
+  setAccess: (path, mode, group) =>
+    attempt(path, async () => {
+      // The change of group takes setgid away.
+      if (group !== null) await chown(path, -1, group)
+      await chmod(path, mode)
     }),
   stat: path => unlessAbsent(path, () => statOf(path)),
   read: (path, maxBytes) => unlessAbsent(path, () => readBounded(path, maxBytes)),

@@ -26,10 +26,9 @@ const rooms = [
       'store/core/types.ts',
       'store/core/errors.ts',
       'store/etcd/messages',
-      'store/etcd/message-type.ts',
     ],
   },
-  { room: 'store/etcd/messages', may: ['platform', 'store/etcd/message-type.ts'] },
+  { room: 'store/etcd/messages', may: ['platform'] },
   // Two halves of one server: the port offers etcd's services, which answer through what stands
   // behind the port.
   {
@@ -85,6 +84,7 @@ const rooms = [
     room: 'orchestrator/kubelet',
     may: ['platform', 'orchestrator/api', 'orchestrator/client', 'orchestrator/streams'],
   },
+  { room: 'orchestrator/node-runtime.ts', may: ['platform', 'orchestrator/kubelet'] },
   {
     room: 'orchestrator/node.ts',
     may: [
@@ -92,6 +92,7 @@ const rooms = [
       'orchestrator/api',
       'orchestrator/client',
       'orchestrator/kubelet',
+      'orchestrator/node-runtime.ts',
       'orchestrator/proxy',
     ],
   },

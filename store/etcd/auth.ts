@@ -5,7 +5,7 @@ import { StoreError } from '../core/errors.js'
 import type { Access, AuthRequest, AuthResponse, KeyRange, Permission } from '../core/types.js'
 import { unary } from './calls.js'
 import type { EtcdContext } from './context.js'
-import type { MessageType } from './message-type.js'
+import type { MessageType } from '../../platform/protobuf-message.js'
 import * as messages from './messages/auth.js'
 
 type Method = readonly [string, RpcMethod]

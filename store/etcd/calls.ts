@@ -15,7 +15,7 @@ import { principalOf } from './principal.js'
 import { wireError } from '../server/wire-error.js'
 import type { AnswerBudget } from './answer-budget.js'
 import type { EtcdContext } from './context.js'
-import type { MessageType } from './message-type.js'
+import type { MessageType } from '../../platform/protobuf-message.js'
 import { statusOf, statusOfFacts } from './status.js'
 
 /** Until a client that is behind is looked at again. */

@@ -8,7 +8,7 @@ import { nobodysLease } from '../core/limits.js'
 import { compactRevision, knownLease, rangeRequest, txnRequest } from './kv-requests.js'
 import type { Compare } from './messages/kv.js'
 import { RangeRequest, TxnRequest } from './messages/kv.js'
-import type { Encodable } from './message-type.js'
+import type { Encodable } from '../../platform/protobuf-message.js'
 
 const key = Buffer.from('k')
 const largest = Number.MAX_SAFE_INTEGER

@@ -1,6 +1,6 @@
 // The procedures of etcd that a client calls: path, and what goes either way.
 
-import type { MessageType } from '../../etcd/message-type.js'
+import type { MessageType } from '../../../platform/protobuf-message.js'
 import * as cluster from '../../etcd/messages/cluster.js'
 import * as kv from '../../etcd/messages/kv.js'
 import * as lease from '../../etcd/messages/lease.js'

@@ -3,7 +3,7 @@
 // which still tells one from another. Who would send a rounded name back is refused.
 
 import { must, unreachable } from '../../../platform/errors.js'
-import type { Decoded, Encodable } from '../../etcd/message-type.js'
+import type { Decoded, Encodable } from '../../../platform/protobuf-message.js'
 import type * as messages from '../../etcd/messages/kv.js'
 import type { WatchCreateRequest } from '../../etcd/messages/watch.js'
 import type {

@@ -10,7 +10,7 @@ import {
   nested,
   string,
   uint64,
-} from '../message-type.js'
+} from '../../../platform/protobuf-message.js'
 import { header } from './kv.js'
 
 export const UserAddOptions = message('authpb.UserAddOptions', { noPassword: bool(1) })

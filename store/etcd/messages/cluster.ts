@@ -1,6 +1,14 @@
 // Messages of the Cluster service.
 
-import { bool, manyNested, manyStrings, message, nested, string, uint64 } from '../message-type.js'
+import {
+  bool,
+  manyNested,
+  manyStrings,
+  message,
+  nested,
+  string,
+  uint64,
+} from '../../../platform/protobuf-message.js'
 import { header } from './kv.js'
 
 export const Member = message('etcdserverpb.Member', {

@@ -12,8 +12,8 @@ import {
   nested,
   optional,
   uint64,
-} from '../message-type.js'
-import type { Decoded, Encodable, MessageType } from '../message-type.js'
+} from '../../../platform/protobuf-message.js'
+import type { Decoded, Encodable, MessageType } from '../../../platform/protobuf-message.js'
 
 export const ResponseHeader = message('etcdserverpb.ResponseHeader', {
   clusterId: uint64(1),

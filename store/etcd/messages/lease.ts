@@ -1,6 +1,14 @@
 // Messages of the Lease service.
 
-import { bool, int64, magnitude, manyBytes, manyNested, message, string } from '../message-type.js'
+import {
+  bool,
+  int64,
+  magnitude,
+  manyBytes,
+  manyNested,
+  message,
+  string,
+} from '../../../platform/protobuf-message.js'
 import { header } from './kv.js'
 
 export const LeaseGrantRequest = message('etcdserverpb.LeaseGrantRequest', {

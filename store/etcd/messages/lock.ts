@@ -1,7 +1,7 @@
 // Messages of the Lock and Election services.
 
-import { bytes, int64, message, nested } from '../message-type.js'
-import type { Decoded } from '../message-type.js'
+import { bytes, int64, message, nested } from '../../../platform/protobuf-message.js'
+import type { Decoded } from '../../../platform/protobuf-message.js'
 import { KeyValue, header } from './kv.js'
 
 export const LockRequest = message('v3lockpb.LockRequest', { name: bytes(1), lease: int64(2) })

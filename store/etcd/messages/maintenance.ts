@@ -12,7 +12,7 @@ import {
   string,
   uint32,
   uint64,
-} from '../message-type.js'
+} from '../../../platform/protobuf-message.js'
 import { header } from './kv.js'
 
 export const AlarmRequest = message('etcdserverpb.AlarmRequest', {

@@ -8,7 +8,7 @@ import protobuf from 'protobufjs'
 import { describe, expect, it } from 'vitest'
 
 import { must } from '../../../platform/errors.js'
-import type { Field, MessageType } from '../message-type.js'
+import type { Field, MessageType } from '../../../platform/protobuf-message.js'
 import * as auth from './auth.js'
 import * as cluster from './cluster.js'
 import * as kv from './kv.js'

@@ -10,8 +10,8 @@ import {
   message,
   nested,
   string,
-} from '../message-type.js'
-import type { Decoded } from '../message-type.js'
+} from '../../../platform/protobuf-message.js'
+import type { Decoded } from '../../../platform/protobuf-message.js'
 import { Event, header } from './kv.js'
 
 export const WatchCreateRequest = message('etcdserverpb.WatchCreateRequest', {

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { Client, Metadata, credentials } from '@grpc/grpc-js'
 import type { ClientDuplexStream, ClientReadableStream, ServiceError } from '@grpc/grpc-js'
 import type { TlsFiles } from '../../../platform/network.js'
-import type { MessageType } from '../message-type.js'
+import type { MessageType } from '../../../platform/protobuf-message.js'
 
 const bytesOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes)
 const same = (bytes: Buffer): Buffer => bytes

@@ -1,6 +1,6 @@
 // The methods of etcd's services with their messages, for test clients.
 
-import type { MessageType } from '../message-type.js'
+import type { MessageType } from '../../../platform/protobuf-message.js'
 import * as cluster from '../messages/cluster.js'
 import * as kv from '../messages/kv.js'
 import * as lease from '../messages/lease.js'

@@ -10,7 +10,7 @@ import type { Clock } from '../../../../platform/clock.js'
 import type { Files, OpenFile } from '../../../../platform/files.js'
 import type { Processes } from '../../../../platform/processes.js'
 import type { CommandStreams } from '../../../streams/remote-command.js'
-import type { LogStream } from './log-line.js'
+import type { LogStream } from '../../logs/log-line.js'
 import type { ProcessRun } from './process-run.js'
 import { ioFiles } from './supervisor.js'
 

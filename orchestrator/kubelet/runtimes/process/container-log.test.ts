@@ -6,7 +6,7 @@ import { RaftsmanError } from '../../../../platform/errors.js'
 import type { Files, OpenFile } from '../../../../platform/files.js'
 import { nodeFiles } from '../../../../platform/node/node-files.js'
 import { ContainerLog } from './container-log.js'
-import { readContainerLog } from './log-reader.js'
+import { readContainerLog } from '../../logs/log-reader.js'
 
 let directory = ''
 

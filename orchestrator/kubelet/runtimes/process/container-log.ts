@@ -13,7 +13,8 @@
 import { join } from 'node:path'
 import { RaftsmanError } from '../../../../platform/errors.js'
 import type { Files, OpenFile } from '../../../../platform/files.js'
-import { encodeLines, type LogStream } from './log-line.js'
+import { encodeLines, type LogStream } from '../../logs/log-line.js'
+import type { LogSource } from '../../logs/log-reader.js'
 import { ioFiles } from './supervisor.js'
 
 const chunkBytes = 64 * 1024
@@ -58,7 +59,7 @@ interface OpenOutput {
   log: OpenFile
 }
 
-export class ContainerLog {
+export class ContainerLog implements LogSource {
   private readonly options: ContainerLogOptions
   private position: Position = start
   private opened: OpenOutput | null = null
@@ -73,7 +74,7 @@ export class ContainerLog {
     this.options = options
   }
 
-  /** Nothing more will be written, and all of it has been taken over. */
+  /** With all of it taken over. */
   get complete(): boolean {
     return this.ended
   }
@@ -82,7 +83,6 @@ export class ContainerLog {
     return this.trouble
   }
 
-  /** The part of the log that can be read: up to `size` of the newest generation. */
   get extent(): { readonly generation: number; readonly size: number } {
     return this.position
   }
@@ -103,7 +103,6 @@ export class ContainerLog {
     return turn
   }
 
-  /** Resolves with the next growth of the log, or its end. */
   changed(signal: AbortSignal): Promise<void> {
     return new Promise(resolve => {
       const done = (): void => {

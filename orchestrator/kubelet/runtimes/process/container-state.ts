@@ -2,7 +2,7 @@
 // it back after a crash: strictly, since whoever can write here decides what we signal.
 
 import type { Files } from '../../../../platform/files.js'
-import type { ContainerExit, SandboxSpec } from '../../runtime.js'
+import type { ContainerExit } from '../../runtime.js'
 
 const stateBytesMax = 64 * 1024
 
@@ -17,6 +17,14 @@ export interface ContainerState {
   /** Processes of another boot are gone, whatever their pids say. */
   readonly bootId: string
   readonly exit: ContainerExit | null
+}
+
+export interface ProcessSandbox {
+  readonly podUid: string
+  readonly podNamespace: string
+  readonly podName: string
+  /** One of the node's pod addresses, for this pod alone; null once the sandbox was stopped. */
+  readonly address: string | null
 }
 
 type Fields = { readonly [key: string]: unknown }
@@ -61,11 +69,12 @@ export function parseContainerState(text: string): ContainerState | null {
 }
 
 /** Null for a file that is damaged or not ours. */
-export function parseSandbox(text: string): SandboxSpec | null {
+export function parseSandbox(text: string): ProcessSandbox | null {
   const value = parseJson(text)
   if (!isFields(value)) return null
   const { podUid, podNamespace, podName, address } = value
-  if (!isText(podUid) || !isText(podNamespace) || !isText(podName) || !isText(address)) return null
+  if (!isText(podUid) || !isText(podNamespace) || !isText(podName)) return null
+  if (address !== null && !isText(address)) return null
   return { podUid, podNamespace, podName, address }
 }
 

@@ -7,7 +7,8 @@ import { nodeClock } from '../../../../platform/node/clock.js'
 import { nodeFiles } from '../../../../platform/node/node-files.js'
 import { nodeProcesses } from '../../../../platform/node/processes.js'
 import { nodeRandom } from '../../../../platform/node/random.js'
-import type { ContainerRecord, ContainerSpec, LogQuery } from '../../runtime.js'
+import type { Container } from '../../../api/types/core-container.js'
+import type { ContainerRecord, ContainerSpec, LogQuery, SandboxSpec } from '../../runtime.js'
 import { ProcessRuntime } from './process-runtime.js'
 import { reapPods } from './reap.js'
 
@@ -42,30 +43,42 @@ async function runtimeOf(logBytesMax?: number): Promise<ProcessRuntime> {
 
 async function withSandbox(logBytesMax?: number): Promise<ProcessRuntime> {
   const runtime = await runtimeOf(logBytesMax)
-  const address = '127.64.0.2'
-  await runtime.createSandbox({ podUid, podNamespace: 'default', podName: 'web-0', address })
+  await runtime.usePodCidr('127.64.0.0/24')
+  await runtime.createSandbox(sandbox)
   return runtime
 }
 
-function container(command: readonly string[], more: Partial<ContainerSpec> = {}): ContainerSpec {
+const sandbox: SandboxSpec = {
+  pod: {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { uid: podUid, namespace: 'default', name: 'web-0' },
+    spec: { containers: [] },
+  },
+  names: { hostname: 'web-0', qualified: null },
+  dns: { servers: [], searches: [], options: [] },
+  runtimeHandler: '',
+}
+
+interface Choices extends Partial<Pick<ContainerSpec, 'env' | 'mounts' | 'attempt'>> {
+  readonly of?: Partial<Container>
+}
+
+function container(command: readonly string[], { of, ...more }: Choices = {}): ContainerSpec {
   return {
-    podUid,
-    name: 'main',
+    sandbox,
+    container: { name: 'main', image: 'host', ...of },
     attempt: 0,
-    image: 'host',
-    imageId: 'process://host',
+    image: { id: 'process://host', builtIn: true, user: '' },
     command,
+    args: [],
     env: [],
-    workingDirectory: '',
     mounts: [],
-    runAsUser: null,
-    runAsNonRoot: false,
-    stdin: false,
     ...more,
   }
 }
 
-const shell = (script: string, more: Partial<ContainerSpec> = {}): ContainerSpec =>
+const shell = (script: string, more: Choices = {}): ContainerSpec =>
   container(['sh', '-c', script], more)
 
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
@@ -157,7 +170,7 @@ describe('a container of the process runtime', () => {
     const mounts = [
       { hostPath: volume, containerPath: '/etc/config', readOnly: true },
       { hostPath: volume, containerPath: '/../../../../escaped', readOnly: true },
-    ]
+    ].map(mount => ({ ...mount, propagation: 'None' as const }))
     const { id } = await runtime.startContainer(
       shell('cat etc/config/key "$RAFTSMAN_ROOT/escaped/key"', { mounts }),
     )
@@ -224,17 +237,19 @@ describe('a container of the process runtime', () => {
   it('does not start as another user than it was asked to run as', async () => {
     const runtime = await withSandbox()
     const ours = process.getuid?.() ?? 0
-    const other = container(['true'], { runAsUser: ours + 1 })
+    const other = container(['true'], { of: { securityContext: { runAsUser: ours + 1 } } })
     await expect(runtime.startContainer(other)).rejects.toThrow(
       `cannot run a container as user ${ours + 1}`,
     )
-    const same = await runtime.startContainer(container(['true'], { runAsUser: ours }))
+    const same = await runtime.startContainer(
+      container(['true'], { of: { securityContext: { runAsUser: ours } } }),
+    )
     expect((await ended(runtime, same.id)).exit?.code).toBe(0)
   })
 
   it('knows no image but the machine itself', async () => {
     const runtime = await withSandbox()
-    expect(await runtime.findImage('host')).toBe('process://host')
+    expect(await runtime.findImage('host')).toMatchObject({ id: 'process://host' })
     expect(await runtime.findImage('nginx')).toBeNull()
     await expect(runtime.pullImage('nginx')).rejects.toThrow('pulls no images: "nginx"')
   })
@@ -322,7 +337,7 @@ describe('pods whose node is dead', () => {
       shell('trap "exit 0" TERM; echo ready; while :; do sleep 0.05; done'),
     )
     const stubborn = await runtime.startContainer(
-      shell('trap "" TERM; echo ready; while :; do sleep 0.05; done', { name: 'stubborn' }),
+      shell('trap "" TERM; echo ready; while :; do sleep 0.05; done', { of: { name: 'stubborn' } }),
     )
     for (const { id } of [gentle, stubborn]) {
       await eventually(async () => ((await logOf(runtime, id)) === 'ready\n' ? true : null))

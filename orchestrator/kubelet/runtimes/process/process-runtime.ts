@@ -11,23 +11,37 @@ import type { Logger } from '../../../../platform/logger.js'
 import type { ProcessIdentity, Processes } from '../../../../platform/processes.js'
 import type { Random } from '../../../../platform/random.js'
 import type { CommandStreams } from '../../../streams/remote-command.js'
+import type { Container } from '../../../api/types/core-container.js'
+import type { Pod } from '../../../api/types/core-pod.js'
+import { readContainerLog } from '../../logs/log-reader.js'
 import {
   type ContainerRecord,
   type ContainerSpec,
   type ExecResult,
+  type LocalImage,
   type LogQuery,
   type Runtime,
   RuntimeError,
+  type RuntimeTroubles,
+  type SandboxRecord,
   type SandboxSpec,
+  type Usage,
 } from '../../runtime.js'
 import { attachToRun } from './attach.js'
 import { buildRoot, findDirectory, findProgram } from './container-root.js'
-import { parseContainerState, parseSandbox, readText, writeJson } from './container-state.js'
+import {
+  parseContainerState,
+  parseSandbox,
+  type ProcessSandbox,
+  readText,
+  writeJson,
+} from './container-state.js'
 import { execBeside } from './exec.js'
 import { runExecSession } from './exec-session.js'
-import { readContainerLog } from './log-reader.js'
+import { PodAddresses } from './pod-addresses.js'
 import { ProcessRun, type RunEnvironment } from './process-run.js'
 import { ioFiles, splitEnv, supervisorScript } from './supervisor.js'
+import { sessionUsage } from './usage.js'
 
 export interface ProcessRuntimeOptions {
   /** Holds `pods/`; made with mode 0700. */
@@ -44,7 +58,7 @@ export interface ProcessRuntimeOptions {
 }
 
 interface Sandbox {
-  readonly spec: SandboxSpec
+  spec: ProcessSandbox
   readonly runs: ProcessRun[]
 }
 
@@ -57,6 +71,7 @@ const logBytesMaxDefault = 10 * 1024 * 1024
 
 export class ProcessRuntime implements Runtime {
   readonly version: string
+  readonly isolates = false
   private readonly options: ProcessRuntimeOptions
   private readonly pods = new Map<string, Sandbox>()
   private readonly runs = new Map<string, ProcessRun>()
@@ -65,6 +80,8 @@ export class ProcessRuntime implements Runtime {
   private sweeper: Timer | null = null
   private tools: { readonly setsid: string; readonly env: string } | null = null
   private bootId = ''
+  private addresses: PodAddresses | null = null
+  private readonly troubleListeners: (() => void)[] = []
 
   constructor(options: ProcessRuntimeOptions) {
     this.options = options
@@ -106,14 +123,32 @@ export class ProcessRuntime implements Runtime {
     this.listeners.push(listener)
   }
 
-  findImage(image: string): Promise<string | null> {
-    const known = image === 'host' || image.startsWith('host:')
-    return Promise.resolve(known ? 'process://host' : null)
+  get troubles(): RuntimeTroubles {
+    const noRange = 'container runtime network not ready: the node has no pod CIDR yet'
+    return { runtime: null, network: this.addresses === null ? noRange : null }
   }
 
-  async pullImage(image: string): Promise<string> {
-    const id = await this.findImage(image)
-    if (id !== null) return id
+  onTroubles(listener: () => void): void {
+    this.troubleListeners.push(listener)
+  }
+
+  async usePodCidr(cidr: string): Promise<void> {
+    const addresses = new PodAddresses(cidr)
+    for (const { spec } of this.pods.values()) {
+      if (spec.address !== null) addresses.take(spec.address)
+    }
+    this.addresses = addresses
+    for (const listener of this.troubleListeners) listener()
+  }
+
+  findImage(image: string): Promise<LocalImage | null> {
+    const known = image === 'host' || image.startsWith('host:')
+    return Promise.resolve(known ? { id: 'process://host', builtIn: true, user: '' } : null)
+  }
+
+  async pullImage(image: string): Promise<LocalImage> {
+    const found = await this.findImage(image)
+    if (found !== null) return found
     throw new RuntimeError(
       'image-not-known',
       `the embedded process runtime pulls no images: "${image}" is not one it has; use the image ` +
@@ -121,20 +156,46 @@ export class ProcessRuntime implements Runtime {
     )
   }
 
-  sandboxes(): readonly SandboxSpec[] {
-    return [...this.pods.values()].map(sandbox => sandbox.spec)
+  sandboxes(): readonly SandboxRecord[] {
+    return [...this.pods.values()].map(recordOf)
+  }
+
+  sandbox(podUid: string): SandboxRecord | null {
+    const sandbox = this.pods.get(podUid)
+    return sandbox === undefined ? null : recordOf(sandbox)
   }
 
   podDirectory(podUid: string): string {
     return join(this.podsDirectory, pathSegment(podUid))
   }
 
-  async createSandbox(spec: SandboxSpec): Promise<void> {
-    if (this.pods.has(spec.podUid)) return
-    const { files } = this.options
-    await files.makeDirectory(this.podDirectory(spec.podUid), 0o700)
-    await writeJson(files, join(this.podDirectory(spec.podUid), 'pod.json'), spec)
-    this.pods.set(spec.podUid, { spec, runs: [] })
+  async createSandbox({ pod }: SandboxSpec): Promise<SandboxRecord> {
+    const { uid: podUid = '', namespace: podNamespace = '', name: podName = '' } = pod.metadata
+    const known = this.pods.get(podUid)
+    if (known !== undefined && known.spec.address !== null) return recordOf(known)
+    const { addresses } = this
+    if (addresses === null) {
+      throw new RuntimeError('sandbox-not-created', 'the node has no pod CIDR yet')
+    }
+    const address = addresses.allocate()
+    try {
+      const spec = { podUid, podNamespace, podName, address }
+      await this.saveSandbox(spec)
+      const sandbox = { spec, runs: known?.runs ?? [] }
+      this.pods.set(podUid, sandbox)
+      return recordOf(sandbox)
+    } catch (error) {
+      addresses.release(address)
+      throw error
+    }
+  }
+
+  async stopSandbox(podUid: string): Promise<void> {
+    const sandbox = this.pods.get(podUid)
+    if (sandbox === undefined) return
+    for (const run of sandbox.runs) await this.endRun(run)
+    await this.saveSandbox({ ...sandbox.spec, address: null })
+    this.releaseAddress(sandbox)
   }
 
   async removeSandbox(podUid: string): Promise<void> {
@@ -147,6 +208,7 @@ export class ProcessRuntime implements Runtime {
     }
     this.pods.delete(podUid)
     await this.options.files.removeTree(this.podDirectory(podUid))
+    this.releaseAddress(sandbox)
   }
 
   containers(podUid: string): readonly ContainerRecord[] {
@@ -154,18 +216,21 @@ export class ProcessRuntime implements Runtime {
   }
 
   async startContainer(spec: ContainerSpec): Promise<ContainerRecord> {
-    const sandbox = must(this.pods.get(spec.podUid), 'a sandbox comes before its containers')
+    const { container, attempt, image } = spec
+    const { pod } = spec.sandbox
+    const podUid = pod.metadata.uid ?? ''
+    const sandbox = must(this.pods.get(podUid), 'a sandbox comes before its containers')
     const { files, clock, random } = this.options
-    checkUser(spec)
-    const directory = this.runDirectory(spec.podUid, spec.name, spec.attempt)
+    checkUser(pod, container)
+    const directory = this.runDirectory(podUid, container.name, attempt)
     await files.removeTree(directory)
     const state = {
       id: `process://${Buffer.from(random.bytes(16)).toString('hex')}`,
-      podUid: spec.podUid,
-      name: spec.name,
-      attempt: spec.attempt,
-      image: spec.image,
-      imageId: spec.imageId,
+      podUid,
+      name: container.name,
+      attempt,
+      image: container.image ?? '',
+      imageId: image.id,
       startedAtMs: clock.wallMs(),
       bootId: this.bootId,
       exit: null,
@@ -175,7 +240,7 @@ export class ProcessRuntime implements Runtime {
       await files.makeDirectory(run.io, 0o700)
       const root = join(directory, 'root')
       await buildRoot(files, root, spec.mounts)
-      if (spec.stdin) await this.makeFifo(join(run.io, ioFiles.stdin))
+      if (container.stdin === true) await this.makeFifo(join(run.io, ioFiles.stdin))
       await run.save()
       await this.spawn(run, spec, sandbox.spec, root)
     } catch (error) {
@@ -186,7 +251,7 @@ export class ProcessRuntime implements Runtime {
     }
     sandbox.runs.push(run)
     this.runs.set(run.record.id, run)
-    this.notify(spec.podUid)
+    this.notify(podUid)
     run.lookSoon()
     return run.record
   }
@@ -249,8 +314,19 @@ export class ProcessRuntime implements Runtime {
     })
   }
 
-  attach(id: string, stdinOnce: boolean, streams: CommandStreams): Promise<void> {
+  async usage(): Promise<ReadonlyMap<string, Usage>> {
+    const sessions = await sessionUsage(this.options.files)
+    const used = new Map<string, Usage>()
+    for (const { record, main } of this.runs.values()) {
+      const usage = main === null ? undefined : sessions.get(main.pid)
+      if (usage !== undefined) used.set(record.id, usage)
+    }
+    return used
+  }
+
+  attach(id: string, container: Container, streams: CommandStreams): Promise<void> {
     const { run } = this.running(id)
+    const stdinOnce = container.stdinOnce ?? false
     return attachToRun({ ...this.options, run, stdinOnce, streams })
   }
 
@@ -283,6 +359,18 @@ export class ProcessRuntime implements Runtime {
     return join(this.options.dataDirectory, 'pods')
   }
 
+  private async saveSandbox(spec: ProcessSandbox): Promise<void> {
+    const { files } = this.options
+    await files.makeDirectory(this.podDirectory(spec.podUid), 0o700)
+    await writeJson(files, join(this.podDirectory(spec.podUid), 'pod.json'), spec)
+  }
+
+  private releaseAddress(sandbox: Sandbox): void {
+    const { address } = sandbox.spec
+    sandbox.spec = { ...sandbox.spec, address: null }
+    if (address !== null) this.addresses?.release(address)
+  }
+
   private runDirectory(podUid: string, name: string, attempt: number): string {
     return join(this.podDirectory(podUid), 'containers', pathSegment(name), String(attempt))
   }
@@ -294,12 +382,12 @@ export class ProcessRuntime implements Runtime {
   private async spawn(
     run: ProcessRun,
     spec: ContainerSpec,
-    sandbox: SandboxSpec,
+    sandbox: ProcessSandbox,
     root: string,
   ): Promise<void> {
     const { files, processes, searchPath } = this.options
     const tools = must(this.tools, 'restore comes before any start')
-    const [name, ...args] = spec.command
+    const [name, ...args] = [...spec.command, ...spec.args]
     if (name === undefined) {
       throw new RuntimeError('container-not-started', 'the image "host" needs a command')
     }
@@ -310,7 +398,7 @@ export class ProcessRuntime implements Runtime {
       ['RAFTSMAN_ROOT', root],
       ...spec.env.map(({ name, value }) => [name, value] as const),
     ])
-    const directory = await findDirectory(files, root, spec.workingDirectory)
+    const directory = await findDirectory(files, root, spec.container.workingDir ?? '')
     const program = await findProgram(files, name, env.get('PATH') ?? '', root, directory)
     const { environment, assignments } = splitEnv(env)
     const prefix = assignments.length === 0 ? [] : [tools.env, ...assignments]
@@ -371,7 +459,7 @@ export class ProcessRuntime implements Runtime {
     }
   }
 
-  private async restoreSandbox(spec: SandboxSpec): Promise<void> {
+  private async restoreSandbox(spec: ProcessSandbox): Promise<void> {
     const { files, logger } = this.options
     const runs: ProcessRun[] = []
     this.pods.set(spec.podUid, { spec, runs })
@@ -461,8 +549,16 @@ export class ProcessRuntime implements Runtime {
   }
 }
 
+function recordOf({ spec }: Sandbox): SandboxRecord {
+  return { ...spec, ready: spec.address !== null }
+}
+
 /** To run as somebody else than was asked for would be worse than not to run. */
-function checkUser({ runAsUser, runAsNonRoot }: ContainerSpec): void {
+function checkUser(pod: Pod, container: Container): void {
+  const own = container.securityContext
+  const shared = pod.spec.securityContext
+  const runAsUser = own?.runAsUser ?? shared?.runAsUser ?? null
+  const runAsNonRoot = own?.runAsNonRoot ?? shared?.runAsNonRoot ?? false
   const ourUser = process.getuid?.() ?? 0
   if (runAsUser !== null && runAsUser !== ourUser) {
     throw new RuntimeError(

@@ -2,7 +2,7 @@
 // Pure. Addresses are given round robin, so that one is not reused while clients still know it as
 // another pod's; what is taken stands with the sandboxes, which survive a restart.
 
-import { assert, RaftsmanError } from '../../platform/errors.js'
+import { assert, RaftsmanError } from '../../../../platform/errors.js'
 
 export class AddressError extends RaftsmanError {
   constructor(message: string) {

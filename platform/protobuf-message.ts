@@ -1,10 +1,10 @@
 // Messages of protobuf as values, both ways, from one description a message. Counterpart: generated
 // code. Absent fields have their default, so that users need not ask; fields that nobody knows are
-// skipped. Integers are JavaScript numbers: those beyond 2^53 are refused, which etcd would take.
+// skipped. Integers are JavaScript numbers: those beyond 2^53 are refused unless a reader asks for the nearest.
 
 import protobuf from 'protobufjs/minimal.js'
 import type { Reader, Writer } from 'protobufjs'
-import { RaftsmanError } from '../../platform/errors.js'
+import { RaftsmanError } from './errors.js'
 
 /** Nested messages in one another, and all nested messages of one: a request is decoded no further. */
 const depthMax = 300
@@ -17,7 +17,7 @@ export class MalformedMessage extends RaftsmanError {
   }
 }
 
-/** A number that stands for nothing here, though etcd would take it. */
+/** A number that stands for nothing here, though others would take it. */
 export class IntegerTooLarge extends RaftsmanError {
   constructor() {
     super('raftsman: integers beyond 2^53 are not served', {
@@ -313,6 +313,7 @@ export const enumeration = (number: number, name: string): Field<number> =>
 
 export const manyBytes = (number: number) => many(number, scalars.bytes)
 export const manyStrings = (number: number) => many(number, scalars.string)
+export const manyInt64 = (number: number) => many(number, scalars.int64)
 export const manyEnumerations = (number: number, name: string): Field<readonly number[]> =>
   many(number, { ...scalars.uint32, type: name })
 
@@ -374,6 +375,28 @@ export function manyNested<T, E>(
         type().write(writer.uint32(tag).fork(), value)
         writer.ldelim()
       }
+    },
+  }
+}
+
+const entry = message('map entry', { key: string(1), value: string(2) })
+
+/** A `map<string, string>`; of a key that comes twice, the last. */
+export function stringMap(number: number): Field<Readonly<Record<string, string>>> {
+  const entries = manyNested(number, () => entry)
+  return {
+    number,
+    type: 'map<string, string>',
+    repeated: false,
+    initial: () => Object.create(null) as Record<string, string>,
+    read(reader, wireType, before, budget) {
+      const values = before as Record<string, string>
+      for (const { key, value } of entries.read(reader, wireType, [], budget)) values[key] = value
+      return values
+    },
+    write(writer, values) {
+      const list = Object.entries(values).map(([key, value]) => ({ key, value }))
+      entries.write(writer, list)
     },
   }
 }

@@ -1,13 +1,23 @@
 // Reads a container's log the way `kubectl logs` asks for it: from the end, since an instant, with
 // times, following. Counterpart: the kubelet's ReadLogs. Holds one block of the log at a time.
 
-import type { Files, OpenFile } from '../../../../platform/files.js'
-import type { LogQuery } from '../../runtime.js'
-import type { ContainerLog } from './container-log.js'
+import type { Files, OpenFile } from '../../../platform/files.js'
+import type { LogQuery } from '../runtime.js'
 import { decodeLine, logTime } from './log-line.js'
 
 const blockBytes = 64 * 1024
 const newline = 0x0a
+
+/** The log of one run as its writer leaves it: files of whole entries, of which the older are not kept for ever. */
+export interface LogSource {
+  /** Nothing more will be written. */
+  readonly complete: boolean
+  /** The part that can be read: up to `size` of the newest generation. */
+  readonly extent: { readonly generation: number; readonly size: number }
+  generationPath(generation: number): string
+  /** Resolves with the next growth of the log, or its end, or when `signal` is aborted. */
+  changed(signal: AbortSignal): Promise<void>
+}
 
 interface Spot {
   readonly generation: number
@@ -15,7 +25,7 @@ interface Spot {
 }
 
 /** The oldest generation that still has a file. */
-async function oldestGeneration(log: ContainerLog, files: Files): Promise<number> {
+async function oldestGeneration(log: LogSource, files: Files): Promise<number> {
   const { generation } = log.extent
   if (generation === 0) return 0
   const previous = await files.stat(log.generationPath(generation - 1))
@@ -23,7 +33,7 @@ async function oldestGeneration(log: ContainerLog, files: Files): Promise<number
 }
 
 /** Where the last `lines` entries begin. */
-async function tailSpot(log: ContainerLog, files: Files, lines: number): Promise<Spot> {
+async function tailSpot(log: LogSource, files: Files, lines: number): Promise<Spot> {
   const oldest = await oldestGeneration(log, files)
   const extent = log.extent
   if (lines === 0) return { generation: extent.generation, offset: extent.size }
@@ -52,18 +62,27 @@ async function tailSpot(log: ContainerLog, files: Files, lines: number): Promise
 /** Turns entries into what a user reads; keeps count of the bytes that may still go out. */
 class Renderer {
   private readonly timestamps: boolean
-  private readonly since: string | null
+  private readonly sinceMs: number | null
+  private readonly since: string
   private left: number
   private atLineStart = true
 
   constructor(query: LogQuery) {
     this.timestamps = query.timestamps
-    this.since = query.sinceMs === null ? null : logTime(query.sinceMs)
+    this.sinceMs = query.sinceMs
+    this.since = query.sinceMs === null ? '' : logTime(query.sinceMs)
     this.left = query.limitBytes ?? Number.POSITIVE_INFINITY
   }
 
   get full(): boolean {
     return this.left <= 0
+  }
+
+  private isTooOld(time: string): boolean {
+    if (this.sinceMs === null) return false
+    // Of one width they sort as texts; runtimes may write shorter ones, or with an offset.
+    if (time.length === this.since.length && time.endsWith('Z')) return time < this.since
+    return Date.parse(time) < this.sinceMs
   }
 
   /** Of a block of whole entries; bytes that are no entry are left out. */
@@ -75,7 +94,7 @@ class Renderer {
       if (end === -1) break
       const entry = decodeLine(block.subarray(at, end))
       at = end + 1
-      if (entry === null || (this.since !== null && entry.time < this.since)) continue
+      if (entry === null || this.isTooOld(entry.time)) continue
       if (this.timestamps && this.atLineStart) pieces.push(Buffer.from(`${entry.time} `))
       pieces.push(entry.text)
       if (entry.whole) pieces.push(Buffer.from('\n'))
@@ -108,7 +127,7 @@ async function* readGeneration(
 
 /** The log of one run, as `query` wants it. Ends early when `signal` is aborted. */
 export async function* readContainerLog(
-  log: ContainerLog,
+  log: LogSource,
   files: Files,
   query: LogQuery,
   signal: AbortSignal,
