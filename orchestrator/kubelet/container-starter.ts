@@ -1,6 +1,7 @@
 // Starts one container: image, environment, mounts, process, first hook, with the events that tell
 // of each. Counterpart: the kubelet's startContainer and image manager.
 
+import { RaftsmanError } from '../../platform/errors.js'
 import type { Files } from '../../platform/files.js'
 import type { Container } from '../api/types/core-container.js'
 import type { Pod } from '../api/types/core-pod.js'
@@ -23,6 +24,13 @@ export interface StarterOptions {
   readonly events: PodEvents
   /** Services known here, for the variables that point to them. */
   readonly services: () => readonly Service[]
+  /** Told the uid of the pod whose pull has ended. */
+  readonly onPulled: (podUid: string) => void
+}
+
+/** An image that is on its way, or how that ended. */
+interface Pull {
+  outcome: LocalImage | StartFailure | null
 }
 
 /** Why a container did not start, as its status spells it. */
@@ -42,24 +50,40 @@ const hookTimeoutMs = 30_000
 
 export class ContainerStarter {
   private readonly options: StarterOptions
+  /** By pod uid and container name. */
+  private readonly pulls = new Map<string, Map<string, Pull>>()
 
   constructor(options: StarterOptions) {
     this.options = options
   }
 
-  /** Null when it runs. Errors of the API server are thrown: they pass. */
+  /** Containers of the pod whose image is on its way. */
+  pulling(podUid: string): ReadonlySet<string> {
+    const pulls = [...(this.pulls.get(podUid) ?? [])]
+    return new Set(pulls.flatMap(([name, { outcome }]) => (outcome === null ? [name] : [])))
+  }
+
+  /** Pulls of it end by themselves, and nobody is told. */
+  forget(podUid: string): void {
+    this.pulls.delete(podUid)
+  }
+
+  /**
+   * Null when it runs; 'pulling' when its image has to come first, which takes as long as it takes while others have
+   * their turn. Errors of the API server are thrown: they pass.
+   */
   async start(
     sandbox: SandboxSpec,
     container: Container,
     attempt: number,
     place: PodPlace,
-  ): Promise<StartFailure | null> {
+  ): Promise<StartFailure | 'pulling' | null> {
     const { events } = this.options
     const { pod } = sandbox
     const warn = (message: string): void =>
       events.ofContainer(pod, container, 'Warning', 'Failed', message)
     const image = await this.image(pod, container)
-    if ('reason' in image) return image
+    if (image === 'pulling' || 'reason' in image) return image
     try {
       await this.run(sandbox, container, attempt, place, image)
       return null
@@ -78,8 +102,13 @@ export class ContainerStarter {
     }
   }
 
-  private async image(pod: Pod, container: Container): Promise<LocalImage | StartFailure> {
+  private async image(
+    pod: Pod,
+    container: Container,
+  ): Promise<LocalImage | StartFailure | 'pulling'> {
     const { runtime, events } = this.options
+    const pulled = this.takePull(pod.metadata.uid ?? '', container.name)
+    if (pulled !== null) return pulled
     const image = container.image ?? ''
     const policy = container.imagePullPolicy
     const say = (reason: 'Pulled' | 'Pulling', message: string): void =>
@@ -109,17 +138,42 @@ export class ContainerStarter {
       events.ofContainer(pod, container, 'Warning', 'Failed', `Error: ErrImageNeverPull`)
       return { reason: 'ErrImageNeverPull', message }
     }
+    const credentials = await this.credentials(pod, image)
     say('Pulling', `Pulling image "${image}"`)
+    const pull: Pull = { outcome: null }
+    const { uid = '' } = pod.metadata
+    this.pulls.set(uid, (this.pulls.get(uid) ?? new Map()).set(container.name, pull))
+    void this.pull(image, credentials).then(outcome => {
+      pull.outcome = outcome
+      if (this.pulls.get(uid)?.get(container.name) !== pull) return
+      if ('reason' in outcome) {
+        warn(`Failed to pull image "${image}": ${outcome.message}`)
+        warn('Error: ErrImagePull')
+      } else say('Pulled', `Successfully pulled image "${image}"`)
+      this.options.onPulled(uid)
+    })
+    return 'pulling'
+  }
+
+  private async pull(
+    image: string,
+    credentials: readonly RegistryCredentials[],
+  ): Promise<LocalImage | StartFailure> {
     try {
-      const pulled = await runtime.pullImage(image, await this.credentials(pod, image))
-      say('Pulled', `Successfully pulled image "${image}"`)
-      return pulled
+      return await this.options.runtime.pullImage(image, credentials)
     } catch (error) {
-      if (!(error instanceof RuntimeError)) throw error
-      warn(`Failed to pull image "${image}": ${error.message}`)
-      warn('Error: ErrImagePull')
+      if (!(error instanceof RaftsmanError)) throw error
       return { reason: 'ErrImagePull', message: error.message }
     }
+  }
+
+  /** How a pull has ended: once, for the next start is another matter. */
+  private takePull(podUid: string, name: string): LocalImage | StartFailure | 'pulling' | null {
+    const pulls = this.pulls.get(podUid)
+    const pull = pulls?.get(name)
+    if (pull === undefined) return null
+    if (pull.outcome !== null) pulls?.delete(name)
+    return pull.outcome ?? 'pulling'
   }
 
   private async credentials(pod: Pod, image: string): Promise<readonly RegistryCredentials[]> {

@@ -62,7 +62,8 @@ export interface KubeletOptions {
   readonly whenServicesKnown: () => Promise<void>
 }
 
-const workers = 8
+/** Some may wait for a runtime for minutes; others have their turn meanwhile. */
+const workers = 32
 /** More than the grace that pods get when the node process ends. */
 const stopDeadlineMs = 8000
 const killDeadlineMs = 2000
@@ -224,7 +225,15 @@ export class Kubelet {
       volumes,
       prober,
       dns: { ...this.options.clusterDns, machine: this.machineDns },
-      starter: new ContainerStarter({ client, runtime, files, volumes, events, services }),
+      starter: new ContainerStarter({
+        client,
+        runtime,
+        files,
+        volumes,
+        events,
+        services,
+        onPulled: podUid => this.queue.add(podUid),
+      }),
       nodeName,
       hostAddress: node.hostAddress,
       allocatable: nodeCapacity(node),

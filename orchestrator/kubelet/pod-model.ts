@@ -42,6 +42,8 @@ export interface PodObservation {
   readonly backoffs: ReadonlyMap<string, RestartBackoff>
   /** By container name; '' is the pod's own: its sandbox and volumes. */
   readonly troubles: ReadonlyMap<string, StartTrouble>
+  /** Names of containers whose image is on its way. */
+  readonly pulling: ReadonlySet<string>
   /** By container id. */
   readonly stops: ReadonlyMap<string, StopProgress>
   /** The final delete has been accepted. */

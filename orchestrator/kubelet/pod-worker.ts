@@ -155,6 +155,7 @@ export class PodWorker {
       verdicts,
       backoffs: this.backoffs,
       troubles: this.troubles,
+      pulling: this.environment.starter.pulling(this.uid),
       stops: this.stops,
       deleted: this.deleted,
     }
@@ -302,6 +303,7 @@ export class PodWorker {
     const runs = runtime.containers(this.uid).filter(({ name }) => name === container.name)
     const endedAtMs = runs.at(-1)?.exit?.finishedAtMs ?? null
     const failure = await starter.start(await this.sandboxSpec(), container, attempt, this.place)
+    if (failure === 'pulling') return
     if (endedAtMs !== null) {
       const backoff = this.backoffs.get(container.name)
       this.backoffs.set(container.name, raisedBackoff(backoff, endedAtMs, clock.wallMs()))
@@ -432,9 +434,10 @@ export class PodWorker {
   }
 
   private async tearDown(): Promise<void> {
-    const { runtime, volumes, prober } = this.environment
+    const { runtime, volumes, prober, starter } = this.environment
     prober.forget(this.uid)
     volumes.forget(this.uid)
+    starter.forget(this.uid)
     try {
       await runtime.removeSandbox(this.uid)
     } catch (error) {

@@ -120,6 +120,7 @@ describe('a pod that is to live', () => {
       },
       'start main 5',
     ],
+    ['waits for an image that is on its way', { pulling: new Set(['main']) }, ''],
     [
       'gives its sandbox back only once, when it is over',
       { pod: policy('Never'), runs: [runOf('main', 0, [2, 1])], address: null },

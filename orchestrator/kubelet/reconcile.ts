@@ -230,6 +230,8 @@ function startUnlessTroubled(
   container: Container,
   attempt: number,
 ): void {
+  // Somebody tells when it is there.
+  if (observation.pulling.has(container.name)) return
   const trouble = observation.troubles.get(container.name)
   const left = trouble === undefined ? 0 : trouble.retryAtMs - observation.nowMs
   if (left > 0) {

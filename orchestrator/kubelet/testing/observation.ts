@@ -68,6 +68,7 @@ export function observationOf(changes: Partial<PodObservation> = {}): PodObserva
     verdicts: new Map(),
     backoffs: new Map(),
     troubles: new Map(),
+    pulling: new Set(),
     stops: new Map(),
     deleted: false,
     ...changes,

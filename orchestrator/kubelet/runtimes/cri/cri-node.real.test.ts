@@ -7,9 +7,11 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Container } from '../../../api/types/core-container.js'
 import type { Pod } from '../../../api/types/core-pod.js'
-import { configMaps, events, nodes, pods } from '../../../client/resources.js'
+import { configMaps, events, nodes, pods, secrets } from '../../../client/resources.js'
 import { startTestContainerd, type TestContainerd, toolsImage } from './testing/containerd.js'
 import { type CriCluster, eventually, nodeName, startCriCluster } from './testing/cri-cluster.js'
+import { testImage } from './testing/images.js'
+import { startRegistry } from './testing/registry.js'
 
 let containerd: TestContainerd
 let cluster: CriCluster
@@ -92,13 +94,15 @@ describe('a node with a CRI runtime', () => {
 
   it('runs a pod with an address of the runtime, and brings what clients ask of it', async () => {
     const { kubectl } = cluster
-    const script = `echo first; echo second >&2; mkdir /www; echo page > /www/index.html; httpd -p 8080 -h /www; ${forever}`
+    const script = `echo first; sleep 0.2; echo second >&2; mkdir /www; echo page > /www/index.html; httpd -p 8080 -h /www; ${forever}`
     await cluster.create(podOf('web', script))
     const pod = await runs('web')
     expect(pod.status?.podIP?.startsWith(containerd.podPrefix)).toBe(true)
     expect(main(pod)).toMatchObject({ ready: true, restartCount: 0, image: toolsImage })
     expect(main(pod)?.containerID).toMatch(/^containerd:\/\/[0-9a-f]{64}$/)
-    expect((await kubectl.ok('logs', 'web')).split('\n').sort()).toEqual(['', 'first', 'second'])
+    const following = kubectl.follow('logs', '-f', 'web')
+    await following.until(/^first\nsecond$/m)
+    await following.stop()
     expect(await kubectl.ok('logs', 'web', '--tail=1')).toBe('second\n')
     expect(await kubectl.ok('logs', 'web', '--timestamps', '--since=1h')).toMatch(
       /^\d{4}-.*Z first$/m,
@@ -278,6 +282,44 @@ describe.concurrent('an image', () => {
     expect(pod.status?.phase).toBe('Pending')
     expect(main(pod)?.state?.waiting?.message).toContain(image)
     await remove(name)
+  })
+
+  it('comes with credentials of the pod, while others have their turn', async () => {
+    const user = { username: 'robot', password: 'secret' }
+    const image = testImage({ entrypoint: ['sleep', '1000'], env: ['OF=registry'] })
+    const registry = await startRegistry(containerd.hostAddress, image, user)
+    try {
+      containerd.trustRegistry(registry.place)
+      const { client } = cluster
+      const auths = { [registry.place]: user }
+      await client.create(secrets, {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name: 'pull', namespace: 'default' },
+        type: 'kubernetes.io/dockerconfigjson',
+        data: {
+          '.dockerconfigjson': Buffer.from(JSON.stringify({ auths })).toString('base64'),
+        },
+      })
+      const { command: _, ...container } = podOf('pulled', '').spec.containers[0] ?? { name: '' }
+      const name = `${registry.place}/team/app:v1`
+      const pod = podOf('pulled', '')
+      await cluster.create({
+        ...pod,
+        spec: {
+          ...pod.spec,
+          imagePullSecrets: [{ name: 'pull' }],
+          containers: [{ ...container, image: name, imagePullPolicy: 'Always' }],
+        },
+      })
+      await runs('pulled')
+      expect(await eventsOf('pulled')).toEqual(expect.arrayContaining(['Pulling', 'Pulled']))
+      expect(await cluster.kubectl.ok('exec', 'pulled', '--', 'sh', '-c', 'echo $OF')).toBe(
+        'registry\n',
+      )
+    } finally {
+      await registry.close()
+    }
   })
 })
 
@@ -514,7 +556,8 @@ describe('when something is away', () => {
       'all containers are removed',
       async () => containerd.ctr('containers', 'list', '-q').trim() === '',
     )
-    expect(readdirSync(join(cluster.dataDirectory, 'pods'))).toEqual([])
+    const left = (): readonly string[] => readdirSync(join(cluster.dataDirectory, 'pods'))
+    await eventually('all directories are removed', () => Promise.resolve(left().length === 0))
   })
 })
 

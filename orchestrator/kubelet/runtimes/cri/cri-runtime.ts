@@ -55,13 +55,15 @@ export interface CriRuntimeOptions {
   readonly random: Random
   readonly logger: Logger
   readonly logBytesMax?: number
+  /** How often logs are looked at for being full. */
+  readonly rotateMs?: number
   /** Silence of the runtime that is borne before the node says that it is not ready. */
   readonly downAfterMs?: number
 }
 
 const logBytesMaxDefault = 10 * 1024 * 1024
 const downAfterMsDefault = 10_000
-const rotateMs = 10_000
+const rotateMsDefault = 10_000
 const execOutputBytesMax = 10 * 1024
 /** Beyond the time that a command or a stop is given itself. */
 const slackMs = 10_000
@@ -77,6 +79,7 @@ export class CriRuntime implements Runtime {
   private observed: CriObserver | null = null
   private owner = ''
   private rotation: Timer | null = null
+  private rotating = false
   private readonly changeListeners: ((podUid: string) => void)[] = []
   private readonly troubleListeners: (() => void)[] = []
 
@@ -94,7 +97,8 @@ export class CriRuntime implements Runtime {
   }
 
   async restore(): Promise<void> {
-    const { clock, logger, downAfterMs = downAfterMsDefault } = this.options
+    const { clock, logger } = this.options
+    const { downAfterMs = downAfterMsDefault, rotateMs = rotateMsDefault } = this.options
     this.owner = await nodeIdentity(this.options)
     this.observed = new CriObserver({
       client: this.client,
@@ -122,7 +126,14 @@ export class CriRuntime implements Runtime {
 
   async usePodCidr(podCidr: string): Promise<void> {
     const runtimeConfig = { networkConfig: { podCidr } }
-    await this.asked('runtime-failed', () => this.client.updateRuntimeConfig({ runtimeConfig }))
+    await this.asked('runtime-failed', async () => {
+      try {
+        await this.client.updateRuntimeConfig({ runtimeConfig })
+      } catch (error) {
+        // Most give out what their CNI configuration says.
+        if (!(error instanceof CriError) || error.rpc !== rpcCode.unimplemented) throw error
+      }
+    })
   }
 
   async findImage(image: string): Promise<LocalImage | null> {
@@ -162,6 +173,8 @@ export class CriRuntime implements Runtime {
     if (newest?.ready === true) return newest
     // Its containers must be gone before others take their names, addresses and ports.
     for (const view of known) await this.endSandbox(view)
+    // The last one has the runs that may still be asked for.
+    for (const { id } of known.slice(0, -1)) await this.forgetSandbox(id)
     const attempt = newest === undefined ? 0 : newest.attempt + 1
     const config = sandboxConfig(spec, { ...this.place(podUid), attempt })
     await files.makeDirectory(this.podDirectory(podUid), 0o700)
@@ -184,12 +197,10 @@ export class CriRuntime implements Runtime {
   async removeSandbox(podUid: string): Promise<void> {
     const { view } = this.observer
     for (const { id } of view.sandboxesOf(podUid)) {
-      await this.asked('sandbox-not-removed', async () => {
-        await gone(this.client.stopPodSandbox({ podSandboxId: id }))
-        // With its containers.
-        await gone(this.client.removePodSandbox({ podSandboxId: id }))
-      })
-      view.forget(id)
+      await this.asked('sandbox-not-removed', () =>
+        gone(this.client.stopPodSandbox({ podSandboxId: id })),
+      )
+      await this.forgetSandbox(id)
     }
     for (const { id } of view.containers(podUid)) {
       view.forget(criId(id))
@@ -400,6 +411,14 @@ export class CriRuntime implements Runtime {
     })
   }
 
+  /** With its containers. */
+  private async forgetSandbox(id: string): Promise<void> {
+    await this.asked('sandbox-not-removed', () =>
+      gone(this.client.removePodSandbox({ podSandboxId: id })),
+    )
+    this.observer.view.forget(id)
+  }
+
   /** A kubelet that ended between making and starting it left its name taken. */
   private async removeLeftover(podUid: string, name: string, attempt: number): Promise<void> {
     const id = this.observer.view.leftover(podUid, name, attempt)
@@ -474,6 +493,8 @@ export class CriRuntime implements Runtime {
 
   private async rotateLogs(): Promise<void> {
     const { logBytesMax = logBytesMaxDefault, logger } = this.options
+    if (this.rotating) return
+    this.rotating = true
     for (const { id } of this.observer.view.running()) {
       try {
         await this.logOf(id)?.rotate(logBytesMax)
@@ -482,6 +503,7 @@ export class CriRuntime implements Runtime {
         logger.warn({ container: id, reason: error.message }, 'container log not rotated')
       }
     }
+    this.rotating = false
   }
 }
 

@@ -167,7 +167,8 @@ export class CriObserver {
   private async lookOnce(): Promise<boolean> {
     const { clock, logger } = this.options
     try {
-      if (this.current.runtime !== null) await this.askVersion()
+      // Every record names the runtime.
+      if (this.versionText === '') await this.askVersion()
       await this.list()
       this.answeredAtMs = clock.monotonicMs()
       await this.askStatus()
@@ -198,6 +199,8 @@ export class CriObserver {
         ? statusMs
         : statusTroubleMs / 2
     if (clock.monotonicMs() - this.statusAtMs < periodMs) return
+    // It may have been replaced meanwhile.
+    await this.askVersion()
     const { status } = await client.status({})
     this.statusAtMs = clock.monotonicMs()
     this.setTroubles(troublesOf(status))

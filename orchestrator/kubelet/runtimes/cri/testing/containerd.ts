@@ -171,7 +171,8 @@ export async function startTestContainerd(): Promise<TestContainerd> {
       mkdirSync(join(directory, 'registries', place), { recursive: true })
       writeFileSync(
         join(directory, 'registries', place, 'hosts.toml'),
-        `server = "http://${place}"\n`,
+        `[host."http://${place}"]
+`,
       )
     },
     async start() {
