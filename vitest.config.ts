@@ -6,7 +6,7 @@ const suitesThatNeed: Readonly<Record<string, readonly string[]>> = {
     'cli/*.real.test.ts',
     'orchestrator/apiserver/{kubectl,kubectl-*,kubelet-gateway}.real.test.ts',
     'orchestrator/controllers/certificates/certificates.real.test.ts',
-    'orchestrator/kubelet/runtimes/cri/cri-node.real.test.ts',
+    'orchestrator/kubelet/runtimes/cri/{cri-absence,cri-node}.real.test.ts',
   ],
   etcd: [
     'bench/run/sides.real.test.ts',
@@ -16,7 +16,10 @@ const suitesThatNeed: Readonly<Record<string, readonly string[]>> = {
     'cli/{apiserver-on-etcd,store-life}.real.test.ts',
     'chaos/differential/differential.real.test.ts',
   ],
-  containerd: ['orchestrator/kubelet/runtimes/cri/*.real.test.ts'],
+  containerd: [
+    'orchestrator/kubelet/runtimes/cri/{cri-absence,cri-node,cri-runtime}.real.test.ts',
+    'cli/cri-node.real.test.ts',
+  ],
 }
 const missing = (process.env['RAFTSMAN_MISSING'] ?? '').split(',')
 const leftOut = missing.flatMap(component => suitesThatNeed[component] ?? [])

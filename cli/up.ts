@@ -69,6 +69,11 @@ directory. Stop it with Ctrl-C, or with \`raftsman down\` when detached.`,
 }
 
 async function up(flags: Flags): Promise<void> {
+  if (flags.runtime === 'cri') {
+    throw new UserError(
+      'The nodes of `raftsman up` run pods by the embedded runtime. For containerd, start a node with `raftsman node --runtime cri`: docs/runtimes.md.',
+    )
+  }
   if (flags.runtime !== 'auto' && flags.runtime !== 'process') {
     throw new UserError(`There is no runtime "${flags.runtime}": auto and process are built in.`)
   }

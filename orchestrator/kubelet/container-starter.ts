@@ -122,11 +122,12 @@ export class ContainerStarter {
       if (!(error instanceof RuntimeError)) throw error
       const isName = error.code === 'image-name-invalid'
       const what = isName ? 'Failed to apply default image tag' : 'Failed to inspect image'
-      warn(`${what} "${image}": ${error.message}`)
+      const message = `${what} "${image}": ${error.message}`
+      events.ofContainer(pod, container, 'Warning', 'InspectFailed', message)
       warn(`Error: ${isName ? 'InvalidImageName' : 'ImageInspectError'}`)
       return {
         reason: isName ? 'InvalidImageName' : 'ImageInspectError',
-        message: `${what} "${image}": ${error.message}`,
+        message,
       }
     }
     if (here !== null && (policy !== 'Always' || here.builtIn)) {
@@ -135,7 +136,8 @@ export class ContainerStarter {
     }
     if (policy === 'Never') {
       const message = `Container image "${image}" is not present with pull policy of Never`
-      events.ofContainer(pod, container, 'Warning', 'Failed', `Error: ErrImageNeverPull`)
+      events.ofContainer(pod, container, 'Warning', 'ErrImageNeverPull', message)
+      warn('Error: ErrImageNeverPull')
       return { reason: 'ErrImageNeverPull', message }
     }
     const credentials = await this.credentials(pod, image)

@@ -196,7 +196,11 @@ export class PodWorker {
       case 'terminate': {
         const progress = this.stops.get(action.run.id)
         if (progress) this.stops.set(action.run.id, { ...progress, terminated: true })
-        runtime.terminateContainer(action.run.id, progress?.graceMs ?? 0)
+        // A hook has had its part of the grace already.
+        const leftMs = progress
+          ? progress.startedAtMs + progress.graceMs - this.environment.clock.wallMs()
+          : 0
+        runtime.terminateContainer(action.run.id, Math.max(1, leftMs))
         return
       }
       case 'kill':

@@ -1,16 +1,15 @@
 // kubectl against an API server against a node whose pods run by a real containerd.
 
 import { execFile } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { get } from 'node:http'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Container } from '../../../api/types/core-container.js'
 import type { Pod } from '../../../api/types/core-pod.js'
-import { configMaps, events, nodes, pods, secrets } from '../../../client/resources.js'
+import { configMaps, runtimeClasses, secrets } from '../../../client/resources.js'
 import { startTestContainerd, type TestContainerd, toolsImage } from './testing/containerd.js'
-import { type CriCluster, eventually, nodeName, startCriCluster } from './testing/cri-cluster.js'
+import { type CriCluster, eventually, startCriCluster } from './testing/cri-cluster.js'
 import { testImage } from './testing/images.js'
+import { forever, isOver, isRunning, main, type PodChoices, scriptPod } from './testing/pods.js'
 import { startRegistry } from './testing/registry.js'
 
 let containerd: TestContainerd
@@ -20,58 +19,13 @@ beforeAll(async () => {
   containerd = await startTestContainerd()
   cluster = await startCriCluster(containerd.endpoint)
   await cluster.startNode()
-  await nodeIs('True')
+  await cluster.nodeIs('True')
 })
 
 afterAll(async () => {
   await cluster.close()
   await containerd.close()
 })
-
-async function readyCondition() {
-  const node = await cluster.client.get(nodes, { name: nodeName })
-  return { node, ready: node.status?.conditions?.find(({ type }) => type === 'Ready') }
-}
-
-const nodeIs = (status: string): Promise<string> =>
-  eventually(`the node is ready: ${status}`, async () => {
-    const { ready } = await readyCondition().catch(() => ({ ready: undefined }))
-    return ready?.status === status ? ready.message : null
-  })
-
-interface Choices {
-  readonly spec?: Partial<Pod['spec']>
-  readonly container?: Partial<Container>
-}
-
-const podOf = (name: string, script: string, { spec, container }: Choices = {}): Pod => ({
-  apiVersion: 'v1',
-  kind: 'Pod',
-  metadata: { name, namespace: 'default' },
-  spec: {
-    terminationGracePeriodSeconds: 1,
-    containers: [{ name: 'main', image: toolsImage, command: ['sh', '-c', script], ...container }],
-    ...spec,
-  },
-})
-
-const forever = 'trap "exit 0" TERM; while :; do sleep 0.1; done'
-const isRunning = (pod: Pod): boolean =>
-  pod.status?.phase === 'Running' && pod.status.containerStatuses?.[0]?.state?.running !== undefined
-const main = (pod: Pod) => pod.status?.containerStatuses?.[0]
-const isOver = (pod: Pod): boolean => ['Succeeded', 'Failed'].includes(pod.status?.phase ?? '')
-
-const runs = (name: string): Promise<Pod> => cluster.podWhere(name, 'runs', isRunning)
-
-async function eventsOf(name: string): Promise<readonly string[]> {
-  const { items } = await cluster.client.list(events, { namespace: 'default' })
-  return items
-    .filter(({ involvedObject }) => involvedObject?.name === name)
-    .map(({ reason = '' }) => reason)
-}
-
-const remove = (name: string): Promise<unknown> =>
-  cluster.client.delete(pods, { namespace: 'default', name }, { gracePeriodSeconds: 1 })
 
 /** What kubectl prints, given something to read. */
 function withInput(args: readonly string[], input: string | Buffer): Promise<string> {
@@ -87,7 +41,8 @@ function withInput(args: readonly string[], input: string | Buffer): Promise<str
 
 describe('a node with a CRI runtime', () => {
   it('says which one, and is ready when it is', async () => {
-    const { node, ready } = await readyCondition()
+    const node = await cluster.node()
+    const ready = node.status?.conditions?.find(({ type }) => type === 'Ready')
     expect(node.status?.nodeInfo?.containerRuntimeVersion).toMatch(/^containerd:\/\/\d+\.\d+\.\d+/)
     expect(ready).toMatchObject({ status: 'True', message: 'kubelet is posting ready status' })
   })
@@ -95,8 +50,8 @@ describe('a node with a CRI runtime', () => {
   it('runs a pod with an address of the runtime, and brings what clients ask of it', async () => {
     const { kubectl } = cluster
     const script = `echo first; sleep 0.2; echo second >&2; mkdir /www; echo page > /www/index.html; httpd -p 8080 -h /www; ${forever}`
-    await cluster.create(podOf('web', script))
-    const pod = await runs('web')
+    await cluster.create(scriptPod('web', script))
+    const pod = await cluster.runs('web')
     expect(pod.status?.podIP?.startsWith(containerd.podPrefix)).toBe(true)
     expect(main(pod)).toMatchObject({ ready: true, restartCount: 0, image: toolsImage })
     expect(main(pod)?.containerID).toMatch(/^containerd:\/\/[0-9a-f]{64}$/)
@@ -135,12 +90,12 @@ describe('a node with a CRI runtime', () => {
     const { kubectl } = cluster
     const script = 'echo ready; while read line; do echo "got $line"; done; echo done'
     await cluster.create(
-      podOf('reader', script, {
+      scriptPod('reader', script, {
         container: { stdin: true, stdinOnce: true },
         spec: { restartPolicy: 'Never' },
       }),
     )
-    await runs('reader')
+    await cluster.runs('reader')
     const log = kubectl.follow('logs', '-f', 'reader')
     await log.until(/^ready$/m)
     const heard = await withInput(['attach', '-i', 'reader'], 'one\ntwo\n')
@@ -151,8 +106,8 @@ describe('a node with a CRI runtime', () => {
   })
 
   it('gives a terminal its size', async () => {
-    await cluster.create(podOf('terminal', forever))
-    await runs('terminal')
+    await cluster.create(scriptPod('terminal', forever))
+    await cluster.runs('terminal')
     // Of util-linux: kubectl wants a terminal of its own before it asks for one.
     const { binary, env } = cluster.kubectl
     const command = `stty rows 33 cols 77; ${binary} exec -it terminal -- sh -c 'while [ "$(stty size)" != "33 77" ]; do sleep 0.1; done; stty size'`
@@ -165,14 +120,14 @@ describe('a node with a CRI runtime', () => {
   })
 
   it('knows what containers use', async () => {
-    await cluster.create(podOf('busy', `while :; do :; done`))
-    await runs('busy')
+    await cluster.create(scriptPod('busy', `while :; do :; done`))
+    await cluster.runs('busy')
     const top = await eventually('usage of the pod', async () => {
       const { code, stdout } = await cluster.kubectl.run('top', 'pod', 'busy', '--containers')
       return code === 0 && /busy +main +[1-9]\d+m/.test(stdout) ? stdout : null
     })
     expect(top).toMatch(/Mi/)
-    await remove('busy')
+    await cluster.remove('busy')
   })
 })
 
@@ -218,8 +173,8 @@ describe.concurrent('a container that ends', () => {
       { exitCode: 128, reason: 'StartError' },
       { container: { command: ['/no/such/program'] } },
     ],
-  ])('%s, says so', async (name, script, phase, terminated, choices: Choices) => {
-    const manifest = podOf(name, script, choices)
+  ])('%s, says so', async (name, script, phase, terminated, choices: PodChoices) => {
+    const manifest = scriptPod(name, script, choices)
     await cluster.create({ ...manifest, spec: { ...manifest.spec, restartPolicy: 'Never' } })
     const pod = await cluster.podWhere(name, 'is over', isOver)
     expect(pod.status?.phase).toBe(phase)
@@ -235,10 +190,14 @@ describe.concurrent('a container that ends', () => {
 
   it('is started again, and its last run is still there to be read', async () => {
     await cluster.create(
-      podOf('again', '[ -e /data/seen ] && sleep 1000; echo first run; touch /data/seen; exit 4', {
-        container: { volumeMounts: [{ name: 'data', mountPath: '/data' }] },
-        spec: { volumes: [{ name: 'data', emptyDir: {} }] },
-      }),
+      scriptPod(
+        'again',
+        '[ -e /data/seen ] && sleep 1000; echo first run; touch /data/seen; exit 4',
+        {
+          container: { volumeMounts: [{ name: 'data', mountPath: '/data' }] },
+          spec: { volumes: [{ name: 'data', emptyDir: {} }] },
+        },
+      ),
     )
     const pod = await cluster.podWhere(
       'again',
@@ -253,14 +212,14 @@ describe.concurrent('a container that ends', () => {
     const script =
       'trap "echo asked; sleep 0.3; echo left; exit 0" TERM; echo up; while :; do sleep 0.05; done'
     await cluster.create(
-      podOf('graceful', script, {
+      scriptPod('graceful', script, {
         container: {
           lifecycle: { preStop: { exec: { command: ['sh', '-c', 'echo hook > /proc/1/fd/1'] } } },
         },
         spec: { terminationGracePeriodSeconds: 20 },
       }),
     )
-    await runs('graceful')
+    await cluster.runs('graceful')
     const log = cluster.kubectl.follow('logs', '-f', 'graceful')
     await log.until(/^up$/m)
     await cluster.kubectl.ok('delete', 'pod', 'graceful')
@@ -277,11 +236,11 @@ describe.concurrent('an image', () => {
     ['nowhere', '127.0.0.1:1/absent:1', 'IfNotPresent', 'ErrImagePull'],
     ['still-nowhere', '127.0.0.1:1/absent:2', 'Always', 'ImagePullBackOff'],
   ])('%s keeps its container waiting', async (name, image, imagePullPolicy, reason) => {
-    await cluster.create(podOf(name, 'true', { container: { image, imagePullPolicy } }))
+    await cluster.create(scriptPod(name, 'true', { container: { image, imagePullPolicy } }))
     const pod = await cluster.podWhere(name, reason, waiting(reason))
     expect(pod.status?.phase).toBe('Pending')
     expect(main(pod)?.state?.waiting?.message).toContain(image)
-    await remove(name)
+    await cluster.remove(name)
   })
 
   it('comes with credentials of the pod, while others have their turn', async () => {
@@ -301,9 +260,11 @@ describe.concurrent('an image', () => {
           '.dockerconfigjson': Buffer.from(JSON.stringify({ auths })).toString('base64'),
         },
       })
-      const { command: _, ...container } = podOf('pulled', '').spec.containers[0] ?? { name: '' }
+      const { command: _, ...container } = scriptPod('pulled', '').spec.containers[0] ?? {
+        name: '',
+      }
       const name = `${registry.place}/team/app:v1`
-      const pod = podOf('pulled', '')
+      const pod = scriptPod('pulled', '')
       await cluster.create({
         ...pod,
         spec: {
@@ -312,8 +273,10 @@ describe.concurrent('an image', () => {
           containers: [{ ...container, image: name, imagePullPolicy: 'Always' }],
         },
       })
-      await runs('pulled')
-      expect(await eventsOf('pulled')).toEqual(expect.arrayContaining(['Pulling', 'Pulled']))
+      await cluster.runs('pulled')
+      expect(await cluster.eventsOf('pulled')).toEqual(
+        expect.arrayContaining(['Pulling', 'Pulled']),
+      )
       expect(await cluster.kubectl.ok('exec', 'pulled', '--', 'sh', '-c', 'echo $OF')).toBe(
         'registry\n',
       )
@@ -342,7 +305,7 @@ describe.concurrent('a pod', () => {
       'id',
     ].join('; ')
     await cluster.create(
-      podOf('furnished', script, {
+      scriptPod('furnished', script, {
         container: {
           volumeMounts: [
             { name: 'config', mountPath: '/config', readOnly: true },
@@ -391,7 +354,7 @@ describe.concurrent('a pod', () => {
       'wc -c < /proc/timer_list 2>/dev/null',
     ].join('; ')
     await cluster.create(
-      podOf('confined', script, {
+      scriptPod('confined', script, {
         container: {
           securityContext: {
             readOnlyRootFilesystem: true,
@@ -420,7 +383,7 @@ describe.concurrent('a pod', () => {
     const before = ['sh', '-c', 'echo before > /data/x']
     const script = 'cat /data/x; ps | grep -c sleep; ls /sys/class/net'
     await cluster.create(
-      podOf('shared', script, {
+      scriptPod('shared', script, {
         container: { volumeMounts },
         spec: {
           restartPolicy: 'Never',
@@ -441,7 +404,7 @@ describe.concurrent('a pod', () => {
 
   it('does not run as root where it says so', async () => {
     await cluster.create(
-      podOf('modest', forever, { spec: { securityContext: { runAsNonRoot: true } } }),
+      scriptPod('modest', forever, { spec: { securityContext: { runAsNonRoot: true } } }),
     )
     const pod = await cluster.podWhere(
       'modest',
@@ -451,12 +414,30 @@ describe.concurrent('a pod', () => {
     expect(main(pod)?.state?.waiting?.message).toContain(
       'container has runAsNonRoot and image will run as root',
     )
-    await remove('modest')
+    await cluster.remove('modest')
+  })
+
+  it('says which of its runtimes the node does not know', async () => {
+    await cluster.client.create(runtimeClasses, {
+      apiVersion: 'node.k8s.io/v1',
+      kind: 'RuntimeClass',
+      metadata: { name: 'elsewhere' },
+      handler: 'steam',
+    })
+    await cluster.create(
+      scriptPod('misplaced', forever, { spec: { runtimeClassName: 'elsewhere' } }),
+    )
+    await eventually('it is told', async () =>
+      (await cluster.eventsOf('misplaced')).includes('FailedCreatePodSandBox'),
+    )
+    const pod = await cluster.podWhere('misplaced', 'waits', found => main(found)?.state?.waiting)
+    expect(main(pod)?.state?.waiting?.reason).toBe('ContainerCreating')
+    await cluster.remove('misplaced')
   })
 
   it('gets another sandbox when its own has died, and runs on with another address', async () => {
-    await cluster.create(podOf('bereft', `echo here; ${forever}`))
-    const before = await runs('bereft')
+    await cluster.create(scriptPod('bereft', `echo here; ${forever}`))
+    const before = await cluster.runs('bereft')
     const list = containerd.ctr(
       'containers',
       'list',
@@ -470,96 +451,6 @@ describe.concurrent('a pod', () => {
       pod => isRunning(pod) && main(pod)?.restartCount === 1,
     )
     expect(after.status?.podIP).not.toBe(before.status?.podIP)
-    expect(await eventsOf('bereft')).toContain('SandboxChanged')
+    expect(await cluster.eventsOf('bereft')).toContain('SandboxChanged')
   })
 })
-
-describe('when something is away', () => {
-  it('the kubelet finds its pods again, and leaves the pods of others alone', async () => {
-    const { kubectl } = cluster
-    await cluster.create(podOf('lasting', `echo begun; ${forever}`))
-    await cluster.create(
-      podOf('unwatched', 'sleep 0.5; exit 0', { spec: { restartPolicy: 'OnFailure' } }),
-    )
-    await cluster.create(podOf('orphan', forever))
-    const before = await runs('lasting')
-    await runs('orphan')
-    await cluster.stopNode()
-    containerd.ctr(
-      'run',
-      '--detach',
-      '--label',
-      'io.kubernetes.pod.uid=other',
-      toolsImage,
-      'stranger',
-      'sleep',
-      '1000',
-    )
-    await kubectl.ok('delete', 'pod', 'orphan', '--force', '--grace-period=0')
-    await cluster.startNode()
-    await nodeIs('True')
-    await cluster.podWhere('unwatched', 'is over', pod => pod.status?.phase === 'Succeeded')
-    const after = await runs('lasting')
-    expect(main(after)?.containerID).toBe(main(before)?.containerID)
-    expect(main(after)?.restartCount).toBe(0)
-    expect(after.status?.podIP).toBe(before.status?.podIP)
-    expect(await kubectl.ok('logs', 'lasting')).toBe('begun\n')
-    await eventually(
-      'the orphan is removed',
-      async () =>
-        !containerd.ctr('containers', 'list').includes('orphan') && !containersOf('orphan'),
-    )
-    expect(containerd.ctr('tasks', 'list')).toContain('stranger')
-    containerd.ctr('tasks', 'delete', '--force', 'stranger')
-    containerd.ctr('containers', 'delete', 'stranger')
-  })
-
-  it('the runtime, the node says so and leaves what runs alone; then all goes on', async () => {
-    const { kubectl } = cluster
-    await cluster.create(podOf('steady', `echo begun; ${forever}`))
-    const before = await runs('steady')
-    await containerd.stop()
-    expect(await nodeIs('False')).toContain('container runtime is down')
-    await cluster.create(podOf('late', forever))
-    await containerd.start()
-    await nodeIs('True')
-    await runs('late')
-    const after = await runs('steady')
-    expect(main(after)).toMatchObject({
-      containerID: main(before)?.containerID,
-      restartCount: 0,
-    })
-    expect(await kubectl.ok('exec', 'steady', '--', 'echo', 'answers')).toBe('answers\n')
-  })
-
-  it('the network, pods wait for it but for those that do without', async () => {
-    containerd.setNetwork(false)
-    expect(await nodeIs('False')).toContain(
-      'container runtime network not ready: NetworkReady=false',
-    )
-    const bound = (spec: Partial<Pod['spec']>) => ({ spec: { nodeName, ...spec } })
-    await cluster.create(podOf('grounded', forever, bound({})))
-    await cluster.create(podOf('on-the-machine', forever, bound({ hostNetwork: true })))
-    await runs('on-the-machine')
-    await eventually('it is told', async () =>
-      (await eventsOf('grounded')).includes('NetworkNotReady'),
-    )
-    containerd.setNetwork(true)
-    await nodeIs('True')
-    await runs('grounded')
-  })
-
-  it('pods go with everything that was theirs', async () => {
-    const { kubectl } = cluster
-    await kubectl.ok('delete', 'pods', '--all', '--now', '--wait')
-    await eventually(
-      'all containers are removed',
-      async () => containerd.ctr('containers', 'list', '-q').trim() === '',
-    )
-    const left = (): readonly string[] => readdirSync(join(cluster.dataDirectory, 'pods'))
-    await eventually('all directories are removed', () => Promise.resolve(left().length === 0))
-  })
-})
-
-const containersOf = (name: string): string =>
-  containerd.ctr('containers', 'list', `labels."io.kubernetes.pod.name"==${name}`, '-q').trim()

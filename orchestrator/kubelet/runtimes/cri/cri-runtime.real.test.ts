@@ -161,14 +161,14 @@ describe('logs of a CRI runtime', () => {
 describe('containers of a CRI runtime', () => {
   it('are asked to end, and killed when their time is over', async () => {
     await runtime.createSandbox(sandbox)
-    const polite = await runtime.startContainer(
-      await specOf('trap "exit 5" TERM; while :; do sleep 0.05; done'),
-    )
+    const loop = 'echo ready; while :; do sleep 0.05; done'
+    const isReady = async (id: string): Promise<boolean> => (await logOf(id)) === 'ready\n'
+    const polite = await runtime.startContainer(await specOf(`trap "exit 5" TERM; ${loop}`))
+    await eventually('it listens', () => isReady(polite.id))
     runtime.terminateContainer(polite.id, 20_000)
     expect((await ended(polite.id)).exit?.code).toBe(5)
-    const deaf = await runtime.startContainer(
-      await specOf('trap "" TERM; while :; do sleep 0.05; done', 1),
-    )
+    const deaf = await runtime.startContainer(await specOf(`trap "" TERM; ${loop}`, 1))
+    await eventually('it does not listen', () => isReady(deaf.id))
     runtime.terminateContainer(deaf.id, 20_000)
     runtime.killContainer(deaf.id)
     expect((await ended(deaf.id)).exit?.code).toBe(137)

@@ -463,12 +463,18 @@ export class CriRuntime implements Runtime {
     const record = containerRecord(status, 'cri', '')
     if (record === null || status.state !== containerState.exited) return ''
     const { termination, log } = this.runPaths(record.podUid, record.name, record.attempt)
-    return lastWords({
-      files: this.options.files,
-      messagePath: termination,
-      logPath: log,
-      orLog: fallsBackToLog(status.annotations) && status.exitCode !== 0,
-    })
+    try {
+      return await lastWords({
+        files: this.options.files,
+        messagePath: termination,
+        logPath: log,
+        orLog: fallsBackToLog(status.annotations) && status.exitCode !== 0,
+      })
+    } catch (error) {
+      // A file that cannot be read must not hide how the container ended.
+      if (!(error instanceof RaftsmanError)) throw error
+      return `its last words cannot be read: ${error.message}`
+    }
   }
 
   private logOf(id: string): CriLog | null {

@@ -398,7 +398,3 @@ export const PullImageResponse = message('runtime.v1.PullImageResponse', { image
 // Events
 
 export const GetEventsRequest = message('runtime.v1.GetEventsRequest', {})
-/** Which container it was; what became of it is asked for. */
-export const ContainerEventResponse = message('runtime.v1.ContainerEventResponse', {
-  containerId: string(1),
-})

@@ -84,9 +84,9 @@ class Script {
         return this.answer({ containers: [container] })
       },
       containerStatus: () => this.answer({ status: status() }),
-      watchEvents: (onEvent: (id: string) => void, onEnd: (failure: RpcFailure) => void) => {
+      watchEvents: (onEvent: () => void, onEnd: (failure: RpcFailure) => void) => {
         const failure = { code: rpcCode.unimplemented, message: 'unknown method', sent: true }
-        if (this.hasEvents) this.event = () => onEvent('c1')
+        if (this.hasEvents) this.event = onEvent
         else onEnd(failure)
         return { cancel() {} }
       },

@@ -18,7 +18,9 @@ import {
 } from '../../../../apiserver/testing/kubectl.js'
 import { startSmallCluster } from '../../../../apiserver/testing/small-cluster.js'
 import { HttpTransport } from '../../../../client/http-transport.js'
-import { pods } from '../../../../client/resources.js'
+import { events, nodes, pods } from '../../../../client/resources.js'
+import type { Node } from '../../../../api/types/core-node.js'
+import { isRunning } from './pods.js'
 import { ApiClient } from '../../../../client/rest-client.js'
 import type { TlsFiles } from '../../../../../platform/network.js'
 import type { Pod } from '../../../../api/types/core-pod.js'
@@ -40,6 +42,13 @@ export interface CriCluster {
   pod(name: string): Promise<Pod>
   /** The pod once `holds` does. */
   podWhere(name: string, what: string, holds: (pod: Pod) => unknown): Promise<Pod>
+  runs(name: string): Promise<Pod>
+  remove(name: string): Promise<void>
+  /** Reasons of the events of an object. */
+  eventsOf(name: string): Promise<readonly string[]>
+  node(): Promise<Node>
+  /** The message of the Ready condition, once it has that status. */
+  nodeIs(status: 'True' | 'False'): Promise<string>
   close(): Promise<void>
 }
 
@@ -82,6 +91,12 @@ export async function startCriCluster(endpoint: string): Promise<CriCluster> {
   const adminTransport = transportOf(cluster.server.admin)
   const client = new ApiClient({ transport: adminTransport })
   const pod = (name: string): Promise<Pod> => client.get(pods, { namespace: 'default', name })
+  const podWhere: CriCluster['podWhere'] = (name, what, holds) =>
+    eventually(`${name} ${what}`, async () => {
+      const found = await pod(name)
+      return holds(found) ? found : null
+    })
+  const node = (): Promise<Node> => client.get(nodes, { name: nodeName })
   const stopNode = async (): Promise<void> => {
     await running?.node.stop()
     running?.transport.close()
@@ -94,7 +109,7 @@ export async function startCriCluster(endpoint: string): Promise<CriCluster> {
     pod,
     async startNode() {
       const transport = transportOf(identity)
-      const node = await startNode({
+      const started = await startNode({
         ...shared,
         nodeName,
         client: new ApiClient({ transport }),
@@ -116,16 +131,29 @@ export async function startCriCluster(endpoint: string): Promise<CriCluster> {
         searchPath: process.env['PATH'] ?? '/usr/bin:/bin',
         proxy: null,
       })
-      running = { node, transport }
+      running = { node: started, transport }
     },
     stopNode,
     async create(manifest) {
       await client.create(pods, manifest)
     },
-    podWhere: (name, what, holds) =>
-      eventually(`${name} ${what}`, async () => {
-        const found = await pod(name)
-        return holds(found) ? found : null
+    podWhere,
+    runs: name => podWhere(name, 'runs', isRunning),
+    async remove(name) {
+      await client.delete(pods, { namespace: 'default', name }, { gracePeriodSeconds: 1 })
+    },
+    async eventsOf(name) {
+      const { items } = await client.list(events, { namespace: 'default' })
+      return items
+        .filter(({ involvedObject }) => involvedObject?.name === name)
+        .map(({ reason = '' }) => reason)
+    },
+    node,
+    nodeIs: status =>
+      eventually(`the node is ready: ${status}`, async () => {
+        const { conditions = [] } = (await node().catch(() => null))?.status ?? {}
+        const ready = conditions.find(({ type }) => type === 'Ready')
+        return ready?.status === status ? ready.message : null
       }),
     async close() {
       await stopNode()
