@@ -43,6 +43,7 @@ function describeError(error: Error, host: string, port: number): string {
 const success: ActionResult = { succeeded: true, message: '' }
 const failure = (message: string): ActionResult => ({ succeeded: false, message })
 
+/** Throws where nobody can say how it went. */
 export async function runAction(
   action: Probe | LifecycleHandler,
   target: ActionTarget,
@@ -90,7 +91,9 @@ async function runCommand(
     if (timedOut) return failure(`command timed out: "${command.join(' ')}" timed out`)
     return code === 0 ? success : failure(output)
   } catch (error) {
-    if (error instanceof RuntimeError) return failure(error.message)
+    if (error instanceof RuntimeError && error.code !== 'runtime-unavailable') {
+      return failure(error.message)
+    }
     throw error
   }
 }

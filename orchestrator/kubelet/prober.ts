@@ -18,7 +18,7 @@ import {
   type ProbeVerdicts,
   probeVerdicts,
 } from './probe-state.js'
-import type { ContainerRecord, Runtime } from './runtime.js'
+import { type ContainerRecord, type Runtime, RuntimeError } from './runtime.js'
 
 export interface ProberOptions {
   readonly runtime: Runtime
@@ -141,9 +141,13 @@ export class Prober {
       containerId: record.id,
       podAddress,
       timeoutMs: timings.timeoutMs,
-    }).catch((error: unknown): ActionResult => ({ succeeded: false, message: String(error) }))
+    }).catch((error: unknown): ActionResult | null => {
+      // That nobody could ask is not the container's fault.
+      if (error instanceof RuntimeError && error.code === 'runtime-unavailable') return null
+      return { succeeded: false, message: String(error) }
+    })
     if (this.probed.get(record.id) !== probed) return
-    this.take(probed, kind, result)
+    if (result !== null) this.take(probed, kind, result)
     probed.timers.delete(kind)
     if (!isProbeActive(kind, probed.states)) return
     this.schedule(probed, kind, timings.periodMs - (clock.monotonicMs() - startedMs))

@@ -126,6 +126,8 @@ export type RuntimeErrorCode =
   | 'container-not-started'
   | 'container-not-found'
   | 'runtime-failed'
+  /** It was not heard of: of the container this says nothing. */
+  | 'runtime-unavailable'
 
 /** `message` is what a user reads in the container's status. */
 export class RuntimeError extends RaftsmanError {

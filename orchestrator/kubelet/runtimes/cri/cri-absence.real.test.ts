@@ -68,7 +68,9 @@ describe('when something is away', () => {
 
   it('the runtime, the node says so and leaves what runs alone; then all goes on', async () => {
     const { kubectl } = cluster
-    await cluster.create(scriptPod('steady', `echo begun; ${forever}`))
+    const livenessProbe = { exec: { command: ['true'] }, periodSeconds: 1, failureThreshold: 1 }
+    const container = { livenessProbe }
+    await cluster.create(scriptPod('steady', `echo begun; ${forever}`, { container }))
     const before = await cluster.runs('steady')
     await containerd.stop()
     expect(await cluster.nodeIs('False')).toContain('container runtime is down')

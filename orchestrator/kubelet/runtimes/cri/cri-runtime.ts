@@ -376,8 +376,9 @@ export class CriRuntime implements Runtime {
     try {
       return await action()
     } catch (error) {
-      if (error instanceof CriError) throw new RuntimeError(code, error.message, error)
-      throw error
+      if (!(error instanceof CriError)) throw error
+      const silent = error.rpc === rpcCode.unavailable
+      throw new RuntimeError(silent ? 'runtime-unavailable' : code, error.message, error)
     }
   }
 
