@@ -24,7 +24,7 @@ import {
   runsOf,
   type StartTrouble,
 } from './pod-model.js'
-import { qosClassOf } from './qos-class.js'
+import { podQosClass } from '../api/pod-resources.js'
 import { backoffLeftMs } from './restart-backoff.js'
 import type { ContainerRecord } from './runtime.js'
 
@@ -58,7 +58,7 @@ export function podStatus(observation: PodObservation): PodStatus {
     startTime: pod.status?.startTime ?? formatTime(nowMs),
     ...(initContainerStatuses.length === 0 ? {} : { initContainerStatuses }),
     containerStatuses,
-    qosClass: pod.status?.qosClass ?? qosClassOf(pod.spec),
+    qosClass: pod.status?.qosClass ?? podQosClass(pod.spec),
   }
 }
 

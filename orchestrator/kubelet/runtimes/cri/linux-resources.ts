@@ -4,7 +4,7 @@
 import { parseQuantity } from '../../../api/quantity.js'
 import type { Container } from '../../../api/types/core-container.js'
 import type { Pod } from '../../../api/types/core-pod.js'
-import { qosClassOf } from '../../qos-class.js'
+import { podQosClass } from '../../../api/pod-resources.js'
 import type { LinuxContainerResources } from './messages.js'
 
 const periodMicros = 100_000n
@@ -59,7 +59,7 @@ function quota(cpuMilli: bigint): bigint {
 /** Who asked for more of the machine's memory is killed later; who asked for nothing is first. */
 function oomScore(pod: Pod, container: Container, memoryBytes: number): number {
   if ((pod.spec.priority ?? 0) >= nodeCriticalPriority) return oomGuaranteed
-  const qos = qosClassOf(pod.spec)
+  const qos = podQosClass(pod.spec)
   if (qos === 'Guaranteed') return oomGuaranteed
   if (qos === 'BestEffort') return oomBestEffort
   const { limits, requests } = container.resources ?? {}
