@@ -90,7 +90,7 @@ async function nodeOptions(stopPodsOnExit: boolean): Promise<NodeOptions> {
     metrics,
     metricsText: () => metrics.text(),
     searchPath: process.env['PATH'] ?? '',
-    proxy: { nodeAddresses: ['127.0.0.1'] },
+    proxy: { mode: 'userspace', nodeAddresses: ['127.0.0.1'] },
   }
 }
 

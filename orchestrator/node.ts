@@ -10,11 +10,11 @@ import type { TlsFiles } from '../platform/network.js'
 import type { Processes } from '../platform/processes.js'
 import type { Random } from '../platform/random.js'
 import type { ApiClient } from './client/rest-client.js'
-import { endpointSlices, services } from './client/resources.js'
+import { nodes, resourceKey, services } from './client/resources.js'
 import { SharedInformers } from './client/shared-informers.js'
 import { Kubelet } from './kubelet/kubelet.js'
+import { type ProxyOptions, startNodeNetwork } from './node-network.js'
 import { type RuntimeChoice, runtimeOf } from './node-runtime.js'
-import { Proxy } from './proxy/proxy.js'
 
 export interface NodeOptions {
   readonly nodeName: string
@@ -48,7 +48,7 @@ export interface NodeOptions {
   /** Name servers of the cluster, and the end of its names. */
   readonly clusterDns?: { readonly servers: readonly string[]; readonly domain: string }
   /** Null runs no proxy. */
-  readonly proxy: { readonly nodeAddresses: readonly string[] } | null
+  readonly proxy: ProxyOptions | null
 }
 
 export interface RunningNode {
@@ -59,9 +59,11 @@ export interface RunningNode {
 
 /** Resolves when the kubelet serves; registration and pods follow as soon as the API answers. */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
-  const { nodeName, client, clock, random, metrics, listen } = options
+  const { nodeName, client, clock, random, listen } = options
   const logger = options.logger.child({ node: nodeName })
-  const informers = new SharedInformers({ client, clock, random, logger })
+  const ownNode = { fieldSelector: `metadata.name=${nodeName}` }
+  const selections = new Map([[resourceKey(nodes), ownNode]])
+  const informers = new SharedInformers({ client, clock, random, logger, selections })
   const serviceInformer = informers.of(services)
   const runtime = runtimeOf({ ...options, logger })
   const kubelet = new Kubelet({
@@ -82,27 +84,17 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     services: () => serviceInformer.objects.list(),
     whenServicesKnown: () => serviceInformer.whenSynced(),
   })
-  const proxy =
+  const { port } = await kubelet.start()
+  const network =
     options.proxy === null
       ? null
-      : new Proxy({
-          nodeName,
-          services: serviceInformer,
-          endpointSlices: informers.of(endpointSlices),
-          nodeAddresses: options.proxy.nodeAddresses,
-          clock,
-          random,
-          logger,
-          metrics,
-        })
-  const { port } = await kubelet.start()
-  proxy?.start()
+      : startNodeNetwork({ ...options, proxy: options.proxy, informers, logger })
   informers.start()
   return {
     kubeletPort: port,
     async stop() {
       await kubelet.stop()
-      proxy?.stop()
+      await network?.stop()
       informers.stop()
     },
   }

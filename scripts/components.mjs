@@ -43,6 +43,13 @@ const components = [
     elsewhere:
       'run as root, with containerd, runc, the CNI plugins in /usr/lib/cni, iproute2 and a static busybox',
   },
+  {
+    // Tests make network namespaces, which only root may.
+    name: 'nftables',
+    present: () => process.getuid?.() === 0 && ['nft', 'ip', 'conntrack'].every(onSystemPath),
+    debian: ['nftables', 'iproute2', 'conntrack'],
+    elsewhere: 'run as root, with nftables, iproute2 and conntrack from your package manager',
+  },
 ]
 
 const isDebian = () =>

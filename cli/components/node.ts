@@ -115,7 +115,7 @@ async function start(flags: Flags, parts: ComponentParts): Promise<Running> {
     metrics,
     metricsText: () => metrics.text(),
     searchPath: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
-    proxy: { nodeAddresses: [host] },
+    proxy: { mode: 'userspace', nodeAddresses: [host] },
   })
   return {
     async stop() {

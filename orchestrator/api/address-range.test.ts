@@ -1,6 +1,13 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { addressBits, canonicalAddress, canonicalRange, rangeContains } from './address-range.js'
+import {
+  addressBits,
+  canonicalAddress,
+  canonicalRange,
+  mergedRanges,
+  rangeContains,
+  rangeWithout,
+} from './address-range.js'
 import { isIpv6 } from './validation/names.js'
 
 /** The platform writes addresses in the canonical way, too. */
@@ -54,5 +61,25 @@ describe('networks', () => {
 
   test('fix some bits', () => {
     expect(['10.0.0.0/8', '::/128', 'x'].map(addressBits)).toEqual([8, 128, -1])
+  })
+
+  test.each([
+    ['10.0.0.0/30', [], ['10.0.0.0-10.0.0.3']],
+    ['10.0.0.0/30', ['10.0.0.1/32'], ['10.0.0.0', '10.0.0.2-10.0.0.3']],
+    ['10.0.0.0/30', ['10.0.0.3/32', '10.0.0.0/31'], ['10.0.0.2']],
+    ['10.0.0.0/30', ['10.0.0.0/30'], []],
+    ['10.0.0.0/30', ['10.0.0.0/8'], []],
+    ['10.0.0.0/30', ['10.0.0.0/31', '10.0.0.0/32'], ['10.0.0.2-10.0.0.3']],
+    ['10.0.0.0/30', ['9.0.0.0/8', '11.0.0.0/8', 'fd00::/8'], ['10.0.0.0-10.0.0.3']],
+    ['0.0.0.0/0', ['10.0.0.0/8'], ['0.0.0.0-9.255.255.255', '11.0.0.0-255.255.255.255']],
+    ['fd00::/126', ['fd00::2/128'], ['fd00::-fd00::1', 'fd00::3']],
+    ['x', [], []],
+  ])('%s without %j is %j', (range, except, left) => {
+    expect(rangeWithout(range, except)).toEqual(left)
+  })
+
+  test('of which some lie in others are the outer ones', () => {
+    const ranges = ['10.1.0.0/16', '10.0.0.0/8', '10.0.0.5/8', '11.0.0.0/8', 'x']
+    expect(mergedRanges(ranges)).toEqual(['10.0.0.0/8', '11.0.0.0/8'])
   })
 })

@@ -100,3 +100,49 @@ function addressText(address: bigint, width: 32 | 128): string {
   if (width === 32) return parts.join('.')
   return canonicalAddress(parts.map(group => group.toString(16)).join(':'))
 }
+
+/** First and last address, both of them included. */
+type Interval = readonly [first: bigint, last: bigint]
+
+function interval(text: string): Interval | null {
+  const found = network(text)
+  if (found === null) return null
+  const size = 1n << BigInt(found.width - found.bits)
+  const first = (found.address / size) * size
+  return [first, first + size - 1n]
+}
+
+/** Those of `ranges`, all of one family, that lie in no other one; in their order. */
+export function mergedRanges(ranges: readonly string[]): readonly string[] {
+  const known = [...new Set(ranges.map(canonicalRange))].filter(range => network(range) !== null)
+  return known.filter(range => !known.some(other => other !== range && isWithin(other, range)))
+}
+
+const isWithin = (outer: string, inner: string): boolean =>
+  addressBits(outer) <= addressBits(inner) && rangeContains(outer, inner)
+
+/** What is left of a network without some others of its family, as "first-last" or single addresses. */
+export function rangeWithout(range: string, except: readonly string[]): readonly string[] {
+  const whole = interval(range)
+  if (whole === null) return []
+  const width = addressFamily(range) === 'IPv4' ? 32 : 128
+  const holes = except
+    .filter(hole => addressFamily(hole) === addressFamily(range))
+    .flatMap(hole => {
+      const found = interval(hole)
+      return found === null || found[1] < whole[0] || found[0] > whole[1] ? [] : [found]
+    })
+    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+  const left: Interval[] = []
+  let [from] = whole
+  for (const [first, last] of holes) {
+    if (first > from) left.push([from, first - 1n])
+    if (last >= from) from = last + 1n
+  }
+  if (from <= whole[1]) left.push([from, whole[1]])
+  return left.map(([first, last]) =>
+    first === last
+      ? addressText(first, width)
+      : `${addressText(first, width)}-${addressText(last, width)}`,
+  )
+}

@@ -92,11 +92,20 @@ const rooms = [
       'orchestrator/api',
       'orchestrator/client',
       'orchestrator/kubelet',
+      'orchestrator/node-network.ts',
       'orchestrator/node-runtime.ts',
-      'orchestrator/proxy',
     ],
   },
-  ...['controllers', 'scheduler', 'cloud', 'proxy', 'serving'].map(name => ({
+  {
+    room: 'orchestrator/node-network.ts',
+    may: ['platform', 'orchestrator/api', 'orchestrator/client', 'orchestrator/proxy'],
+  },
+  // The kernel's tables belong to two: the proxy and the policies.
+  ...['nftables', 'proxy'].map(name => ({
+    room: `orchestrator/${name}`,
+    may: ['platform', 'orchestrator/api', 'orchestrator/client', 'orchestrator/nftables'],
+  })),
+  ...['controllers', 'scheduler', 'cloud', 'serving'].map(name => ({
     room: `orchestrator/${name}`,
     may: ['platform', 'orchestrator/api', 'orchestrator/client'],
   })),

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import type { Service } from '../api/types/core-service.js'
-import type { Endpoint, EndpointSlice } from '../api/types/discovery.js'
+import type { Service } from '../../api/types/core-service.js'
+import type { Endpoint, EndpointSlice } from '../../api/types/discovery.js'
 import { proxyRules } from './rules.js'
+
+const place = { nodeName: 'node-1', zone: null }
 
 function serviceOf(
   spec: Partial<NonNullable<Service['spec']>>,
@@ -46,7 +48,7 @@ function sliceOf(endpoints: readonly Endpoint[], more: Partial<EndpointSlice> = 
 
 /** "127.96.0.10:80 -> a:1 b:2", one line a rule. */
 function lines(services: readonly Service[], slices: readonly EndpointSlice[]): readonly string[] {
-  return [...proxyRules(services, slices, 'node-1', ['127.0.0.1'])].map(
+  return [...proxyRules(services, slices, place, ['127.0.0.1'])].map(
     ([key, { backends }]) =>
       `${key} -> ${backends.map(({ address, port }) => `${address}:${port}`).join(' ')}`,
   )
@@ -176,7 +178,7 @@ describe('the rules of a proxy', () => {
 
   it('carry the time of affinity', () => {
     const affinity = (spec: Partial<NonNullable<Service['spec']>>) =>
-      [...proxyRules([serviceOf(spec)], [sliceOf(two)], 'node-1', []).values()][0]?.affinityMs
+      [...proxyRules([serviceOf(spec)], [sliceOf(two)], place, []).values()][0]?.affinityMs
     const sessionAffinityConfig = { clientIP: { timeoutSeconds: 5 } }
     expect(affinity({})).toBeNull()
     expect(affinity({ sessionAffinity: 'ClientIP' })).toBe(10_800_000)

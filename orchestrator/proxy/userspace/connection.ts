@@ -3,7 +3,7 @@
 // with it.
 
 import net from 'node:net'
-import type { Backend } from './rules.js'
+import type { Backend } from '../service-ports.js'
 
 /** Backends that are tried for one connection. */
 const triesMax = 5

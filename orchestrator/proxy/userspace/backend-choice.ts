@@ -1,7 +1,7 @@
 // Which backend a new connection goes to: round robin, or the one the client had before.
 // Counterpart: pkg/proxy/userspace's LoadBalancerRR. Pure; bounded in what it remembers.
 
-import type { Backend } from './rules.js'
+import type { Backend } from '../service-ports.js'
 
 const clientsMax = 10_000
 

@@ -1,53 +1,23 @@
 import net from 'node:net'
-import { afterEach, describe, expect, it } from 'vitest'
-import { silentLogger } from '../../platform/logger.js'
-import { nodeClock } from '../../platform/node/clock.js'
-import { nodeMetrics } from '../../platform/node/metrics.js'
-import { nodeRandom } from '../../platform/node/random.js'
-import type { KubeObject } from '../api/object.js'
-import type { Service } from '../api/types/core-service.js'
-import type { EndpointSlice } from '../api/types/discovery.js'
-import { Informer } from '../client/informer.js'
-import { endpointSlices, type Resource, services } from '../client/resources.js'
-import { ApiClient } from '../client/rest-client.js'
-import type { ApiTransport, StreamHandlers } from '../client/transport.js'
-import { Proxy } from './proxy.js'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { silentLogger } from '../../../platform/logger.js'
+import { nodeClock } from '../../../platform/node/clock.js'
+import { nodeMetrics } from '../../../platform/node/metrics.js'
+import { nodeRandom } from '../../../platform/node/random.js'
+import { freePort as freeLocalPort } from '../../../platform/testing/free-port.js'
+import type { KubeObject } from '../../api/object.js'
+import type { Service } from '../../api/types/core-service.js'
+import type { EndpointSlice } from '../../api/types/discovery.js'
+import { endpointSlices, services } from '../../client/resources.js'
+import { itKeepsToTheTable, type ProxyWorld } from '../testing/behaviours.js'
+import { ScriptedApi } from '../testing/scripted-api.js'
+import { UserspaceProxy } from './userspace-proxy.js'
 
 const closers: (() => void)[] = []
 
 afterEach(() => {
   for (const close of closers.splice(0).reverse()) close()
 })
-
-/** An API of lists that never change and watches that hear what `emit` says. */
-class FixedApi implements ApiTransport {
-  private readonly lists: ReadonlyMap<string, readonly KubeObject[]>
-  private readonly watchers = new Map<string, StreamHandlers>()
-
-  constructor(lists: ReadonlyMap<string, readonly KubeObject[]>) {
-    this.lists = lists
-  }
-
-  request({ path }: { readonly path: string }) {
-    const plural = pluralOf(path)
-    const items = this.lists.get(plural) ?? []
-    const body = JSON.stringify({ metadata: { resourceVersion: '10' }, items })
-    return Promise.resolve({ status: 200, headers: {}, body })
-  }
-
-  stream({ path }: { readonly path: string }, handlers: StreamHandlers) {
-    this.watchers.set(pluralOf(path), handlers)
-    return { cancel() {} }
-  }
-
-  emit(plural: string, type: string, object: KubeObject): void {
-    this.watchers.get(plural)?.onChunk(`${JSON.stringify({ type, object })}\n`)
-  }
-
-  close(): void {}
-}
-
-const pluralOf = (path: string): string => path.split('?')[0]?.split('/').at(-1) ?? ''
 
 const service = (address: string, port: number): Service => ({
   apiVersion: 'v1',
@@ -70,21 +40,19 @@ const slice = (backends: readonly net.AddressInfo[], version = '1'): EndpointSli
   ports: [{ port: backends[0]?.port ?? 1 }],
 })
 
-function startProxy(api: FixedApi, connectionsMax?: number): Proxy {
+async function startProxy(
+  api: ScriptedApi,
+  connectionsMax?: number,
+  nodeAddresses: readonly string[] = [],
+): Promise<UserspaceProxy> {
   const clock = nodeClock()
   const random = nodeRandom()
-  const client = new ApiClient({ transport: api })
-  const informerOf = <T extends KubeObject>(resource: Resource<T>): Informer<T> => {
-    const informer = new Informer<T>({ client, resource, clock, random, logger: silentLogger })
-    informer.start()
-    closers.push(() => informer.stop())
-    return informer
-  }
-  const proxy = new Proxy({
-    nodeName: 'node-1',
-    services: informerOf(services),
-    endpointSlices: informerOf(endpointSlices),
-    nodeAddresses: [],
+  closers.push(() => api.close())
+  const proxy = new UserspaceProxy({
+    place: () => ({ nodeName: 'node-1', zone: 'here' }),
+    services: await api.informer(services),
+    endpointSlices: await api.informer(endpointSlices),
+    nodeAddresses,
     clock,
     random,
     logger: silentLogger,
@@ -92,7 +60,7 @@ function startProxy(api: FixedApi, connectionsMax?: number): Proxy {
     ...(connectionsMax === undefined ? {} : { connectionsMax }),
   })
   proxy.start()
-  closers.push(() => proxy.stop())
+  closers.push(() => void proxy.stop())
   return proxy
 }
 
@@ -153,8 +121,8 @@ const echoAtEnd =
     socket.on('end', () => socket.end(`${name}:${heard.length}`))
   }
 
-const apiOf = (port: number, backends: readonly net.AddressInfo[]): FixedApi =>
-  new FixedApi(
+const apiOf = (port: number, backends: readonly net.AddressInfo[]): ScriptedApi =>
+  new ScriptedApi(
     new Map<string, readonly KubeObject[]>([
       ['services', [service('127.96.77.1', port)]],
       ['endpointslices', [slice(backends)]],
@@ -172,7 +140,7 @@ describe('a proxied connection', () => {
   it('passes halves that end before the answer, whatever their size', async () => {
     const port = await freePort()
     const backend = await listen('127.64.77.2', 0, echoAtEnd('a'))
-    startProxy(apiOf(port, [backend]))
+    await startProxy(apiOf(port, [backend]))
     const big = 'x'.repeat(3_000_000)
     expect(await eventually(() => ask('127.96.77.1', port, big))).toBe('a:3000000')
   })
@@ -188,7 +156,7 @@ describe('a proxied connection', () => {
       socket.setEncoding('utf8')
       socket.once('data', (chunk: string) => tellHeard(chunk))
     })
-    startProxy(apiOf(port, [backend]))
+    await startProxy(apiOf(port, [backend]))
     const socket = await eventually(
       () =>
         new Promise<net.Socket>((resolve, reject) => {
@@ -206,7 +174,7 @@ describe('a proxied connection', () => {
     const port = await freePort()
     const alive = await listen('127.64.77.2', 0, echoAtEnd('alive'))
     const dead = { ...alive, address: '127.64.77.3' }
-    startProxy(apiOf(port, [dead, alive]))
+    await startProxy(apiOf(port, [dead, alive]))
     await eventually(() => ask('127.96.77.1', port, ''))
     for (let round = 0; round < 4; round += 1) {
       expect(await ask('127.96.77.1', port, 'x')).toBe('alive:1')
@@ -222,7 +190,7 @@ describe('a proxied connection', () => {
     }
     const backend = await listen('127.64.77.2', 0, greet, false)
     const api = apiOf(port, [backend])
-    startProxy(api)
+    await startProxy(api)
     const socket = await eventually(
       () =>
         new Promise<net.Socket>((resolve, reject) => {
@@ -254,7 +222,7 @@ describe('a proxied connection', () => {
   it('is refused beyond the limit, and taken again when others have ended', async () => {
     const port = await freePort()
     const backend = await listen('127.64.77.2', 0, socket => void socket.write('hello'), false)
-    startProxy(apiOf(port, [backend]), 1)
+    await startProxy(apiOf(port, [backend]), 1)
     const open = (): Promise<net.Socket> =>
       new Promise((resolve, reject) => {
         const socket = net.connect({ host: '127.96.77.1', port })
@@ -275,13 +243,44 @@ describe('two proxies on one machine', () => {
     const port = await freePort()
     const backend = await listen('127.64.77.2', 0, echoAtEnd('a'))
     const api = apiOf(port, [backend])
-    const first = startProxy(api)
+    const first = await startProxy(api)
     await eventually(() => ask('127.96.77.1', port, ''))
-    const second = startProxy(api)
+    const second = await startProxy(api)
     await eventually(() => ask('127.96.77.1', port, ''))
     expect([first.served.length, second.served.length]).toEqual([1, 0])
-    first.stop()
+    await first.stop()
     await eventually(() => Promise.resolve(second.served.length === 1 ? true : null))
     expect(await ask('127.96.77.1', port, 'x')).toBe('a:1')
   })
+})
+
+describe('the proxy in user space', () => {
+  let world: ProxyWorld
+
+  beforeEach(async () => {
+    const port = await freePort()
+    const nodePort = await freeLocalPort()
+    const backends = { a: '127.64.77.2', b: '127.64.77.3', c: '127.64.78.2' }
+    const { port: backendPort } = await listen(backends.a, 0, socket => socket.end('a'))
+    await listen(backends.b, backendPort, socket => socket.end('b'))
+    await listen(backends.c, backendPort, socket => socket.end('c'))
+    const api = new ScriptedApi()
+    await startProxy(api, undefined, ['127.0.0.1'])
+    const doors = {
+      'cluster IP': ['127.96.77.1', port],
+      'node port': ['127.0.0.1', nodePort],
+      witness: ['127.96.77.1', port + 1],
+    } as const
+    world = {
+      api,
+      backends,
+      backendPort,
+      clusterIp: '127.96.77.1',
+      port,
+      nodePort,
+      ask: door => ask(doors[door][0], doors[door][1], '').catch(() => 'nobody'),
+    }
+  })
+
+  itKeepsToTheTable(() => world)
 })

@@ -9,18 +9,20 @@
 // affinity binds all clients of the machine to one backend.
 
 import type net from 'node:net'
-import type { Clock, Timer } from '../../platform/clock.js'
-import type { Logger } from '../../platform/logger.js'
-import type { Metrics } from '../../platform/metrics.js'
-import type { Random } from '../../platform/random.js'
-import type { Service } from '../api/types/core-service.js'
-import type { EndpointSlice } from '../api/types/discovery.js'
-import type { Informer } from '../client/informer.js'
+import type { Clock, Timer } from '../../../platform/clock.js'
+import type { Logger } from '../../../platform/logger.js'
+import type { Metrics } from '../../../platform/metrics.js'
+import type { Random } from '../../../platform/random.js'
+import type { Service } from '../../api/types/core-service.js'
+import type { EndpointSlice } from '../../api/types/discovery.js'
+import type { Informer } from '../../client/informer.js'
+import type { ServiceProxy } from '../service-proxy.js'
+import type { NodePlace } from '../service-ports.js'
 import { type BindFailure, ProxyListener } from './listener.js'
 import { type ProxyRule, proxyRules, sameRule } from './rules.js'
 
 export interface ProxyOptions {
-  readonly nodeName: string
+  readonly place: () => NodePlace
   readonly services: Informer<Service>
   readonly endpointSlices: Informer<EndpointSlice>
   /** Where node ports are opened. */
@@ -43,7 +45,7 @@ const standbyTriesPerSecondMax = 40
 /** What this machine or user cannot bind is asked for again only now and then. */
 const unbindableMs = 30_000
 
-export class Proxy {
+export class UserspaceProxy implements ServiceProxy {
   private readonly options: ProxyOptions
   private readonly listeners = new Map<string, ProxyListener>()
   /** Keys of listeners that another process holds, in the order in which they are asked for. */
@@ -74,18 +76,23 @@ export class Proxy {
     this.applySoon()
   }
 
+  placeChanged(): void {
+    this.applySoon()
+  }
+
   /** Addresses served by this process. */
   get served(): readonly ProxyRule[] {
     return [...this.listeners.values()].filter(({ bound }) => bound).map(({ rule }) => rule)
   }
 
-  stop(): void {
+  stop(): Promise<void> {
     this.closed = true
     for (const off of this.unsubscribe) off()
     for (const timer of [this.applyTimer, this.standbyTimer, this.unbindableTimer]) timer?.cancel()
     for (const listener of this.listeners.values()) listener.close()
     this.listeners.clear()
     for (const socket of this.connections) socket.destroy()
+    return Promise.resolve()
   }
 
   private applySoon(): void {
@@ -97,7 +104,7 @@ export class Proxy {
   }
 
   private apply(): void {
-    const { services, endpointSlices, nodeName, nodeAddresses } = this.options
+    const { services, endpointSlices, place, nodeAddresses } = this.options
     // Half of the picture would close what should stay open.
     if (!services.hasSynced || !endpointSlices.hasSynced) {
       void Promise.all([services.whenSynced(), endpointSlices.whenSynced()]).then(() =>
@@ -108,7 +115,7 @@ export class Proxy {
     const rules = proxyRules(
       services.objects.list(),
       endpointSlices.objects.list(),
-      nodeName,
+      place(),
       nodeAddresses,
     )
     for (const [key, listener] of this.listeners) {

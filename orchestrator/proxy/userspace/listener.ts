@@ -3,7 +3,7 @@
 // userspace proxy.
 
 import net from 'node:net'
-import type { Clock } from '../../platform/clock.js'
+import type { Clock } from '../../../platform/clock.js'
 import { BackendChoice } from './backend-choice.js'
 import { forward } from './connection.js'
 import type { ProxyRule } from './rules.js'
