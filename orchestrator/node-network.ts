@@ -1,13 +1,21 @@
-// What the node process does for the network of its pods: the proxy of Services, by one of its ways.
-// Counterpart: kube-proxy's server.
+// What the node process does for the network of its pods: the proxy of Services, by one of its ways, and with
+// rules in the kernel also NetworkPolicies. Counterpart: kube-proxy's server, and what network plug-ins do.
 
 import type { Clock } from '../platform/clock.js'
 import type { Logger } from '../platform/logger.js'
 import type { Metrics } from '../platform/metrics.js'
 import type { Processes } from '../platform/processes.js'
 import type { Random } from '../platform/random.js'
-import { endpointSlices, nodes, services } from './client/resources.js'
+import {
+  endpointSlices,
+  namespaces,
+  networkPolicies,
+  nodes,
+  pods,
+  services,
+} from './client/resources.js'
 import type { SharedInformers } from './client/shared-informers.js'
+import { PolicyEnforcer } from './network-policy/policy-enforcer.js'
 import { HealthServers } from './proxy/health/health-servers.js'
 import type { ProxyConfig } from './proxy/nftables/proxy-names.js'
 import { NftablesProxy } from './proxy/nftables/nftables-proxy.js'
@@ -46,6 +54,7 @@ export interface NodeNetwork {
   stop(): Promise<void>
 }
 
+const families = ['IPv4', 'IPv6'] as const
 const zoneLabel = 'topology.kubernetes.io/zone'
 
 /** Informers are started by the caller, afterwards. */
@@ -76,9 +85,19 @@ export function startNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
       ? new UserspaceProxy({ ...shared, nodeAddresses: proxy.nodeAddresses })
       : new NftablesProxy({
           ...shared,
-          families: ['IPv4', 'IPv6'],
+          families,
           config: proxy,
           ...(health === null ? {} : { observer: health }),
+        })
+  const enforcer =
+    proxy.mode === 'userspace'
+      ? null
+      : new PolicyEnforcer({
+          ...options,
+          policies: informers.of(networkPolicies),
+          pods: () => informers.of(pods),
+          namespaces: () => informers.of(namespaces),
+          families,
         })
   let zone: string | null = null
   const placeChanged = (): void => {
@@ -89,10 +108,11 @@ export function startNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
   nodeInformer.addHandlers({ onAdd: placeChanged, onUpdate: placeChanged })
   health?.start()
   running.start()
+  enforcer?.start()
   return {
     async stop() {
       health?.stop()
-      await running.stop()
+      await Promise.all([running.stop(), enforcer?.stop()])
     },
   }
 }

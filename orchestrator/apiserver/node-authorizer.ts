@@ -4,7 +4,7 @@
 
 import type { Attributes, ResourceAttributes } from '../api/rbac/attributes.js'
 import type { Verdict } from '../api/rbac/policy-index.js'
-import { nodeRules, proxierRules } from '../api/rbac/component-roles.js'
+import { nodeNetworkRules, nodeRules, proxierRules } from '../api/rbac/component-roles.js'
 import { ruleAllows } from '../api/rbac/rule.js'
 import type { PolicyRule } from '../api/types/rbac.js'
 import { isLocalVolume, nodeLabel } from '../api/local-volume.js'
@@ -171,8 +171,12 @@ export class NodeAuthorizer {
   }
 }
 
-/** Our node process is a kubelet and a proxy in one. */
-export const rulesOfNodes: readonly PolicyRule[] = [...nodeRules, ...proxierRules]
+/** Our node process is a kubelet, a proxy and what else the network of pods needs, in one. */
+export const rulesOfNodes: readonly PolicyRule[] = [
+  ...nodeRules,
+  ...proxierRules,
+  ...nodeNetworkRules,
+]
 
 const leaseVerbs = new Set(['get', 'create', 'update', 'patch', 'delete'])
 

@@ -26,6 +26,7 @@ import type { Endpoints, Service } from '../api/types/core-service.js'
 import type { EndpointSlice } from '../api/types/discovery.js'
 import type { RuntimeClass } from '../api/types/node.js'
 import type { IPAddress, ServiceCIDR } from '../api/types/networking-address.js'
+import type { NetworkPolicy } from '../api/types/networking-policy.js'
 import type { PodDisruptionBudget } from '../api/types/policy-disruption-budget.js'
 import type { VolumeAttachment } from '../api/types/storage-attachment.js'
 import type { CSIDriver } from '../api/types/storage-csi.js'
@@ -115,6 +116,12 @@ export const ipAddresses = resource<IPAddress>(
   'IPAddress',
   'ipaddresses',
   false,
+)
+export const networkPolicies = resource<NetworkPolicy>(
+  'networking.k8s.io',
+  'NetworkPolicy',
+  'networkpolicies',
+  true,
 )
 export const podDisruptionBudgets = resource<PodDisruptionBudget>(
   'policy',

@@ -40,16 +40,17 @@ export function textHash(text: string, seed = fnvOffset): string {
   return (hash >>> 0).toString(16).padStart(8, '0')
 }
 
+/** A name that is another one for another text: two hashes of 32 bits, of different beginnings. */
+export const hashedName = (kind: string, text: string): string =>
+  `${kind}-${textHash(text)}${textHash(text, text.length)}`
+
 /**
- * A name that holds `parts` for people, as in "service-1f2e3d4c/default/web/tcp/http", and is another one for
- * other parts.
+ * A name that holds `parts` for people, as in "service-1f2e3d4c5b6a7988/default/web/tcp/http", and is another one
+ * for other parts.
  */
 export function objectName(kind: string, parts: readonly string[]): string {
-  // Two of 32 bits, of different beginnings, so that names that anybody can choose do not meet.
-  const whole = [kind, ...parts].join('\n')
-  const hash = textHash(whole) + textHash(whole, whole.length)
   const readable = parts.map(part => part.replaceAll(/[^A-Za-z0-9_.-]/g, '_')).join('/')
-  return `${kind}-${hash}/${readable}`.slice(0, nameCharactersMax)
+  return `${hashedName(kind, parts.join('\n'))}/${readable}`.slice(0, nameCharactersMax)
 }
 
 /** What a rule carries as its comment, by which an audit knows it again. */

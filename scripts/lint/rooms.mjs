@@ -82,7 +82,13 @@ const rooms = [
   { room: 'orchestrator/streams', may: ['platform', 'orchestrator/api'] },
   {
     room: 'orchestrator/kubelet',
-    may: ['platform', 'orchestrator/api', 'orchestrator/client', 'orchestrator/streams'],
+    may: [
+      'platform',
+      'orchestrator/api',
+      'orchestrator/client',
+      'orchestrator/streams',
+      'orchestrator/dns/resolv-conf.ts',
+    ],
   },
   { room: 'orchestrator/node-runtime.ts', may: ['platform', 'orchestrator/kubelet'] },
   {
@@ -98,14 +104,21 @@ const rooms = [
   },
   {
     room: 'orchestrator/node-network.ts',
-    may: ['platform', 'orchestrator/api', 'orchestrator/client', 'orchestrator/proxy'],
+    may: [
+      'platform',
+      'orchestrator/api',
+      'orchestrator/client',
+      'orchestrator/dns',
+      'orchestrator/network-policy',
+      'orchestrator/proxy',
+    ],
   },
   // The kernel's tables belong to two: the proxy and the policies.
-  ...['nftables', 'proxy'].map(name => ({
+  ...['nftables', 'proxy', 'network-policy'].map(name => ({
     room: `orchestrator/${name}`,
     may: ['platform', 'orchestrator/api', 'orchestrator/client', 'orchestrator/nftables'],
   })),
-  ...['controllers', 'scheduler', 'cloud', 'serving'].map(name => ({
+  ...['controllers', 'scheduler', 'cloud', 'dns', 'serving'].map(name => ({
     room: `orchestrator/${name}`,
     may: ['platform', 'orchestrator/api', 'orchestrator/client'],
   })),

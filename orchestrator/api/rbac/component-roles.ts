@@ -42,6 +42,12 @@ export const proxierRules: readonly PolicyRule[] = [
   rule('list watch', 'networking.k8s.io', 'servicecidrs'),
 ]
 
+/** What our node process asks beyond a kubelet and a proxy: it keeps to NetworkPolicies, and answers names. */
+export const nodeNetworkRules: readonly PolicyRule[] = [
+  rule('list watch', 'networking.k8s.io', 'networkpolicies'),
+  rule('list watch', 'core', 'namespaces'),
+]
+
 function leaseRules(name: string): readonly PolicyRule[] {
   return [
     rule('create', 'coordination.k8s.io', 'leases'),
