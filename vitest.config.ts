@@ -20,7 +20,10 @@ const suitesThatNeed: Readonly<Record<string, readonly string[]>> = {
     'orchestrator/kubelet/runtimes/cri/{cri-absence,cri-node,cri-runtime}.real.test.ts',
     'cli/cri-node.real.test.ts',
   ],
-  nftables: ['orchestrator/{proxy/nftables,network-policy}/*.real.test.ts'],
+  nftables: [
+    'orchestrator/node-network.real.test.ts',
+    'orchestrator/{proxy/nftables,network-policy}/*.real.test.ts',
+  ],
 }
 const missing = (process.env['RAFTSMAN_MISSING'] ?? '').split(',')
 const leftOut = missing.flatMap(component => suitesThatNeed[component] ?? [])

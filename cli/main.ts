@@ -129,6 +129,10 @@ const subcommands: ReadonlyMap<string, Subcommand> = new Map([
     { summary: 'run the scheduler alone', load: () => import('./components/scheduler.js') },
   ],
   [
+    'dns',
+    { summary: 'answer the names of the cluster', load: () => import('./components/dns.js') },
+  ],
+  [
     'node',
     { summary: 'run one node: kubelet and proxy', load: () => import('./components/node.js') },
   ],

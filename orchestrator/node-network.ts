@@ -1,5 +1,6 @@
 // What the node process does for the network of its pods: the proxy of Services, by one of its ways, and with
-// rules in the kernel also NetworkPolicies. Counterpart: kube-proxy's server, and what network plug-ins do.
+// rules in the kernel also NetworkPolicies; and the names of the cluster. Counterpart: kube-proxy's server, what
+// network plug-ins do, and a NodeLocal DNSCache that needs no other one.
 
 import type { Clock } from '../platform/clock.js'
 import type { Logger } from '../platform/logger.js'
@@ -15,6 +16,8 @@ import {
   services,
 } from './client/resources.js'
 import type { SharedInformers } from './client/shared-informers.js'
+import { ownDnsService } from './dns/own-service.js'
+import { type DnsOptions, startDns } from './dns/start-dns.js'
 import { PolicyEnforcer } from './network-policy/policy-enforcer.js'
 import { HealthServers } from './proxy/health/health-servers.js'
 import type { ProxyConfig } from './proxy/nftables/proxy-names.js'
@@ -42,6 +45,8 @@ export interface NodeNetworkOptions {
   /** Whose informer of nodes is narrowed to this one. */
   readonly informers: SharedInformers
   readonly proxy: ProxyOptions
+  /** Null without a DNS server on this node. */
+  readonly dns: DnsOptions | null
   readonly clock: Clock
   readonly random: Random
   readonly processes: Processes
@@ -60,6 +65,8 @@ const zoneLabel = 'topology.kubernetes.io/zone'
 /** Informers are started by the caller, afterwards. */
 export function startNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
   const { nodeName, informers, proxy } = options
+  // Where programs are that only root runs, which a user's PATH need not name.
+  const searchPath = `${options.searchPath}:/usr/sbin:/sbin`
   const nodeInformer = informers.of(nodes)
   const place = (): NodePlace => ({
     nodeName,
@@ -67,10 +74,12 @@ export function startNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
   })
   const shared = {
     ...options,
+    searchPath,
     place,
     services: informers.of(services),
     endpointSlices: informers.of(endpointSlices),
   }
+  const dns = options.dns === null ? null : startDns(options.dns, options)
   const health =
     proxy.mode === 'userspace'
       ? null
@@ -87,6 +96,9 @@ export function startNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
           ...shared,
           families,
           config: proxy,
+          ...(options.dns === null
+            ? {}
+            : { own: ownDnsService(options.dns.serverAddresses, options.dns.listen, nodeName) }),
           ...(health === null ? {} : { observer: health }),
         })
   const enforcer =
@@ -94,6 +106,7 @@ export function startNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
       ? null
       : new PolicyEnforcer({
           ...options,
+          searchPath,
           policies: informers.of(networkPolicies),
           pods: () => informers.of(pods),
           namespaces: () => informers.of(namespaces),
@@ -112,6 +125,7 @@ export function startNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
   return {
     async stop() {
       health?.stop()
+      dns?.stop()
       await Promise.all([running.stop(), enforcer?.stop()])
     },
   }

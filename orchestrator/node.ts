@@ -13,6 +13,7 @@ import type { ApiClient } from './client/rest-client.js'
 import { nodes, resourceKey, services } from './client/resources.js'
 import { SharedInformers } from './client/shared-informers.js'
 import { Kubelet } from './kubelet/kubelet.js'
+import type { DnsOptions } from './dns/start-dns.js'
 import { type ProxyOptions, startNodeNetwork } from './node-network.js'
 import { type RuntimeChoice, runtimeOf } from './node-runtime.js'
 
@@ -49,6 +50,8 @@ export interface NodeOptions {
   readonly clusterDns?: { readonly servers: readonly string[]; readonly domain: string }
   /** Null runs no proxy. */
   readonly proxy: ProxyOptions | null
+  /** Runs together with the proxy; without it this node answers no names. */
+  readonly dns?: DnsOptions
 }
 
 export interface RunningNode {
@@ -88,7 +91,13 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const network =
     options.proxy === null
       ? null
-      : startNodeNetwork({ ...options, proxy: options.proxy, informers, logger })
+      : startNodeNetwork({
+          ...options,
+          proxy: options.proxy,
+          dns: options.dns ?? null,
+          informers,
+          logger,
+        })
   informers.start()
   return {
     kubeletPort: port,

@@ -20,8 +20,9 @@ import {
   type Running,
   tlsFlags,
 } from './component.js'
+import { dnsOptions, type NetworkFlags, networkFlags, proxyOptions } from './network-flags.js'
 
-interface Flags extends ComponentFlags {
+interface Flags extends ComponentFlags, NetworkFlags {
   readonly apiserver: string
   readonly dataDir: string
   readonly localVolumesDir?: string
@@ -82,6 +83,7 @@ export function define(command: Command): void {
     .option('--seccomp-default', "the CRI runtime's seccomp profile for pods that name none")
     .option('--cluster-dns <addresses>', 'name servers of the cluster', parseAddresses, [])
     .option('--cluster-domain <name>', "end of the cluster's names", 'cluster.local')
+  networkFlags(command)
   tlsFlags(command, '', "of the kubelet's server; the authority verifies its clients")
   tlsFlags(command, 'client-', 'of system:node:NAME, towards the API')
   command.action((flags: Flags) => runComponent('node', flags, parts => start(flags, parts)))
@@ -94,6 +96,7 @@ async function start(flags: Flags, parts: ComponentParts): Promise<Running> {
   const host = listen[1] ?? ''
   mkdirSync(flags.dataDir, { recursive: true, mode: 0o700 })
   const transport = openTransport(flags.apiserver, requiredTls(flags, 'client'), 'node', parts)
+  const dns = dnsOptions(flags)
   const node = await startNode({
     nodeName: flags.name,
     client: new ApiClient({ transport, fieldManager: 'kubelet' }),
@@ -115,7 +118,8 @@ async function start(flags: Flags, parts: ComponentParts): Promise<Running> {
     metrics,
     metricsText: () => metrics.text(),
     searchPath: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
-    proxy: { mode: 'userspace', nodeAddresses: [host] },
+    proxy: proxyOptions(flags, host),
+    ...(dns === null ? {} : { dns }),
   })
   return {
     async stop() {

@@ -21,7 +21,8 @@ export interface HttpTransportOptions {
   /** At least one, the preferred first, as in "https://127.0.0.1:16443". */
   readonly servers: readonly string[]
   readonly tls: ConnectionTls
-  readonly bearerToken?: string
+  /** Asked for with each request, since tokens are renewed. */
+  readonly bearerToken?: () => string
   readonly userAgent: string
   readonly clock: Clock
   readonly logger: Logger
@@ -132,7 +133,8 @@ export class HttpTransport implements ApiTransport {
       accept: request.accept,
       'user-agent': this.options.userAgent,
     }
-    if (this.options.bearerToken) headers['authorization'] = `Bearer ${this.options.bearerToken}`
+    const token = this.options.bearerToken?.()
+    if (token !== undefined) headers['authorization'] = `Bearer ${token}`
     if (request.body === null) return session.request(headers, { endStream: true })
     const body = Buffer.from(request.body)
     headers['content-type'] = request.contentType ?? 'application/json'

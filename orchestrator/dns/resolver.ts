@@ -49,10 +49,11 @@ export class Resolver {
 
   constructor(options: ResolverOptions) {
     this.#options = options
-    this.#answered = options.metrics.counter('dns_answers_total', 'Questions that were answered', [
-      'transport',
-      'rcode',
-    ])
+    this.#answered = options.metrics.counter(
+      'raftsman_dns_answers_total',
+      'Questions that were answered',
+      ['transport', 'rcode'],
+    )
   }
 
   /** Null where silence is the answer. */

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { silentLogger } from '../../platform/logger.js'
 import { nodeClock } from '../../platform/node/clock.js'
-import { nodeProcesses } from '../../platform/node/processes.js'
 import { nodeRandom } from '../../platform/node/random.js'
 import type { Pod } from '../api/types/core-pod.js'
 import type { NetworkPolicy } from '../api/types/networking-policy.js'
@@ -64,10 +63,9 @@ beforeAll(async () => {
     families: ['IPv4', 'IPv6'],
     clock: nodeClock(),
     random: nodeRandom(),
-    processes: nodeProcesses(),
+    processes: network.node.processes,
     logger: silentLogger,
     searchPath: systemPath,
-    prefix: ['ip', 'netns', 'exec', network.node.name],
     auditMs: 200,
   })
   enforcer.start()

@@ -27,8 +27,6 @@ export interface PolicyEnforcerOptions {
   readonly processes: Processes
   readonly logger: Logger
   readonly searchPath: string
-  /** As in ["ip", "netns", "exec", "node-1"]. */
-  readonly prefix?: readonly string[]
   readonly auditMs?: number
 }
 

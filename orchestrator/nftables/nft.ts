@@ -1,4 +1,4 @@
-// Runs nft, for one network namespace. Counterpart: the shell side of sigs.k8s.io/knftables.
+// Runs nft. Counterpart: the shell side of sigs.k8s.io/knftables.
 
 import type { Clock } from '../../platform/clock.js'
 import { RaftsmanError } from '../../platform/errors.js'
@@ -6,15 +6,13 @@ import type { Processes } from '../../platform/processes.js'
 import { type CommandResult, runCommand } from '../../platform/run-command.js'
 import { audit } from './audit.js'
 import type { NftTable } from './table.js'
-import { removal, transaction } from './transaction.js'
+import { transaction } from './transaction.js'
 
 export interface NftOptions {
   readonly processes: Processes
   readonly clock: Clock
   /** PATH in which programs are looked for. */
   readonly searchPath: string
-  /** Put in front of every command, as in ["ip", "netns", "exec", "node-1"]. */
-  readonly prefix?: readonly string[]
 }
 
 /** `nft-refused`: nothing of the transaction holds; the message is what nft said first. */
@@ -28,6 +26,7 @@ export class NftError extends RaftsmanError {
 const timeoutMs = 30_000
 const outputBytesMax = 256 * 1024 * 1024
 const messageCharactersMax = 500
+const noSuchTable = 'No such file or directory'
 
 export type Applied = 'full' | 'partial' | 'nothing'
 
@@ -65,24 +64,19 @@ export class KernelTable {
       const { stdout } = await this.#run(['-j', '-n', 'list', 'table', known.family, known.name])
       difference = audit(JSON.parse(stdout), known)
     } catch (error) {
-      if (!(error instanceof NftError)) throw error
+      // Any other complaint is of nft itself, one without JSON for instance: then nothing is known.
+      if (!(error instanceof NftError) || !error.message.includes(noSuchTable)) throw error
       difference = 'the table is gone'
     }
     if (difference !== null && this.#known === known) this.#known = null
     return difference
   }
 
-  async remove(table: Pick<NftTable, 'family' | 'name'>): Promise<void> {
-    this.#known = null
-    await this.#run(['-f', '-'], removal(table))
-  }
-
   async #run(args: readonly string[], input?: string): Promise<CommandResult> {
-    const { processes, clock, searchPath, prefix = [] } = this.#options
-    const [command = 'nft', ...rest] = [...prefix, 'nft', ...args]
+    const { processes, clock, searchPath } = this.#options
     const result = await runCommand(processes, clock, {
-      command,
-      args: rest,
+      command: 'nft',
+      args,
       searchPath,
       ...(input === undefined ? {} : { input }),
       timeoutMs,

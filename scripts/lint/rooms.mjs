@@ -100,6 +100,7 @@ const rooms = [
       'orchestrator/kubelet',
       'orchestrator/node-network.ts',
       'orchestrator/node-runtime.ts',
+      'orchestrator/dns/start-dns.ts',
     ],
   },
   {

@@ -6,6 +6,8 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { must } from '../../../platform/errors.js'
+import { nodeProcesses } from '../../../platform/node/processes.js'
+import type { Processes } from '../../../platform/processes.js'
 
 /** Programs of the system may be where only root looks. */
 export const systemPath = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`
@@ -31,22 +33,13 @@ export interface Asked {
 
 export class Namespace {
   readonly name: string
-  readonly #child: ChildProcess
+  #agent: ChildProcess | null = null
   readonly #waiting = new Map<number, (result: Asked) => void>()
   #next = 0
 
   constructor(label: string) {
     this.name = `raftsman-${randomBytes(4).toString('hex')}-${label}`
     run('ip', ['netns', 'add', this.name])
-    this.#child = spawn('ip', ['netns', 'exec', this.name, process.execPath, agentFile], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-      env: { ...process.env, PATH: systemPath },
-    })
-    createInterface({ input: must(this.#child.stdout, 'a pipe') }).on('line', line => {
-      const { id, result } = JSON.parse(line) as { id: number; result: Asked }
-      this.#waiting.get(id)?.(result)
-      this.#waiting.delete(id)
-    })
     // Else an address could not be used in its first second.
     this.setting('net/ipv6/conf/default/accept_dad', '0')
     this.ip('link set lo up')
@@ -96,16 +89,43 @@ export class Namespace {
     }
   }
 
+  /** That of the machine, whose children live in here. */
+  get processes(): Processes {
+    const machine = nodeProcesses()
+    return {
+      ...machine,
+      spawn: (spec, onExit, onError) => {
+        const args = ['netns', 'exec', this.name, spec.command, ...spec.args]
+        return machine.spawn({ ...spec, command: 'ip', args }, onExit, onError)
+      },
+    }
+  }
+
   remove(): void {
-    this.#child.kill('SIGKILL')
+    this.#agent?.kill('SIGKILL')
     run('ip', ['netns', 'del', this.name])
+  }
+
+  #startAgent(): ChildProcess {
+    const command = ['netns', 'exec', this.name, process.execPath, agentFile]
+    const agent = spawn('ip', command, {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, PATH: systemPath },
+    })
+    createInterface({ input: must(agent.stdout, 'a pipe') }).on('line', line => {
+      const { id, result } = JSON.parse(line) as { id: number; result: Asked }
+      this.#waiting.get(id)?.(result)
+      this.#waiting.delete(id)
+    })
+    return agent
   }
 
   #tell(command: object): { readonly id: number; readonly done: Promise<Asked> } {
     const id = this.#next
     this.#next += 1
     const done = new Promise<Asked>(resolve => this.#waiting.set(id, resolve))
-    this.#child.stdin?.write(`${JSON.stringify({ ...command, id })}\n`)
+    this.#agent ??= this.#startAgent()
+    this.#agent.stdin?.write(`${JSON.stringify({ ...command, id })}\n`)
     return { id, done }
   }
 }

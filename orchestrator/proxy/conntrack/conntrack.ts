@@ -14,7 +14,6 @@ export interface ConntrackOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly searchPath: string
-  readonly prefix?: readonly string[]
 }
 
 const timeoutMs = 10_000
@@ -55,11 +54,10 @@ export class Conntrack {
   }
 
   async #run(args: readonly string[]): Promise<string | null> {
-    const { processes, clock, logger, searchPath, prefix = [] } = this.#options
+    const { processes, clock, logger, searchPath } = this.#options
     if (this.#missing) return null
-    const [command = 'conntrack', ...rest] = [...prefix, 'conntrack', ...args]
     try {
-      const spec = { command, args: rest, searchPath, timeoutMs, outputBytesMax }
+      const spec = { command: 'conntrack', args, searchPath, timeoutMs, outputBytesMax }
       const result = await runCommand(processes, clock, spec)
       // Nothing to delete is a failure to conntrack: the flow has ended by itself.
       if (result.exitCode === 0 || result.stderr.includes(': 0 flow entries')) return result.stdout

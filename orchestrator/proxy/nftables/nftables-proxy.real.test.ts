@@ -2,7 +2,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { silentLogger } from '../../../platform/logger.js'
 import { nodeClock } from '../../../platform/node/clock.js'
 import { nodeMetrics } from '../../../platform/node/metrics.js'
-import { nodeProcesses } from '../../../platform/node/processes.js'
 import { nodeRandom } from '../../../platform/node/random.js'
 import type { Service } from '../../api/types/core-service.js'
 import type { Endpoint } from '../../api/types/discovery.js'
@@ -40,11 +39,10 @@ async function newProxy(): Promise<NftablesProxy> {
     },
     clock: nodeClock(),
     random: nodeRandom(),
-    processes: nodeProcesses(),
+    processes: network.node.processes,
     logger: silentLogger,
     metrics,
     searchPath: systemPath,
-    prefix: ['ip', 'netns', 'exec', network.node.name],
     auditMs: 200,
   })
 }

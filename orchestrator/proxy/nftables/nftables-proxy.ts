@@ -38,8 +38,6 @@ export interface NftablesProxyOptions {
   readonly logger: Logger
   readonly metrics: Metrics
   readonly searchPath: string
-  /** As in ["ip", "netns", "exec", "node-1"]. */
-  readonly prefix?: readonly string[]
   readonly auditMs?: number
   readonly observer?: SyncObserver
 }
