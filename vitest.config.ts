@@ -22,7 +22,7 @@ const suitesThatNeed: Readonly<Record<string, readonly string[]>> = {
   ],
   nftables: [
     'orchestrator/node-network.real.test.ts',
-    'orchestrator/{proxy/nftables,network-policy}/*.real.test.ts',
+    'orchestrator/{nftables,proxy/nftables,network-policy}/*.real.test.ts',
   ],
 }
 const missing = (process.env['RAFTSMAN_MISSING'] ?? '').split(',')

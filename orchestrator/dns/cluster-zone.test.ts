@@ -4,21 +4,16 @@ import { someView } from './testing/view.js'
 
 /** "A 10.96.0.20", one line a record; "nothing" for a name without any of the type. */
 function said(answer: ZoneAnswer): readonly string[] {
-  switch (answer.kind) {
-    case 'elsewhere':
-    case 'no-such-name':
-      return [answer.kind]
-    case 'alias':
-      return [`CNAME ${answer.target}`]
-    case 'records':
-      if (answer.answers.length === 0) return ['nothing']
-      return answer.answers.map(record => {
-        if (record.type !== 'SRV')
-          return `${record.type} ${JSON.stringify(record.data).replaceAll('"', '')}`
-        const { priority, weight, port, target } = record.data
-        return `SRV ${priority} ${weight} ${port} ${target}`
-      })
-  }
+  if (answer.kind === 'alias') return [`CNAME ${answer.target}`]
+  if (answer.kind !== 'records') return [answer.kind]
+  if (answer.answers.length === 0) return ['nothing']
+  return answer.answers.map(record => {
+    if (record.type !== 'SRV') {
+      return `${record.type} ${JSON.stringify(record.data).replaceAll('"', '')}`
+    }
+    const { priority, weight, port, target } = record.data
+    return `SRV ${priority} ${weight} ${port} ${target}`
+  })
 }
 
 const db = 'db.default.svc.cluster.local'

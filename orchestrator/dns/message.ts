@@ -3,7 +3,7 @@
 // and a client that wants all of it comes by TCP.
 
 import packets from 'dns-packet'
-import { RaftsmanError } from '../../platform/errors.js'
+import { RaftsmanError, unreachable } from '../../platform/errors.js'
 import type { DnsRecord } from './cluster-zone.js'
 
 export const rcodes = {
@@ -176,8 +176,14 @@ export function wireRecord(record: DnsRecord): packets.Answer {
       return { type: 'SOA', name, ttl, data: { ...record.data } }
     case 'TXT':
       return { type: 'TXT', name, ttl, data: record.data }
-    default:
+    case 'A':
+    case 'AAAA':
+    case 'CNAME':
+    case 'NS':
+    case 'PTR':
       return { type: record.type, name, ttl, data: record.data }
+    default:
+      return unreachable(record)
   }
 }
 
