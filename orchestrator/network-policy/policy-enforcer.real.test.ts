@@ -1,3 +1,4 @@
+import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { silentLogger } from '../../platform/logger.js'
 import { nodeClock } from '../../platform/node/clock.js'
@@ -7,12 +8,15 @@ import type { NetworkPolicy } from '../api/types/networking-policy.js'
 import { namespaces, networkPolicies, pods } from '../client/resources.js'
 import {
   eventually,
-  type Namespace,
+  Namespace,
   NodeNetwork,
   systemPath,
 } from '../nftables/testing/network-namespaces.js'
 import { ScriptedApi } from '../proxy/testing/scripted-api.js'
+import { KernelTable } from '../nftables/nft.js'
 import { PolicyEnforcer } from './policy-enforcer.js'
+import { policyTable } from './policy-table.js'
+import { someWorld } from './testing/some-worlds.js'
 
 let network: NodeNetwork
 let api: ScriptedApi
@@ -185,4 +189,16 @@ describe('policies in the kernel', () => {
         await eventually('the stranger is kept out again', async () => !(await toWeb(stranger)))
       },
     ))
+})
+
+describe('whatever policies there are', () => {
+  it('the kernel takes their tables, and every step from one to another', async () => {
+    const other = new Namespace('tables')
+    const { processes } = other
+    const kernel = new KernelTable({ processes, clock: nodeClock(), searchPath: systemPath })
+    for (const world of fc.sample(someWorld, 40)) await kernel.apply(policyTable('IPv4', world))
+    // What is listed is what was sent: the audit finds nothing.
+    expect(await kernel.audit()).toBeNull()
+    other.remove()
+  })
 })
