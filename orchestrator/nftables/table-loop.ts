@@ -31,8 +31,8 @@ export interface Synced {
 const auditMsDefault = 60_000
 /** Changes that come together go together. */
 const settleMs = 4
-/** After a turn, as much rest as this many times its length: churn may not take a whole core. */
-const restRatio = 1
+/** After a turn as much rest as it was long, up to this: churn may not take a whole core. */
+const restMsMax = 250
 const retryMs = { firstMs: 200, factor: 2, maxMs: 30_000 }
 
 export class TableLoop {
@@ -108,7 +108,7 @@ export class TableLoop {
     }
     this.#backoff.reset()
     const elapsedMs = clock.monotonicMs() - startedMs
-    this.#restUntilMs = clock.monotonicMs() + elapsedMs * restRatio
+    this.#restUntilMs = clock.monotonicMs() + Math.min(elapsedMs, restMsMax)
     await onSynced?.({ applied: widest, elapsedMs })
   }
 
