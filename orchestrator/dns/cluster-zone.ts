@@ -69,6 +69,8 @@ export type ZoneAnswer =
   | { readonly kind: 'no-such-name' }
 
 export const recordTtlSeconds = 5
+/** Of servers that copy zones, of which there are none. */
+const retrySeconds = 1800
 const specificationVersion = '1.1.0'
 
 const none: ZoneAnswer = { kind: 'no-such-name' }
@@ -123,7 +125,7 @@ export function startOfAuthority({ zone, serial }: ClusterView): DnsRecord {
     rname: `hostmaster.${zone}`,
     serial: serial % 2 ** 32,
     refresh: 7200,
-    retry: 1800,
+    retry: retrySeconds,
     expire: 86_400,
     minimum: recordTtlSeconds,
   }
