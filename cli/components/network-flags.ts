@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { delimiter, join } from 'node:path'
 import type { DnsOptions } from '../../orchestrator/dns/start-dns.js'
-import { parseResolvConf } from '../../orchestrator/dns/resolv-conf.js'
+import { parseResolvConf } from '../../orchestrator/kubelet/pod-dns.js'
 import type { ProxyOptions } from '../../orchestrator/node-network.js'
 import { cidr } from '../../orchestrator/api/validation/names.js'
 import { UserError } from '../user-error.js'
@@ -132,6 +132,6 @@ export function machineUpstreams(ours: ReadonlySet<string>): readonly HostAndPor
     // A machine without the file asks nobody.
   }
   return parseResolvConf(text)
-    .nameservers.filter(host => isIP(host) !== 0 && !ours.has(host))
+    .servers.filter(host => isIP(host) !== 0 && !ours.has(host))
     .map(host => ({ host, port: dnsPort }))
 }

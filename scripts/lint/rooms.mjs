@@ -82,13 +82,7 @@ const rooms = [
   { room: 'orchestrator/streams', may: ['platform', 'orchestrator/api'] },
   {
     room: 'orchestrator/kubelet',
-    may: [
-      'platform',
-      'orchestrator/api',
-      'orchestrator/client',
-      'orchestrator/streams',
-      'orchestrator/dns/resolv-conf.ts',
-    ],
+    may: ['platform', 'orchestrator/api', 'orchestrator/client', 'orchestrator/streams'],
   },
   { room: 'orchestrator/node-runtime.ts', may: ['platform', 'orchestrator/kubelet'] },
   {
