@@ -23,6 +23,7 @@ const suitesThatNeed: Readonly<Record<string, readonly string[]>> = {
   nftables: [
     'orchestrator/node-network.real.test.ts',
     'orchestrator/{nftables,proxy/nftables,network-policy}/*.real.test.ts',
+    'orchestrator/cloud/providers/local/local-routes.real.test.ts',
   ],
 }
 const missing = (process.env['RAFTSMAN_MISSING'] ?? '').split(',')

@@ -133,6 +133,13 @@ const subcommands: ReadonlyMap<string, Subcommand> = new Map([
     { summary: 'answer the names of the cluster', load: () => import('./components/dns.js') },
   ],
   [
+    'cloud-controller-manager',
+    {
+      summary: 'run the cloud controllers alone',
+      load: () => import('./components/cloud-controller-manager.js'),
+    },
+  ],
+  [
     'node',
     { summary: 'run one node: kubelet and proxy', load: () => import('./components/node.js') },
   ],

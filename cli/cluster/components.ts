@@ -76,6 +76,7 @@ function apiserverArgs(plan: ClusterPlan, pki: ClusterPki, master: MasterPlan): 
 
 function controllersArgs(
   plan: ClusterPlan,
+  layout: Layout,
   pki: ClusterPki,
   master: MasterPlan,
 ): readonly string[] {
@@ -90,8 +91,11 @@ function controllersArgs(
     `--cluster-signing-key-file=${pki.clusterSigning.keyFile}`,
     ...tlsFlags('controller-manager-', identity.controllerManager),
     ...tlsFlags('scheduler-', identity.scheduler),
+    ...tlsFlags('cloud-controller-manager-', identity.cloudControllerManager),
+    `--cloud-config=${layout.cloudConfig}`,
     `--controller-manager-listen=${master.controllerManager}`,
     `--scheduler-listen=${master.scheduler}`,
+    `--cloud-controller-manager-listen=${master.cloudControllerManager}`,
     ...tlsFlags('serving-', identity.controllersServer),
   ]
 }
@@ -145,7 +149,7 @@ export function componentsOf(
         name: `${master.name}/controllers`,
         member: master.name,
         stage: 'controllers',
-        args: controllersArgs(plan, pki, master),
+        args: controllersArgs(plan, layout, pki, master),
       }),
     ),
     ...plan.nodes.map(

@@ -19,6 +19,7 @@ describe('the plan of a local cluster', () => {
       apiserver: '127.0.0.1:26443',
       controllerManager: '127.0.0.1:20257',
       scheduler: '127.0.0.1:20259',
+      cloudControllerManager: '127.0.0.1:20258',
     })
   })
 
@@ -51,9 +52,18 @@ describe('the plan of a local cluster', () => {
   it('gives clusters with different offsets addresses of their own', () => {
     expect(planAddresses(0).clusterCidr).toBe('127.64.0.0/12')
     const all = Array.from({ length: 511 }, (_, position) => planAddresses(position + 1))
-    const cidrs = all.flatMap(({ clusterCidr, serviceCidr }) => [clusterCidr, serviceCidr])
-    expect(new Set(cidrs).size).toBe(cidrs.length)
-    for (const cidr of cidrs)
-      expect(cidr).toMatch(/^127\.(12[89]|1[3-9]\d|2[0-4]\d|25[0-5])\.\d+\.0\/19$/)
+    const cidrs = all.flatMap(plan => [plan.clusterCidr, plan.serviceCidr, plan.balancerCidr])
+    const ranges = cidrs.map(rangeOf).sort(([a], [b]) => a - b)
+    expect(ranges[0]?.[0]).toBeGreaterThanOrEqual(127 * 2 ** 24 + 128 * 2 ** 16)
+    expect(ranges.at(-1)?.[1]).toBeLessThanOrEqual(128 * 2 ** 24)
+    for (const [at, [, end]] of ranges.slice(0, -1).entries())
+      expect(end).toBeLessThanOrEqual(ranges[at + 1]?.[0] ?? 0)
   })
 })
+
+/** Its first address, and the one behind its last. */
+function rangeOf(cidr: string): readonly [number, number] {
+  const [address = '', bits = ''] = cidr.split('/')
+  const first = address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)
+  return [first, first + 2 ** (32 - Number(bits))]
+}

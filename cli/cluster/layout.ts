@@ -30,6 +30,8 @@ export interface MasterPlan {
   readonly controllerManager: string
   /** Health, metrics and explanations of its scheduler. */
   readonly scheduler: string
+  /** Health and metrics of its cloud controllers. */
+  readonly cloudControllerManager: string
 }
 
 export interface NodePlan {
@@ -54,9 +56,11 @@ export interface AddressPlan {
   readonly serviceCidr: string
   /** First address of the service CIDR: the `kubernetes` Service. */
   readonly apiService: string
+  /** Addresses of load balancers. */
+  readonly balancerCidr: string
 }
 
-/** Offset clusters have a /18 each in 127.128.0.0/9: one half for pods, the other for Services. */
+/** Offset clusters have a /18 each in 127.128.0.0/9: one half for pods, the other for Services and balancers. */
 const sliceCount = 512
 
 /**
@@ -65,15 +69,21 @@ const sliceCount = 512
  */
 export function planAddresses(portOffset: number): AddressPlan {
   if (portOffset === 0) {
-    return { clusterCidr: '127.64.0.0/12', serviceCidr: '127.96.0.0/16', apiService: '127.96.0.1' }
+    return {
+      clusterCidr: '127.64.0.0/12',
+      serviceCidr: '127.96.0.0/16',
+      apiService: '127.96.0.1',
+      balancerCidr: '127.97.0.0/16',
+    }
   }
   const slice = portOffset % sliceCount
   const second = 128 + (slice >> 2)
   const third = (slice & 3) * 64
   return {
     clusterCidr: `127.${second}.${third}.0/19`,
-    serviceCidr: `127.${second}.${third + 32}.0/19`,
+    serviceCidr: `127.${second}.${third + 32}.0/20`,
     apiService: `127.${second}.${third + 32}.1`,
+    balancerCidr: `127.${second}.${third + 48}.0/20`,
   }
 }
 
@@ -92,6 +102,7 @@ export function planCluster(options: ClusterOptions): ClusterPlan {
       apiserver: addressOf(ordinal * 10_000 + 6443, options),
       controllerManager: addressOf(ordinal * 10_000 + 257, options),
       scheduler: addressOf(ordinal * 10_000 + 259, options),
+      cloudControllerManager: addressOf(ordinal * 10_000 + 258, options),
     }
   })
   const nodes = Array.from({ length: options.nodes }, (_, position): NodePlan => {
@@ -117,6 +128,10 @@ export function addressesOf(plan: ClusterPlan): readonly { address: string; purp
       { address: master.apiserver, purpose: `the API server of ${master.name}` },
       { address: master.controllerManager, purpose: `the controllers of ${master.name}` },
       { address: master.scheduler, purpose: `the scheduler of ${master.name}` },
+      {
+        address: master.cloudControllerManager,
+        purpose: `the cloud controllers of ${master.name}`,
+      },
     ]),
     ...plan.nodes.map(node => ({ address: node.kubelet, purpose: `the kubelet of ${node.name}` })),
   ]
@@ -132,6 +147,11 @@ export class Layout {
 
   get clusterFile(): string {
     return join(this.directory, 'cluster.json')
+  }
+
+  /** What the local cloud is made of. */
+  get cloudConfig(): string {
+    return join(this.directory, 'cloud.yaml')
   }
 
   get kubeconfig(): string {

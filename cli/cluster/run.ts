@@ -7,6 +7,7 @@ import { nodeProcesses } from '../../platform/node/processes.js'
 import { openClusterPki, writeKubeconfig } from '../pki/cluster-pki.js'
 import { UserError } from '../user-error.js'
 import { Balancer } from './balancer.js'
+import { writeCloudConfig } from './cloud-config.js'
 import { componentsOf } from './components.js'
 import { openLog } from './log-file.js'
 import { type ClusterOptions, type ClusterPlan, type Layout, planCluster } from './layout.js'
@@ -77,6 +78,7 @@ async function startAll(
   await checkAddresses(plan)
   rememberOptions(layout, options)
   const pki = await openClusterPki(layout, plan)
+  writeCloudConfig(layout.cloudConfig, plan.addresses)
   writeKubeconfig(layout.kubeconfig, `https://${plan.balancer}`, pki.admin)
   step('certificates and kubeconfig')
   const supervisor = new Supervisor(componentsOf(plan, layout, pki), {

@@ -76,11 +76,11 @@ function readSchedulerConfiguration(file: string): SchedulerConfiguration {
   }
 }
 
-const fatalWith = (parts: ComponentParts) => (error: unknown) =>
+export const fatalWith = (parts: ComponentParts) => (error: unknown) =>
   parts.fatal(error instanceof Error ? error : new Error(String(error)))
 
 /** What runs says its last words before the connection closes. */
-const together = (
+export const together = (
   transport: HttpTransport,
   running: Running,
   server: SecureServer | null,
@@ -92,7 +92,7 @@ const together = (
   },
 })
 
-const addressOf = (listen: string | undefined): ListenAddress | null =>
+export const addressOf = (listen: string | undefined): ListenAddress | null =>
   listen === undefined ? null : listenAddress(listen)
 
 function accountTokenSignerOf(flags: ControllerFlags): AccountTokenSigner | undefined {

@@ -26,7 +26,8 @@ export interface MasterPki {
   readonly proxyClient: TlsFiles
   readonly controllerManager: TlsFiles
   readonly scheduler: TlsFiles
-  /** The ports of both for health and metrics. */
+  readonly cloudControllerManager: TlsFiles
+  /** The ports of all three for health and metrics. */
   readonly controllersServer: TlsFiles
 }
 
@@ -108,6 +109,10 @@ async function masterPki(
     }),
     scheduler: await issue(cluster, folder, `${name}-scheduler`, {
       commonName: 'system:kube-scheduler',
+      usages: ['client'],
+    }),
+    cloudControllerManager: await issue(cluster, folder, `${name}-cloud-controller-manager`, {
+      commonName: 'system:cloud-controller-manager',
       usages: ['client'],
     }),
     controllersServer: await issue(cluster, folder, `${name}-controllers`, {

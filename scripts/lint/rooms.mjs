@@ -113,10 +113,23 @@ const rooms = [
     room: `orchestrator/${name}`,
     may: ['platform', 'orchestrator/api', 'orchestrator/client', 'orchestrator/nftables'],
   })),
-  ...['controllers', 'scheduler', 'cloud', 'dns', 'serving'].map(name => ({
+  ...['controllers', 'scheduler', 'dns', 'serving'].map(name => ({
     room: `orchestrator/${name}`,
     may: ['platform', 'orchestrator/api', 'orchestrator/client'],
   })),
+  // Balancers forward as the proxy does without root.
+  {
+    room: 'orchestrator/cloud',
+    may: [
+      'platform',
+      'orchestrator/api',
+      'orchestrator/client',
+      'orchestrator/controllers/context.ts',
+      'orchestrator/controllers/controller-metrics.ts',
+      'orchestrator/proxy/userspace/listener.ts',
+      'orchestrator/proxy/userspace/rules.ts',
+    ],
+  },
   // Whole clusters inside of one process: what users test with, and what chaos simulates.
   {
     room: 'testing',
