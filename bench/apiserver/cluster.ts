@@ -1,7 +1,7 @@
 // The cluster that is measured: three masters without nodes, every process with the probe in it, and
 // connections of the administrator to its API servers.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LocalCluster } from '../../cli/testing/local-cluster.js'
@@ -11,6 +11,8 @@ import type { Turn } from './probe.js'
 
 const portOffset = 4_000
 const firstApiPort = 16_443
+/** Until a process has written its profile. */
+const profileWriteMs = 5_000
 
 export interface Measured {
   readonly name: string
@@ -111,6 +113,18 @@ export class MeasuredCluster {
   /** The first call begins profiles of all processes, the second writes them. */
   toggleProfiles(): void {
     for (const { pid } of this.#processes) process.kill(pid, 'SIGUSR2')
+  }
+
+  /** Ends profiles, and keeps each under the name of what was profiled: "WHAT-PART-MASTER.cpuprofile". */
+  async saveProfiles(what: string): Promise<void> {
+    this.toggleProfiles()
+    await new Promise(resolve => {
+      setTimeout(resolve, profileWriteMs)
+    })
+    for (const { name } of this.#processes) {
+      const file = join(this.#probes, `${name}.cpuprofile`)
+      if (existsSync(file)) renameSync(file, join(this.#probes, `${what}-${name}.cpuprofile`))
+    }
   }
 
   get probesFolder(): string {

@@ -18,6 +18,7 @@ const { values: flags, positionals } = parseArgs({
     nodes: { type: 'string', default: '5000' },
     pods: { type: 'string', default: '50000' },
     seconds: { type: 'string', default: '60' },
+    profile: { type: 'boolean', default: false },
   },
 })
 
@@ -26,7 +27,7 @@ await measure<Settings>({
   scenarios: { rollout, traffic },
   names: positionals.length === 0 ? ['rollout', 'traffic'] : positionals,
   repetitions: 1,
-  keep: false,
+  keep: flags.profile,
   prepare,
   settingsOf: (cluster, say) => ({
     cluster,
@@ -36,5 +37,6 @@ await measure<Settings>({
     pods: Number(flags.pods),
     seconds: Number(flags.seconds),
     say,
+    profile: flags.profile,
   }),
 })

@@ -11,6 +11,7 @@ import { type Figure, sleep } from '../apiserver/scenarios.js'
 import { Histogram } from '../harness/histogram.js'
 import { costOf } from '../harness/processes.js'
 import { HollowNode, type Traffic } from './hollow-node.js'
+import { countsBetween, RequestCounter } from './request-count.js'
 
 export interface Settings {
   readonly cluster: MeasuredCluster
@@ -20,6 +21,8 @@ export interface Settings {
   readonly pods: number
   readonly seconds: number
   readonly say: (text: string) => void
+  /** A CPU profile of every process, of each of the two parts of `rollout`. */
+  readonly profile: boolean
 }
 
 const namespace = 'bench'
@@ -137,9 +140,10 @@ const cpuBetween = (before: readonly number[], after: readonly number[], each: n
 
 /** A Deployment is created, and given another image: pods a second until all are available. */
 export async function rollout(settings: Settings): Promise<readonly Figure[]> {
-  const { cluster, replicas, rolloutNodes } = settings
+  const { cluster, replicas, rolloutNodes, profile } = settings
   const hollow = new Nodes(cluster)
   const client = hollow.clientOf(0)
+  const requests = await RequestCounter.open(cluster)
   const perNode = Math.ceil((replicas * 1.5) / rolloutNodes)
   await hollow.start(rolloutNodes, perNode)
   const name = { namespace, name: 'rollout' }
@@ -150,10 +154,14 @@ export async function rollout(settings: Settings): Promise<readonly Figure[]> {
     done: () => Promise<boolean>,
   ) => {
     const before = cpuOf(cluster)
+    const asked = await requests.read()
     const startedMs = performance.now()
+    if (profile) cluster.toggleProfiles()
     await change()
     await until(what, done)
     const seconds = (performance.now() - startedMs) / 1_000
+    const after = cpuOf(cluster)
+    if (profile) await cluster.saveProfiles(what)
     figures.push({
       name: what,
       value: round(replicas / seconds, 0),
@@ -162,7 +170,8 @@ export async function rollout(settings: Settings): Promise<readonly Figure[]> {
         replicas,
         nodes: rolloutNodes,
         seconds: round(seconds),
-        cpuMsAPod: cpuBetween(before, cpuOf(cluster), replicas / 1_000),
+        cpuMsAPod: cpuBetween(before, after, replicas / 1_000),
+        requestsAPod: countsBetween(asked, await requests.read(), replicas),
         failedOfNodes: hollow.traffic.failed,
       },
     })
@@ -195,6 +204,7 @@ export async function rollout(settings: Settings): Promise<readonly Figure[]> {
     async () => (await client.list(pods, { namespace, limit: 1 })).items.length === 0,
   )
   await client.deleteCollection(nodes)
+  requests.close()
   hollow.stop()
   return figures
 }
