@@ -12,18 +12,21 @@ const web = {
   metadata: { namespace: 'shop', name: 'web', uid: 'u1', resourceVersion: '7' },
 }
 
+const podOf = (n: number) => ({ ...web, metadata: { ...web.metadata, uid: `u${n}` } })
+
 function setUp() {
+  const stop = new AbortController()
   const clock = new VirtualClock()
   const transport = new ScriptedTransport(() => ({ status: 200, body: {} }))
   const recorder = new EventRecorder({
-    client: new ApiClient({ transport }),
+    client: new ApiClient({ transport, signal: stop.signal }),
     clock,
     random: seededRandom(1),
     logger: silentLogger,
     component: 'default-scheduler',
   })
   const bodies = () => transport.requests.map(request => JSON.parse(request.body ?? '{}'))
-  return { clock, transport, recorder, bodies }
+  return { clock, transport, recorder, bodies, stop }
 }
 
 test('an event names its object exactly, and lies in its namespace', async () => {
@@ -52,39 +55,73 @@ test('a repeat raises the count of the event that is there', async () => {
   await settle()
   expect(transport.requests[1]?.method).toBe('PATCH')
   expect(transport.requests[1]?.path).toContain(bodies()[0].metadata.name)
-  expect(bodies()[1]).toEqual({ count: 2, lastTimestamp: '2026-01-01T00:00:03Z' })
+  expect(bodies()[1]).toEqual({
+    count: 2,
+    lastTimestamp: '2026-01-01T00:00:03Z',
+    message: 'no',
+  })
 })
 
 test('a repeat of an event that has expired makes a new one', async () => {
-  const { recorder, transport } = setUp()
+  const { recorder, transport, bodies, clock } = setUp()
   transport.answer = request =>
     request.method === 'PATCH' ? status(404, 'NotFound') : { status: 201, body: {} }
   recorder.record(web, 'Warning', 'FailedScheduling', 'no')
+  await clock.pass(1000)
   recorder.record(web, 'Warning', 'FailedScheduling', 'no')
   await settle()
   expect(transport.requests.map(one => one.method)).toEqual(['POST', 'PATCH', 'POST'])
+  expect(bodies()[2]).toMatchObject({ count: 1, firstTimestamp: '2026-01-01T00:00:01Z' })
 })
 
-test('an object that talks too much is cut off, and heard again after a while', async () => {
-  const { recorder, transport, clock } = setUp()
-  for (let n = 0; n < 60; n++) recorder.record(web, 'Normal', 'Pulled', `image ${n}`)
-  await clock.pass(10)
-  expect(transport.requests).toHaveLength(25)
-  expect(recorder.droppedEvents).toBe(35)
-  await clock.pass(300_000)
-  recorder.record(web, 'Normal', 'Pulled', 'later')
+test('repeats of an event that waits are written with it, as one', async () => {
+  const { recorder, bodies, transport } = setUp()
+  for (let n = 0; n < 3; n++) recorder.record(web, 'Warning', 'FailedScheduling', 'no')
   await settle()
-  expect(transport.requests).toHaveLength(26)
+  expect(transport.requests.map(one => one.method)).toEqual(['POST'])
+  expect(bodies()[0]).toMatchObject({ count: 3 })
+})
+
+test('an event that could not be written is written with the next of its kind', async () => {
+  const { recorder, bodies, transport, clock } = setUp()
+  transport.answer = () => status(500, 'InternalError')
+  recorder.record(web, 'Warning', 'FailedScheduling', 'no')
+  await settle()
+  transport.answer = () => ({ status: 201, body: {} })
+  await clock.pass(1000)
+  recorder.record(web, 'Warning', 'FailedScheduling', 'no')
+  await settle()
+  expect(transport.requests.map(one => one.method)).toEqual(['POST', 'POST'])
+  expect(bodies()[1]).toMatchObject({ count: 2, firstTimestamp: '2026-01-01T00:00:00Z' })
+})
+
+test('many events at once are written fifty a second after the first five hundred', async () => {
+  const { recorder, transport, clock } = setUp()
+  for (let n = 0; n < 700; n++) recorder.record(podOf(n), 'Normal', 'Scheduled', 'x')
+  await clock.pass(1)
+  expect(transport.requests).toHaveLength(500)
+  await clock.pass(1000)
+  expect(transport.requests).toHaveLength(550)
+  await clock.pass(10_000)
+  expect(transport.requests).toHaveLength(700)
+  expect(recorder.droppedEvents).toBe(0)
+})
+
+test('what waits when the term is over is not written any more', async () => {
+  const { recorder, transport, clock, stop } = setUp()
+  for (let n = 0; n < 600; n++) recorder.record(podOf(n), 'Normal', 'Scheduled', 'x')
+  await clock.pass(1)
+  stop.abort()
+  await clock.pass(10_000)
+  expect(transport.requests).toHaveLength(500)
+  expect(recorder.droppedEvents).toBe(99)
 })
 
 test('while the server does not answer the queue stays bounded', async () => {
   const { recorder, transport } = setUp()
   transport.answer = () => 'no answer'
-  for (let n = 0; n < 3000; n++) {
-    const metadata = { ...web.metadata, uid: `u${n}` }
-    recorder.record({ ...web, metadata }, 'Normal', 'Pulled', 'x')
-  }
+  for (let n = 0; n < 9000; n++) recorder.record(podOf(n), 'Normal', 'Pulled', 'x')
   await settle()
   expect(transport.requests).toHaveLength(1)
-  expect(recorder.droppedEvents).toBeGreaterThan(1900)
+  expect(recorder.droppedEvents).toBeGreaterThan(3900)
 })

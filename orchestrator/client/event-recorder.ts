@@ -1,6 +1,6 @@
 // Events about objects, for `kubectl describe` and `kubectl get events`. Counterpart: client-go's
-// record.EventRecorder with its aggregating correlator. Events are hints: when the server is slow
-// or one object talks too much they are dropped and counted, never waited for.
+// record.EventRecorder. Events are hints: one is written at a time, no more a second than a bucket gives, so that a burst of
+// work is not held up by the tale of it; what is beyond a limit is dropped and counted, never waited for.
 
 import type { Clock } from '../../platform/clock.js'
 import type { Logger } from '../../platform/logger.js'
@@ -9,9 +9,11 @@ import type { KubeObject } from '../api/object.js'
 import type { Event } from '../api/types/core-event.js'
 import type { ObjectReference } from '../api/types/core-reference.js'
 import { isNamespaceTerminating, isNotFound } from './api-error.js'
+import { type CorrelatedEvent, EventCorrelator, remember } from './event-correlator.js'
 import { events } from './resources.js'
 import type { ApiClient } from './rest-client.js'
 import { formatTime } from './timestamps.js'
+import { TransportError } from './transport.js'
 
 export type EventType = 'Normal' | 'Warning'
 
@@ -27,35 +29,37 @@ export interface EventRecorderOptions {
 }
 
 /** Events that wait to be written. */
-const queueMax = 1000
-/** Different events remembered, so that repeats raise a count. */
-const rememberedMax = 4096
-/** Events one object may cause at once, and how long until it may cause one more. */
-const burstPerObject = 25
-const refillMs = 300_000
+const queueMax = 5000
+/** Writes at once, and a second once those are spent. */
+const burst = 500
+const writesPerSecond = 50
 
-interface Remembered {
-  readonly namespace: string
-  readonly name: string
-  readonly firstTimestamp: string
+/** One Event, there or to come. */
+interface Recorded {
+  said: CorrelatedEvent
+  /** Null until it is written. */
+  name: string | null
+  firstTimestamp: string
+  lastTimestamp: string
   count: number
-}
-
-interface Budget {
-  tokens: number
-  atMs: number
+  /** Waits to be written. */
+  queued: boolean
 }
 
 export class EventRecorder {
   private readonly options: EventRecorderOptions
-  private readonly remembered = new Map<string, Remembered>()
-  private readonly budgets = new Map<string, Budget>()
-  private readonly queue: (() => Promise<void>)[] = []
+  private readonly correlator = new EventCorrelator()
+  /** By the correlator's key, so that repeats raise a count. */
+  private readonly recorded = new Map<string, Recorded>()
+  private readonly queue: Recorded[] = []
   private writing = false
   private dropped = 0
+  private tokens = burst
+  private tokensAtMs: number
 
   constructor(options: EventRecorderOptions) {
     this.options = options
+    this.tokensAtMs = options.clock.monotonicMs()
   }
 
   /** Events that were not written because of a limit. */
@@ -69,87 +73,53 @@ export class EventRecorder {
 
   /** `about` may carry a fieldPath, as in "spec.containers{web}". */
   recordFor(about: ObjectReference, type: EventType, reason: string, message: string): void {
-    if (this.queue.length >= queueMax || !this.allowed(about)) {
+    const { clock } = this.options
+    const observed = { about, type, reason, message }
+    const said = this.correlator.correlate(observed, clock.monotonicMs())
+    if (said === null) {
       this.dropped++
       return
     }
-    const timestamp = formatTime(this.options.clock.wallMs())
-    const identity = [about.kind, about.namespace, about.name, about.uid, about.fieldPath]
-    const key = JSON.stringify([...identity, type, reason, message])
-    const known = this.remembered.get(key)
-    if (known) {
-      known.count++
-      const { count } = known
-      this.enqueue(() => this.raise(known, count, timestamp, key, about, type, reason, message))
+    const timestamp = formatTime(clock.wallMs())
+    const known = this.recorded.get(said.key)
+    if (known === undefined && this.queue.length >= queueMax) {
+      this.dropped++
       return
     }
-    const event = this.eventOf(about, type, reason, message, timestamp)
-    this.remember(key, event)
-    this.enqueue(() => this.create(event))
-  }
-
-  private eventOf(
-    about: ObjectReference,
-    type: EventType,
-    reason: string,
-    message: string,
-    timestamp: string,
-  ): Event {
-    const { component, host, clock, random } = this.options
-    // Time in front keeps names of one object in order; the random part keeps them apart.
-    const suffix = `${Math.floor(clock.wallMs()).toString(16)}${hex(random.integer(2 ** 20), 5)}`
-    return {
-      apiVersion: 'v1',
-      kind: 'Event',
-      metadata: { namespace: about.namespace || 'default', name: `${about.name}.${suffix}` },
-      involvedObject: about,
-      reason,
-      message: message.slice(0, 1024),
-      type,
-      source: { component, ...(host === undefined ? {} : { host }) },
+    const one = known ?? {
+      said,
+      name: null,
       firstTimestamp: timestamp,
       lastTimestamp: timestamp,
-      count: 1,
-      reportingComponent: component,
-      reportingInstance: host ?? '',
+      count: 0,
+      queued: false,
     }
+    one.said = said
+    one.count++
+    one.lastTimestamp = timestamp
+    remember(this.recorded, said.key, one)
+    // One that waits is written once, with all that it has come to.
+    if (!one.queued) this.enqueue(one)
   }
 
-  private remember(key: string, event: Event): void {
-    const { namespace = 'default', name = '' } = event.metadata
-    const firstTimestamp = event.firstTimestamp ?? ''
-    this.remembered.set(key, { namespace, name, firstTimestamp, count: 1 })
-    forgetOldest(this.remembered, rememberedMax)
-  }
-
-  /** Spends from the object's budget, which refills slowly. */
-  private allowed(about: ObjectReference): boolean {
-    const nowMs = this.options.clock.monotonicMs()
-    const key = about.uid ?? `${about.kind}/${about.namespace}/${about.name}`
-    const budget = this.budgets.get(key) ?? { tokens: burstPerObject, atMs: nowMs }
-    budget.tokens = Math.min(burstPerObject, budget.tokens + (nowMs - budget.atMs) / refillMs)
-    budget.atMs = nowMs
-    this.budgets.delete(key)
-    this.budgets.set(key, budget)
-    forgetOldest(this.budgets, rememberedMax)
-    if (budget.tokens < 1) return false
-    budget.tokens--
-    return true
-  }
-
-  private enqueue(write: () => Promise<void>): void {
-    this.queue.push(write)
+  private enqueue(one: Recorded): void {
+    one.queued = true
+    this.queue.push(one)
     if (this.writing) return
     this.writing = true
     void this.drain()
   }
 
   private async drain(): Promise<void> {
-    for (let write = this.queue.shift(); write; write = this.queue.shift()) {
+    for (let one = this.queue.shift(); one; one = this.queue.shift()) {
+      await this.turn()
+      one.queued = false
       try {
-        await write()
+        await this.write(one)
       } catch (error) {
-        if (!isNamespaceTerminating(error)) {
+        // The term is over, and with it all that was to be said in it.
+        if (error instanceof TransportError && error.code === 'api-cancelled') this.forgetWaiting()
+        else if (!isNamespaceTerminating(error)) {
           this.options.logger.debug({ error: String(error) }, 'event not written')
         }
       }
@@ -157,29 +127,76 @@ export class EventRecorder {
     this.writing = false
   }
 
-  private async create(event: Event): Promise<void> {
-    await this.options.client.create(events, event)
+  private forgetWaiting(): void {
+    this.dropped += this.queue.length
+    for (const one of this.queue.splice(0)) one.queued = false
   }
 
-  private async raise(
-    known: Remembered,
-    count: number,
-    lastTimestamp: string,
-    key: string,
-    about: ObjectReference,
-    type: EventType,
-    reason: string,
-    message: string,
-  ): Promise<void> {
+  /** Resolves once one more may be written. */
+  private async turn(): Promise<void> {
+    const { clock } = this.options
+    const nowMs = clock.monotonicMs()
+    const refilled = this.tokens + ((nowMs - this.tokensAtMs) * writesPerSecond) / 1000
+    this.tokens = Math.min(burst, refilled) - 1
+    this.tokensAtMs = nowMs
+    if (this.tokens >= 0) return
+    const waitMs = Math.ceil((-this.tokens * 1000) / writesPerSecond)
+    await new Promise<void>(resolve => {
+      clock.setTimer(waitMs, resolve)
+    })
+  }
+
+  private async write(one: Recorded): Promise<void> {
+    const { count, lastTimestamp, said, name } = one
+    if (name === null) {
+      await this.create(one)
+      return
+    }
+    const { message } = said
+    const at = { namespace: namespaceOf(said), name }
     try {
-      await this.options.client.patch(events, known, 'merge', { count, lastTimestamp })
+      await this.options.client.patch(events, at, 'merge', { count, lastTimestamp, message })
     } catch (error) {
       if (!isNotFound(error)) throw error
-      const event = this.eventOf(about, type, reason, message, lastTimestamp)
-      this.remember(key, event)
-      await this.create(event)
+      // It has expired: what is told from now on is another one.
+      one.count = 1
+      one.firstTimestamp = lastTimestamp
+      await this.create(one)
     }
   }
+
+  private async create(one: Recorded): Promise<void> {
+    const { clock, random } = this.options
+    // Time in front keeps names of one object in order; the random part keeps them apart.
+    const suffix = `${Math.floor(clock.wallMs()).toString(16)}${hex(random.integer(2 ** 20), 5)}`
+    const name = `${one.said.about.name}.${suffix}`
+    await this.options.client.create(events, this.eventOf(one, name))
+    one.name = name
+  }
+
+  private eventOf({ said, firstTimestamp, lastTimestamp, count }: Recorded, name: string): Event {
+    const { component, host } = this.options
+    const { about, reason, message, type } = said
+    return {
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: { namespace: namespaceOf(said), name },
+      involvedObject: about,
+      reason,
+      message,
+      type,
+      source: { component, ...(host === undefined ? {} : { host }) },
+      firstTimestamp,
+      lastTimestamp,
+      count,
+      reportingComponent: component,
+      reportingInstance: host ?? '',
+    }
+  }
+}
+
+function namespaceOf({ about }: CorrelatedEvent): string {
+  return about.namespace || 'default'
 }
 
 /** An exact reference, as `involvedObject` and `targetRef` carry it. */
@@ -192,14 +209,6 @@ export function referenceTo(object: KubeObject): ObjectReference {
     ...(name === undefined ? {} : { name }),
     ...(uid === undefined ? {} : { uid }),
     ...(resourceVersion === undefined ? {} : { resourceVersion }),
-  }
-}
-
-function forgetOldest<V>(map: Map<string, V>, sizeMax: number): void {
-  if (map.size <= sizeMax) return
-  for (const key of map.keys()) {
-    map.delete(key)
-    return
   }
 }
 
