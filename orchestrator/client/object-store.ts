@@ -10,7 +10,8 @@ export type IndexFunction<T extends KubeObject> = (object: T) => readonly string
 
 interface Index<T extends KubeObject> {
   readonly valuesOf: IndexFunction<T>
-  readonly keysByValue: Map<string, Set<string>>
+  /** By value and then by key. */
+  readonly found: Map<string, Map<string, T>>
 }
 
 /** The read side, which reconcilers get. */
@@ -35,7 +36,7 @@ export class ObjectStore<T extends KubeObject> implements ObjectReader<T> {
   /** Idempotent by name; the first function stays. */
   addIndex(name: string, valuesOf: IndexFunction<T>): void {
     if (this.indexes.has(name)) return
-    const index: Index<T> = { valuesOf, keysByValue: new Map() }
+    const index: Index<T> = { valuesOf, found: new Map() }
     this.indexes.set(name, index)
     for (const [key, object] of this.objects) insert(index, key, object)
   }
@@ -53,9 +54,8 @@ export class ObjectStore<T extends KubeObject> implements ObjectReader<T> {
   }
 
   byIndex(name: string, value: string): readonly T[] {
-    const keys = must(this.indexes.get(name), `no index ${name}`).keysByValue.get(value)
-    if (!keys) return []
-    return [...keys].map(key => must(this.objects.get(key), 'an index names what is not stored'))
+    const found = must(this.indexes.get(name), `no index ${name}`).found.get(value)
+    return found === undefined ? [] : [...found.values()]
   }
 
   set(object: T): void {
@@ -79,17 +79,17 @@ export class ObjectStore<T extends KubeObject> implements ObjectReader<T> {
 
 function insert<T extends KubeObject>(index: Index<T>, key: string, object: T): void {
   for (const value of index.valuesOf(object)) {
-    const keys = index.keysByValue.get(value)
-    if (keys) keys.add(key)
-    else index.keysByValue.set(value, new Set([key]))
+    const found = index.found.get(value)
+    if (found) found.set(key, object)
+    else index.found.set(value, new Map([[key, object]]))
   }
 }
 
 function remove<T extends KubeObject>(index: Index<T>, key: string, object: T): void {
   for (const value of index.valuesOf(object)) {
-    const keys = index.keysByValue.get(value)
-    keys?.delete(key)
-    if (keys?.size === 0) index.keysByValue.delete(value)
+    const found = index.found.get(value)
+    found?.delete(key)
+    if (found?.size === 0) index.found.delete(value)
   }
 }
 

@@ -45,8 +45,8 @@ export function readySinceMs(pod: Pod): number | null {
 
 /** How much longer it must stay ready to count as available; 0 when it does, null when unready. */
 export function availableInMs(pod: Pod, minReadySeconds: number, nowMs: number): number | null {
+  if (minReadySeconds === 0) return isPodReady(pod) ? 0 : null
   const sinceMs = readySinceMs(pod)
   if (sinceMs === null) return null
-  if (minReadySeconds === 0) return 0
   return Math.max(0, sinceMs + minReadySeconds * 1000 - nowMs)
 }

@@ -70,9 +70,10 @@ export function startDeploymentController(context: ControllerContext): Controlle
     const plan = planDeployment({
       deployment,
       replicaSets: claims.owned,
-      pods: claims.owned.flatMap(set =>
-        podInformer.objects.byIndex(ownerUidIndex, set.metadata.uid ?? ''),
-      ),
+      pods: () =>
+        claims.owned.flatMap(set =>
+          podInformer.objects.byIndex(ownerUidIndex, set.metadata.uid ?? ''),
+        ),
       nowMs: clock.wallMs(),
     })
     let current = deployment

@@ -37,7 +37,7 @@ export interface DeploymentInputs {
   readonly deployment: Deployment
   readonly replicaSets: readonly ReplicaSet[]
   /** Pods of all its ReplicaSets; only Recreate looks at them. */
-  readonly pods: readonly Pod[]
+  readonly pods: () => readonly Pod[]
   readonly nowMs: number
 }
 
@@ -256,7 +256,7 @@ function recreated(draft: Draft): DeploymentPlan {
 function olderPodsLeft({ older, inputs }: Draft): boolean {
   if (older.some(set => set.status.replicas > 0)) return true
   const uids = new Set(older.map(set => set.object.metadata.uid))
-  return inputs.pods.some(pod => {
+  return inputs.pods().some(pod => {
     const ended = pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded'
     return !ended && (pod.metadata.ownerReferences ?? []).some(owner => uids.has(owner.uid))
   })

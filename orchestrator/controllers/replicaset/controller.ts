@@ -43,6 +43,10 @@ import {
   selectorOf,
 } from './reconcile.js'
 
+/** How far rounds of a set are apart: a millisecond for so many of its pods, up to a limit. */
+const podsAMs = 20
+const apartMsMax = 250
+
 interface Replicated<T extends KubeObject> {
   readonly resource: Resource<T>
   readonly name: string
@@ -106,7 +110,7 @@ function startReplicaController<T extends KubeObject>(
         ...podInformer.objects.byIndex(ownerUidIndex, replicaSet.metadata.uid ?? ''),
         ...podInformer.objects.byIndex(orphanIndex, replicaSet.metadata.namespace ?? ''),
       ],
-      related: relatedPods(replicaSet),
+      related: () => relatedPods(replicaSet),
       expectationsMet: expectations.satisfied(key),
       nowMs,
     })
@@ -176,11 +180,27 @@ function startReplicaController<T extends KubeObject>(
     }
   }
 
+  /** A round looks at all pods of its set: after what pods do, those of large sets are some time apart. */
+  function podsChanged(key: string): void {
+    const set = sets.objects.get(key)
+    if (set === undefined) return
+    const { spec, status } = view(set)
+    const size = Math.max(spec.replicas ?? 0, status?.replicas ?? 0)
+    queue.addAfter(key, Math.min(apartMsMax, Math.floor(size / podsAMs)))
+  }
+
+  /** Shows what was expected, or some of it; with the last of it the next burst may go out. */
+  function observed(key: string, note: () => void): void {
+    const expected = !expectations.satisfied(key)
+    note()
+    if (expected && expectations.satisfied(key)) queue.add(key)
+    else podsChanged(key)
+  }
+
   function podAdded(pod: Pod): void {
     const key = ownerKey(pod)
     if (key !== null) {
-      expectations.creationObserved(key)
-      queue.add(key)
+      observed(key, () => expectations.creationObserved(key))
     } else if (!controllerOf(pod) && !isDeleting(pod)) {
       addMatching(pod)
     }
@@ -191,8 +211,8 @@ function startReplicaController<T extends KubeObject>(
     const oldKey = ownerKey(old)
     if (oldKey !== null && oldKey !== key) queue.add(oldKey)
     if (key !== null) {
-      if (isDeleting(pod)) expectations.deletionObserved(key, objectKey(pod))
-      queue.add(key)
+      if (isDeleting(pod)) observed(key, () => expectations.deletionObserved(key, objectKey(pod)))
+      else podsChanged(key)
     } else if (!controllerOf(pod)) {
       addMatching(pod)
     }
@@ -200,9 +220,7 @@ function startReplicaController<T extends KubeObject>(
 
   function podDeleted(pod: Pod): void {
     const key = ownerKey(pod)
-    if (key === null) return
-    expectations.deletionObserved(key, objectKey(pod))
-    queue.add(key)
+    if (key !== null) observed(key, () => expectations.deletionObserved(key, objectKey(pod)))
   }
 
   const unsubscribe = [

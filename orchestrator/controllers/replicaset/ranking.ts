@@ -19,27 +19,43 @@ export function rankForDeletion(
     perNode.set(node, (perNode.get(node) ?? 0) + 1)
   }
   const crowd = (pod: Pod) => perNode.get(pod.spec.nodeName ?? '') ?? 0
-  return pods.toSorted(
-    (a, b) =>
-      falseFirst(isAssigned(a), isAssigned(b)) ||
-      phaseRank(a) - phaseRank(b) ||
-      falseFirst(isPodReady(a), isPodReady(b)) ||
-      deletionCost(a) - deletionCost(b) ||
-      crowd(b) - crowd(a) ||
-      // Times are compared by magnitude, so that pods of about one age fall evenly.
-      ageRank(readySinceMs(a), nowMs) - ageRank(readySinceMs(b), nowMs) ||
-      restarts(b) - restarts(a) ||
-      ageRank(createdMs(a), nowMs) - ageRank(createdMs(b), nowMs) ||
-      compareText(a.metadata.uid ?? '', b.metadata.uid ?? ''),
-  )
+  return pods
+    .map((pod): Ranked => ({ pod, ranks: ranksOf(pod, crowd(pod), nowMs) }))
+    .sort(byRanks)
+    .map(({ pod }) => pod)
+}
+
+/** Found out once a pod, and not once a comparison. */
+interface Ranked {
+  readonly pod: Pod
+  /** The first in which two pods differ decides, the lesser goes. */
+  readonly ranks: readonly number[]
+}
+
+function ranksOf(pod: Pod, crowd: number, nowMs: number): readonly number[] {
+  return [
+    Number(isAssigned(pod)),
+    phaseRank(pod),
+    Number(isPodReady(pod)),
+    deletionCost(pod),
+    -crowd,
+    // Times are compared by magnitude, so that pods of about one age fall evenly.
+    ageRank(readySinceMs(pod), nowMs),
+    -restarts(pod),
+    ageRank(createdMs(pod), nowMs),
+  ]
+}
+
+function byRanks(a: Ranked, b: Ranked): number {
+  for (let at = 0; at < a.ranks.length; at++) {
+    const difference = (a.ranks[at] ?? 0) - (b.ranks[at] ?? 0)
+    if (difference !== 0) return difference
+  }
+  return compareText(a.pod.metadata.uid ?? '', b.pod.metadata.uid ?? '')
 }
 
 function isAssigned(pod: Pod): boolean {
   return (pod.spec.nodeName ?? '') !== ''
-}
-
-function falseFirst(a: boolean, b: boolean): number {
-  return Number(a) - Number(b)
 }
 
 function phaseRank(pod: Pod): number {

@@ -13,7 +13,7 @@ import {
 const three = replicaSet('web', 3)
 
 function plan(candidates: readonly Pod[], more: Partial<ReplicaSetInputs> = {}) {
-  const inputs = { replicaSet: three, candidates, related: [], expectationsMet: true, nowMs }
+  const inputs = { replicaSet: three, candidates, related: () => [], expectationsMet: true, nowMs }
   return planReplicaSet({ ...inputs, ...more })
 }
 

@@ -19,8 +19,8 @@ export interface ReplicaSetInputs {
   readonly replicaSet: ReplicaSet
   /** All pods that it owns or could adopt. */
   readonly candidates: readonly Pod[]
-  /** Active pods of the same Deployment, its own included; they tell how crowded nodes are. */
-  readonly related: readonly Pod[]
+  /** Active pods of the same Deployment, its own included; they tell how crowded nodes are. Asked when pods have to go. */
+  readonly related: () => readonly Pod[]
   /** False while writes of an earlier round are not visible yet: nothing is counted then. */
   readonly expectationsMet: boolean
   readonly nowMs: number
@@ -56,7 +56,7 @@ export function planReplicaSet(inputs: ReplicaSetInputs): ReplicaSetPlan {
   const surplus = active.length - (replicaSet.spec.replicas ?? 1)
   if (surplus < 0) return { ...plan, creations: Math.min(-surplus, burstMax) }
   if (surplus === 0) return plan
-  const ranked = rankForDeletion(active, inputs.related, nowMs)
+  const ranked = rankForDeletion(active, inputs.related(), nowMs)
   return { ...plan, deletions: ranked.slice(0, Math.min(surplus, burstMax)) }
 }
 

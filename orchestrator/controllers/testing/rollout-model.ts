@@ -64,7 +64,7 @@ export class RolloutModel {
     const plan = planDeployment({
       deployment: this.deployment,
       replicaSets: this.replicaSets,
-      pods: this.pods(),
+      pods: () => this.pods(),
       nowMs: this.nowMs,
     })
     for (const action of plan.actions) this.perform(action)
