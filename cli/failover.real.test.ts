@@ -13,6 +13,7 @@ import {
   deployments,
   jobs,
   leases,
+  persistentVolumeClaims,
   pods,
   podDisruptionBudgets,
   replicaSets,
@@ -239,6 +240,11 @@ it('Leaders of all kinds die under a mixed workload: nothing is lost, done twice
     })
   }
   expect(recorded('by-hand')).toHaveLength(rounds)
+  // A claim a pod that asked for one; they are there as long as the pods.
+  const claims = (await client.list(persistentVolumeClaims, { namespace })).items
+  expect(claims.map(({ status }) => status?.phase)).toEqual(
+    Array.from({ length: rounds * sizes.plain }, () => 'Bound'),
+  )
 
   // A name is a minute: none is left out between the first and the last.
   const minutes = witness.jobsEver

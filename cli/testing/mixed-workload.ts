@@ -24,20 +24,35 @@ const alone = (folder: string): string =>
 const work = (folder: string, file: string, line: string): string =>
   `sleep 1; echo ${line} >>${folder}/${file}`
 
-const podTemplate = (app: string, script: string, more = ''): string => `
+/** Further lines, each in flow style. */
+interface More {
+  readonly spec?: readonly string[]
+  readonly container?: readonly string[]
+}
+
+const podTemplate = (app: string, script: string, { spec = [], container = [] }: More = {}) => `
 metadata: {labels: {app: ${app}}}
 spec:
   terminationGracePeriodSeconds: 5
-  ${more}
+  ${spec.join('\n  ')}
   containers:
     - name: main
       image: host
       command: [/bin/sh, -c, '${script}']
+      ${container.join('\n      ')}
       env:
         - {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
         - {name: GENERATION, value: "1"}
       resources: {requests: {cpu: 5m, memory: 4Mi}}
 `
+
+/** A volume that is made for the pod and goes with it. */
+const scratch = {
+  spec: [
+    'volumes: [{name: scratch, ephemeral: {volumeClaimTemplate: {spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}}}}]',
+  ],
+  container: ['volumeMounts: [{name: scratch, mountPath: /scratch}]'],
+}
 
 const indented = (text: string, by: number): string =>
   text.trim().replaceAll(/^/gm, ' '.repeat(by)).trimStart()
@@ -55,13 +70,16 @@ spec:
     ${indented(podTemplate(name, forEver), 4)}
 `
 
-const jobSpec = (script: string, completions: number, more = ''): string => `
+const jobSpec = (script: string, completions: number, line = '', more: More = {}): string => {
+  const spec = ['restartPolicy: Never', ...(more.spec ?? [])]
+  return `
 completions: ${completions}
 parallelism: 2
-${more}
+${line}
 template:
-  ${indented(podTemplate('job', script, 'restartPolicy: Never'), 2)}
+  ${indented(podTemplate('job', script, { ...more, spec }), 2)}
 `
+}
 
 const job = (name: string, spec: string): string => `
 apiVersion: batch/v1
@@ -122,10 +140,12 @@ spec:
 /** What begins and ends, once a round; and a Deployment to be deleted. */
 export const passing = (folder: string, round: number): string => {
   const indexed = work(folder, `indexed-${round}`, '$JOB_COMPLETION_INDEX')
-  const plain = work(folder, `plain-${round}`, '$POD_NAME')
+  // Written into its own volume, and read from there.
+  const line = '$(echo $POD_NAME >scratch/name; cat scratch/name)'
+  const plain = work(folder, `plain-${round}`, line)
   return [
     job(`indexed-${round}`, jobSpec(indexed, sizes.indexed, 'completionMode: Indexed')),
-    job(`plain-${round}`, jobSpec(plain, sizes.plain)),
+    job(`plain-${round}`, jobSpec(plain, sizes.plain, '', scratch)),
     deployment(`doomed-${round}`, 2),
   ].join('---')
 }

@@ -22,6 +22,7 @@ import { startDeploymentController } from './deployment/controller.js'
 import { startDisruptionController } from './disruption/controller.js'
 import { startEndpointSliceController } from './endpointslice/controller.js'
 import { startEndpointSliceMirroringController } from './endpointslicemirroring/controller.js'
+import { startEphemeralVolumeController } from './ephemeralvolume/controller.js'
 import { startGarbageCollector } from './garbagecollector/controller.js'
 import { startHorizontalPodAutoscaler } from './horizontalpodautoscaler/controller.js'
 import { startJobController } from './job/controller.js'
@@ -190,6 +191,7 @@ function startTerm(
       rootCa: options.rootCa,
     }),
     startStorageProtection(context),
+    startEphemeralVolumeController(context),
     startResourceQuotaController(context),
     startPersistentVolumeBinder(context),
     startAttachDetachController(context),

@@ -1,5 +1,5 @@
 // Where the data of a claim lie on this machine. Counterpart: the desired state of the volume manager with the local and
-// hostPath plugins. Left out: drivers (CSI), block devices, and claims that are made for a pod.
+// hostPath plugins. Left out: drivers (CSI) and block devices.
 
 import { matchesTerm } from '../api/node-affinity.js'
 import type {
@@ -7,7 +7,7 @@ import type {
   PersistentVolumeClaim,
 } from '../api/types/core-persistent-volume.js'
 import type { Pod } from '../api/types/core-pod.js'
-import type { HostPathVolumeSource } from '../api/types/core-volume.js'
+import type { HostPathVolumeSource, Volume } from '../api/types/core-volume.js'
 import { isNotFound } from '../client/api-error.js'
 import { nodes, persistentVolumeClaims, persistentVolumes } from '../client/resources.js'
 import type { ApiClient } from '../client/rest-client.js'
@@ -28,13 +28,24 @@ export interface ClaimPath {
   readonly isHostPath: boolean
 }
 
-/** The path that stands for the claim here. Throws PodConfigError for what cannot be had, or not yet. */
+/** The claim that a volume of the pod stands for, one that was made for the pod included; null for other kinds. */
+export function claimNameOf({ metadata }: Pod, volume: Volume): string | null {
+  if (volume.ephemeral !== undefined) return `${metadata.name}-${volume.name}`
+  return volume.persistentVolumeClaim?.claimName ?? null
+}
+
+/** The path that stands for the volume's claim here. Throws PodConfigError for what cannot be had, or not yet. */
 export async function claimPath(
   pod: Pod,
+  mounted: Volume,
   claimName: string,
   options: ClaimVolumesOptions,
 ): Promise<ClaimPath> {
   const claim = await boundClaim(pod, claimName, options)
+  if (mounted.ephemeral !== undefined && !isOwnedBy(claim, pod)) {
+    const what = `ephemeral volume "${mounted.name}": persistentvolumeclaim "${claimName}"`
+    throw new PodConfigError(`${what} was not created for the pod`)
+  }
   const volume = await volumeOf(claim, options)
   await checkReach(volume, options)
   const { volumeMode, hostPath, local } = volume.spec ?? {}
@@ -53,6 +64,12 @@ export async function claimPath(
   if (own !== null) return { path: own, isHostPath: false }
   await options.checkPath({ path: local.path, type: 'Directory' })
   return { path: local.path, isHostPath: false }
+}
+
+function isOwnedBy({ metadata }: PersistentVolumeClaim, pod: Pod): boolean {
+  return (metadata.ownerReferences ?? []).some(
+    ({ uid, controller }) => controller === true && uid === pod.metadata.uid,
+  )
 }
 
 async function boundClaim(

@@ -18,6 +18,7 @@ import { Informer } from '../client/informer.js'
 import { pods } from '../client/resources.js'
 import type { ApiClient } from '../client/rest-client.js'
 import { runWorkers, WorkQueue } from '../client/work-queue.js'
+import { claimNameOf } from './claim-volumes.js'
 import { ContainerStarter } from './container-starter.js'
 import { LocalVolumes } from './local-volumes.js'
 import { readMachineFacts } from './machine.js'
@@ -357,11 +358,11 @@ export class Kubelet {
 }
 
 /** Of a pod that is only known by what it left running, nobody knows what it mounts. */
-function mayMount({ metadata, spec }: Pod, volume: PersistentVolume): boolean {
+function mayMount(pod: Pod, volume: PersistentVolume): boolean {
   const { namespace, name } = volume.spec?.claimRef ?? {}
-  if (spec.containers.length === 0) return true
-  if (metadata.namespace !== namespace) return false
-  return (spec.volumes ?? []).some(({ persistentVolumeClaim: claim }) => claim?.claimName === name)
+  if (pod.spec.containers.length === 0) return true
+  if (pod.metadata.namespace !== namespace || name === undefined) return false
+  return (pod.spec.volumes ?? []).some(one => claimNameOf(pod, one) === name)
 }
 
 /** As much of a pod as is needed to end it. */

@@ -14,7 +14,7 @@ import type { HostPathVolumeSource, Volume } from '../api/types/core-volume.js'
 import { isNotFound } from '../client/api-error.js'
 import { configMaps, type Resource, secrets } from '../client/resources.js'
 import type { ApiClient } from '../client/rest-client.js'
-import { type ClaimPath, claimPath } from './claim-volumes.js'
+import { type ClaimPath, claimNameOf, claimPath } from './claim-volumes.js'
 import { PodConfigError, type PodPlace } from './pod-fields.js'
 import type { EnvVar, Mount, MountPropagation } from './runtime.js'
 import { expandReferences } from './env-expansion.js'
@@ -89,10 +89,10 @@ export class Volumes {
     const sources = volumes.some(hasFiles) ? await this.fetchSources(pod, place) : null
     for (const volume of volumes) {
       const directory = volumeDirectory(podDirectory, volume.name)
+      const claimName = claimNameOf(pod, volume)
       if (volume.hostPath) await this.checkHostPath(volume.hostPath)
-      else if (volume.persistentVolumeClaim) {
-        await this.linkClaim(pod, volume.persistentVolumeClaim.claimName, directory, group)
-      } else if (volume.emptyDir) await this.makeEmptyDirectory(directory, group)
+      else if (claimName !== null) await this.linkClaim(pod, volume, claimName, directory, group)
+      else if (volume.emptyDir) await this.makeEmptyDirectory(directory, group)
       else if (hasFiles(volume) && sources !== null) {
         await this.writeFiles(directory, volumeFiles(volume, sources), group)
       } else {
@@ -210,12 +210,13 @@ export class Volumes {
   /** A link of the pod leads to the data, which lie elsewhere and outlive the pod. */
   private async linkClaim(
     pod: Pod,
+    volume: Volume,
     claimName: string,
     directory: string,
     group: number | null,
   ): Promise<void> {
     const { client, files, nodeName, provideLocal } = this.options
-    const claimed = await claimPath(pod, claimName, {
+    const claimed = await claimPath(pod, volume, claimName, {
       client,
       nodeName,
       provideLocal,
