@@ -250,6 +250,49 @@ describe('between flows', () => {
   })
 })
 
+describe('whose turn it is can change while nobody starts', () => {
+  const lasting: RequestWidth = { seats: 2, finalSeats: 2, finalMs: 5 }
+  const four: QueuingRules = { queues: 4, handSize: 1, lengthMax: 9 }
+  const arrive = (
+    queues: FairQueues<string>,
+    name: string,
+    queue: number,
+    width: RequestWidth,
+    nowMs: number,
+  ) => {
+    const ticket = new Ticket(name, width, nowMs)
+    queues.arrive(ticket, () => queue, nowMs)
+    return ticket
+  }
+
+  test('with the end of a request that keeps its seats: whoever is next then starts', () => {
+    const queues = new FairQueues<string>(four, 4, 0)
+    const long = arrive(queues, 'long', 0, lasting, 0)
+    arrive(queues, 'other', 1, narrow, 0)
+    // One seat is free. The wide one is next, as long as it is not known how long that before it took.
+    const big = arrive(queues, 'big', 0, wide(2), 0)
+    const small = arrive(queues, 'small', 2, narrow, 15)
+    expect([big.state, small.state]).toEqual(['waiting', 'waiting'])
+    expect(queues.finish(long, 15)).toEqual([small])
+    expect(long.state).toBe('final')
+    expect(queues.settle(long, 20)).toEqual([big])
+  })
+
+  test('with an arrival, where two are equal: it starts nobody but itself', () => {
+    const queues = new FairQueues<string>(four, 6, 0)
+    const running = arrive(queues, 'running', 0, wide(2), 0)
+    for (const name of ['a', 'b']) arrive(queues, name, 3, narrow, 0)
+    // Two seats are free. Both would be done at the same virtual time, and the wide one is looked at first.
+    const big = arrive(queues, 'big', 1, wide(3), 0)
+    const equal = arrive(queues, 'equal', 3, narrow, 0)
+    expect([big.state, equal.state]).toEqual(['waiting', 'waiting'])
+    const sooner = arrive(queues, 'sooner', 2, narrow, 0)
+    // Now the other one would be: nobody is told of it here, so it waits for the next end.
+    expect([sooner.state, big.state, equal.state]).toEqual(['running', 'waiting', 'waiting'])
+    expect(queues.finish(running, 1)).toEqual([equal])
+  })
+})
+
 test('a level without queues refuses what finds no seat, one without seats holds all back', () => {
   const strict = new FairQueues<null>(null, 1, 0)
   expect(strict.arrive(new Ticket(null, narrow, 0), () => 0, 0)).toBe('running')

@@ -6,7 +6,7 @@
 //   arrive ──seat free──> running ──finish──> final seats ──settle──> done
 //      └────else────────> waiting ──cancel──────────────────────────> done
 
-import { assert } from '../../../platform/errors.js'
+import { assert, must } from '../../../platform/errors.js'
 import type { RequestWidth } from './request-width.js'
 import { SeatDemand } from './seat-demand.js'
 import { dealHand } from './shuffle-sharding.js'
@@ -156,13 +156,12 @@ export class FairQueues<T = unknown> {
     this.#seatsWaiting += ticket.width.seats
     this.#waiting += 1
     this.#measure(nowMs)
-    // Its turn may come before that of a wide one that waits for room; nobody else's has changed.
-    const started = this.#dispatch(nowMs)
-    assert(
-      started.every(one => one === ticket),
-      'an arrival starts nobody else',
-    )
-    return started.length > 0 ? 'running' : 'waiting'
+    // Its turn may come before that of a wide one that waits for room. Whose is after it can be another's than before,
+    // where two are equal: who may start then is told with the next end, and one will come, for seats are in use.
+    if (this.#next() !== queue || queue.waiting[0] !== ticket || !this.#fits(ticket))
+      return 'waiting'
+    this.#startNext(queue, nowMs)
+    return 'running'
   }
 
   /** The request has ended; who may start now. `settle` is due after width.finalMs if it is 'final'. */
@@ -183,7 +182,8 @@ export class FairQueues<T = unknown> {
     this.#seatsInUse -= freed
     if (queue !== null) queue.seatsInUse -= freed
     this.#measure(nowMs)
-    return freed === 0 ? [] : this.#dispatch(nowMs)
+    // Though no seat was freed: what it lasted can make it another's turn.
+    return this.#dispatch(nowMs)
   }
 
   /** The time of the final seats is over; who may start now. */
@@ -300,7 +300,7 @@ export class FairQueues<T = unknown> {
       this.#dropEmptied()
     }
     this.#measure(nowMs)
-    return this.#waiting === 0 ? [] : this.#dispatch(nowMs)
+    return this.#dispatch(nowMs)
   }
 
   /** Whose turn it is waits for room, even where others would fit: else wide requests would starve. */
@@ -308,15 +308,18 @@ export class FairQueues<T = unknown> {
     const started: Ticket<T>[] = []
     while (this.#waiting > 0) {
       const queue = this.#next()
-      const ticket = queue.waiting[0] as Ticket<T>
-      if (!this.#fits(ticket)) break
-      queue.waiting.shift()
-      this.#unqueue(ticket, queue)
-      this.#robin = queue.index
-      this.#start(ticket, nowMs)
-      started.push(ticket)
+      if (!this.#fits(queue.waiting[0] as Ticket<T>)) break
+      started.push(this.#startNext(queue, nowMs))
     }
     return started
+  }
+
+  #startNext(queue: Queue<T>, nowMs: number): Ticket<T> {
+    const ticket = must(queue.waiting.shift(), 'somebody waits in the queue')
+    this.#unqueue(ticket, queue)
+    this.#robin = queue.index
+    this.#start(ticket, nowMs)
+    return ticket
   }
 
   #next(): Queue<T> {
