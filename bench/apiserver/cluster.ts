@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LocalCluster } from '../../cli/testing/local-cluster.js'
 import { must } from '../../platform/errors.js'
+import { costOf } from '../harness/processes.js'
 import { Connection } from './connection.js'
 import type { Turn } from './probe.js'
 
@@ -51,6 +52,16 @@ export class MeasuredCluster {
   async stop(keep = false): Promise<void> {
     await this.#cluster.dispose()
     if (!keep) rmSync(this.#probes, { recursive: true, force: true })
+  }
+
+  /** Names of processes that have ended, as "apiserver-master-1", though nobody told them to. */
+  get ended(): readonly string[] {
+    return this.#processes.filter(({ pid }) => costOf(pid) === null).map(({ name }) => name)
+  }
+
+  /** Ends of the logs of all components. */
+  logs(lines: number): string {
+    return this.#cluster.logs(lines)
   }
 
   get pids(): readonly number[] {

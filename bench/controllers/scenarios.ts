@@ -162,6 +162,10 @@ export async function rollout(settings: Settings): Promise<readonly Figure[]> {
     const seconds = (performance.now() - startedMs) / 1_000
     const after = cpuOf(cluster)
     if (profile) await cluster.saveProfiles(what)
+    const { ended } = cluster
+    if (ended.length > 0) {
+      throw new Error(`ended in the middle of it: ${ended.join(', ')}\n${cluster.logs(200)}`)
+    }
     figures.push({
       name: what,
       value: round(replicas / seconds, 0),
