@@ -119,7 +119,8 @@ export class HttpConnection {
       })
       session.once('connect', () => {
         timer.cancel()
-        if (settled) return
+        // Given up just before: its end is told of by `close`, which is still to come.
+        if (settled || session.destroyed) return
         settled = true
         session.setLocalWindowSize(4 * windowBytes)
         this.opened(session)

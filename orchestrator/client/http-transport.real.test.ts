@@ -4,7 +4,7 @@ import { connect, createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { silentLogger } from '../../platform/logger.js'
 import { nodeClock } from '../../platform/node/clock.js'
 import { testAuthority } from '../../platform/testing/certificates.js'
@@ -13,6 +13,7 @@ import type { ApiRequest } from './transport.js'
 
 type Handler = (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders) => void
 
+const connectOnce = http2.connect
 const folder = mkdtempSync(join(tmpdir(), 'raftsman-transport-'))
 let pem: { ca: string; cert: string; key: string }
 const closers: (() => void)[] = []
@@ -297,4 +298,26 @@ test('a server that answers nothing but 503 is left, and its streams are broken'
   let answer = ''
   while (answer !== 'other') answer = (await transport.request(get('/'))).body
   expect(await watch.ended).toMatchObject({ code: 'api-connection-lost' })
+})
+
+test('a connection that is given up in the moment in which it is made is refused, and nothing else happens', async () => {
+  const { url } = await serve(say('x'))
+  const clock = nodeClock()
+  let giveUp = () => {}
+  const opened = vi.spyOn(http2, 'connect').mockImplementationOnce((...args) => {
+    const session = connectOnce(...args)
+    session.prependOnceListener('connect', () => giveUp())
+    return session
+  })
+  closers.push(() => opened.mockRestore())
+  const late = {
+    ...clock,
+    setTimer: (delayMs: number, fire: () => void) => {
+      if (delayMs === 1234) giveUp = fire
+      return clock.setTimer(delayMs, fire)
+    },
+  }
+  const transport = transportTo([url], { clock: late, connectTimeoutMs: 1234 })
+  await expect(transport.request(get('/'))).rejects.toMatchObject({ code: 'api-unreachable' })
+  expect((await transport.request(get('/'))).body).toBe('x')
 })
