@@ -8,6 +8,7 @@ import type { Random } from '../../platform/random.js'
 import type { Lease } from '../../orchestrator/api/types/coordination.js'
 import type { Node } from '../../orchestrator/api/types/core-node.js'
 import type { Pod } from '../../orchestrator/api/types/core-pod.js'
+import { isAlreadyExists } from '../../orchestrator/client/api-error.js'
 import { Informer } from '../../orchestrator/client/informer.js'
 import { leases, nodes, objectKey, pods } from '../../orchestrator/client/resources.js'
 import type { ApiClient } from '../../orchestrator/client/rest-client.js'
@@ -41,6 +42,18 @@ const reportMs = 300_000
 const podsAtATime = 4
 const leaseNamespace = 'kube-node-lease'
 const heartbeatTypes = ['MemoryPressure', 'DiskPressure', 'PIDPressure', 'Ready'] as const
+
+const registrationsMax = 20
+const registerAgainMs = 2_000
+
+/** What an attempt before has made whose answer was lost is there. */
+async function madeOnce(creation: Promise<unknown>): Promise<void> {
+  try {
+    await creation
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error
+  }
+}
 
 export class HollowNode {
   readonly #options: HollowNodeOptions
@@ -76,32 +89,51 @@ export class HollowNode {
 
   /** Resolves once the node is registered and its pods are watched. */
   async start(): Promise<void> {
-    const { client, clock, name, random } = this.#options
-    const node = await client.create(nodes, {
-      apiVersion: 'v1',
-      kind: 'Node',
-      metadata: { name, labels: { 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux' } },
-    })
-    await this.#writeStatus()
-    this.#lease = await client.create(leases, {
-      apiVersion: 'coordination.k8s.io/v1',
-      kind: 'Lease',
-      metadata: {
-        namespace: leaseNamespace,
-        name,
-        ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name, uid: node.metadata.uid ?? '' }],
-      },
-      spec: {
-        holderIdentity: name,
-        leaseDurationSeconds: 40,
-        renewTime: formatMicroTime(clock.wallMs()),
-      },
-    })
+    const { clock, random } = this.#options
+    for (let attempt = 1; !(await this.#registered(attempt)); attempt++) {
+      await new Promise<void>(resolve => {
+        clock.setTimer(registerAgainMs, resolve)
+      })
+    }
     this.#informer.start()
     await this.#informer.whenSynced()
     // Nodes began at different times.
     this.#after(random.next() * renewMs, () => void this.#renew())
     this.#after(random.next() * reportMs, () => void this.#report())
+  }
+
+  /** As a kubelet: again and again while an API server has no time. */
+  async #registered(attempt: number): Promise<boolean> {
+    try {
+      await this.#register()
+      return true
+    } catch (error) {
+      this.#failed()
+      if (attempt === registrationsMax) throw error
+      return false
+    }
+  }
+
+  async #register(): Promise<void> {
+    const { client, clock, name } = this.#options
+    const labels = { 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux' }
+    await madeOnce(
+      client.create(nodes, { apiVersion: 'v1', kind: 'Node', metadata: { name, labels } }),
+    )
+    const { uid = '' } = (await this.#writeStatus()).metadata
+    const ownerReferences = [{ apiVersion: 'v1', kind: 'Node', name, uid }]
+    await madeOnce(
+      client.create(leases, {
+        apiVersion: 'coordination.k8s.io/v1',
+        kind: 'Lease',
+        metadata: { namespace: leaseNamespace, name, ownerReferences },
+        spec: {
+          holderIdentity: name,
+          leaseDurationSeconds: 40,
+          renewTime: formatMicroTime(clock.wallMs()),
+        },
+      }),
+    )
   }
 
   stop(): void {
@@ -170,10 +202,12 @@ export class HollowNode {
   }
 
   /** A patch, as a kubelet's: others write to the Node too. */
-  async #writeStatus(): Promise<void> {
+  async #writeStatus(): Promise<Node> {
     const { client, name } = this.#options
     const patch = { status: this.#status() }
-    this.#node = await client.patch(nodes, { name }, 'strategic', patch, { subresource: 'status' })
+    const options = { subresource: 'status' } as const
+    this.#node = await client.patch(nodes, { name }, 'strategic', patch, options)
+    return this.#node
   }
 
   #failed(): void {

@@ -1,5 +1,6 @@
 // What is asked of scheduler and controllers through real API servers and stores, with nodes that run nothing.
 
+import { isAlreadyExists } from '../../orchestrator/client/api-error.js'
 import { HttpTransport } from '../../orchestrator/client/http-transport.js'
 import { deployments, namespaces, nodes, pods } from '../../orchestrator/client/resources.js'
 import { ApiClient } from '../../orchestrator/client/rest-client.js'
@@ -222,11 +223,15 @@ export async function traffic(settings: Settings): Promise<readonly Figure[]> {
   say(`${settings.nodes} nodes after ${round((performance.now() - startedMs) / 1_000)} s`)
   await inTurn(settings.pods, async at => {
     const nodeName = `hollow-${at % settings.nodes}`
-    await hollow.clientOf(at).create(pods, {
+    const pod = {
       apiVersion: 'v1',
       kind: 'Pod',
       metadata: { namespace, name: `pod-${at}`, labels: { app: `app-${at % 100}` } },
       spec: { nodeName, containers: [{ name: 'main', image: 'example.com/web:1' }] },
+    }
+    await until(`pod ${at}`, async () => {
+      const client = hollow.clientOf(at)
+      return await client.create(pods, pod).then(() => true, isAlreadyExists)
     })
   })
   await until('statuses of the pods', async () =>

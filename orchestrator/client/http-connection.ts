@@ -30,6 +30,9 @@ export interface ConnectionOptions {
 /** Room for one large list to flow without a round trip per 64 KiB. */
 const windowBytes = 4 * 1024 * 1024
 
+/** A turn of the event loop, in which sockets are read. */
+const hearMs = 1
+
 export class HttpConnection {
   private readonly options: ConnectionOptions
   private session: http2.ClientHttp2Session | null = null
@@ -69,9 +72,13 @@ export class HttpConnection {
   probe(): void {
     const session = this.session
     if (!session || session.destroyed || this.pingTimer) return
-    this.pingTimer = this.options.clock.setTimer(this.options.pingTimeoutMs, () => {
-      this.pingTimer = null
-      session.destroy(new Error('no answer to a ping'), http2.constants.NGHTTP2_CANCEL)
+    const { clock, pingTimeoutMs } = this.options
+    this.pingTimer = clock.setTimer(pingTimeoutMs, () => {
+      // Of a process that was held up timers are due before what lies in its sockets has been read: that is heard first.
+      this.pingTimer = clock.setTimer(hearMs, () => {
+        this.pingTimer = null
+        session.destroy(new Error('no answer to a ping'), http2.constants.NGHTTP2_CANCEL)
+      })
     })
     session.ping(() => {
       this.pingTimer?.cancel()

@@ -4,6 +4,7 @@ import { connect, createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { silentLogger } from '../../platform/logger.js'
 import { nodeClock } from '../../platform/node/clock.js'
@@ -320,4 +321,64 @@ test('a connection that is given up in the moment in which it is made is refused
   const transport = transportTo([url], { clock: late, connectTimeoutMs: 1234 })
   await expect(transport.request(get('/'))).rejects.toMatchObject({ code: 'api-unreachable' })
   expect((await transport.request(get('/'))).body).toBe('x')
+})
+
+/** A server in a thread of its own, which answers while this one is held up. */
+const elsewhere = `
+  const { parentPort, workerData } = require('node:worker_threads')
+  const server = require('node:http2').createSecureServer(workerData)
+  server.on('stream', stream => {
+    stream.on('error', () => {})
+    stream.respond({ ':status': 200 })
+    stream.write('begun')
+  })
+  server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port))
+`
+
+test('a process that was held up for long hears what came meanwhile, and breaks no connection', async () => {
+  const worker = new Worker(elsewhere, { eval: true, workerData: { ...pem } })
+  closers.push(() => void worker.terminate())
+  const port = await new Promise<number>(resolve => {
+    worker.once('message', resolve)
+  })
+  let pinged = () => {}
+  const held = new Promise<void>(resolve => {
+    pinged = resolve
+  })
+  const opened = vi.spyOn(http2, 'connect').mockImplementationOnce((...args) => {
+    const session = connectOnce(...args)
+    const ping = session.ping.bind(session)
+    Reflect.set(session, 'ping', (answered: () => void) => {
+      setImmediate(() => {
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000)
+        pinged()
+      })
+      Reflect.set(session, 'ping', ping)
+      return ping(answered)
+    })
+    return session
+  })
+  closers.push(() => opened.mockRestore())
+  const transport = transportTo([`https://127.0.0.1:${port}`], {
+    pingIdleMs: 100,
+    pingTimeoutMs: 200,
+  })
+  const ends: unknown[] = []
+  let heard = ''
+  const onRefused = () => {}
+  const onChunk = (text: string) => {
+    heard += text
+  }
+  const stream = transport.stream(get('/watch'), {
+    onChunk,
+    onEnd: error => ends.push(error),
+    onRefused,
+  })
+  await held
+  // Pings go on, and the next is answered in time.
+  await new Promise(resolve => {
+    setTimeout(resolve, 500)
+  })
+  stream.cancel()
+  expect([heard, ends]).toEqual(['begun', []])
 })
