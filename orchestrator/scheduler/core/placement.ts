@@ -10,7 +10,7 @@ import {
   type Question,
   type Rejection,
 } from './plugin.js'
-import type { NodeInfo } from './state/node-info.js'
+import { NodeInfo } from './state/node-info.js'
 import type { PodInfo } from './state/pod-info.js'
 import type { Snapshot } from './state/snapshot.js'
 
@@ -153,12 +153,13 @@ export function checkNode(
   node: NodeInfo,
   pod: PodInfo,
 ): Rejection | null {
-  if (node.nominated.length > 0) {
-    const rejection = checkWith(prepared, node, pod)
-    if (rejection) return rejection
-  }
-  return checkAlone(prepared, node)
+  const rejection = checkAlone(prepared, node)
+  if (rejection !== null || node.nominated.length === 0) return rejection
+  return checkWith(prepared, node, pod)
 }
+
+/** Becomes each node that is tried with those nominated to it; nothing is left in it. */
+const trial = new NodeInfo('')
 
 function checkWith(
   prepared: readonly PreparedFilter[],
@@ -169,7 +170,7 @@ function checkWith(
     ({ priority, uid }) => priority >= pod.priority && uid !== pod.uid,
   )
   if (coming.length === 0) return null
-  const trial = node.clone()
+  trial.copy(node)
   for (const other of coming) move(prepared, other, trial, 1)
   const rejection = checkAlone(prepared, trial)
   for (const other of coming) move(prepared, other, trial, -1)

@@ -2,7 +2,7 @@
 // balanced allocation). Left out: resizing pods in place, dynamic resources.
 
 import { type Plugin, type Rejection, scoreMax } from '../plugin.js'
-import type { NodeInfo } from '../state/node-info.js'
+import { type NodeInfo, room } from '../state/node-info.js'
 import { amountOf, type Amounts, type PodInfo } from '../state/pod-info.js'
 import {
   curveOf,
@@ -34,13 +34,13 @@ export function nodeResourcesFit(args: ResourcesFitArgs = fitDefaults): Plugin {
       const { milliCpu, memory, ephemeralStorage } = pod.requests
       return {
         check: node => {
-          const { allocatable, requested } = node
+          const left = node.room
           if (
-            node.pods.length < node.podsMax &&
-            (milliCpu === 0 || milliCpu <= allocatable.milliCpu - requested.milliCpu) &&
-            (memory === 0 || memory <= allocatable.memory - requested.memory) &&
+            (left[room.slots] as number) > 0 &&
+            (milliCpu === 0 || milliCpu <= (left[room.milliCpu] as number)) &&
+            (memory === 0 || memory <= (left[room.memory] as number)) &&
             (ephemeralStorage === 0 ||
-              ephemeralStorage <= allocatable.ephemeralStorage - requested.ephemeralStorage) &&
+              ephemeralStorage <= (left[room.ephemeralStorage] as number)) &&
             others.every(one => fits(one, node))
           ) {
             return null
@@ -122,29 +122,26 @@ function shortage(
   node: NodeInfo,
   shortages: Shortages,
 ): Rejection {
-  const { allocatable, requested } = node
-  let missing = node.pods.length < node.podsMax ? 0 : slotBit
+  const left = node.room
+  let missing = (left[room.slots] as number) > 0 ? 0 : slotBit
   let couldHold = true
-  if (milliCpu > 0 && milliCpu > allocatable.milliCpu - requested.milliCpu) {
+  if (milliCpu > 0 && milliCpu > (left[room.milliCpu] as number)) {
     missing |= cpuBit
-    if (milliCpu > allocatable.milliCpu) couldHold = false
+    if (milliCpu > (left[room.milliCpuMax] as number)) couldHold = false
   }
-  if (memory > 0 && memory > allocatable.memory - requested.memory) {
+  if (memory > 0 && memory > (left[room.memory] as number)) {
     missing |= memoryBit
-    if (memory > allocatable.memory) couldHold = false
+    if (memory > (left[room.memoryMax] as number)) couldHold = false
   }
-  if (
-    ephemeralStorage > 0 &&
-    ephemeralStorage > allocatable.ephemeralStorage - requested.ephemeralStorage
-  ) {
+  if (ephemeralStorage > 0 && ephemeralStorage > (left[room.ephemeralStorage] as number)) {
     missing |= storageBit
-    if (ephemeralStorage > allocatable.ephemeralStorage) couldHold = false
+    if (ephemeralStorage > (left[room.ephemeralStorageMax] as number)) couldHold = false
   }
   for (let at = 0; at < others.length; at++) {
     const one = others[at] as Extended
     if (fits(one, node)) continue
     missing |= firstOtherBit << Math.min(at, otherBits - 3)
-    if (one[1] > (allocatable.others?.get(one[0]) ?? 0)) couldHold = false
+    if (one[1] > (node.allocatable.others?.get(one[0]) ?? 0)) couldHold = false
   }
   return shortages.of(missing, couldHold)
 }

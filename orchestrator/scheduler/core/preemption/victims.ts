@@ -55,9 +55,7 @@ export function trialOf(
 export function victimsOn(node: NodeInfo, trial: Trial): Candidate | Rejection {
   const { pod, prepared, byPods, counts, scratch } = trial
   if (node.lowestPriority >= pod.priority) return noVictims
-  const lower = node.pods.filter(other => other.priority < pod.priority)
-  scratch.copy(node)
-  for (const other of lower) move(prepared, other, scratch, -1)
+  const lower = withoutLower(node, trial)
   const rejection = checkNode(prepared, scratch, pod)
   if (rejection) {
     if (counts) for (const other of lower) move(prepared, other, scratch, 1)
@@ -79,6 +77,15 @@ export function victimsOn(node: NodeInfo, trial: Trial): Candidate | Rejection {
   if (victims.length === 0) return noVictims
   if (budgetViolations > 0) victims.sort(moreImportantFirst)
   return { node: node.name, victims, budgetViolations }
+}
+
+/** The scratch node becomes the node without its pods of lower priority; answers those. */
+function withoutLower(node: NodeInfo, { pod, prepared, counts, scratch }: Trial): PodInfo[] {
+  if (!counts) return scratch.copyAbove(node, pod.priority)
+  scratch.copy(node)
+  const lower = node.pods.filter(other => other.priority < pod.priority)
+  for (const other of lower) move(prepared, other, scratch, -1)
+  return lower
 }
 
 /** The higher priority, then who has run longer. */

@@ -27,6 +27,18 @@ export class Totals {
   }
 }
 
+/** Places in `NodeInfo.room`: what is left of the node, and what it can hold. */
+export const room = {
+  slots: 0,
+  milliCpu: 1,
+  memory: 2,
+  ephemeralStorage: 3,
+  milliCpuMax: 4,
+  memoryMax: 5,
+  ephemeralStorageMax: 6,
+} as const
+const roomPlaces = 7
+
 const noNode: Node = { apiVersion: 'v1', kind: 'Node', metadata: {} }
 export const hostnameLabel = 'kubernetes.io/hostname'
 export const zoneLabel = 'topology.kubernetes.io/zone'
@@ -54,13 +66,18 @@ export class NodeInfo {
   /** The worst of what it says of its processors, memory and disks, 0..100. */
   pressure = 0
   readonly requested = new Totals()
+  /**
+   * allocatable - requested and allocatable once more, by the places of `room`: in one line of memory, for most of what
+   * a placement does is to see of thousands of nodes that they are full.
+   */
+  readonly room = new Float64Array(roomPlaces)
   scoredCpu = 0
   scoredMemory = 0
   readonly pods: PodInfo[] = []
   /** Pods for which others were removed from here, and which have not come yet. */
   nominated: readonly PodInfo[] = nobody
-  /** Of its pods; infinite where there are none. */
-  lowestPriority = Number.POSITIVE_INFINITY
+  /** Of its pods; null where it has to be looked for. */
+  private lowest: number | null = Number.POSITIVE_INFINITY
   podsWithPorts = 0
   /** Pods that mount claims, or volumes that others may not mount beside them. */
   podsWithVolumes = 0
@@ -76,6 +93,7 @@ export class NodeInfo {
     this.zone = this.labels.get(zoneLabel)
     this.allocatable = amountsFromTexts(node.status?.allocatable ?? node.status?.capacity ?? {})
     this.podsMax = this.allocatable.others?.get('pods') ?? 0
+    this.reckonRoom()
     this.unschedulable = node.spec?.unschedulable === true
     const taints = node.spec?.taints ?? []
     this.hardTaints = taints.filter(
@@ -94,26 +112,56 @@ export class NodeInfo {
 
   add(pod: PodInfo): void {
     this.pods.push(pod)
-    if (pod.priority < this.lowestPriority) this.lowestPriority = pod.priority
+    if (this.lowest !== null && pod.priority < this.lowest) this.lowest = pod.priority
     this.count(pod, 1)
   }
 
+  /** Of its pods; infinite where there are none. */
+  get lowestPriority(): number {
+    this.lowest ??= lowestOf(this.pods)
+    return this.lowest
+  }
+
   remove(pod: PodInfo): void {
-    const at = this.pods.indexOf(pod)
+    // Who leaves a node that is tried out has often just come.
+    const at = this.pods.lastIndexOf(pod)
     assert(at >= 0, 'a pod leaves the node it is on')
     this.pods[at] = this.pods[this.pods.length - 1] as PodInfo
     this.pods.pop()
-    if (pod.priority === this.lowestPriority) this.lowestPriority = lowestOf(this.pods)
+    if (pod.priority === this.lowest) this.lowest = null
     this.count(pod, -1)
   }
 
-  /** To try things out on; shares what belongs to the node itself. */
-  clone(): NodeInfo {
-    return new NodeInfo(this.name).copy(this)
+  /** Becomes what `other` is, to try things out on; shares what belongs to the node itself. */
+  copy(other: NodeInfo): this {
+    this.copyNode(other)
+    const { pods } = other
+    this.pods.length = pods.length
+    for (let at = 0; at < pods.length; at++) this.pods[at] = pods[at] as PodInfo
+    this.lowest = other.lowest
+    return this
   }
 
-  /** Becomes what `other` is. */
-  copy(other: NodeInfo): this {
+  /** Becomes what `other` is without its pods of lower priority; answers those. */
+  copyAbove(other: NodeInfo, priority: number): PodInfo[] {
+    this.copyNode(other)
+    this.lowest = null
+    const { pods } = this
+    const lower: PodInfo[] = []
+    let kept = 0
+    for (const pod of other.pods) {
+      if (pod.priority >= priority) pods[kept++] = pod
+      else lower.push(pod)
+    }
+    if (kept === 0) this.empty()
+    else for (const pod of lower) this.count(pod, -1)
+    // One by one keeps the room that the list has; a length of zero would give it back.
+    while (pods.length > kept) pods.pop()
+    return lower
+  }
+
+  /** All but the list of its pods. */
+  private copyNode(other: NodeInfo): void {
     this.name = other.name
     this.node = other.node
     this.labels = other.labels
@@ -133,18 +181,49 @@ export class NodeInfo {
     requested.others = other.requested.others && new Map(other.requested.others)
     this.scoredCpu = other.scoredCpu
     this.scoredMemory = other.scoredMemory
-    const { pods } = other
-    this.pods.length = pods.length
-    for (let at = 0; at < pods.length; at++) this.pods[at] = pods[at] as PodInfo
+    for (let at = 0; at < roomPlaces; at++) this.room[at] = other.room[at] as number
     this.nominated = other.nominated
-    this.lowestPriority = other.lowestPriority
     this.podsWithPorts = other.podsWithPorts
     this.podsWithVolumes = other.podsWithVolumes
-    return this
+  }
+
+  /** Of all that its pods take. */
+  private empty(): void {
+    const { requested, room: left } = this
+    requested.milliCpu = 0
+    requested.memory = 0
+    requested.ephemeralStorage = 0
+    requested.others = null
+    this.scoredCpu = 0
+    this.scoredMemory = 0
+    this.podsWithPorts = 0
+    this.podsWithVolumes = 0
+    left[room.slots] = this.podsMax
+    left[room.milliCpu] = left[room.milliCpuMax] as number
+    left[room.memory] = left[room.memoryMax] as number
+    left[room.ephemeralStorage] = left[room.ephemeralStorageMax] as number
+  }
+
+  private reckonRoom(): void {
+    const { room: left, allocatable, requested } = this
+    left[room.slots] = this.podsMax - this.pods.length
+    left[room.milliCpu] = allocatable.milliCpu - requested.milliCpu
+    left[room.memory] = allocatable.memory - requested.memory
+    left[room.ephemeralStorage] = allocatable.ephemeralStorage - requested.ephemeralStorage
+    left[room.milliCpuMax] = allocatable.milliCpu
+    left[room.memoryMax] = allocatable.memory
+    left[room.ephemeralStorageMax] = allocatable.ephemeralStorage
   }
 
   private count(pod: PodInfo, sign: 1 | -1): void {
-    this.requested.add(pod.requests, sign)
+    const { requests } = pod
+    this.requested.add(requests, sign)
+    const { room: left } = this
+    left[room.slots] = (left[room.slots] as number) - sign
+    left[room.milliCpu] = (left[room.milliCpu] as number) - sign * requests.milliCpu
+    left[room.memory] = (left[room.memory] as number) - sign * requests.memory
+    const storage = left[room.ephemeralStorage] as number
+    left[room.ephemeralStorage] = storage - sign * requests.ephemeralStorage
     this.scoredCpu += sign * pod.scoredCpu
     this.scoredMemory += sign * pod.scoredMemory
     if (pod.hasPorts) this.podsWithPorts += sign
