@@ -93,6 +93,8 @@ export async function startServer(options: ServerOptions): Promise<HttpServer> {
   }
   const peers = new WeakMap<object, Peer>()
   server.on('request', (incoming: Incoming, outgoing: Outgoing) => {
+    // Its connection has broken in the same moment: nobody knows whose it was, and nobody waits for an answer.
+    if ('stream' in incoming && incoming.stream.session === undefined) return
     connections.track(outgoing)
     serve(options, peers, incoming, outgoing, null).catch(broken)
   })
