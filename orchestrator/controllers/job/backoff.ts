@@ -17,10 +17,14 @@ export function backoffMs(pods: readonly Pod[], nowMs: number): number {
   return restMs(failures.length, Math.max(...failures), nowMs)
 }
 
-/** What is left of the rest after so many failures, the last of which was at `lastMs`. */
+/**
+ * What is left of the rest after so many failures, the last of which was at `lastMs`. Never more than the whole
+ * rest: what failed by a clock that is ahead of ours did not fail in the future, and who would wait for that would
+ * still wait when ours is right again.
+ */
 export function restMs(failures: number, lastMs: number, nowMs: number): number {
   const delayMs = Math.min(maxMs, firstMs * 2 ** (failures - 1))
-  return Math.max(0, lastMs + delayMs - nowMs)
+  return Math.min(delayMs, Math.max(0, lastMs + delayMs - nowMs))
 }
 
 /** By its containers; one that was evicted before it had any, by what else tells. */

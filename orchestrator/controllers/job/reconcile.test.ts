@@ -5,6 +5,7 @@ import type { Pod } from '../../api/types/core-pod.js'
 import { validateJobStatus } from '../../api/validation/job-status.js'
 import { nowMs, pod, secondsAgo } from '../testing/objects.js'
 import { isFinished } from './conditions.js'
+import { completionIndexKey } from './indexes.js'
 import { podOf } from './pod-template.js'
 import { isOurs, planJob } from './reconcile.js'
 import { trackingFinalizer } from './tracking.js'
@@ -27,12 +28,12 @@ const started = { startTime: secondsAgo(60) }
 function owned(
   name: string,
   phase: string,
-  more: { deleting?: boolean; free?: boolean } = {},
+  more: { deleting?: boolean; free?: boolean; endedSecondsAgo?: number } = {},
 ): Pod {
   const finalizers = more.free ? [] : [trackingFinalizer]
   const one = pod(name, { phase, deleting: more.deleting ?? false, meta: { finalizers } })
   if (phase !== 'Failed' && phase !== 'Succeeded') return one
-  const terminated = { exitCode: phase === 'Failed' ? 1 : 0, finishedAt: secondsAgo(5) }
+  const terminated = { exitCode: phase === 'Failed' ? 1 : 0, finishedAt: secondsAgo(more.endedSecondsAgo ?? 5) }
   const ended = { name: 'c', ready: false, restartCount: 0, image: '', imageID: '' }
   return {
     ...one,
@@ -47,6 +48,13 @@ const conditions = (status: JobStatus) =>
   (status.conditions ?? []).map(({ type, status: is, reason }) => `${type}=${is} ${reason}`)
 
 describe('Job: clocks', () => {
+  test('a failure by a clock that is an hour ahead is waited for no longer than any other', () => {
+    const failed = owned('a', 'Failed', { endedSecondsAgo: -3_600 })
+    expect(plan(job(), [failed]).requeueAfterMs).toBe(10_000)
+    const perIndex = { completionMode: 'Indexed', backoffLimitPerIndex: 1 } as const
+    const indexed = { ...failed.metadata, annotations: { [completionIndexKey]: '0' } }
+    expect(plan(job(perIndex), [{ ...failed, metadata: indexed }]).requeueAfterMs).toBe(10_000)
+  })
   test('one that began by a clock that was ahead ends when it began, and not before', () => {
     const before = { startTime: secondsAgo(-1200), succeeded: 1 }
     const { status } = plan(job({}, before))
