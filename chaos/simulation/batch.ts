@@ -18,6 +18,8 @@ export interface BatchOptions {
   readonly stopped: () => boolean
 }
 
+const maxYoungGenerationSizeMb = 128
+
 export class Batch {
   seeds = 0
   operations = 0
@@ -83,6 +85,8 @@ function runThread(options: BatchOptions, batch: Batch): Promise<void> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL('./seed-worker.js', import.meta.url), {
       workerData: options.overrides,
+      // What a seed makes is soon garbage: a young generation that holds much of it copies little.
+      resourceLimits: { maxYoungGenerationSizeMb },
     })
     const give = worker.postMessage.bind(worker)
     const next = () => {

@@ -56,6 +56,7 @@ export const controlPlaneCheckNames = [
   'exact-replicas',
   'job-counted-once',
   'scheduled-once',
+  'counts-kept',
   'budget-holds',
   'garbage-only',
   'leader-fenced',

@@ -14,12 +14,13 @@ interface Membership {
 export class MembershipHistory {
   /** In ascending order. Complete up to the highest index that anybody has applied. */
   private readonly known: Membership[] = []
+  private readonly texts = new WeakMap<ConfState, string>()
 
   /** `id` has acted by `confState` since entry `index`, or since a snapshot of it. */
   acts(id: number, index: number, confState: ConfState): void {
     // Of one that joins and has heard of nobody.
     if (confState.voters.length === 0) return
-    const text = JSON.stringify(confState)
+    const text = this.textOf(confState)
     const newest = this.known.at(-1)
     if (newest === undefined || (index > newest.index && newest.text !== text)) {
       this.known.push({ index, text })
@@ -33,6 +34,15 @@ export class MembershipHistory {
       'one-membership',
       () => `m${id} acts by ${text} as that of entry ${index}; others have ${then.text} there`,
     )
+  }
+
+  /** Members show the same object for as long as it is in force. */
+  private textOf(confState: ConfState): string {
+    const known = this.texts.get(confState)
+    if (known !== undefined) return known
+    const text = JSON.stringify(confState)
+    this.texts.set(confState, text)
+    return text
   }
 
   /** `id` begins to campaign, by a membership of entry `index`. */

@@ -15,7 +15,9 @@ const makers: Readonly<Record<ScenarioName, () => Promise<ScenarioMaker>>> = {
   },
   'control-plane': async () => {
     const { ControlPlaneScenario } = await import('./control-plane/control-plane-scenario.js')
-    return world => new ControlPlaneScenario(world)
+    const { bornState } = await import('./control-plane/born-state.js')
+    const born = await bornState()
+    return world => new ControlPlaneScenario(world, born)
   },
 }
 

@@ -2,6 +2,7 @@
 // its own name. Counterpart: swarm testing (Groce and others, 2012): seeds that leave features out
 // reach states that seeds with everything never see.
 
+import type { ControlPlaneShape } from './control-plane/control-plane-swarm.js'
 import type { Streams } from './streams.js'
 import { between, chance, pick, wholeBetween } from './streams.js'
 import type { WayPace } from './way.js'
@@ -95,6 +96,8 @@ export interface SwarmOptions {
   readonly untilMs: number
   /** Kinds that this seed has, with the mean time between two of them. */
   readonly faults: ReadonlyMap<FaultKind, number>
+  /** Of the scenario `control-plane` alone. */
+  readonly controlPlane?: ControlPlaneShape
 }
 
 export interface SwarmOverrides {

@@ -4,6 +4,7 @@
 
 import type { Random } from '../../../platform/random.js'
 import { silentLogger } from '../../../platform/logger.js'
+import { must } from '../../../platform/errors.js'
 import { settle } from '../../../platform/testing/virtual-clock.js'
 import { StoreClient } from '../../../store/client/store-client.js'
 import type { StoreCore } from '../../../store/core/store-core.js'
@@ -15,11 +16,13 @@ import { MachineClock } from '../machine-clock.js'
 import type { Program } from '../program.js'
 import type { Place, Scenario, ScenarioWorld, Tally } from '../scenario.js'
 import { SimProcess } from '../scheduler.js'
-import { between, chance, pick, wholeBetween } from '../streams.js'
+import { between, chance, pick } from '../streams.js'
 import { type FaultKind, membershipKinds } from '../swarm.js'
+import type { BornState } from '../store/state-file.js'
 import { BudgetHolds } from './budget-check.js'
+import type { ControlPlaneShape } from './control-plane-swarm.js'
 import { missing } from './convergence.js'
-import { EvictionsPaced, LeaderChecks } from './leader-checks.js'
+import { LeaderChecks } from './leader-checks.js'
 import { apiAddressOf, Master } from './master.js'
 import { MasterProgram } from './master-program.js'
 import { ObjectHistory } from './object-history.js'
@@ -28,7 +31,7 @@ import { SimApiTransport } from './sim-api-transport.js'
 import { SimNode } from './sim-node.js'
 import { User } from './user.js'
 import type { Check, View } from './view.js'
-import { ExactReplicas, JobCountedOnce, ScheduledOnce } from './workload-checks.js'
+import { CountsKept, ExactReplicas, JobCountedOnce, ScheduledOnce } from './workload-checks.js'
 
 /** Places in the network; machines are numbered from 1. */
 const firstNodeHost = 801
@@ -38,15 +41,12 @@ const operatorHost = 999
 /** What was on its way when something went wrong has arrived, or is given up. */
 const quietMs = 30_000
 const lookMs = 500
-/** How long people use a cluster in which nothing goes wrong any more. */
-const calmMs = 40_000
 /** And then until it is what it was told to be. */
 const convergenceMsMax = 15 * 60_000
 /** Between two questions of the people. */
 const thinkMsMax = 10_000
 /** And where all is well: what they ask then is what the strict checks see. */
-const calmThinkMsMax = 6_000
-const usersCount = 2
+const calmThinkMsMax = 5_000
 
 export class ControlPlaneScenario implements Scenario {
   /** Its store is that of the scenario `store`, and has no successors for what is lost either. */
@@ -56,7 +56,10 @@ export class ControlPlaneScenario implements Scenario {
     'misdirected-write',
   ])
   private readonly world: ScenarioWorld
+  private readonly shape: ControlPlaneShape
+  private readonly born: BornState | null
   private readonly members: readonly StoreMember[]
+  private readonly masterIds: readonly number[]
   private readonly masters = new Map<number, Master>()
   private readonly programs = new Set<MasterProgram>()
   private readonly nodes: readonly SimNode[]
@@ -72,13 +75,17 @@ export class ControlPlaneScenario implements Scenario {
   private readonly operators = new Map<number, StoreClient>()
   private asking = true
   /** Users that have not come to their end. */
-  private living = usersCount
+  private living: number
   private healedMs: number | null = null
   private broken: { readonly error: unknown } | null = null
 
-  constructor(world: ScenarioWorld) {
+  /** Most clusters are `born` as they are after their first minute; some begin with an empty store. */
+  constructor(world: ScenarioWorld, born: BornState) {
     this.world = world
-    const { scheduler, swarm, coverage, randomOf } = world
+    this.shape = must(world.swarm.controlPlane, 'a control plane has a shape')
+    const { shape } = this
+    this.born = shape.born ? born : null
+    const { scheduler, swarm, coverage } = world
     const ids = Array.from({ length: swarm.members }, (_, at) => at + 1)
     this.members = ids.map(id => ({
       id,
@@ -89,11 +96,12 @@ export class ControlPlaneScenario implements Scenario {
     this.history = new ObjectHistory(change => {
       for (const check of this.checks) check.changed(change)
     })
-    const count = wholeBetween(randomOf('options/control-plane/nodes'), 2, 6)
+    if (this.born !== null) this.history.begin(this.born)
     const started = (process: SimProcess) => this.shells.add(process)
-    this.nodes = Array.from({ length: count }, (_, at) => {
+    this.masterIds = ids.slice(0, shape.masters)
+    this.nodes = Array.from({ length: shape.nodes }, (_, at) => {
       const name = `n${at + 1}`
-      const servers = rotated(ids, at % ids.length).map(apiAddressOf)
+      const servers = this.serversOf(at)
       return new SimNode({ world, host: firstNodeHost + at, name, servers, started })
     })
     this.view = {
@@ -115,10 +123,16 @@ export class ControlPlaneScenario implements Scenario {
       new ExactReplicas(view),
       new JobCountedOnce(view),
       new ScheduledOnce(view),
+      new CountsKept(view),
       new BudgetHolds(view),
-      new EvictionsPaced(view),
     ]
-    this.users = Array.from({ length: usersCount }, (_, at) => this.makeUser(ids, at))
+    this.living = shape.users
+    this.users = Array.from({ length: shape.users }, (_, at) => this.makeUser(at))
+  }
+
+  /** Not everybody begins with the same one. */
+  private serversOf(at: number): readonly string[] {
+    return rotated(this.masterIds, at % this.masterIds.length).map(apiAddressOf)
   }
 
   /** Between the end of the faults and the healing what is broken stays so. */
@@ -135,13 +149,13 @@ export class ControlPlaneScenario implements Scenario {
     return process
   }
 
-  private makeUser(ids: readonly number[], at: number): User {
+  private makeUser(at: number): User {
     const { scheduler, network, randomOf, operationsMax } = this.world
     const process = this.shell(firstUserHost + at)
     const user: User = new User({
       name: `u${at + 1}`,
       transport: new SimApiTransport({
-        servers: rotated(ids, at % ids.length).map(apiAddressOf),
+        servers: this.serversOf(at),
         network: network.of(process),
         clock: new MachineClock(scheduler, process, { rate: 1, wallOffsetMs: 0 }),
         peer: { commonName: 'kubernetes-admin', organizations: ['system:masters'] },
@@ -151,6 +165,9 @@ export class ControlPlaneScenario implements Scenario {
       sleep: ms => new Promise(resolve => scheduler.after(ms, 'client', process, resolve)),
       perform: work => scheduler.after(0, 'client', process, work),
       nodes: this.nodes.map(({ name }) => name),
+      habits: this.shape.habits,
+      crowded: this.shape.crowded,
+      waiting: () => this.healedMs !== null && !this.quiet(),
       asking: () => this.asking && user.asked < operationsMax,
       thinkMsMax: () => (this.healedMs === null ? thinkMsMax : calmThinkMsMax),
       evicting: this.evicting,
@@ -180,15 +197,21 @@ export class ControlPlaneScenario implements Scenario {
     const master: Master = new Master({
       world,
       machine,
-      ids: members.map(({ id }) => id),
+      storeIds: members.map(({ id }) => id),
+      ids: this.masterIds,
+      writesEvents: this.shape.writesEvents,
+      retryPeriodMs: this.shape.retryPeriodMs,
       started: process => this.shells.add(process),
+      wished: (identity, request, leading) =>
+        this.judged(() => this.leaders.wished(identity, request, leading)),
       asked: (identity, lease, request) => {
         this.judged(() => this.leaders.asked(identity, lease, request))
         if (request.method !== 'GET') this.crashBehind(master, request.path.includes('/jobs?'))
       },
       onBroken: error => this.broke(error),
     })
-    this.masters.set(machine.id, master)
+    const isMaster = this.masterIds.includes(machine.id)
+    if (isMaster) this.masters.set(machine.id, master)
     const program = new MasterProgram(
       {
         machine,
@@ -196,6 +219,7 @@ export class ControlPlaneScenario implements Scenario {
         swarm,
         store: storeLimits,
         random: randomOf(`state/${machine.id}`),
+        born: this.born,
         mark: fact => coverage.mark(fact),
         opened: () => {},
         observer: {
@@ -205,7 +229,7 @@ export class ControlPlaneScenario implements Scenario {
           watched: () => {},
         },
       },
-      master,
+      isMaster ? master : null,
     )
     this.programs.add(program)
     return program
@@ -332,13 +356,20 @@ export class ControlPlaneScenario implements Scenario {
     return true
   }
 
-  /** Now and then of a whole row of them, and for longer than their pods are waited for. */
+  /**
+   * Now and then of several, and for longer than their pods are waited for. Half of them keep their power: where
+   * most nodes are silent controllers take it for their own fault and give none up.
+   */
   private nodePowerCut(random: Random, node: SimNode): boolean {
-    const hit = chance(random, 0.4) ? this.nodes.slice(0, 3) : [node]
+    const dark = this.nodes.filter(({ powered }) => !powered).length
+    const left = Math.max(1, Math.floor(this.nodes.length / 2)) - dark
+    const several = chance(random, 0.5)
+    const lit = (several ? this.nodes : [node]).filter(({ powered }) => powered)
+    const hit = lit.slice(0, Math.max(0, left))
+    if (hit.length === 0) return false
     for (const one of hit) {
-      if (!one.powered) continue
       one.powerCut()
-      const backMs = between(random, 1_000, chance(random, 0.5) ? 20_000 : 120_000)
+      const backMs = between(random, 1_000, several ? 120_000 : 20_000)
       this.world.scheduler.after(backMs, 'machine', null, () => one.restore())
     }
     return true
@@ -408,7 +439,7 @@ export class ControlPlaneScenario implements Scenario {
 
   async conclude(): Promise<void> {
     const { runUntil, scheduler } = this.world
-    await runUntil(scheduler.nowMs + quietMs + calmMs)
+    await runUntil(scheduler.nowMs + quietMs + this.shape.calmMs)
     this.asking = false
     await runUntil(scheduler.nowMs + convergenceMsMax, () => this.living === 0)
     const endMs = scheduler.nowMs + convergenceMsMax

@@ -7,8 +7,7 @@ import type { Node } from '../../../orchestrator/api/types/core-node.js'
 import type { DeleteOptions } from '../../../orchestrator/api/types/meta.js'
 import type { ApiRequest } from '../../../orchestrator/client/transport.js'
 import { holds } from '../failure.js'
-import type { ObjectChange } from './object-history.js'
-import type { Check, View } from './view.js'
+import type { View } from './view.js'
 import { isDeleting, nameOf } from './view.js'
 
 const leaseResource = 'coordination.k8s.io/leases'
@@ -21,9 +20,16 @@ export function holderOf(view: View, lease: string): string {
 /** What controllers and schedulers ask for, as it leaves them. */
 export class LeaderChecks {
   private readonly view: View
+  private readonly evictions: EvictionsPaced
 
   constructor(view: View) {
     this.view = view
+    this.evictions = new EvictionsPaced(view)
+  }
+
+  wished(identity: string, request: ApiRequest, leading: boolean): void {
+    if (!leading) this.evictions.anew(identity)
+    else if (request.method === 'PATCH') this.evictions.wished(identity, request)
   }
 
   asked(identity: string, lease: string, request: ApiRequest): void {
@@ -56,32 +62,38 @@ export class LeaderChecks {
   }
 }
 
-/** A leader gives up one node in ten seconds; a write may take some of them. */
-const pauseMsMin = 5_000
+/** A leader gives up one node in ten seconds by its own clock, which may be fast. */
+const pauseMsMin = 7_500
 const lostTaints = ['node.kubernetes.io/unreachable', 'node.kubernetes.io/not-ready']
+const nodePath = /^\/api\/v1\/nodes\/([^/?]+)(\?|$)/
 
-export class EvictionsPaced implements Check {
+/** By when they decide so: how long a write takes is the network's business. */
+class EvictionsPaced {
   private readonly view: View
-  private last: { readonly atMs: number; readonly by: string; readonly node: string } | null = null
+  private last: { readonly by: string; readonly atMs: number; readonly node: string } | null = null
 
   constructor(view: View) {
     this.view = view
   }
 
-  changed({ resource, before, after }: ObjectChange): void {
-    if (resource !== 'core/nodes' || after === null) return
-    if (givenUp(before) || !givenUp(after)) return
-    const node = after.metadata.name ?? ''
-    const by = holderOf(this.view, 'kube-controller-manager')
+  /** Who wants to lead has everything before it, even where it has led before. */
+  anew(identity: string): void {
+    if (this.last?.by === identity) this.last = null
+  }
+
+  wished(by: string, { path, body }: ApiRequest): void {
+    const node = nodePath.exec(path)?.[1]
+    if (node === undefined || !givenUp(JSON.parse(body ?? '{}') as Node)) return
+    if (givenUp(this.view.history.at('core/nodes', '', node))) return
     const atMs = this.view.nowMs()
     const { last } = this
     this.view.mark('node given up')
     holds(
-      last === null || last.by !== by || last.node === node || atMs - last.atMs >= pauseMsMin,
+      last?.by !== by || last.node === node || atMs - last.atMs >= pauseMsMin,
       'evictions-paced',
       () => `${node} is given up ${(atMs - (last?.atMs ?? 0)).toFixed(0)} ms after ${last?.node}`,
     )
-    this.last = { atMs, by, node }
+    this.last = { by, atMs, node }
   }
 }
 

@@ -8,20 +8,20 @@ import { MemberProgram } from '../store/member-program.js'
 import type { Master } from './master.js'
 
 export class MasterProgram extends MemberProgram {
-  private readonly master: Master
+  private readonly master: Master | null
 
-  constructor(options: MemberProgramOptions, master: Master) {
+  constructor(options: MemberProgramOptions, master: Master | null) {
     super(options)
     this.master = master
   }
 
   override start(life: Life, done: (error: RaftsmanError | null) => void): void {
     super.start(life, done)
-    this.master.boot()
+    this.master?.boot()
   }
 
   override powerCut(): void {
     super.powerCut()
-    this.master.dark()
+    this.master?.dark()
   }
 }

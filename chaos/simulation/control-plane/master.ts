@@ -2,8 +2,9 @@
 // production has them, each with a supervisor that starts it again. They live on the member's machine: its
 // power, its clock and its place in the network are theirs.
 
-import type { ApiRequest } from '../../../orchestrator/client/transport.js'
+import type { ApiRequest, ApiTransport } from '../../../orchestrator/client/transport.js'
 import { startApiserverCore } from '../../../orchestrator/apiserver/apiserver-core.js'
+import type { RunningControllers } from '../../../orchestrator/controllers/start-controllers.js'
 import { startControllers } from '../../../orchestrator/controllers/start-controllers.js'
 import { startScheduler } from '../../../orchestrator/scheduler/start-scheduler.js'
 import { silentLogger } from '../../../platform/logger.js'
@@ -17,15 +18,25 @@ import { SimProcess } from '../scheduler.js'
 import { between } from '../streams.js'
 import { openApiServerPort } from './api-server-port.js'
 import { SimApiTransport } from './sim-api-transport.js'
+import { simulatedVersion } from './simulated-version.js'
+import { WithoutEvents } from './without-events.js'
 
 export const apiAddressOf = (id: number): string => `m${id}:6443`
 
 export interface MasterOptions {
   readonly world: ScenarioWorld
   readonly machine: Machine
+  /** Of all members of the store. */
+  readonly storeIds: readonly number[]
   /** Of all masters. */
   readonly ids: readonly number[]
+  /** What controllers and scheduler say of objects is written; false: it goes nowhere. */
+  readonly writesEvents: boolean
+  /** Between two turns of leader election. */
+  readonly retryPeriodMs: number
   readonly started: (process: SimProcess) => void
+  /** Controllers want something: who they are to leader election, what, and whether they lead. */
+  readonly wished: (identity: string, request: ApiRequest, leading: boolean) => void
   /** Controllers or the scheduler ask for something: who they are to leader election, and what. */
   readonly asked: (identity: string, lease: string, request: ApiRequest) => void
   readonly onBroken: (error: unknown) => void
@@ -35,6 +46,8 @@ export interface MasterOptions {
 const nodeMonitorGraceMs = 20_000
 const restartMsMin = 200
 const restartMsMax = 3_000
+
+const manager = 'kube-controller-manager'
 
 type Part = 'apiserver' | 'controllers'
 
@@ -92,9 +105,10 @@ export class Master {
     })
   }
 
-  private others(): readonly number[] {
+  /** Its own comes first. */
+  private allOf(ids: readonly number[]): readonly number[] {
     const { id } = this.machine
-    return [id, ...this.options.ids.filter(other => other !== id)]
+    return [id, ...ids.filter(other => other !== id)]
   }
 
   private partsOf(process: SimProcess) {
@@ -114,7 +128,7 @@ export class Master {
     const address = apiAddressOf(this.machine.id)
     const store = new StoreClient({
       ...parts,
-      endpoints: this.others().map(id => `m${id}:2379`),
+      endpoints: this.allOf(this.options.storeIds).map(id => `m${id}:2379`),
       tls: null,
       clientName: `apiserver-m${this.machine.id}`,
       clusterId,
@@ -139,31 +153,31 @@ export class Master {
 
   private runControllers(process: SimProcess): void {
     const parts = this.partsOf(process)
-    const { asked, onBroken } = this.options
+    const { wished, asked, onBroken, writesEvents, retryPeriodMs } = this.options
     const identity = `m${this.machine.id}_${process.pid}`
-    const transportOf = (name: string) =>
-      new SimApiTransport({
+    let controllers: RunningControllers | null = null
+    const transportOf = (name: string): ApiTransport => {
+      const transport = new SimApiTransport({
         ...parts,
-        servers: this.others().map(apiAddressOf),
+        servers: this.allOf(this.options.ids).map(apiAddressOf),
         peer: { commonName: `system:${name}`, organizations: [] },
         userAgent: name,
+        onWish: request => {
+          if (name === manager) wished(identity, request, controllers?.leading === true)
+        },
         onAsk: request => asked(identity, name, request),
       })
-    const shared = { ...parts, identity, metrics: deafMetrics, onFatal: onBroken }
+      return writesEvents ? transport : new WithoutEvents(transport)
+    }
+    const shared = { ...parts, identity, retryPeriodMs, metrics: deafMetrics, onFatal: onBroken }
     startControllers({
       ...shared,
-      transport: transportOf('kube-controller-manager'),
+      transport: transportOf(manager),
       rootCa: null,
       nodeMonitorGraceMs,
-    }).catch(onBroken)
+    }).then(running => {
+      controllers = running
+    }, onBroken)
     startScheduler({ ...shared, transport: transportOf('kube-scheduler') }).catch(onBroken)
   }
-}
-
-const simulatedVersion = {
-  version: '0.0.0',
-  gitCommit: '0000000000000000000000000000000000000000',
-  buildDate: '2026-01-01T00:00:00Z',
-  runtime: 'simulated',
-  platform: 'simulated',
 }

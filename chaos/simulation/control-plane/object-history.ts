@@ -5,6 +5,7 @@ import type { KubeObject } from '../../../orchestrator/api/object.js'
 import type { Entry } from '../../../raft/core/types.js'
 import { type Command, type CommandResult, decodeCommands } from '../../../store/core/command.js'
 import type { DeleteRangeRequest, PutRequest, RequestOp } from '../../../store/core/types.js'
+import type { BornState } from '../store/state-file.js'
 
 /** An object before and after a write; null where there is none. Never both. */
 export interface ObjectChange {
@@ -20,6 +21,8 @@ const decoder = new TextDecoder()
 
 export class ObjectHistory {
   readonly objects = new Map<string, KubeObject>()
+  /** The same ones apart, as in "core/pods", by key. */
+  private readonly byResource = new Map<string, Map<string, KubeObject>>()
   /** Of those that there are now. */
   readonly uids = new Map<string, KubeObject>()
   private readonly onChange: (change: ObjectChange) => void
@@ -31,10 +34,19 @@ export class ObjectHistory {
     this.onChange = onChange
   }
 
+  /** What was there before the first entry, which is nobody's change. */
+  begin({ meta, rows }: BornState): void {
+    for (const { kv } of rows) {
+      const name = decoder.decode(kv.key)
+      const resource = resourceOf(name)
+      if (resource !== null) this.keep(resource, name, kv.value, kv.modRevision)
+    }
+    this.revision = meta.revision
+  }
+
   /** Those of a resource, by key. */
-  *of(resource: string): Iterable<KubeObject> {
-    const start = `${prefix}${resource}/`
-    for (const [key, object] of this.objects) if (key.startsWith(start)) yield object
+  of(resource: string): Iterable<KubeObject> {
+    return this.byResource.get(resource)?.values() ?? []
   }
 
   at(resource: string, namespace: string, name: string): KubeObject | null {
@@ -76,15 +88,23 @@ export class ObjectHistory {
     const name = decoder.decode(key)
     const resource = resourceOf(name)
     if (resource === null) return
+    const before = this.objects.get(name) ?? null
+    const after = this.keep(resource, name, value, revision)
+    this.onChange({ resource, before, after, revision })
+  }
+
+  private keep(resource: string, name: string, value: Uint8Array, revision: number): KubeObject {
     const parsed = JSON.parse(decoder.decode(value)) as KubeObject
-    const after = {
+    const object = {
       ...parsed,
       metadata: { ...parsed.metadata, resourceVersion: String(revision) },
     }
-    const before = this.objects.get(name) ?? null
-    this.objects.set(name, after)
-    this.uids.set(after.metadata.uid ?? '', after)
-    this.onChange({ resource, before, after, revision })
+    this.objects.set(name, object)
+    const others = this.byResource.get(resource)
+    if (others === undefined) this.byResource.set(resource, new Map([[name, object]]))
+    else others.set(name, object)
+    this.uids.set(object.metadata.uid ?? '', object)
+    return object
   }
 
   private delete({ key, end }: DeleteRangeRequest, revision: number): void {
@@ -94,6 +114,7 @@ export class ObjectHistory {
     // Objects are deleted one by one.
     if (end !== undefined || before === undefined || resource === null) return
     this.objects.delete(name)
+    this.byResource.get(resource)?.delete(name)
     this.uids.delete(before.metadata.uid ?? '')
     this.onChange({ resource, before, after: null, revision })
   }

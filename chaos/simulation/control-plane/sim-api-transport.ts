@@ -24,6 +24,8 @@ export interface SimApiTransportOptions {
   readonly clock: Clock
   readonly peer: PeerCertificate
   readonly userAgent: string
+  /** Somebody wants something done; it may have to wait before it leaves. */
+  readonly onWish?: (request: ApiRequest) => void
   /** A request leaves. */
   readonly onAsk?: (request: ApiRequest) => void
 }
@@ -74,6 +76,7 @@ export class SimApiTransport implements ApiTransport {
   }
 
   async request(request: ApiRequest, signal?: AbortSignal): Promise<ApiResponse> {
+    this.#options.onWish?.(request)
     try {
       return await this.#attempt(request, signal)
     } catch (error) {

@@ -59,8 +59,8 @@ type At = { readonly namespace: string; readonly name: string }
 
 const selecting = (app: string) => ({ matchLabels: { app } })
 
-export function deployment(at: At, random: Random): Deployment {
-  const cpu = pick(random, ['100m', '500m', '1500m'])
+export function deployment(at: At, random: Random, crowded: boolean): Deployment {
+  const cpu = pick(random, crowded ? ['1200m', '1500m', '2500m'] : ['100m', '500m', '1500m'])
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
@@ -103,10 +103,10 @@ export function daemonSet(at: At): DaemonSet {
 
 function jobSpec(app: string, random: Random) {
   const fails = chance(random, 0.2)
-  const completions = wholeBetween(random, 1, 5)
+  const completions = pick(random, [1, 1, 2, 2, 3, 5])
   return {
     completions,
-    parallelism: wholeBetween(random, 1, 3),
+    parallelism: wholeBetween(random, 1, 2),
     completionMode: chance(random, 0.3) ? 'Indexed' : 'NonIndexed',
     backoffLimit: fails ? 1 : 20,
     template: podTemplate({

@@ -2,10 +2,12 @@
 // once and do not insist; what the cluster was told in the end is what it has to become.
 
 import type { JsonObject, KubeObject } from '../../../orchestrator/api/object.js'
+import type { ConfigMap } from '../../../orchestrator/api/types/core-config.js'
 import type { Pod } from '../../../orchestrator/api/types/core-pod.js'
 import { ApiError } from '../../../orchestrator/client/api-error.js'
 import type { Resource } from '../../../orchestrator/client/resources.js'
 import {
+  configMaps,
   cronJobs,
   daemonSets,
   deployments,
@@ -39,27 +41,30 @@ export interface UserOptions {
   /** Runs it as a step of the user's process. */
   readonly perform: (work: () => void) => void
   readonly nodes: readonly string[]
+  /** What they do. */
+  readonly habits: readonly Habit[]
+  /** Pods ask for much of a node. */
+  readonly crowded: boolean
   /** False once they have to leave it. */
   readonly asking: () => boolean
+  /** They wait for what was broken to come to rest. */
+  readonly waiting: () => boolean
   readonly thinkMsMax: () => number
   /** Pods that are to be evicted, and were not certainly refused to be. */
   readonly evicting: Set<string>
 }
 
-type Habit = 'deployments' | 'statefulSets' | 'daemonSets' | 'jobs' | 'cronJobs' | 'drains' | 'pods'
+/** What runs. */
+export const workloads = ['deployments', 'statefulSets', 'daemonSets', 'jobs', 'cronJobs'] as const
 
-const habitShare: Record<Habit, number> = {
-  deployments: 0.9,
-  statefulSets: 0.8,
-  daemonSets: 0.4,
-  jobs: 0.7,
-  cronJobs: 0.5,
-  drains: 0.6,
-  pods: 0.4,
-}
+/** What befalls it, and what people do beside it. */
+export const pastimes = ['drains', 'pods', 'tallies'] as const
+
+export type Habit = (typeof workloads)[number] | (typeof pastimes)[number]
 
 const drainTriesMax = 15
 const drainPauseMs = 1_000
+export const tallyName = 'tally'
 
 export class User {
   asked = 0
@@ -68,17 +73,12 @@ export class User {
   unknown = 0
   private readonly options: UserOptions
   private readonly client: ApiClient
-  private readonly habits: readonly Habit[]
   private drained: string | null = null
   private counter = 0
 
   constructor(options: UserOptions) {
-    const { transport, random } = options
     this.options = options
-    this.client = new ApiClient({ transport, requestTimeoutMs: 8_000 })
-    const all = Object.keys(habitShare) as Habit[]
-    const drawn = all.filter(habit => chance(random, habitShare[habit]))
-    this.habits = drawn.length === 0 ? ['deployments'] : drawn
+    this.client = new ApiClient({ transport: options.transport, requestTimeoutMs: 8_000 })
   }
 
   /** `ended` once they have left it, with no node cordoned. */
@@ -89,11 +89,11 @@ export class User {
   }
 
   private async use(): Promise<void> {
-    const { random, sleep, asking, thinkMsMax } = this.options
+    const { random, sleep, asking, waiting, thinkMsMax } = this.options
     for (;;) {
       await sleep(between(random, 0, thinkMsMax()))
       if (!asking()) break
-      await this.act(pick(random, this.habits) ?? 'deployments')
+      if (!waiting()) await this.act(pick(random, this.options.habits) ?? 'deployments')
     }
     while (this.drained !== null) {
       await this.uncordon()
@@ -102,7 +102,7 @@ export class User {
   }
 
   private async act(habit: Habit): Promise<void> {
-    const { random } = this.options
+    const { random, crowded } = this.options
     const namespace = chance(random, 0.8) ? 'default' : 'team'
     if (namespace === 'team') await this.keepNamespace()
     const at = (names: readonly string[]) => ({ namespace, name: pick(random, names) ?? '' })
@@ -110,7 +110,7 @@ export class User {
       case 'deployments': {
         const where = at(['web', 'api'])
         if (chance(random, 0.4)) await this.budget(where)
-        return this.workload(deployments, where, () => deployment(where, random))
+        return this.workload(deployments, where, () => deployment(where, random, crowded))
       }
       case 'statefulSets': {
         const where = at(['db', 'queue'])
@@ -137,6 +137,8 @@ export class User {
         return this.drain()
       case 'pods':
         return this.deleteSomePod()
+      case 'tallies':
+        return this.count()
     }
   }
 
@@ -186,6 +188,19 @@ export class User {
     if (pod === undefined) return
     const { namespace = '', name = '' } = pod.metadata
     await this.delete(pods, { namespace, name })
+  }
+
+  /** One more of what this user counts, in an object that all users read, change and write back. */
+  private async count(): Promise<void> {
+    const { name, random, sleep } = this.options
+    const at = { namespace: 'default', name: tallyName }
+    const read = await this.ask(() => this.client.get(configMaps, at))
+    const tally: ConfigMap = read ?? { apiVersion: 'v1', kind: 'ConfigMap', metadata: at, data: {} }
+    await sleep(between(random, 0, 2_000))
+    const data = { ...tally.data, [name]: String(Number(tally.data?.[name] ?? 0) + 1) }
+    const counted: ConfigMap = { ...tally, data }
+    if (read === null) await this.create(configMaps, counted)
+    else await this.ask(() => this.client.update(configMaps, counted))
   }
 
   // ---- nodes ----

@@ -3,9 +3,11 @@
 
 import type { ReplicaSet } from '../../../orchestrator/api/types/apps.js'
 import type { Job } from '../../../orchestrator/api/types/batch.js'
+import type { ConfigMap } from '../../../orchestrator/api/types/core-config.js'
 import type { KubeObject } from '../../../orchestrator/api/object.js'
 import { holds } from '../failure.js'
 import type { ObjectChange } from './object-history.js'
+import { tallyName } from './user.js'
 import type { Check, View } from './view.js'
 import { asPod, controllerOf, isActive, isDeleting, isPod, nameOf, podsOf } from './view.js'
 
@@ -159,6 +161,29 @@ export class ScheduledOnce implements Check {
       () => `CronJob ${owner.name} has a second job for ${at}: ${nameOf(after)}`,
     )
     this.jobs.set(key, after.metadata.uid ?? '')
+  }
+}
+
+/** Users count in it, each for themselves, by reading all and writing all back. */
+export class CountsKept implements Check {
+  private readonly view: View
+
+  constructor(view: View) {
+    this.view = view
+  }
+
+  changed({ resource, before, after }: ObjectChange): void {
+    if (resource !== 'core/configmaps' || before === null || after === null) return
+    if (after.metadata.name !== tallyName) return
+    const counts = (after as ConfigMap).data ?? {}
+    this.view.mark('count written back')
+    for (const [user, count] of Object.entries((before as ConfigMap).data ?? {}))
+      holds(
+        Number(counts[user]) >= Number(count),
+        'counts-kept',
+        () =>
+          `${user} had counted ${count}, and ${nameOf(after)} was written back with ${counts[user]}`,
+      )
   }
 }
 

@@ -18,6 +18,7 @@ import { raftLimits } from '../raft-program.js'
 import type { SwarmOptions } from '../swarm.js'
 import type { CoreObserver } from './observed-core.js'
 import { ObservedCore } from './observed-core.js'
+import type { BornState } from './state-file.js'
 import { StateFile } from './state-file.js'
 import type { StoreSwarm } from './store-swarm.js'
 
@@ -32,6 +33,8 @@ export interface MemberProgramOptions {
   readonly swarm: SwarmOptions
   readonly store: MemberLimits
   readonly random: Random
+  /** What all members begin with; null: nothing. */
+  readonly born: BornState | null
   readonly mark: (fact: string) => void
   readonly observer: CoreObserver
   /** It has found a state at its start. */
@@ -47,7 +50,7 @@ export class MemberProgram implements Program {
 
   constructor(options: MemberProgramOptions) {
     this.options = options
-    this.file = new StateFile(options.random)
+    this.file = new StateFile(options.random, options.born)
   }
 
   get node(): RaftNode | null {

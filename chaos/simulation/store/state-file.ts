@@ -5,16 +5,39 @@
 import type { Random } from '../../../platform/random.js'
 import { MemoryBackend } from '../../../store/backend/memory.js'
 import type { MemoryFaults } from '../../../store/backend/memory.js'
+import type { Row, StateMeta } from '../../../store/core/backend.js'
 import { chance } from '../streams.js'
+
+/** What a member has before its first entry. */
+export interface BornState {
+  readonly meta: StateMeta
+  readonly rows: readonly Row[]
+}
 
 export class StateFile {
   private readonly random: Random
   private readonly faults: MemoryFaults = { full: false, writesUntilFailure: null }
+  private readonly born: BornState | null
   private backend: MemoryBackend
 
-  constructor(random: Random) {
+  /** `born`: null for nothing. */
+  constructor(random: Random, born: BornState | null) {
     this.random = random
-    this.backend = new MemoryBackend({ tracksPowerCuts: true, faults: this.faults })
+    this.born = born
+    this.backend = this.first()
+  }
+
+  private first(): MemoryBackend {
+    const { born, faults } = this
+    const backend = new MemoryBackend({ tracksPowerCuts: true, faults })
+    if (born === null) return backend
+    const { full, writesUntilFailure } = faults
+    Object.assign(faults, { full: false, writesUntilFailure: null })
+    const restore = backend.beginRestore()
+    restore.write({ rows: born.rows })
+    restore.commit(born.meta)
+    Object.assign(faults, { full, writesUntilFailure })
+    return backend
   }
 
   get durableIndex(): number {
@@ -29,7 +52,7 @@ export class StateFile {
 
   /** What is in it is not to be used any more. */
   discard(): void {
-    this.backend = new MemoryBackend({ tracksPowerCuts: true, faults: this.faults })
+    this.backend = this.first()
   }
 
   /** True when something was lost. */

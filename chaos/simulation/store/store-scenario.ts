@@ -132,6 +132,7 @@ export class StoreScenario implements Scenario {
       swarm,
       store,
       random: randomOf(`state/${machine.id}`),
+      born: null,
       mark,
       opened: core => {
         record.same(machine.id, core)

@@ -33,7 +33,10 @@ function owned(
   const finalizers = more.free ? [] : [trackingFinalizer]
   const one = pod(name, { phase, deleting: more.deleting ?? false, meta: { finalizers } })
   if (phase !== 'Failed' && phase !== 'Succeeded') return one
-  const terminated = { exitCode: phase === 'Failed' ? 1 : 0, finishedAt: secondsAgo(more.endedSecondsAgo ?? 5) }
+  const terminated = {
+    exitCode: phase === 'Failed' ? 1 : 0,
+    finishedAt: secondsAgo(more.endedSecondsAgo ?? 5),
+  }
   const ended = { name: 'c', ready: false, restartCount: 0, image: '', imageID: '' }
   return {
     ...one,
