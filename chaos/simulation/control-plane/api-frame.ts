@@ -1,4 +1,4 @@
-// Frames between simulated clients of the API and its servers: a line of JSON, and the text that it is about.
+// Frames between simulated clients of the API and its servers: a head, and the text that it is about.
 
 import type { PeerCertificate } from '../../../orchestrator/apiserver/exchange.js'
 
@@ -27,17 +27,16 @@ export type FromServer =
     }
   | { readonly kind: 'pong' }
 
-const encoder = new TextEncoder()
-const decoder = new TextDecoder()
+/** As long as it would be on a wire, and carried across as it is: nothing changes frames on their way. */
+type Frame<T> = Uint8Array & { readonly head: T; readonly text: string }
 
-export function encodeFrame(head: FromClient | FromServer, text: string): Uint8Array {
-  return encoder.encode(`${JSON.stringify(head)}\n${text}`)
+/** Of a head in JSON, about. */
+const headBytes = 100
+
+export function encodeFrame<T extends FromClient | FromServer>(head: T, text: string): Frame<T> {
+  return Object.assign(new Uint8Array(headBytes + text.length), { head, text })
 }
 
-export function decodeFrame<T extends FromClient | FromServer>(
-  bytes: Uint8Array,
-): { readonly head: T; readonly text: string } {
-  const whole = decoder.decode(bytes)
-  const at = whole.indexOf('\n')
-  return { head: JSON.parse(whole.slice(0, at)) as T, text: whole.slice(at + 1) }
+export function decodeFrame<T extends FromClient | FromServer>(bytes: Uint8Array): Frame<T> {
+  return bytes as Frame<T>
 }

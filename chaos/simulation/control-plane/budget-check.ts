@@ -13,7 +13,7 @@ import type { Check, View } from './view.js'
 import { asPod, isDeleting, isPod, isReady, nameOf, podsWhere } from './view.js'
 
 /** As long as a budget may not have heard of what befell its pods. */
-const settledMs = 20_000
+const settledMs = 10_000
 
 export class BudgetHolds implements Check {
   private readonly view: View

@@ -168,6 +168,7 @@ export class ControlPlaneScenario implements Scenario {
       habits: this.shape.habits,
       crowded: this.shape.crowded,
       waiting: () => this.healedMs !== null && !this.quiet(),
+      calm: () => this.healedMs !== null,
       asking: () => this.asking && user.asked < operationsMax,
       thinkMsMax: () => (this.healedMs === null ? thinkMsMax : calmThinkMsMax),
       evicting: this.evicting,

@@ -101,20 +101,23 @@ function drawShape(
   losesNodes: boolean,
 ): ControlPlaneShape {
   const few = pick(of('nodes'), [2, 2, 2, 3, 3, 4])
+  const work = some(of('habits'), workloads, pick(of('habits'), [1, 1, 2]))
+  const beside = pastimes.filter(pastime => chance(of(`habits/${pastime}`), 0.35))
+  // Budgets bind those who drain, and are held for what goes on running.
+  const bound =
+    beside.includes('drains') && !work.includes('deployments') ? (['deployments'] as const) : []
+  const habits: readonly Habit[] = [...work, ...bound, ...beside]
   return {
     born: chance(of('born'), 0.9),
     masters: Math.min(members, pick(of('masters'), [2, 2, 2, 3])),
     // Where more than half of the nodes are silent nobody is given up: a few must be able to fall.
     nodes: losesNodes ? wholeBetween(of('nodes'), 4, 6) : few,
     users: pick(of('users'), [1, 2, 2]),
-    habits: [
-      ...some(of('habits'), workloads, pick(of('habits'), [1, 1, 2])),
-      ...pastimes.filter(pastime => chance(of(`habits/${pastime}`), 0.35)),
-    ],
+    habits,
     crowded: chance(of('crowded'), 0.4),
     writesEvents: chance(of('events'), 0.25),
     retryPeriodMs: pick(of('retry'), [2_000, 4_000, 4_000]),
-    calmMs: wholeBetween(of('calm'), 15_000, 30_000),
+    calmMs: wholeBetween(of('calm'), 15_000, 30_000) + (habits.includes('drains') ? 20_000 : 0),
   }
 }
 

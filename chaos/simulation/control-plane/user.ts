@@ -49,6 +49,8 @@ export interface UserOptions {
   readonly asking: () => boolean
   /** They wait for what was broken to come to rest. */
   readonly waiting: () => boolean
+  /** Nothing goes wrong any more. */
+  readonly calm: () => boolean
   readonly thinkMsMax: () => number
   /** Pods that are to be evicted, and were not certainly refused to be. */
   readonly evicting: Set<string>
@@ -93,12 +95,23 @@ export class User {
     for (;;) {
       await sleep(between(random, 0, thinkMsMax()))
       if (!asking()) break
-      if (!waiting()) await this.act(pick(random, this.options.habits) ?? 'deployments')
+      if (!waiting()) await this.act(this.habit())
     }
     while (this.drained !== null) {
       await this.uncordon()
       await sleep(1_000)
     }
+  }
+
+  /** Budgets bind those who drain, and are held against them where all is well: then they drain more. */
+  private habit(): Habit {
+    const { random, habits, calm } = this.options
+    if (this.drains && calm() && chance(random, 0.5)) return 'drains'
+    return pick(random, habits) ?? 'deployments'
+  }
+
+  private get drains(): boolean {
+    return this.options.habits.includes('drains')
   }
 
   private async act(habit: Habit): Promise<void> {
@@ -109,12 +122,12 @@ export class User {
     switch (habit) {
       case 'deployments': {
         const where = at(['web', 'api'])
-        if (chance(random, 0.4)) await this.budget(where)
+        if (chance(random, this.drains ? 0.9 : 0.4)) await this.budget(where)
         return this.workload(deployments, where, () => deployment(where, random, crowded))
       }
       case 'statefulSets': {
         const where = at(['db', 'queue'])
-        if (chance(random, 0.4)) await this.budget(where)
+        if (chance(random, this.drains ? 0.9 : 0.4)) await this.budget(where)
         return this.workload(statefulSets, where, () => statefulSet(where, random))
       }
       case 'daemonSets': {
