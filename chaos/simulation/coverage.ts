@@ -136,6 +136,7 @@ const controlPlaneUsual = [
   'job counts a pod',
   'job of a schedule',
   'evicted within a budget',
+  'count written back',
   'garbage collected',
   'node given up',
 ]

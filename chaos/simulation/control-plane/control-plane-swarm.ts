@@ -46,7 +46,7 @@ export function drawControlPlaneSwarm(streams: Streams, overrides: SwarmOverride
     tickMs: 250,
     electionTicks: wholeBetween(of('election'), 5, 8),
     segmentBytes: 256 * 1024,
-    entriesKept: pick(of('kept'), [100, 500, 2000]),
+    entriesKept: pick(of('kept'), [10, 100, 500]),
     entriesBytesMaxPerMessage: 1024 * 1024,
     inflightMessagesMax: 256,
     inflightBytesMax: 32 * 1024 * 1024,
