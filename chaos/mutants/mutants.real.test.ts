@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { canary, mutants } from './catalogue.js'
+import { controlPlaneMutants } from './control-plane.js'
 import type { MutantResult } from './hunt.js'
 import { hunt, huntAll } from './hunt.js'
 import { knownSeeds } from './known-seeds.js'
@@ -81,6 +82,12 @@ describe('mutants', () => {
       expect(caught, `not found in ${seedsTried} of ${mutant.seedsMax} seeds`).not.toBeNull()
     },
   )
+
+  it('include those of the control plane, each with the seed that found it last', () => {
+    const ofIt = controlPlaneMutants.map(({ name }) => name)
+    expect(ofIt.length).toBeGreaterThanOrEqual(12)
+    expect(Object.keys(knownSeeds)).toEqual(expect.arrayContaining(ofIt))
+  })
 
   it('include a canary, which the very first seed finds', () => {
     expect(canary.seedsMax).toBe(1)
