@@ -6,8 +6,8 @@ import { runSeed } from '../run-seed.js'
 import { Streams } from '../streams.js'
 import { drawControlPlaneSwarm } from './control-plane-swarm.js'
 
-const sliceFrom = 7
-const sliceSeeds = 3
+const sliceFrom = 8
+const sliceSeeds = 2
 /** A seed takes a second or two; the machine may have much else to do. */
 const patienceMs = 240_000
 const overrides = { scenario: 'control-plane' } as const
