@@ -8,8 +8,8 @@ import type { Streams } from '../streams.js'
 import { between, chance, pick, wholeBetween } from '../streams.js'
 import type { FaultKind, SwarmOptions, SwarmOverrides } from '../swarm.js'
 import { drawSwarm } from '../swarm.js'
-import type { Habit } from './user.js'
-import { pastimes, workloads } from './user.js'
+import type { Habit } from './habits.js'
+import { pastimes, workloads } from './habits.js'
 
 /** How much rarer faults are than those of a store. */
 const stretch = 3

@@ -22,6 +22,7 @@ import { ApiClient } from '../../../orchestrator/client/rest-client.js'
 import type { ApiTransport } from '../../../orchestrator/client/transport.js'
 import type { Random } from '../../../platform/random.js'
 import { between, chance, pick, wholeBetween } from '../streams.js'
+import type { Habit } from './habits.js'
 import {
   cronJob,
   daemonSet,
@@ -55,14 +56,6 @@ export interface UserOptions {
   /** Pods that are to be evicted, and were not certainly refused to be. */
   readonly evicting: Set<string>
 }
-
-/** What runs. */
-export const workloads = ['deployments', 'statefulSets', 'daemonSets', 'jobs', 'cronJobs'] as const
-
-/** What befalls it, and what people do beside it. */
-export const pastimes = ['drains', 'pods', 'tallies'] as const
-
-export type Habit = (typeof workloads)[number] | (typeof pastimes)[number]
 
 const drainTriesMax = 15
 const drainPauseMs = 1_000
