@@ -55,6 +55,7 @@ export function openApiV3(
       ? components.addStruct(listSchema(kind.schema), [listKind])
       : own
     const kindPaths = pathsOf(kind, { own, list }, subresourcesOf(kind), subresource => {
+      if (isSame(kind, subresource)) return own
       const wire =
         wireTypes.find(type => type.kind === subresource.kind) ??
         kinds.find(served => isSame(served, subresource))

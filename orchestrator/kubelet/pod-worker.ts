@@ -229,7 +229,8 @@ export class PodWorker {
   private async prepare(): Promise<void> {
     const { runtime, volumes, events, clock, dns } = this.environment
     let step: 'FailedCreatePodSandBox' | 'FailedMount' = 'FailedCreatePodSandBox'
-    if (missesClusterDns(this.pod, dns)) this.tellOfMissingDns()
+    // Pods that share the machine's files have its names whatever they ask for.
+    if (runtime.isolates && missesClusterDns(this.pod, dns)) this.tellOfMissingDns()
     try {
       if (!this.networkIsReady()) return
       await this.makeSandbox()
