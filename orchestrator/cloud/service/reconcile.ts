@@ -3,6 +3,7 @@
 
 import type { Node } from '../../api/types/core-node.js'
 import type { LoadBalancerStatus, Service } from '../../api/types/core-service.js'
+import { isReady } from '../node/reconcile.js'
 
 export const balancerFinalizer = 'service.kubernetes.io/load-balancer-cleanup'
 const excludedLabel = 'node.kubernetes.io/exclude-from-external-load-balancers'
@@ -77,9 +78,6 @@ function mayServe({ metadata, spec }: Node): boolean {
     !(spec?.taints ?? []).some(({ key }) => key === leavingTaint)
   )
 }
-
-const isReady = ({ status }: Node): boolean =>
-  (status?.conditions ?? []).some(({ type, status: value }) => type === 'Ready' && value === 'True')
 
 /** All of a Service that a balancer is made from. */
 function shapeOf({ metadata, spec = {} }: Service): string {
